@@ -1,0 +1,1 @@
+"""The smallest words: money, rate, day, ids. Everything above is written with them."""
