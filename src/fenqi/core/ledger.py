@@ -1,0 +1,206 @@
+"""The chart of accounts, and what a plan's state means in it.
+
+A ledger line is a transfer: one debit account, one credit account, one positive amount. What a
+plan has posted so far is a pure function of its projection (`postings`), written as cumulative
+amounts per (debit, credit) pair. A flow books the difference between the postings before and
+after; a difference below zero is the same pair with its sides swapped. So books balance by
+construction, and any past state can be computed again and compared.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from fenqi.core.terms.operation import OperationKind
+from fenqi.core.terms.product import Component, CostBearer
+from fenqi.core.terms.replay import Projection, earned_minor
+from fenqi.core.terms.schedule import Terms
+from fenqi.core.values.rate import Rounding, apply_ppm
+
+
+class Side(StrEnum):
+    """The five kinds of account, named as the accounting text formats name them."""
+
+    ASSETS = "Assets"
+    LIABILITIES = "Liabilities"
+    EQUITY = "Equity"
+    INCOME = "Income"
+    EXPENSES = "Expenses"
+
+
+class Account(StrEnum):
+    """The chart of accounts. A row of `CHART` says what each is."""
+
+    RECEIVABLE_PRINCIPAL = "receivable-principal"
+    RECEIVABLE_INTEREST = "receivable-interest"
+    RECEIVABLE_FEE = "receivable-fee"
+    RECEIVABLE_PENALTY = "receivable-penalty"
+    ALLOWANCE = "allowance"
+    CASH_IN_TRANSIT = "cash-in-transit"
+    CASH_SETTLED = "cash-settled"
+    MERCHANT_PAYABLE = "merchant-payable"
+    CREDIT_BALANCE = "credit-balance"
+    REFUNDS_PAYABLE = "refunds-payable"
+    SUSPENSE = "suspense"
+    DEFERRED_INCOME = "deferred-income"
+    FUNDING = "funding"
+    INCOME_INTEREST = "income-interest"
+    INCOME_FEE = "income-fee"
+    INCOME_PENALTY = "income-penalty"
+    INCOME_MERCHANT_DISCOUNT = "income-merchant-discount"
+    RECOVERY = "recovery"
+    PROVISION = "provision"
+    GOODWILL = "goodwill"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """What an account is: its side, its name in an export, the tax code of its lines."""
+
+    side: Side
+    export_name: str
+    tax_code: str = "none"  # "exempt": financial service; "standard": ordinary supply
+
+
+CHART: Mapping[Account, ChartLine] = {
+    Account.RECEIVABLE_PRINCIPAL: ChartLine(Side.ASSETS, "Receivable:Principal"),
+    Account.RECEIVABLE_INTEREST: ChartLine(Side.ASSETS, "Receivable:Interest"),
+    Account.RECEIVABLE_FEE: ChartLine(Side.ASSETS, "Receivable:Fee"),
+    Account.RECEIVABLE_PENALTY: ChartLine(Side.ASSETS, "Receivable:Penalty"),
+    Account.ALLOWANCE: ChartLine(Side.ASSETS, "Allowance"),
+    Account.CASH_IN_TRANSIT: ChartLine(Side.ASSETS, "Cash:InTransit"),
+    Account.CASH_SETTLED: ChartLine(Side.ASSETS, "Cash:Settled"),
+    Account.MERCHANT_PAYABLE: ChartLine(Side.LIABILITIES, "MerchantPayable"),
+    Account.CREDIT_BALANCE: ChartLine(Side.LIABILITIES, "CreditBalance"),
+    Account.REFUNDS_PAYABLE: ChartLine(Side.LIABILITIES, "RefundsPayable"),
+    Account.SUSPENSE: ChartLine(Side.LIABILITIES, "Suspense"),
+    Account.DEFERRED_INCOME: ChartLine(Side.LIABILITIES, "DeferredIncome"),
+    Account.FUNDING: ChartLine(Side.EQUITY, "Funding"),
+    Account.INCOME_INTEREST: ChartLine(Side.INCOME, "Interest", "exempt"),
+    Account.INCOME_FEE: ChartLine(Side.INCOME, "Fee", "exempt"),
+    Account.INCOME_PENALTY: ChartLine(Side.INCOME, "Penalty", "exempt"),
+    Account.INCOME_MERCHANT_DISCOUNT: ChartLine(Side.INCOME, "MerchantDiscount", "standard"),
+    Account.RECOVERY: ChartLine(Side.INCOME, "Recovery"),
+    Account.PROVISION: ChartLine(Side.EXPENSES, "Provision"),
+    Account.GOODWILL: ChartLine(Side.EXPENSES, "Goodwill"),
+}
+
+RECEIVABLE = {
+    Component.PRINCIPAL: Account.RECEIVABLE_PRINCIPAL,
+    Component.INTEREST: Account.RECEIVABLE_INTEREST,
+    Component.FEE: Account.RECEIVABLE_FEE,
+    Component.PENALTY: Account.RECEIVABLE_PENALTY,
+}
+INCOME = {
+    Component.INTEREST: Account.INCOME_INTEREST,
+    Component.FEE: Account.INCOME_FEE,
+    Component.PENALTY: Account.INCOME_PENALTY,
+}
+
+Pair = tuple[Account, Account]  # (debit, credit)
+Postings = dict[Pair, int]  # cumulative minor units; zero amounts may be left out
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One ledger line: `amount_minor` above zero moves from the credit to the debit account."""
+
+    debit: Account
+    credit: Account
+    amount_minor: int
+
+
+def postings(terms: Terms, projection: Projection, recognised_through: date) -> Postings:
+    """Return everything a plan in this state has posted, income earned through that day.
+
+    Cost is a receivable from the first day against deferred income; time moves it to income at
+    month end (`recognised_through`). A late charge is income only when it is paid. A write-off
+    takes principal from the allowance and cost from deferred income: cost never received is no
+    income in the end.
+
+    Units: minor units per (debit, credit) pair, cumulative since the plan began.
+    Source: docs/adr/0004-replay-plans-and-book-the-difference.md.
+    """
+    posted: Postings = {}
+    _add_lending(posted, terms, projection)
+    for component, receivable in RECEIVABLE.items():
+        unearned = _unearned_side(component)
+        paid = projection.total("paid", component)
+        written_off = projection.total("written_off", component)
+        _add(posted, Account.SUSPENSE, receivable, paid)
+        _add(posted, unearned or Account.ALLOWANCE, receivable, written_off)
+        for kind, relieved in projection.relieved_by.items():
+            payer = _relief_payer(terms, kind, component)
+            _add(posted, payer, receivable, relieved[component])
+        if component is not Component.PRINCIPAL:
+            earned = _earned(terms, projection, component, recognised_through)
+            _add(posted, Account.DEFERRED_INCOME, INCOME[component], earned)
+    recovered = sum(part.recovered_minor for part in projection.instalments)
+    _add(posted, Account.SUSPENSE, Account.RECOVERY, recovered)
+    _add(posted, Account.SUSPENSE, Account.CREDIT_BALANCE, projection.excess_minor)
+    _add(posted, Account.SUSPENSE, Account.REFUNDS_PAYABLE, projection.returned_minor)
+    return posted
+
+
+def difference(before: Postings, after: Postings) -> list[Transfer]:
+    """Return the transfers that lead from one cumulative state to another, in a fixed order."""
+    transfers = []
+    for debit, credit in sorted(before.keys() | after.keys()):
+        amount = after.get((debit, credit), 0) - before.get((debit, credit), 0)
+        if amount > 0:
+            transfers.append(Transfer(debit, credit, amount))
+        elif amount < 0:
+            transfers.append(Transfer(credit, debit, -amount))
+    return transfers
+
+
+def _add_lending(posted: Postings, terms: Terms, projection: Projection) -> None:
+    """Add what the lending itself posts: the goods paid for, and the cost set up as deferred."""
+    payable = Account.MERCHANT_PAYABLE
+    _add(posted, Account.RECEIVABLE_PRINCIPAL, payable, terms.principal_minor)
+    kept = terms.principal_minor - projection.refunded_principal_minor
+    discount = apply_ppm(kept, terms.product.merchant_discount_ppm, rounding=Rounding.HALF_EVEN)
+    _add(posted, payable, Account.INCOME_MERCHANT_DISCOUNT, discount)
+    for component in INCOME:
+        due = projection.total("due", component)
+        _add(posted, RECEIVABLE[component], Account.DEFERRED_INCOME, due)
+
+
+def _unearned_side(component: Component) -> Account | None:
+    return None if component is Component.PRINCIPAL else Account.DEFERRED_INCOME
+
+
+def _relief_payer(terms: Terms, kind: OperationKind, component: Component) -> Account:
+    """Return who bears what the customer need not pay."""
+    if kind is OperationKind.REFUND and (
+        component is Component.PRINCIPAL
+        or terms.product.refund_cost_bearer is CostBearer.MERCHANT
+    ):
+        return Account.MERCHANT_PAYABLE
+    return Account.DEFERRED_INCOME
+
+
+def _earned(
+    terms: Terms, projection: Projection, component: Component, recognised_through: date
+) -> int:
+    """Return the income a component has earned through a day."""
+    if component is Component.PENALTY:
+        return projection.total("paid", component)
+    earned = 0
+    for part in projection.instalments:
+        base = part.due[component] - part.relieved[component] - part.written_off[component]
+        if part.claim_minor:
+            base = earned_minor(base, part.starts_on, part.due_on, recognised_through)
+        earned += base
+    if terms.product.refund_cost_bearer is CostBearer.MERCHANT:
+        relieved = projection.relieved_by.get(OperationKind.REFUND)
+        earned += relieved[component] if relieved else 0
+    return earned
+
+
+def _add(posted: Postings, debit: Account, credit: Account, amount_minor: int) -> None:
+    if amount_minor:
+        posted[debit, credit] = posted.get((debit, credit), 0) + amount_minor
+
+

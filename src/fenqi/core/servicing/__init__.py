@@ -1,0 +1,1 @@
+"""Serving a running account: its statements, and how late it is."""
