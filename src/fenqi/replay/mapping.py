@@ -1,0 +1,387 @@
+"""A mapping says how a lender's file of invoice lines is read: MAP.toml as a checked value.
+
+Every key is known and typed; a typo is an error that names the file, the key and what is allowed
+there. `docs/reference/mapping.md` documents each key.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn, TypeVar
+from zoneinfo import ZoneInfo
+
+from fenqi.core.errors import Invalid
+from fenqi.core.values.money import CURRENCIES, Currency
+
+FORMAT = 1
+SEED_MAX = 2**63 - 1
+AMOUNT_MINOR_MAX = 10**15  # far above any invoice, and sums of a thousand still fit 64 bits
+FILTERS_MAX = 50
+VALUES_MAX = 1_000
+CHOICES_MAX = 20
+PARTS_MAX = 60
+DAYS_AFTER_LAST_MAX = 3_660
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class MappingInvalid(Invalid):
+    """A mapping file cannot be used; the fields say where it is wrong and what is allowed."""
+
+    code = "mapping-invalid"
+
+
+class Column(StrEnum):
+    """What a line must say, and `amount`, which follows from quantity and price."""
+
+    INVOICE = "invoice"
+    ITEM = "item"
+    QUANTITY = "quantity"
+    PRICE = "price"
+    AT = "at"
+    CUSTOMER = "customer"
+    AMOUNT = "amount"
+
+
+class Condition(StrEnum):
+    """What a filter asks of a line."""
+
+    MISSING = "missing"
+    POSITIVE = "positive"
+    NOT_POSITIVE = "not-positive"
+    ONE_OF = "one-of"
+    STARTS_WITH = "starts-with"
+    REPEATED = "repeated"
+
+
+class Lines(StrEnum):
+    """Which lines a filter looks at."""
+
+    ALL = "all"
+    PURCHASES = "purchases"
+    CANCELLATIONS = "cancellations"
+
+
+class LimitRule(StrEnum):
+    """How a person's credit limit is found."""
+
+    FIXED = "fixed"
+    FIRST_PURCHASE = "first-purchase"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Lines that meet `condition` are left out and reported under `reason`."""
+
+    reason: str
+    condition: Condition
+    lines: Lines
+    column: Column | None
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The credit-limit rule.
+
+    FIXED gives everyone `amount_minor`. FIRST_PURCHASE gives `times` the first purchase, rounded
+    up to `step_minor`, but at least `floor_minor` and at most `cap_minor`.
+    """
+
+    rule: LimitRule
+    amount_minor: int
+    times: int
+    step_minor: int
+    floor_minor: int
+    cap_minor: int
+
+    def of(self, first_purchase_minor: int) -> int:
+        """Return the limit of a person whose first purchase is this large, in minor units."""
+        if self.rule is LimitRule.FIXED:
+            return self.amount_minor
+        steps = -(-first_purchase_minor * self.times // self.step_minor)
+        return min(max(steps * self.step_minor, self.floor_minor), self.cap_minor)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChoice:
+    """One way to repay a purchase, and how often it is chosen relative to the others."""
+
+    product: str
+    count: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Everything MAP.toml says; see `docs/reference/mapping.md`."""
+
+    currency: Currency
+    zone: ZoneInfo
+    merchant: str
+    columns: AnyMapping[Column, str]
+    time_format: str
+    delimiter: str
+    encoding: str
+    cancellation_prefix: str
+    filters: tuple[Filter, ...]
+    limit: Limit
+    accounts_seed: int
+    statement_days: tuple[int, ...]
+    plans_seed: int
+    plans: tuple[PlanChoice, ...]
+    payments_seed: int
+    days_after_last: int
+
+    @classmethod
+    def read(cls, table: AnyMapping[str, object], file: str) -> "Mapping":
+        """Return the mapping in a parsed TOML `table`; `file` is named in errors.
+
+        Errors: MappingInvalid with file, key, value and what is allowed.
+        """
+        top = _Keys(
+            table,
+            file,
+            "",
+            "format book file columns cancellations filters limit accounts plans payments",
+        )
+        top.number("format", least=FORMAT, most=FORMAT)
+        book = top.table("book", "currency zone merchant")
+        layout = top.table("file", "time_format delimiter encoding", optional=True)
+        accounts = top.table("accounts", "seed statement_days")
+        plans = top.table("plans", "seed choices")
+        payments = top.table("payments", "seed days_after_last")
+        cancellations = top.table("cancellations", "prefix")
+        return cls(
+            currency=CURRENCIES[book.one_of("currency", sorted(CURRENCIES))],
+            zone=_zone(book),
+            merchant=book.text("merchant"),
+            columns=_columns(top),
+            time_format=layout.text("time_format", default="iso"),
+            delimiter=_delimiter(layout),
+            encoding=_encoding(layout),
+            cancellation_prefix=cancellations.text("prefix"),
+            filters=tuple(_filter(keys) for keys in top.tables("filters", _FILTER, FILTERS_MAX)),
+            limit=_limit(top),
+            accounts_seed=accounts.number("seed", least=0, most=SEED_MAX),
+            statement_days=_statement_days(accounts),
+            plans_seed=plans.number("seed", least=0, most=SEED_MAX),
+            plans=_choices(plans),
+            payments_seed=payments.number("seed", least=0, most=SEED_MAX),
+            days_after_last=payments.number("days_after_last", least=0, most=DAYS_AFTER_LAST_MAX),
+        )
+
+
+_FILTER = "reason is lines column values"
+_TEXT_COLUMNS = (Column.INVOICE, Column.ITEM, Column.CUSTOMER)
+_NUMBER_COLUMNS = (Column.QUANTITY, Column.PRICE, Column.AMOUNT)
+_FILE_COLUMNS = tuple(column for column in Column if column is not Column.AMOUNT)
+_COLUMNS_OF = {
+    Condition.MISSING: _FILE_COLUMNS,
+    Condition.POSITIVE: _NUMBER_COLUMNS,
+    Condition.NOT_POSITIVE: _NUMBER_COLUMNS,
+    Condition.ONE_OF: _TEXT_COLUMNS,
+    Condition.STARTS_WITH: _TEXT_COLUMNS,
+}
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Return the mapping in the TOML file at `path`.
+
+    Errors: MappingInvalid; broken TOML is named by line and column.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MappingInvalid(file=str(path), problem=str(error)) from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MappingInvalid(
+            file=str(path), **_place(str(error), text), problem=str(error)
+        ) from error
+    return Mapping.read(table, str(path))
+
+
+def _place(problem: str, text: str) -> dict[str, int]:
+    # Python 3.11 says the place in its message only, and the end of the file in words.
+    found = re.search(r"at line (\d+), column (\d+)", problem)
+    if found:
+        return {"line": int(found[1]), "column": int(found[2])}
+    lines = text.split("\n")
+    return {"line": len(lines), "column": len(lines[-1]) + 1}
+
+
+def _zone(book: "_Keys") -> ZoneInfo:
+    name = book.text("zone")
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, not a plain name, or a folder of zones
+        book.refuse("zone", "the name of a time zone, such as Europe/London")
+
+
+def _columns(top: "_Keys") -> dict[Column, str]:
+    keys = top.table("columns", " ".join(_FILE_COLUMNS))
+    return {column: keys.text(column.value) for column in _FILE_COLUMNS}
+
+
+def _delimiter(layout: "_Keys") -> str:
+    delimiter = layout.text("delimiter", default=",")
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        layout.refuse("delimiter", "one character that is neither a quote nor a line end")
+    return delimiter
+
+
+def _encoding(layout: "_Keys") -> str:
+    encoding = layout.text("encoding", default="utf-8")
+    try:
+        b"".decode(encoding)
+        " ".encode(encoding)
+    except LookupError:
+        layout.refuse("encoding", "a text encoding, such as utf-8 or latin-1")
+    # A byte order mark is no part of the first column's name.
+    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+
+
+def _filter(keys: "_Keys") -> Filter:
+    reason = keys.text("reason")
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", reason) or reason.startswith("refund-"):
+        keys.refuse("reason", "a code such as no-customer; refund-... belongs to the matching")
+    condition = keys.choice("is", Condition)
+    lines = keys.choice("lines", Lines, default=Lines.ALL)
+    if condition is Condition.REPEATED:
+        keys.absent("column", "nothing: a line is repeated if all its columns are")
+        keys.absent("values", "nothing: only one-of and starts-with compare")
+        return Filter(reason, condition, lines, None, ())
+    column = Column(keys.one_of("column", [c.value for c in _COLUMNS_OF[condition]]))
+    if condition in (Condition.ONE_OF, Condition.STARTS_WITH):
+        return Filter(reason, condition, lines, column, keys.texts("values", VALUES_MAX))
+    keys.absent("values", "nothing: only one-of and starts-with compare")
+    return Filter(reason, condition, lines, column, ())
+
+
+def _limit(top: "_Keys") -> Limit:
+    keys = top.table("limit", "rule amount_minor times step_minor floor_minor cap_minor")
+    rule = keys.choice("rule", LimitRule)
+
+    def amount(key: str, least: int = 1) -> int:
+        return keys.number(key, least=least, most=AMOUNT_MINOR_MAX)
+
+    if rule is LimitRule.FIXED:
+        for key in ("times", "step_minor", "floor_minor", "cap_minor"):
+            keys.absent(key, "nothing: the rule fixed has amount_minor only")
+        return Limit(rule, amount("amount_minor"), 0, 1, 0, 0)
+    keys.absent("amount_minor", "nothing: it belongs to the rule fixed")
+    floor = amount("floor_minor")
+    return Limit(
+        rule=rule,
+        amount_minor=0,
+        times=keys.number("times", least=1, most=100),
+        step_minor=amount("step_minor"),
+        floor_minor=floor,
+        cap_minor=amount("cap_minor", least=floor),
+    )
+
+
+def _statement_days(accounts: "_Keys") -> tuple[int, ...]:
+    days = accounts.numbers("statement_days", 31)
+    if any(day not in (*range(1, 29), 31) for day in days):
+        accounts.refuse("statement_days", "days from 1 to 28, or 31 for the month's last day")
+    return days
+
+
+def _choices(plans: "_Keys") -> tuple[PlanChoice, ...]:
+    choices = plans.tables("choices", "product count weight", CHOICES_MAX)
+    if not choices:
+        plans.refuse("choices", "at least one [[plans.choices]]")
+    return tuple(
+        PlanChoice(
+            product=keys.text("product"),
+            count=keys.number("count", least=1, most=PARTS_MAX),
+            weight=keys.number("weight", least=1, most=1_000_000),
+        )
+        for keys in choices
+    )
+
+
+class _Keys:
+    """A TOML table whose keys are known: takes typed values out of it, refuses anything else."""
+
+    def __init__(
+        self, table: AnyMapping[str, object], file: str, prefix: str, allowed: str
+    ) -> None:
+        self._table = table
+        self._file = file
+        self._prefix = prefix
+        for key in table:
+            if key not in allowed.split():
+                self.refuse(key, "one of the keys " + ", ".join(allowed.split()))
+
+    def refuse(self, key: str, allowed: str) -> NoReturn:
+        name = self._prefix + key
+        if key not in self._table:
+            raise MappingInvalid(file=self._file, key=name, problem="missing", allowed=allowed)
+        raise MappingInvalid(file=self._file, key=name, value=self._table[key], allowed=allowed)
+
+    def absent(self, key: str, allowed: str) -> None:
+        if key in self._table:
+            self.refuse(key, allowed)
+
+    def text(self, key: str, *, default: str | None = None) -> str:
+        value = self._table.get(key, default)
+        if not isinstance(value, str) or not value:
+            self.refuse(key, "a text")
+        return value
+
+    def number(self, key: str, *, least: int, most: int) -> int:
+        value = self._table.get(key)
+        # To Python true is a number; to the person who wrote it in a mapping it is not.
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            self.refuse(key, f"a whole number from {least} to {most}")
+        return value
+
+    def one_of(self, key: str, names: list[str], *, default: str | None = None) -> str:
+        value = self._table.get(key, default)
+        if not isinstance(value, str) or value not in names:
+            self.refuse(key, "one of " + ", ".join(names))
+        return value
+
+    def choice(self, key: str, choices: type[Choice], *, default: Choice | None = None) -> Choice:
+        return choices(self.one_of(key, [choice.value for choice in choices], default=default))
+
+    def texts(self, key: str, most: int) -> tuple[str, ...]:
+        values = self._table.get(key)
+        if not isinstance(values, list) or not 1 <= len(values) <= most:
+            self.refuse(key, f"a list of 1 to {most} texts")
+        if not all(isinstance(value, str) and value for value in values):
+            self.refuse(key, f"a list of 1 to {most} texts")
+        return tuple(values)
+
+    def numbers(self, key: str, most: int) -> tuple[int, ...]:
+        values = self._table.get(key)
+        if not isinstance(values, list) or not 1 <= len(values) <= most:
+            self.refuse(key, f"a list of 1 to {most} whole numbers")
+        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            self.refuse(key, f"a list of 1 to {most} whole numbers")
+        return tuple(values)
+
+    def table(self, key: str, allowed: str, *, optional: bool = False) -> "_Keys":
+        value = self._table.get(key, {} if optional else None)
+        if not isinstance(value, dict):
+            self.refuse(key, f"a table [{self._prefix}{key}] with the keys {allowed}")
+        return _Keys(value, self._file, f"{self._prefix}{key}.", allowed)
+
+    def tables(self, key: str, allowed: str, most: int) -> list["_Keys"]:
+        values = self._table.get(key, [])
+        wanted = f"up to {most} tables [[{self._prefix}{key}]] with the keys {allowed}"
+        if not isinstance(values, list) or len(values) > most:
+            self.refuse(key, wanted)
+        if not all(isinstance(value, dict) for value in values):
+            self.refuse(key, wanted)
+        return [
+            _Keys(value, self._file, f"{self._prefix}{key}[{number}].", allowed)
+            for number, value in enumerate(values, start=1)
+        ]
