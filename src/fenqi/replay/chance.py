@@ -4,6 +4,7 @@ Because a draw is named by what it is for (a person, an invoice, a month) and no
 asked, adding a person or asking in another order changes nobody else's draws.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from hashlib import sha256
 from itertools import accumulate
@@ -17,7 +18,7 @@ def pick(weights: Sequence[int], *names: object) -> int:
     """
     bounds = list(accumulate(weights))
     draw = _number(names) % bounds[-1]  # 256 bits: the bias of the remainder is below 2**-190
-    return next(index for index, bound in enumerate(bounds) if draw < bound)
+    return bisect_right(bounds, draw)
 
 
 def stream(*names: object) -> Random:
