@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component, CostBearer
-from fenqi.core.terms.replay import Projection, earned_minor
+from fenqi.core.terms.replay import COST, PlanState, Projection, earned_minor
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.rate import Rounding, apply_ppm
 
@@ -155,6 +155,17 @@ def difference(before: Postings, after: Postings) -> list[Transfer]:
     return transfers
 
 
+def unearned_minor(terms: Terms, projection: Projection, recognised_through: date) -> int:
+    """Return the cost that time has still to move from deferred income to income.
+
+    Units: minor units, interest and fee together.
+    """
+    whole = sum(_earned(terms, projection, component, date.max) for component in COST)
+    return whole - sum(
+        _earned(terms, projection, component, recognised_through) for component in COST
+    )
+
+
 def _add_lending(posted: Postings, terms: Terms, projection: Projection) -> None:
     """Add what the lending itself posts: the goods paid for, and the cost set up as deferred."""
     payable = Account.MERCHANT_PAYABLE
@@ -187,10 +198,11 @@ def _earned(
     """Return the income a component has earned through a day."""
     if component is Component.PENALTY:
         return projection.total("paid", component)
+    is_closed = projection.state is PlanState.CLOSED
     earned = 0
     for part in projection.instalments:
         base = part.due[component] - part.relieved[component] - part.written_off[component]
-        if part.claim_minor:
+        if not is_closed:
             base = earned_minor(base, part.starts_on, part.due_on, recognised_through)
         earned += base
     if terms.product.refund_cost_bearer is CostBearer.MERCHANT:

@@ -32,7 +32,7 @@ CREATE TABLE events (
     payload JSONB NOT NULL,
     PRIMARY KEY (account_id, number)
 );
-CREATE INDEX events_by_recorded ON events USING brin (recorded_by) WITH (pages_per_range = 32);
+CREATE INDEX events_by_recorded ON events (recorded_by);
 
 -- Facts about things several accounts share, by keyed hash of the identifier.
 CREATE TABLE identifier_facts (

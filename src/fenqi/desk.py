@@ -1,0 +1,176 @@
+"""The desk queues commands while the last batch commits, then runs what has queued as one.
+
+Nothing waits on purpose: a writer takes whatever is there. Accounts are split between the writers
+by hash, so two batches never wait for one another's rows. Inside a batch the commands of one
+account keep their order; commands of one kind run together. A batch that fails is tried again one
+by one, so that a poisoned command fails alone.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.flows.apply import Apply, apply
+from fenqi.flows.authorise import Authorise, authorise
+from fenqi.flows.capture import Capture, capture
+from fenqi.flows.receive import Receive, receive
+from fenqi.flows.refund import Refund, refund
+from fenqi.flows.settle import Settle, settle
+from fenqi.store.commands import Command
+from fenqi.store.ground import Ground
+
+BATCH_MAX = 128  # commands run as one; measured best at 256 callers
+QUEUE_MAX = 4096  # commands waiting per writer; beyond it submit blocks
+WRITERS = 2
+STOP_SECONDS_MAX = 30
+
+Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
+
+FLOWS: dict[type[Command], Flow] = {
+    Apply: apply,
+    Authorise: authorise,
+    Capture: capture,
+    Receive: receive,
+    Refund: refund,
+    Settle: settle,
+}
+
+
+class DeskClosed(Unavailable):
+    """The desk takes no more commands."""
+
+    code = "desk-closed"
+
+
+class FlowBroken(Broken):
+    """A flow failed in a way nobody foresaw; the command was not booked."""
+
+    code = "flow-broken"
+
+
+@dataclass(slots=True)
+class Slip:
+    """A queued command and where its answer goes."""
+
+    command: Command
+    answer: "Future[Any]"
+
+
+class Desk:
+    """Runs commands in batches on a few writer threads. Close it to stop them."""
+
+    def __init__(self, ground: Ground, *, writers: int = WRITERS) -> None:
+        self._ground = ground
+        self._queues: list[queue.Queue[Slip | None]] = [
+            queue.Queue(maxsize=QUEUE_MAX) for _ in range(writers)
+        ]
+        self._threads = [
+            threading.Thread(target=self._write, args=(one,), name=f"desk-{place}", daemon=True)
+            for place, one in enumerate(self._queues)
+        ]
+        self._is_open = True
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, command: Command) -> "Future[Any]":
+        """Queue a command; the future gives its answer once it is committed, or its error.
+
+        Errors: DeskClosed. The future raises the FenqiError that refuses the command.
+        """
+        if not self._is_open:
+            raise DeskClosed()
+        slip = Slip(command, Future())
+        self._queues[_lane(command) % len(self._queues)].put(slip)
+        return slip.answer
+
+    def close(self) -> None:
+        """Finish what has queued and stop the writers."""
+        if self._is_open:
+            self._is_open = False
+            for one in self._queues:
+                one.put(None)
+            for thread in self._threads:
+                thread.join(STOP_SECONDS_MAX)
+
+    def __enter__(self) -> "Desk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _write(self, waiting: "queue.Queue[Slip | None]") -> None:
+        while True:
+            slips, is_last = _take(waiting)
+            for group in waves(slips):
+                self._run(group)
+            if is_last:
+                return
+
+    def _run(self, slips: Sequence[Slip]) -> None:
+        flow = FLOWS[type(slips[0].command)]
+        try:
+            answers = flow(self._ground, [slip.command for slip in slips])
+        except Exception as fault:  # noqa: BLE001 - a writer must outlive any flow
+            if len(slips) > 1:
+                for slip in slips:
+                    self._run([slip])
+                return
+            answers = [fault if isinstance(fault, FenqiError) else _foreign(fault)]
+        for slip, answer in zip(slips, answers, strict=True):
+            if isinstance(answer, FenqiError):
+                slip.answer.set_exception(answer)
+            else:
+                slip.answer.set_result(answer)
+
+
+def waves(slips: Iterable[Slip]) -> list[list[Slip]]:
+    """Group slips by kind into as few runs as keep each account's commands in their order."""
+    runs: list[list[Slip]] = []
+    reached: dict[int, int] = {}  # lane of an account -> its latest run
+    for slip in slips:
+        lane = _lane(slip.command)
+        start = reached.get(lane, 0)
+        kind = type(slip.command)
+        for place in range(start, len(runs)):
+            if type(runs[place][0].command) is kind:
+                break
+        else:
+            place = len(runs)
+            runs.append([])
+        runs[place].append(slip)
+        reached[lane] = place
+    return runs
+
+
+def _take(waiting: "queue.Queue[Slip | None]") -> tuple[list[Slip], bool]:
+    """Wait for one slip, then take what else has queued; also tell whether it was the last."""
+    slips: list[Slip] = []
+    first = waiting.get()
+    while first is not None:
+        slips.append(first)
+        if len(slips) >= BATCH_MAX:
+            return slips, False
+        try:
+            first = waiting.get_nowait()
+        except queue.Empty:
+            return slips, False
+    return slips, True
+
+
+def _lane(command: Command) -> int:
+    """Return a number that is the same for all commands of an account."""
+    account_id = getattr(command, "account_id", None)
+    if isinstance(account_id, UUID):
+        return account_id.int
+    return int.from_bytes(f"{command.scope_kind}/{command.scope_id}/{command.key}".encode(), "big")
+
+
+def _foreign(fault: Exception) -> FlowBroken:
+    broken = FlowBroken(fault=repr(fault))
+    broken.__cause__ = fault
+    return broken

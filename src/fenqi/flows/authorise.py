@@ -1,0 +1,246 @@
+"""A purchase is decided; if approved, its amount is held, or captured at once.
+
+The decision looks at the account as it stands after the commands before it in the batch, so two
+buyers racing for the last yuan cannot both win (M5). A decline is an answer, not an error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from fenqi.core.account import POLICY, Outcome, judge
+from fenqi.core.errors import FenqiError, Invalid
+from fenqi.core.servicing.statement import due_days
+from fenqi.core.terms.cost import digest
+from fenqi.core.terms.product import Product
+from fenqi.core.terms.schedule import Terms
+from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId, PlanId
+from fenqi.store import accounts, orders
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking, Signed
+from fenqi.store.commands import Command, Inbox
+from fenqi.store.ground import Ground
+from fenqi.store.plans import PlanRecord
+from fenqi.store.rows import Rows
+
+
+class AmountInvalid(Invalid):
+    """An amount that is not above zero."""
+
+    code = "amount-invalid"
+
+
+class CountNotOffered(Invalid):
+    """The product cannot be taken in that number of instalments."""
+
+    code = "count-not-offered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorise(Command):
+    """Decide a purchase. With `capture_now` the goods leave at once and the plan begins."""
+
+    kind: ClassVar[str] = "authorise"
+    account_id: AccountId
+    merchant_id: MerchantId
+    merchant_order: str
+    amount_minor: int
+    product: str
+    count: int
+    placed_at: datetime
+    capture_now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """The outcome; an approved purchase has an order, and a plan if it was captured."""
+
+    outcome: str
+    reasons: list[str]
+    order_id: str | None = None
+    plan_id: str | None = None
+
+
+def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised | FenqiError]:
+    """Decide each purchase of the batch in order."""
+    desk = _Counter(ground)
+    with ground.store.transaction() as session:
+        locked = accounts.lock(session, {command.account_id for command in commands})
+        inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
+        for place, command in inbox.fresh():
+            try:
+                account = accounts.find(locked, command.account_id)
+                product = _check(ground, command)
+            except FenqiError as refusal:
+                inbox.refuse(place, refusal)
+                continue
+            inbox.answer(place, command.account_id, desk.decide(account, product, command))
+        desk.booking.write(session)
+        inbox.keep(session, desk.booking.now)
+    return inbox.answers()
+
+
+def _check(ground: Ground, command: Authorise) -> Product:
+    if command.amount_minor < 1:
+        raise AmountInvalid(amount_minor=command.amount_minor)
+    product = ground.catalogue.product(command.product)
+    if command.count not in product.counts:
+        raise CountNotOffered(
+            product=command.product, count=command.count, offered=list(product.counts)
+        )
+    return product
+
+
+class _Counter:
+    """Where one batch's purchases are decided and booked."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.booking = Booking(ground)
+        self._decisions = Rows(orders.DECISIONS)
+        self._orders = Rows(orders.ORDERS)
+        self._captures = Rows(orders.CAPTURES)
+        self.booking.before_plans = [self._decisions, self._orders]
+        self.booking.after_plans = [self._captures]
+
+    def decide(self, account: Account, product: Product, command: Authorise) -> Authorised:
+        """Judge one purchase and book what follows."""
+        standing = account.standing
+        verdict = judge(standing, command.amount_minor)
+        decision_id = DecisionId(self.ground.ids.new())
+        orders.add_decision(
+            self._decisions,
+            orders.Decided(
+                account_id=account.account_id,
+                decision_id=decision_id,
+                verdict=verdict,
+                standing=standing,
+                amount_minor=command.amount_minor,
+                menu=self._menu(),
+                decided_at=self.booking.now,
+                booked_on=account.book.business_date,
+            ),
+        )
+        if verdict.outcome is Outcome.DECLINE:
+            reasons = [reason.value for reason in verdict.reasons]
+            self._tell(account, command, "purchase-declined", {"reasons": reasons})
+            return Authorised(verdict.outcome.value, reasons)
+        order_id = OrderId(self.ground.ids.new())
+        terms = self._terms(account, product, command)
+        shown = digest(terms)
+        self._add_order(account, product, command, decision_id, order_id, shown)
+        if not command.capture_now:
+            account.held_minor += command.amount_minor
+            self._tell(account, command, "purchase-authorised", {"order_id": order_id})
+            return Authorised(verdict.outcome.value, [], str(order_id))
+        plan_id = self._capture(account, command, order_id, terms, shown)
+        return Authorised(verdict.outcome.value, [], str(order_id), str(plan_id))
+
+    def _menu(self) -> list[tuple[str, int]]:
+        """Return every plan on offer; a later room narrows it by risk."""
+        products = {one.product_id for one in self.ground.catalogue.products.values()}
+        return [
+            (name, count)
+            for name in sorted(products)
+            for count in self.ground.catalogue.product(name).counts
+        ]
+
+    def _terms(self, account: Account, product: Product, command: Authorise) -> Terms:
+        on = account.book.day_of(command.placed_at)
+        return Terms(
+            product=product,
+            count=command.count,
+            principal_minor=command.amount_minor,
+            starts_on=on,
+            due_on=due_days(account.cycle, account.book.business_date, command.count),
+        )
+
+    def _add_order(
+        self,
+        account: Account,
+        product: Product,
+        command: Authorise,
+        decision_id: DecisionId,
+        order_id: OrderId,
+        shown: str,
+    ) -> None:
+        pack = self.ground.catalogue.packs[account.book.pack, account.book.pack_version]
+        expires_on = account.book.business_date + timedelta(days=pack.hold_days)
+        self._orders.add(
+            account.account_id,
+            order_id,
+            command.merchant_id,
+            command.merchant_order,
+            decision_id,
+            product.product_id,
+            product.version,
+            command.count,
+            account.agreement_version,
+            shown,
+            command.amount_minor,
+            command.amount_minor if command.capture_now else 0,
+            None if command.capture_now else expires_on,
+            command.placed_at,
+            account.book.business_date,
+        )
+
+    def _capture(
+        self,
+        account: Account,
+        command: Authorise,
+        order_id: OrderId,
+        terms: Terms,
+        shown: str,
+    ) -> PlanId:
+        plan_id = PlanId(self.ground.ids.new())
+        record = PlanRecord.fresh(
+            account_id=account.account_id,
+            plan_id=plan_id,
+            merchant_id=command.merchant_id,
+            agreement_version=account.agreement_version,
+            pack=self.ground.catalogue.packs[account.book.pack, account.book.pack_version],
+            terms=terms,
+            excused=account.book.excused,
+        )
+        happening = self.booking.event(
+            account,
+            "purchase-captured",
+            payload={
+                "order_id": order_id,
+                "plan_id": plan_id,
+                "amount_minor": command.amount_minor,
+                "product": command.product,
+                "count": command.count,
+            },
+            occurred_at=command.placed_at,
+            effective_on=terms.starts_on,
+            actor=command.actor,
+            command_key=command.key,
+            topic="merchant",
+        )
+        self.booking.begin(happening, record, Signed(order_id, POLICY, shown))
+        self._captures.add(
+            account.account_id,
+            self.ground.ids.new(),
+            order_id,
+            plan_id,
+            command.amount_minor,
+            account.book.business_date,
+        )
+        return plan_id
+
+    def _tell(
+        self, account: Account, command: Authorise, kind: str, payload: dict[str, object]
+    ) -> None:
+        self.booking.event(
+            account,
+            kind,
+            payload={"amount_minor": command.amount_minor, **payload},
+            occurred_at=command.placed_at,
+            actor=command.actor,
+            command_key=command.key,
+            topic="merchant",
+        )
+
+

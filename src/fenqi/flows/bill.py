@@ -1,0 +1,79 @@
+"""Close step: statements are cut for the accounts whose statement day it is.
+
+A statement names each open instalment that falls due by its due day, and what is overdue, with the
+late charge up to today. Once cut it never changes.
+"""
+
+from datetime import timedelta
+from itertools import groupby
+
+from fenqi.core.servicing.statement import statement_days_of
+from fenqi.core.terms.product import Component
+from fenqi.store import accounts, books, closes, plans
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.closes import Task
+from fenqi.store.ground import Ground
+from fenqi.store.plans import PlanRecord
+from fenqi.store.rows import Rows
+from fenqi.store.statements import STATEMENT_LINES, STATEMENTS
+
+
+def bill(ground: Ground, task: Task) -> int:
+    """Cut today's statements; return how many."""
+    booking = Booking(ground)
+    statements, lines = Rows(STATEMENTS), Rows(STATEMENT_LINES)
+    booking.after_projections = [statements, lines]
+    with ground.store.transaction() as session:
+        book = books.read(session, task.book_id)
+        if not closes.is_open(session, task, book):
+            return 0
+        keys = closes.to_bill(session, book, task, statement_days_of(task.day))
+        locked = accounts.lock(session, {account for account, _ in keys})
+        records = plans.load(session, keys, ground.catalogue)
+        grouped = groupby(records.values(), key=lambda record: record.account_id)
+        for account_id, group in grouped:
+            _cut(booking, statements, lines, locked[account_id], list(group), task)
+        booking.write(session)
+        closes.finish(session, task, len(statements), booking.now)
+    return len(statements)
+
+
+def _cut(
+    booking: Booking,
+    statements: Rows,
+    lines: Rows,
+    account: Account,
+    records: list[PlanRecord],
+    task: Task,
+) -> None:
+    """Cut one account's statement, unless everything on it was paid already."""
+    due_on = task.day + timedelta(days=account.book.due_after_days)
+    number = account.statement_count + 1
+    happening = booking.event(
+        account, "statement-cut", payload={"number": number, "due_on": due_on}, topic="notice"
+    )
+    total = overdue = place = 0
+    for record in records:
+        if record.oldest_due_on and record.oldest_due_on < task.day:
+            booking.change(happening, record, charged_through=task.day)
+        booking.bill(account, record, due_on)
+        for part in record.projection().instalments:
+            if part.due_on <= due_on and part.open_minor:
+                place += 1
+                total += part.open_minor
+                overdue += part.open_minor if part.due_on < task.day else 0
+                amounts = [part.open(component) for component in Component]
+                lines.add(
+                    account.account_id,
+                    number,
+                    place,
+                    record.plan_id,
+                    part.number,
+                    part.due_on,
+                    *amounts,
+                )
+    account.statement_count = number
+    statements.add(
+        account.account_id, number, task.day, due_on, total, overdue, happening.number
+    )

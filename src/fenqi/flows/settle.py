@@ -1,0 +1,148 @@
+"""The customer ends a plan early: the cost of time not used is waived, the rest is paid.
+
+The quote is `core.terms.replay.settle_quote`; the amount sent must cover the quote of the day the
+money was received, and what is above it becomes credit balance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from fenqi.core import ledger
+from fenqi.core.errors import Conflict, FenqiError
+from fenqi.core.ledger import Transfer
+from fenqi.core.terms.operation import OperationKind
+from fenqi.core.terms.replay import PlanState, Projection, settle_quote
+from fenqi.core.values.ids import AccountId, PlanId, ReceiptId
+from fenqi.store import accounts, plans, receipts
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.commands import Command, Inbox
+from fenqi.store.ground import Ground
+from fenqi.store.plans import PlanMissing, PlanRecord
+from fenqi.store.rows import Rows
+
+
+class PlanNotRunning(Conflict):
+    """Only a running plan can be settled early."""
+
+    code = "plan-not-running"
+
+
+class SettlementShort(Conflict):
+    """The amount does not cover the quote."""
+
+    code = "settlement-short"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle(Command):
+    """Pay a plan off with final money."""
+
+    kind: ClassVar[str] = "settle"
+    account_id: AccountId
+    plan_id: PlanId
+    channel: str
+    channel_reference: str
+    amount_minor: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was asked, and the cost that was waived."""
+
+    receipt_id: str
+    quote_minor: int
+    waived_minor: int
+
+
+def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiError]:
+    """Settle each command's plan."""
+    booking = Booking(ground)
+    rows, lines = Rows(receipts.RECEIPTS), Rows(receipts.RECEIPT_LINES)
+    booking.after_plans = [rows, lines]
+    with ground.store.transaction() as session:
+        locked = accounts.lock(session, {command.account_id for command in commands})
+        inbox: Inbox[Settle, Settled] = Inbox(session, commands, Settled)
+        keys = {(command.account_id, command.plan_id) for command in commands}
+        found = plans.load(session, keys, ground.catalogue)
+        for place, command in inbox.fresh():
+            try:
+                account = accounts.find(locked, command.account_id)
+                record = found.get((command.account_id, command.plan_id))
+                if record is None:
+                    raise PlanMissing(plan=command.plan_id)
+                quote = _quote(account, record, command)
+            except FenqiError as refusal:
+                inbox.refuse(place, refusal)
+                continue
+            answer = _book(ground, booking, (rows, lines), account, record, command, quote)
+            inbox.answer(place, account.account_id, answer)
+        booking.write(session)
+        inbox.keep(session, booking.now)
+    return inbox.answers()
+
+
+def _quote(account: Account, record: PlanRecord, command: Settle) -> int:
+    if record.state is not PlanState.ACTIVE:
+        raise PlanNotRunning(plan=record.plan_id, state=record.state.value)
+    on = max(account.book.day_of(command.received_at), record.terms.starts_on)
+    quote = settle_quote(record.terms, record.operations, on, excused=record.excused)
+    if command.amount_minor < quote:
+        raise SettlementShort(
+            plan=record.plan_id, amount_minor=command.amount_minor, quote_minor=quote
+        )
+    return quote
+
+
+def _book(
+    ground: Ground,
+    booking: Booking,
+    tables: tuple[Rows, Rows],
+    account: Account,
+    record: PlanRecord,
+    command: Settle,
+    quote: int,
+) -> Settled:
+    on = max(account.book.day_of(command.received_at), record.terms.starts_on)
+    receipt_id = ReceiptId(ground.ids.new())
+    happening = booking.event(
+        account,
+        "plan-settled",
+        payload={"plan_id": record.plan_id, "quote_minor": quote, "receipt_id": receipt_id},
+        occurred_at=command.received_at,
+        effective_on=on,
+        actor=command.actor,
+        command_key=command.key,
+        topic="notice",
+    )
+    cash = Transfer(ledger.Account.CASH_SETTLED, ledger.Account.SUSPENSE, command.amount_minor)
+    booking.transfer(happening, cash, channel=command.channel)
+    before = record.projection()
+    after = booking.change(
+        happening,
+        record,
+        (OperationKind.SETTLE, command.amount_minor),
+        charged_through=on - timedelta(days=1),
+    )
+    rows, lines = tables
+    rows.add(
+        account.account_id,
+        receipt_id,
+        command.channel,
+        command.channel_reference,
+        command.amount_minor,
+        "final",
+        command.received_at,
+        on,
+        account.book.business_date,
+    )
+    lines.add(account.account_id, receipt_id, 1, record.plan_id, command.amount_minor)
+    waived = _waived(after) - _waived(before)
+    return Settled(str(receipt_id), quote, waived)
+
+
+def _waived(projection: Projection) -> int:
+    return sum(projection.relieved_by.get(OperationKind.SETTLE, ()))

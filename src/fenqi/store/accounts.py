@@ -1,0 +1,220 @@
+"""Accounts as a batch works on them: locked in id order, changed in memory, written once."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from fenqi.core.account import AccountStatus, Standing
+from fenqi.core.errors import Missing
+from fenqi.core.servicing.ageing import days_past_due
+from fenqi.core.servicing.statement import Cycle
+from fenqi.core.values.ids import AccountId, PersonId, slice_of
+from fenqi.store.books import Book, hold
+from fenqi.store.catalogue import Catalogue
+from fenqi.store.pool import Session
+
+ACCOUNTS_MAX = 10_000  # locked by one batch
+
+
+class AccountMissing(Missing):
+    """No such account."""
+
+    code = "account-missing"
+
+
+@dataclass(slots=True)
+class Account:
+    """One locked account row; a batch changes the amounts, `booking` writes them back.
+
+    Units: minor units of the account's currency.
+    """
+
+    account_id: AccountId
+    book: Book
+    currency: str
+    status: AccountStatus
+    agreement_version: int
+    statement_day: int
+    statement_count: int
+    event_count: int
+    limit_minor: int
+    principal_open_minor: int
+    held_minor: int
+    credit_minor: int
+    refunds_payable_minor: int
+    oldest_due_on: date | None
+
+    @property
+    def cycle(self) -> Cycle:
+        """The billing rhythm for new plans."""
+        return Cycle(self.statement_day, self.book.due_after_days)
+
+    @property
+    def standing(self) -> Standing:
+        """What a purchase decision looks at, as of the book's business date."""
+        return Standing(
+            status=self.status,
+            limit_minor=self.limit_minor,
+            used_minor=self.principal_open_minor + self.held_minor,
+            overdue_days=days_past_due(
+                self.oldest_due_on, self.book.business_date, self.book.excused
+            ),
+        )
+
+
+LOCK = """
+SELECT account_id, book_id, currency, status, agreement_version, statement_day, statement_count,
+    event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
+    refunds_payable_minor
+FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
+"""
+OLDEST_DUE = """
+SELECT account_id, MIN(oldest_due_on) FROM plans
+WHERE account_id = ANY(%(ids)s) AND oldest_due_on IS NOT NULL GROUP BY account_id
+"""
+
+
+def lock(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, Account]:
+    """Return the accounts that exist, locked until the transaction ends, with their books held.
+
+    Lock order of the whole house: accounts by id, then their books, then plans.
+    """
+    ids = {"ids": sorted(account_ids)}
+    rows = session.rows(LOCK, ids)
+    books = hold(session, {row[1] for row in rows})
+    oldest: dict[UUID, date] = dict(session.rows(OLDEST_DUE, ids))
+    return {
+        row[0]: Account(
+            AccountId(row[0]),
+            books[row[1]],
+            row[2],
+            AccountStatus(row[3]),
+            *row[4:],
+            oldest_due_on=oldest.get(row[0]),
+        )
+        for row in rows
+    }
+
+
+def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
+    """Return one of the locked accounts. Errors: AccountMissing."""
+    if account_id not in accounts:
+        raise AccountMissing(account=account_id)
+    return accounts[account_id]
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to open, with its person."""
+
+    account_id: AccountId
+    book: Book
+    person_id: PersonId
+    person_reference: str
+    limit_minor: int
+    statement_day: int
+
+
+ADD_PERSON = """
+INSERT INTO persons (person_id, reference)
+SELECT * FROM UNNEST(%(person)s::uuid[], %(reference)s::text[]) ON CONFLICT (reference) DO NOTHING
+"""
+ADD_ACCOUNT = """
+INSERT INTO accounts
+    (account_id, book_id, kind, person_id, slice, currency, status, opened_on, agreement_version,
+     statement_day, limit_minor)
+SELECT a, b, 'customer', p, s, c, 'open', o, 1, d, l
+FROM UNNEST(%(account)s::uuid[], %(book)s::text[], %(person)s::uuid[], %(slice)s::smallint[],
+    %(currency)s::text[], %(opened)s::date[], %(statement_day)s::smallint[], %(limit)s::bigint[])
+    AS t (a, b, p, s, c, o, d, l)
+"""
+ADD_ENROLMENT = """
+INSERT INTO enrolments (book_id, person_id, account_id)
+SELECT * FROM UNNEST(%(book)s::text[], %(person)s::uuid[], %(account)s::uuid[])
+"""
+ADD_CYCLE = """
+INSERT INTO cycles (account_id, from_on, statement_day)
+SELECT * FROM UNNEST(%(account)s::uuid[], %(opened)s::date[], %(statement_day)s::smallint[])
+"""
+ADD_AGREEMENT = """
+INSERT INTO agreements (account_id, version, agreed_on, pack, pack_version)
+SELECT a, 1, o, k, v
+FROM UNNEST(%(account)s::uuid[], %(opened)s::date[], %(pack)s::text[], %(pack_version)s::integer[])
+    AS t (a, o, k, v)
+"""
+ADD_COST_LINES = """
+INSERT INTO cost_lines (account_id, agreement_version, cost_line, rate_ppm, rate_period)
+SELECT a, 1, c, r, p
+FROM UNNEST(%(account)s::uuid[]) AS accounts (a)
+CROSS JOIN UNNEST(%(line)s::text[], %(rate)s::integer[], %(period)s::text[]) AS lines (c, r, p)
+"""
+
+
+def add(session: Session, new: list[NewAccount], catalogue: Catalogue) -> None:
+    """Open accounts, each with its person, cycle, agreement and the agreement's cost table."""
+    lines = cost_lines(catalogue)
+    entry = {
+        "account": [one.account_id for one in new],
+        "book": [one.book.book_id for one in new],
+        "person": [one.person_id for one in new],
+        "reference": [one.person_reference for one in new],
+        "slice": [slice_of(one.account_id) for one in new],
+        "currency": [one.book.currency for one in new],
+        "opened": [one.book.business_date for one in new],
+        "statement_day": [one.statement_day for one in new],
+        "limit": [one.limit_minor for one in new],
+        "pack": [one.book.pack for one in new],
+        "pack_version": [one.book.pack_version for one in new],
+        "line": [line for line, _, _ in lines],
+        "rate": [rate for _, rate, _ in lines],
+        "period": [period for _, _, period in lines],
+    }
+    with session.pipeline():
+        for statement in (
+            ADD_PERSON,
+            ADD_ACCOUNT,
+            ADD_ENROLMENT,
+            ADD_CYCLE,
+            ADD_AGREEMENT,
+            ADD_COST_LINES,
+        ):
+            session.run(statement, entry)
+
+
+def cost_lines(catalogue: Catalogue) -> list[tuple[str, int, str]]:
+    """Return the cost table of a framework agreement: (line, highest rate in ppm, per what)."""
+    products = catalogue.products.values()
+    return [
+        ("flat-fee", max(one.fee_ppm_per_period for one in products), "instalment"),
+        ("interest", max(one.interest_ppm_per_year for one in products), "year"),
+        ("late-charge", max(one.late.rate_ppm_per_day for one in products), "day"),
+    ]
+
+
+PERSONS = """
+SELECT p.reference, p.person_id, e.book_id, e.account_id
+FROM persons AS p LEFT JOIN enrolments AS e USING (person_id)
+WHERE p.reference = ANY(%(references)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What is known of persons: their ids, and their accounts by (book, person reference)."""
+
+    persons: dict[str, PersonId]
+    accounts: dict[tuple[str, str], AccountId]
+
+
+def enrolled(session: Session, references: Collection[str]) -> Enrolled:
+    """Return what is known of the persons with these references."""
+    rows = session.rows(PERSONS, {"references": sorted(references)})
+    return Enrolled(
+        persons={reference: PersonId(person) for reference, person, _, _ in rows},
+        accounts={
+            (book, reference): AccountId(account)
+            for reference, _, book, account in rows
+            if account is not None
+        },
+    )

@@ -1,0 +1,207 @@
+"""Books: the legal entity's set of accounts, its business date, and the merchants it pays."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fenqi.core.errors import Conflict, Missing
+from fenqi.core.ledger import Account
+from fenqi.core.ports import IdSource
+from fenqi.core.values.ids import AccountId, MerchantId, slice_of
+from fenqi.store.pool import Session
+
+BOOKS_MAX = 1000
+EXCUSED_MAX = 10_000
+
+
+class BookMissing(Missing):
+    """No book of that name."""
+
+    code = "book-missing"
+
+
+class BookDiffers(Conflict):
+    """A book of that name exists with other terms."""
+
+    code = "book-differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One book. `business_date` is the open day; every day before it is closed for good."""
+
+    book_id: str
+    legal_entity: str
+    currency: str
+    zone: str
+    business_date: date
+    opened_on: date
+    slices: int
+    due_after_days: int
+    pack: str
+    pack_version: int
+    house_account_id: AccountId
+    excused: frozenset[date]
+
+    def day_of(self, at: datetime) -> date:
+        """Return the book's local day of an instant, never later than the business date.
+
+        A fact of the small hours before yesterday is closed still belongs to yesterday's books.
+        """
+        return min(at.astimezone(ZoneInfo(self.zone)).date(), self.business_date)
+
+
+ADD_BOOK = """
+INSERT INTO books
+    (book_id, legal_entity, currency, zone, calendar, cut_off, business_date, opened_on, slices,
+     due_after_days, pack, pack_version, house_account_id)
+VALUES
+    (%(book_id)s, %(legal_entity)s, %(currency)s, %(zone)s, 'all-days', '00:00', %(opened_on)s,
+     %(opened_on)s, %(slices)s, %(due_after_days)s, %(pack)s, %(pack_version)s, %(house)s)
+"""
+ADD_HOUSE = """
+INSERT INTO accounts
+    (account_id, book_id, kind, person_id, slice, currency, status, opened_on, agreement_version,
+     statement_day, limit_minor, event_count)
+VALUES
+    (%(house)s, %(book_id)s, 'house', NULL, %(slice)s, %(currency)s, 'open', %(opened_on)s, 0, 1, 0,
+     1)
+"""
+ADD_OPENING = """
+INSERT INTO events
+    (account_id, number, schema_version, kind, actor, occurred_at, recorded_at, booked_on,
+     effective_on, payload)
+VALUES
+    (%(house)s, 1, 1, 'book-opened', 'operator', %(now)s, %(now)s, %(opened_on)s, %(opened_on)s,
+     '{}')
+"""
+ADD_FUNDING = """
+INSERT INTO transfers
+    (account_id, event_number, line, booked_on, effective_on, debit, credit, amount_minor, currency)
+VALUES
+    (%(house)s, 1, 1, %(opened_on)s, %(opened_on)s, %(cash)s, %(funding)s, %(funding_minor)s,
+     %(currency)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewBook:
+    """What a book is opened with. `funding_minor` is the lender's own money put in on day one."""
+
+    book_id: str
+    legal_entity: str
+    currency: str
+    zone: str
+    opened_on: date
+    pack: str
+    pack_version: int
+    slices: int = 2
+    due_after_days: int = 9
+    funding_minor: int = 0
+
+
+def create(session: Session, book: NewBook, *, ids: IdSource, now: datetime) -> None:
+    """Open a book with its house account, which holds the transfers no customer owns.
+
+    Errors: BookDiffers if the name is taken.
+    """
+    if session.rows(FIND, {"book_ids": [book.book_id]}):
+        raise BookDiffers(book=book.book_id)
+    house = AccountId(ids.new())
+    entry = {
+        "book_id": book.book_id,
+        "legal_entity": book.legal_entity,
+        "currency": book.currency,
+        "zone": book.zone,
+        "opened_on": book.opened_on,
+        "slices": book.slices,
+        "due_after_days": book.due_after_days,
+        "pack": book.pack,
+        "pack_version": book.pack_version,
+        "funding_minor": book.funding_minor,
+        "house": house,
+        "slice": slice_of(house),
+        "now": now,
+        "cash": Account.CASH_SETTLED.value,
+        "funding": Account.FUNDING.value,
+    }
+    session.run(ADD_BOOK, entry)
+    session.run(ADD_HOUSE, entry)
+    session.run(ADD_OPENING, entry)
+    if book.funding_minor:
+        session.run(ADD_FUNDING, entry)
+
+
+FIND = """
+SELECT book_id, legal_entity, currency, zone, business_date, opened_on, slices, due_after_days,
+    pack, pack_version, house_account_id,
+    ARRAY(
+        SELECT DISTINCT day FROM excused_days
+        WHERE excused_days.book_id = books.book_id ORDER BY day LIMIT 10000
+    )
+FROM books WHERE book_id = ANY(%(book_ids)s)
+"""
+# Shared: batches run beside one another; the close's last step, which moves the date, waits for
+# them and they for it, so nothing is ever booked in a closed day.
+HOLD = FIND + " ORDER BY book_id FOR SHARE OF books"
+HOLD_ALONE = FIND + " FOR UPDATE OF books"
+
+
+def read(session: Session, book_id: str) -> Book:
+    """Return a book. Errors: BookMissing."""
+    return _one(session.rows(FIND, {"book_ids": [book_id]}), book_id)
+
+
+def hold(session: Session, book_ids: Collection[str]) -> dict[str, Book]:
+    """Return books whose business date stays as it is until this transaction ends."""
+    rows = session.rows(HOLD, {"book_ids": sorted(book_ids)})
+    return {row[0]: _book(row) for row in rows}
+
+
+def hold_alone(session: Session, book_id: str) -> Book:
+    """Return a book that nobody else books into until this transaction ends."""
+    return _one(session.rows(HOLD_ALONE, {"book_ids": [book_id]}), book_id)
+
+
+NAMES = "SELECT book_id FROM books ORDER BY book_id LIMIT 1000"
+
+
+def names(session: Session) -> list[str]:
+    """Return the ids of all books."""
+    return [row[0] for row in session.rows(NAMES)]
+
+
+ADVANCE = "UPDATE books SET business_date = %(day)s WHERE book_id = %(book_id)s"
+
+
+def advance(session: Session, book_id: str, day: date) -> None:
+    """Move a book to its next business date."""
+    session.run(ADVANCE, {"book_id": book_id, "day": day})
+
+
+ADD_MERCHANT = """
+INSERT INTO merchants (merchant_id, book_id, name)
+VALUES (%(merchant_id)s, %(book_id)s, %(name)s) ON CONFLICT (book_id, name) DO NOTHING
+"""
+FIND_MERCHANT = "SELECT merchant_id FROM merchants WHERE book_id = %(book_id)s AND name = %(name)s"
+
+
+def merchant(session: Session, book_id: str, name: str, *, ids: IdSource) -> MerchantId:
+    """Return the merchant of that name in a book, adding it if it is new."""
+    entry = {"book_id": book_id, "name": name, "merchant_id": ids.new()}
+    session.run(ADD_MERCHANT, entry)
+    found: UUID = session.rows(FIND_MERCHANT, entry)[0][0]
+    return MerchantId(found)
+
+
+def _one(rows: list[tuple[object, ...]], book_id: str) -> Book:
+    if not rows:
+        raise BookMissing(book=book_id)
+    return _book(rows[0])
+
+
+def _book(row: tuple[object, ...]) -> Book:
+    *fields, excused = row
+    return Book(*fields, excused=frozenset(excused))  # type: ignore[arg-type, call-overload] # row order is FIND's

@@ -1,0 +1,156 @@
+"""Products and packs: shipped as TOML files, kept in the database as versions.
+
+A version once installed never changes; a changed file must carry a new version number. An
+operator's own folder (`FENQI_CATALOGUE`) lies over the shipped one, file by file.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+
+from fenqi.core.errors import Conflict, Invalid, Missing
+from fenqi.core.terms.pack import Pack, check_product
+from fenqi.core.terms.product import Product
+from fenqi.store.pool import Session
+
+SHIPPED = Path(str(resources.files("fenqi"))) / "data"
+FOLDERS = {"product": "products", "pack": "packs"}
+
+
+class FileUnreadable(Invalid):
+    """A catalogue file is no TOML, or its table is refused; names the file and the place."""
+
+    code = "catalogue-file-unreadable"
+
+
+class VersionChanged(Conflict):
+    """A file's content changed but its version number did not."""
+
+    code = "catalogue-version-changed"
+
+
+class ProductMissing(Missing):
+    """No such product, or not in that number of instalments."""
+
+    code = "product-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Every version of every product and pack, and the newest version of each name."""
+
+    products: Mapping[tuple[str, int], Product]
+    packs: Mapping[tuple[str, int], Pack]
+
+    def product(self, name: str) -> Product:
+        """Return the newest version of a product. Errors: ProductMissing."""
+        versions = [version for known, version in self.products if known == name]
+        if not versions:
+            raise ProductMissing(product=name, known=sorted({known for known, _ in self.products}))
+        return self.products[name, max(versions)]
+
+    def pack(self, name: str) -> Pack:
+        """Return the newest version of a pack. Errors: Missing."""
+        versions = [version for known, version in self.packs if known == name]
+        if not versions:
+            raise Missing(pack=name, known=sorted({known for known, _ in self.packs}))
+        return self.packs[name, max(versions)]
+
+
+def read_files(own: Path | None = None) -> dict[tuple[str, str], dict[str, object]]:
+    """Return the parsed tables by (kind, file name), an operator's own files over the shipped.
+
+    Errors: FileUnreadable naming the file, line and column.
+    """
+    tables: dict[tuple[str, str], dict[str, object]] = {}
+    for root in (SHIPPED, own):
+        if root is None:
+            continue
+        for kind, folder in FOLDERS.items():
+            for file in sorted((root / folder).glob("*.toml")):
+                try:
+                    tables[kind, file.name] = tomllib.loads(file.read_text(encoding="utf-8"))
+                except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+                    raise FileUnreadable(file=str(file), fault=str(fault)) from fault
+    return tables
+
+
+def from_files(own: Path | None = None) -> Catalogue:
+    """Return the catalogue of the files alone, each product checked against each pack.
+
+    Errors: FileUnreadable; what Product.read, Pack.read and check_product raise.
+    """
+    return _build(
+        [(kind, table, name) for (kind, name), table in sorted(read_files(own).items())]
+    )
+
+
+def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
+    products: dict[tuple[str, int], Product] = {}
+    packs: dict[tuple[str, int], Pack] = {}
+    for kind, table, name in tables:
+        try:
+            if kind == "product":
+                product = Product.read(table)
+                products[product.product_id, product.version] = product
+            else:
+                pack = Pack.read(table)
+                packs[pack.pack_id, pack.version] = pack
+        except Invalid as refusal:
+            raise FileUnreadable(file=name, fault=str(refusal)) from refusal
+    for product in products.values():
+        for pack in packs.values():
+            check_product(product, pack)
+    return Catalogue(products, packs)
+
+
+KNOWN = """
+SELECT body_sha256 FROM catalogue WHERE kind = %(kind)s AND name = %(name)s AND version = %(version)s
+"""
+ADD = """
+INSERT INTO catalogue
+    (kind, name, version, body, body_sha256, author, adopted_by, adopted_at)
+VALUES
+    (%(kind)s, %(name)s, %(version)s, %(body)s, %(sha)s, 'shipped', 'operator', %(now)s)
+"""
+
+
+def install(session: Session, now: datetime, own: Path | None = None) -> None:
+    """Add the files' versions to the database; what is there already must be the same.
+
+    Errors: FileUnreadable, VersionChanged.
+    """
+    from_files(own)  # refuse the whole lot before adding any
+    for (kind, file), table in sorted(read_files(own).items()):
+        body = json.dumps(table, sort_keys=True, ensure_ascii=False)
+        entry = {
+            "kind": kind,
+            "name": table["id"],
+            "version": table["version"],
+            "body": body,
+            "sha": hashlib.sha256(body.encode()).hexdigest(),
+            "now": now,
+        }
+        known = session.rows(KNOWN, entry)
+        if not known:
+            session.run(ADD, entry)
+        elif known[0][0] != entry["sha"]:
+            raise VersionChanged(file=file, version=table["version"])
+
+
+ALL = "SELECT kind, body, name FROM catalogue WHERE kind IN ('product', 'pack') LIMIT 10000"
+
+
+def load(session: Session) -> Catalogue:
+    """Return every installed version."""
+    return _build([(kind, body, name) for kind, body, name in session.rows(ALL)])
+
+
+def shipped() -> dict[str, Product]:
+    """Return the shipped products by name, without a database."""
+    return {product.product_id: product for product in from_files().products.values()}

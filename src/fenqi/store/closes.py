@@ -1,0 +1,261 @@
+"""The day close's own rows: which step of which slice is done, and what it reads to find its work.
+
+Every query carries the day it looks for, on a partial index of plans that still owe, so that a
+close reads what something happens to today and nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from fenqi.core.errors import Conflict
+from fenqi.core.values.day import add_months, month_end
+from fenqi.core.values.ids import SLICES, AccountId, PlanId
+from fenqi.store.books import Book
+from fenqi.store.plans import PlanKey
+from fenqi.store.pool import Session
+
+WRITE_OFF_WINDOW_DAYS = 31  # how far back a due day may lie that turned while nobody looked
+
+
+class DayNotOpen(Conflict):
+    """The day to close is not the book's open day."""
+
+    code = "day-not-open"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One step of one slice of one day; done at most once."""
+
+    book_id: str
+    day: date
+    slice: int
+    step: str
+
+    def bounds(self, slices: int) -> tuple[int, int]:
+        """Return the account slices [first, last) that belong to this slice of the close."""
+        return (self.slice * SLICES // slices, (self.slice + 1) * SLICES // slices)
+
+
+IS_DONE = """
+SELECT 1 FROM close_steps
+WHERE book_id = %(book_id)s AND day = %(day)s AND slice = %(slice)s AND step = %(step)s
+"""
+FINISH = """
+INSERT INTO close_steps (book_id, day, slice, step, touched, finished_at)
+VALUES (%(book_id)s, %(day)s, %(slice)s, %(step)s, %(touched)s, %(now)s)
+"""
+
+
+def is_open(session: Session, task: Task, book: Book) -> bool:
+    """Return whether the step is still to be done. Errors: DayNotOpen."""
+    if session.rows(IS_DONE, _key(task)):
+        return False
+    if book.business_date != task.day:
+        raise DayNotOpen(book=book.book_id, day=task.day, open_day=book.business_date)
+    return True
+
+
+def finish(session: Session, task: Task, touched: int, now: datetime) -> None:
+    """Record in the step's own transaction that it is done; a second one meets the primary key."""
+    session.run(FINISH, {**_key(task), "touched": touched, "now": now})
+
+
+def _key(task: Task) -> dict[str, object]:
+    return {"book_id": task.book_id, "day": task.day, "slice": task.slice, "step": task.step}
+
+
+DONE = """
+SELECT slice, step, touched FROM close_steps WHERE book_id = %(book_id)s AND day = %(day)s
+ORDER BY slice, step LIMIT 10000
+"""
+
+
+def done(session: Session, book_id: str, day: date) -> dict[tuple[int, str], int]:
+    """Return the finished (slice, step) of a day and how much each touched."""
+    rows = session.rows(DONE, {"book_id": book_id, "day": day})
+    return {(slice_, step): touched for slice_, step, touched in rows}
+
+
+TO_BILL = """
+SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
+    AND a.statement_day = ANY(%(statement_days)s)
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+UNION
+SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.oldest_due_on < %(day)s AND p.oldest_due_on > %(horizon)s AND p.state = 'active'
+    AND a.statement_day = ANY(%(statement_days)s)
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+ORDER BY 1, 2
+"""
+BILL_HORIZON_DAYS = 400  # older debts are written off or in a person's hands
+
+
+def to_bill(
+    session: Session, book: Book, task: Task, statement_days: Sequence[int]
+) -> list[PlanKey]:
+    """Return the plans that today's statements name: newly billed ones and overdue ones."""
+    asked = _asked(book, task) | {
+        "due_on": task.day + timedelta(days=book.due_after_days),
+        "horizon": task.day - timedelta(days=BILL_HORIZON_DAYS),
+        "statement_days": list(statement_days),
+    }
+    return _keys(session.rows(TO_BILL, asked))
+
+
+OWING_SINCE = """
+SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.oldest_due_on = ANY(%(due_days)s)
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+ORDER BY p.account_id, p.plan_id
+"""
+
+
+def owing_since(
+    session: Session, book: Book, task: Task, due_days: Sequence[date]
+) -> list[PlanKey]:
+    """Return the plans whose oldest unpaid due day is one of these."""
+    return _keys(session.rows(OWING_SINCE, _asked(book, task) | {"due_days": list(due_days)}))
+
+
+TO_WRITE_OFF = """
+SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.oldest_due_on <= %(due_on)s AND p.oldest_due_on > %(horizon)s AND p.state = 'active'
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+ORDER BY p.account_id, p.plan_id
+"""
+
+
+def to_write_off(session: Session, book: Book, task: Task, due_on: date) -> list[PlanKey]:
+    """Return the running plans that owe since `due_on` or up to a month longer."""
+    asked = _asked(book, task) | {
+        "due_on": due_on,
+        "horizon": due_on - timedelta(days=WRITE_OFF_WINDOW_DAYS),
+    }
+    return _keys(session.rows(TO_WRITE_OFF, asked))
+
+
+TO_RECOGNISE = """
+SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.is_earning AND p.recognised_through < %(day)s
+    AND (p.oldest_due_on IS NULL OR p.oldest_due_on > %(non_accrual)s)
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+ORDER BY p.account_id, p.plan_id
+"""
+
+
+def to_recognise(session: Session, book: Book, task: Task, non_accrual: date) -> list[PlanKey]:
+    """Return the plans with income to move by today, those overdue since `non_accrual` left out."""
+    asked = _asked(book, task) | {"day": task.day, "non_accrual": non_accrual}
+    return _keys(session.rows(TO_RECOGNISE, asked))
+
+
+TO_PAY = """
+SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.oldest_due_on <= %(day)s AND a.book_id = %(book_id)s
+    AND a.statement_day = ANY(%(statement_days)s)
+ORDER BY p.account_id, p.plan_id
+"""
+
+
+def to_pay(
+    session: Session, book: Book, day: date, statement_days: Sequence[int]
+) -> list[PlanKey]:
+    """Return the plans that owe something by `day`, of accounts with one of these cycles."""
+    asked = {"book_id": book.book_id, "day": day, "statement_days": list(statement_days)}
+    return _keys(session.rows(TO_PAY, asked))
+
+
+IN_CREDIT = """
+SELECT DISTINCT p.account_id FROM accounts AS a JOIN plans AS p USING (account_id)
+WHERE a.credit_minor > 0 AND p.oldest_due_on <= %(day)s
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+ORDER BY p.account_id
+"""
+
+
+def in_credit(session: Session, book: Book, task: Task) -> list[AccountId]:
+    """Return the accounts with a credit balance and something due by today."""
+    return [AccountId(row[0]) for row in session.rows(IN_CREDIT, _asked(book, task))]
+
+
+OWED_REFUNDS = """
+SELECT account_id FROM accounts AS a
+WHERE refunds_payable_minor > 0
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+ORDER BY account_id
+"""
+
+
+def owed_refunds(session: Session, book: Book, task: Task) -> list[AccountId]:
+    """Return the accounts we owe money back to."""
+    return [AccountId(row[0]) for row in session.rows(OWED_REFUNDS, _asked(book, task))]
+
+
+MERCHANTS_DAY = """
+SELECT t.merchant_id, SUM(
+    CASE WHEN t.credit = 'merchant-payable' THEN t.amount_minor ELSE -t.amount_minor END
+)::bigint
+FROM transfers AS t JOIN accounts AS a USING (account_id)
+WHERE t.booked_on = %(day)s AND a.book_id = %(book_id)s AND a.kind = 'customer'
+    AND 'merchant-payable' IN (t.debit, t.credit)
+GROUP BY t.merchant_id ORDER BY t.merchant_id
+"""
+
+
+def merchants_day(session: Session, task: Task) -> list[tuple[object, int]]:
+    """Return what the day's purchases and refunds leave us owing to each merchant."""
+    rows = session.rows(MERCHANTS_DAY, {"book_id": task.book_id, "day": task.day})
+    return [(merchant, owed) for merchant, owed in rows]
+
+
+TOTAL = """
+INSERT INTO ledger_days (book_id, day, slice, debit, credit, amount_minor, lines)
+SELECT a.book_id, t.booked_on, a.slice, t.debit, t.credit, SUM(t.amount_minor), COUNT(*)
+FROM transfers AS t JOIN accounts AS a USING (account_id)
+WHERE t.booked_on = %(day)s AND a.book_id = %(book_id)s
+GROUP BY a.book_id, t.booked_on, a.slice, t.debit, t.credit
+"""
+
+
+def total(session: Session, task: Task) -> int:
+    """Write the day's totals per slice and pair of accounts; return how many rows."""
+    return session.run(TOTAL, {"book_id": task.book_id, "day": task.day})
+
+
+# A plan's bucket a month ago is where its first crossing since then came from, or where it is.
+MEASURE = """
+INSERT INTO portfolio_months
+    (book_id, month_end, slice, vintage, state, from_bucket, to_bucket, plans, principal_minor,
+     principal_open_minor)
+SELECT a.book_id, %(day)s, a.slice, date_trunc('month', p.starts_on)::date, p.state,
+    COALESCE(c.from_bucket, p.bucket), p.bucket, COUNT(*), SUM(p.principal_minor),
+    SUM(p.principal_open_minor)
+FROM plans AS p
+JOIN accounts AS a USING (account_id)
+LEFT JOIN LATERAL (
+    SELECT from_bucket FROM crossings AS x
+    WHERE x.account_id = p.account_id AND x.plan_id = p.plan_id AND x.booked_on > %(before)s
+    ORDER BY x.event_number LIMIT 1
+) AS c ON TRUE
+WHERE a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+    AND (p.oldest_due_on IS NOT NULL OR c.from_bucket IS NOT NULL)
+GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
+
+
+def measure(session: Session, book: Book, task: Task) -> int:
+    """Write the month's picture of the portfolio; return how many rows."""
+    before = month_end(add_months(task.day, -1, anchor_day=1))
+    return session.run(MEASURE, _asked(book, task) | {"before": before})
+
+
+def _asked(book: Book, task: Task) -> dict[str, object]:
+    first, last = task.bounds(book.slices)
+    return {"book_id": task.book_id, "first": first, "last": last, "day": task.day}
+
+
+def _keys(rows: Sequence[tuple[object, ...]]) -> list[PlanKey]:
+    return [(AccountId(row[0]), PlanId(row[1])) for row in rows]  # type: ignore[arg-type] # uuid columns

@@ -1,0 +1,165 @@
+"""Commands and their idempotency: sent again, a command returns its first answer (M3).
+
+An `Inbox` sorts one batch: commands answered before, copies inside the batch, and fresh ones. The
+accounts are locked before the inbox is opened, so no other batch can be answering the same key of
+the same account; a key reused for another account meets the table's unique constraint.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Generic, TypeVar
+
+from fenqi.core.errors import Conflict, FenqiError, Invalid
+from fenqi.core.values.ids import AccountId
+from fenqi.store.pool import Session
+
+KEY_LENGTH_MAX = 200
+
+
+class KeyReused(Conflict):
+    """The same idempotency key came with another body."""
+
+    code = "key-reused"
+
+
+class KeyInvalid(Invalid):
+    """An idempotency key is empty or too long."""
+
+    code = "key-invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What every command carries: its idempotency key, in the scope that makes it unique."""
+
+    scope_kind: str = "account"
+    scope_id: str
+    key: str
+    actor: str = "system"
+    kind: ClassVar[str]
+
+    @property
+    def scope(self) -> tuple[str, str, str]:
+        """The key with its scope; unique over all commands ever."""
+        return (self.scope_kind, self.scope_id, self.key)
+
+    def body_sha256(self) -> str:
+        """Return the digest of everything the command says, with its kind."""
+        body = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        text = json.dumps([self.kind, body], default=str, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+AnyCommand = TypeVar("AnyCommand", bound=Command)
+Answer = TypeVar("Answer")
+
+
+FIND = """
+SELECT c.scope_kind, c.scope_id, c.key, c.body_sha256, c.answer
+FROM commands AS c
+JOIN UNNEST(%(kinds)s::text[], %(scopes)s::text[], %(keys)s::text[]) AS asked (k, s, y)
+    ON c.scope_kind = k AND c.scope_id = s AND c.key = y
+"""
+ADD = """
+INSERT INTO commands
+    (scope_kind, scope_id, key, account_id, kind, body_sha256, answer, recorded_at)
+SELECT k, s, y, a, n, h, w::jsonb, %(now)s
+FROM UNNEST(%(kinds)s::text[], %(scopes)s::text[], %(keys)s::text[], %(accounts)s::uuid[],
+    %(names)s::text[], %(hashes)s::text[], %(answers)s::text[]) AS t (k, s, y, a, n, h, w)
+"""
+
+
+class Inbox(Generic[AnyCommand, Answer]):
+    """One batch's commands and, as they come, its answers in the same order.
+
+    An answer is a dataclass of JSON values, or the FenqiError that refuses the command; a refusal
+    is not kept, so the same command may be sent again when the state allows it.
+    """
+
+    def __init__(
+        self, session: Session, commands: Sequence[AnyCommand], answer_type: type[Answer]
+    ) -> None:
+        self._commands = commands
+        self._hashes = [command.body_sha256() for command in commands]
+        self._answer_type = answer_type
+        self._answers: list[Answer | FenqiError | None] = [None] * len(commands)
+        self._copies: dict[int, int] = {}  # place of a copy -> place of the first
+        self._given: list[tuple[int, AccountId]] = []
+        self._recall(session)
+
+    def _recall(self, session: Session) -> None:
+        known = self._find(session)
+        first: dict[tuple[str, str, str], int] = {}
+        for place, command in enumerate(self._commands):
+            if not 0 < len(command.key) <= KEY_LENGTH_MAX:
+                self._answers[place] = KeyInvalid(key=command.key, length_max=KEY_LENGTH_MAX)
+            elif command.scope in known:
+                sha, answer = known[command.scope]
+                same = sha == self._hashes[place]
+                self._answers[place] = (
+                    self._answer_type(**answer) if same else KeyReused(key=command.key)
+                )
+            elif command.scope in first:
+                self._copies[place] = first[command.scope]
+            else:
+                first[command.scope] = place
+
+    def _find(self, session: Session) -> dict[tuple[str, str, str], tuple[str, dict[str, object]]]:
+        asked = sorted({command.scope for command in self._commands})
+        kinds, scopes, keys = (list(column) for column in zip(*asked, strict=True))
+        rows = session.rows(FIND, {"kinds": kinds, "scopes": scopes, "keys": keys})
+        return {(kind, scope, key): (sha, answer) for kind, scope, key, sha, answer in rows}
+
+    def fresh(self) -> Iterator[tuple[int, AnyCommand]]:
+        """Yield the commands nobody answered yet, with their places, in order."""
+        for place, command in enumerate(self._commands):
+            if self._answers[place] is None and place not in self._copies:
+                yield place, command
+
+    def answer(self, place: int, account_id: AccountId, answer: Answer) -> None:
+        """Answer one command; it is kept with the batch's other rows."""
+        self._answers[place] = answer
+        self._given.append((place, account_id))
+
+    def refuse(self, place: int, refusal: FenqiError) -> None:
+        """Refuse one command; nothing of it is kept."""
+        self._answers[place] = refusal
+
+    def keep(self, session: Session, now: datetime) -> None:
+        """Write the answers given."""
+        if not self._given:
+            return
+        places = [place for place, _ in self._given]
+        chosen = [self._commands[place] for place in places]
+        session.run(
+            ADD,
+            {
+                "kinds": [command.scope_kind for command in chosen],
+                "scopes": [command.scope_id for command in chosen],
+                "keys": [command.key for command in chosen],
+                "accounts": [account for _, account in self._given],
+                "names": [command.kind for command in chosen],
+                "hashes": [self._hashes[place] for place in places],
+                "answers": [
+                    json.dumps(dataclasses.asdict(self._answers[place]))  # type: ignore[call-overload] # answered, see answer()
+                    for place in places
+                ],
+                "now": now,
+            },
+        )
+
+    def answers(self) -> list[Answer | FenqiError]:
+        """Return every command's answer or refusal, in the order of the commands."""
+        for place, first in self._copies.items():
+            same = self._hashes[place] == self._hashes[first]
+            self._answers[place] = (
+                self._answers[first] if same else KeyReused(key=self._commands[place].key)
+            )
+        done = [answer for answer in self._answers if answer is not None]
+        if len(done) != len(self._commands):
+            raise RuntimeError("a flow left a command unanswered")
+        return done

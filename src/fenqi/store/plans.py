@@ -1,0 +1,251 @@
+"""Plans with their operations: what a flow replays."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from fenqi.core.errors import Missing
+from fenqi.core.ledger import Postings, postings
+from fenqi.core.servicing.allocation import Debt
+from fenqi.core.terms.operation import Operation, OperationKind
+from fenqi.core.terms.pack import Pack
+from fenqi.core.terms.replay import PlanState, Projection, replay
+from fenqi.core.terms.schedule import Terms
+from fenqi.core.values.ids import AccountId, MerchantId, PlanId
+from fenqi.store.catalogue import Catalogue
+from fenqi.store.pool import Session
+
+PlanKey = tuple[AccountId, PlanId]
+PAGE = 500  # plans loaded at once when walking a whole book
+
+
+class PlanMissing(Missing):
+    """No such plan of this account."""
+
+    code = "plan-missing"
+
+
+@dataclass(slots=True)
+class PlanRecord:
+    """A stored plan: what was signed, what happened, and the projection's columns.
+
+    A batch changes it in memory through `booking.Booking.change`; `version` counts the projections
+    written.
+    """
+
+    account_id: AccountId
+    plan_id: PlanId
+    merchant_id: MerchantId
+    agreement_version: int
+    pack: Pack
+    terms: Terms
+    operations: list[Operation]
+    charged_through: date
+    recognised_through: date
+    version: int
+    state: PlanState
+    bucket: int
+    billed_count: int
+    principal_open_minor: int
+    oldest_due_on: date | None
+    unbilled_due_on: date | None
+    excused: Collection[date]
+    _projection: Projection | None = field(default=None, repr=False)
+
+    @classmethod
+    def fresh(
+        cls,
+        *,
+        account_id: AccountId,
+        plan_id: PlanId,
+        merchant_id: MerchantId,
+        agreement_version: int,
+        pack: Pack,
+        terms: Terms,
+        excused: Collection[date],
+    ) -> "PlanRecord":
+        """Return a plan that has just been signed and has no operation yet."""
+        return cls(
+            account_id=account_id,
+            plan_id=plan_id,
+            merchant_id=merchant_id,
+            agreement_version=agreement_version,
+            pack=pack,
+            terms=terms,
+            operations=[],
+            charged_through=terms.starts_on,
+            recognised_through=terms.starts_on,
+            version=1,
+            state=PlanState.ACTIVE,
+            bucket=0,
+            billed_count=0,
+            principal_open_minor=0,
+            oldest_due_on=None,
+            unbilled_due_on=None,
+            excused=excused,
+        )
+
+    @property
+    def key(self) -> PlanKey:
+        """The plan's primary key."""
+        return (self.account_id, self.plan_id)
+
+    def projection(self) -> Projection:
+        """Return the plan's state after its operations; kept until they change."""
+        if self._projection is None:
+            self._projection = replay(
+                self.terms,
+                self.operations,
+                charged_through=self.charged_through,
+                excused=self.excused,
+            )
+        return self._projection
+
+    def postings(self) -> Postings:
+        """Return everything the plan has posted so far."""
+        return postings(self.terms, self.projection(), self.recognised_through)
+
+    def debts(self) -> list[Debt]:
+        """Return what the plan's instalments still claim, oldest first."""
+        return [
+            Debt(
+                plan_id=self.plan_id,
+                due_on=part.due_on,
+                claim_minor=part.claim_minor,
+                is_written_off=self.state is PlanState.WRITTEN_OFF,
+            )
+            for part in self.projection().instalments
+            if part.claim_minor
+        ]
+
+    def extend(self, operations: Collection[Operation], charged_through: date) -> Projection:
+        """Append operations, count late charges at least through a day, and replay."""
+        self.operations.extend(operations)
+        self.charged_through = max(self.charged_through, charged_through)
+        self._projection = None
+        return self.projection()
+
+
+LOAD = """
+SELECT p.account_id, p.plan_id, p.merchant_id, p.agreement_version, p.product, p.product_version,
+    p.count, p.principal_minor, p.starts_on, p.due_on, p.charged_through, p.recognised_through,
+    p.version, p.state, p.bucket, p.billed_count, p.principal_open_minor, p.oldest_due_on,
+    p.unbilled_due_on, p.pack, p.pack_version,
+    ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000)
+FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
+JOIN plans AS p USING (account_id, plan_id)
+JOIN accounts AS a USING (account_id)
+ORDER BY p.account_id, p.plan_id
+"""
+LOAD_OPERATIONS = """
+SELECT o.account_id, o.plan_id, o.number, o.kind, o.effective_on, o.booked_on, o.amount_minor
+FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
+JOIN operations AS o USING (account_id, plan_id)
+ORDER BY o.account_id, o.plan_id, o.number
+"""
+
+
+def load(
+    session: Session, keys: Collection[PlanKey], catalogue: Catalogue
+) -> dict[PlanKey, PlanRecord]:
+    """Return the plans that exist, with all their operations."""
+    if not keys:
+        return {}
+    asked = {"accounts": [account for account, _ in keys], "plans": [plan for _, plan in keys]}
+    operations: dict[PlanKey, list[Operation]] = {}
+    for account, plan, number, kind, effective_on, booked_on, amount in session.rows(
+        LOAD_OPERATIONS, asked
+    ):
+        operations.setdefault((account, plan), []).append(
+            Operation(number, OperationKind(kind), effective_on, booked_on, amount)
+        )
+    records = {}
+    for row in session.rows(LOAD, asked):
+        key: PlanKey = (row[0], row[1])
+        terms = Terms(
+            product=catalogue.products[row[4], row[5]],
+            count=row[6],
+            principal_minor=row[7],
+            starts_on=row[8],
+            due_on=tuple(row[9]),
+        )
+        records[key] = PlanRecord(
+            account_id=row[0],
+            plan_id=row[1],
+            merchant_id=row[2],
+            agreement_version=row[3],
+            pack=catalogue.packs[row[19], row[20]],
+            terms=terms,
+            operations=operations.get(key, []),
+            charged_through=row[10],
+            recognised_through=row[11],
+            version=row[12],
+            state=PlanState(row[13]),
+            bucket=row[14],
+            billed_count=row[15],
+            principal_open_minor=row[16],
+            oldest_due_on=row[17],
+            unbilled_due_on=row[18],
+            excused=frozenset(row[21]),
+        )
+    return records
+
+
+OWING = """
+SELECT account_id, plan_id FROM plans
+WHERE account_id = ANY(%(accounts)s) AND oldest_due_on IS NOT NULL
+ORDER BY account_id, plan_id
+"""
+
+
+def owing(
+    session: Session, account_ids: Collection[AccountId], catalogue: Catalogue
+) -> dict[AccountId, list[PlanRecord]]:
+    """Return, per account, the plans on which something is owed or claimed."""
+    keys = [(row[0], row[1]) for row in session.rows(OWING, {"accounts": sorted(account_ids)})]
+    found: dict[AccountId, list[PlanRecord]] = {}
+    for record in load(session, keys, catalogue).values():
+        found.setdefault(record.account_id, []).append(record)
+    return found
+
+
+OF_ORDERS = """
+SELECT account_id, plan_id, order_id FROM plans
+JOIN UNNEST(%(accounts)s::uuid[], %(orders)s::uuid[]) AS asked (account_id, order_id)
+    USING (account_id, order_id)
+ORDER BY account_id, plan_id
+"""
+
+
+def of_orders(
+    session: Session, orders: Collection[tuple[AccountId, UUID]], catalogue: Catalogue
+) -> dict[tuple[AccountId, UUID], list[PlanRecord]]:
+    """Return the plans that orders became, oldest first."""
+    asked = {"accounts": [one for one, _ in orders], "orders": [one for _, one in orders]}
+    rows = session.rows(OF_ORDERS, asked)
+    records = load(session, [(row[0], row[1]) for row in rows], catalogue)
+    found: dict[tuple[AccountId, UUID], list[PlanRecord]] = {}
+    for account, plan, order in rows:
+        found.setdefault((account, order), []).append(records[account, plan])
+    return found
+
+
+WALK = """
+SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE a.book_id = %(book_id)s AND (p.account_id, p.plan_id) > (%(account)s, %(plan)s)
+ORDER BY p.account_id, p.plan_id LIMIT %(page)s
+"""
+NIL = UUID(int=0)
+
+
+def walk(session: Session, book_id: str, catalogue: Catalogue) -> Iterator[list[PlanRecord]]:
+    """Yield all plans of a book in pages, in key order, with flat memory."""
+    account, plan = NIL, NIL
+    while True:
+        asked = {"book_id": book_id, "account": account, "plan": plan, "page": PAGE}
+        keys = [(AccountId(row[0]), PlanId(row[1])) for row in session.rows(WALK, asked)]
+        if not keys:
+            return
+        yield list(load(session, keys, catalogue).values())
+        account, plan = keys[-1]

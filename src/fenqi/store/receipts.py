@@ -1,0 +1,83 @@
+"""Receipts with their pinned lines, and refunds."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from fenqi.core.errors import Missing
+from fenqi.core.values.ids import AccountId, ReceiptId
+from fenqi.store.pool import Session
+from fenqi.store.rows import Table
+
+RECEIPTS = Table(
+    "receipts",
+    "account_id uuid, receipt_id uuid, channel text, channel_reference text, amount_minor bigint,"
+    "state text, received_at timestamptz, effective_on date, booked_on date",
+)
+RECEIPT_LINES = Table(
+    "receipt_lines",
+    "account_id uuid, receipt_id uuid, line smallint, plan_id uuid, amount_minor bigint",
+)
+REFUNDS = Table(
+    "refunds",
+    "account_id uuid, refund_id uuid, plan_id uuid, order_id uuid, amount_minor bigint,"
+    "cost_relieved_minor bigint, returned_minor bigint, booked_on date, effective_on date",
+)
+
+
+class ReceiptMissing(Missing):
+    """No such receipt of this account."""
+
+    code = "receipt-missing"
+
+
+@dataclass(slots=True)
+class Receipt:
+    """One locked receipt."""
+
+    account_id: AccountId
+    receipt_id: ReceiptId
+    channel: str
+    amount_minor: int
+    state: str
+    received_at: datetime
+    effective_on: date
+
+
+LOCK = """
+SELECT r.account_id, r.receipt_id, r.channel, r.amount_minor, r.state, r.received_at,
+    r.effective_on
+FROM receipts AS r
+JOIN UNNEST(%(accounts)s::uuid[], %(receipts)s::uuid[]) AS asked (account_id, receipt_id)
+    USING (account_id, receipt_id)
+ORDER BY r.account_id, r.receipt_id FOR NO KEY UPDATE OF r
+"""
+
+
+def lock(
+    session: Session, keys: Collection[tuple[AccountId, UUID]]
+) -> dict[tuple[AccountId, UUID], Receipt]:
+    """Return the receipts that exist, locked; their accounts are locked already."""
+    asked = {"accounts": [one for one, _ in keys], "receipts": [one for _, one in keys]}
+    return {(row[0], row[1]): Receipt(*row) for row in session.rows(LOCK, asked)}
+
+
+UPDATE = """
+UPDATE receipts AS r SET state = s
+FROM UNNEST(%(accounts)s::uuid[], %(receipts)s::uuid[], %(states)s::text[]) AS t (a, i, s)
+WHERE r.account_id = t.a AND r.receipt_id = t.i
+"""
+
+
+def update(session: Session, changed: Collection[Receipt]) -> None:
+    """Write receipts' states back."""
+    if changed:
+        session.run(
+            UPDATE,
+            {
+                "accounts": [one.account_id for one in changed],
+                "receipts": [one.receipt_id for one in changed],
+                "states": [one.state for one in changed],
+            },
+        )

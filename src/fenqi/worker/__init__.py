@@ -1,0 +1,1 @@
+"""Work that time asks for: the day close now; jobs and outbox delivery later."""
