@@ -145,11 +145,21 @@ def _parquet(path: Path, mapping: Mapping) -> Iterator[Raw]:
 
 
 def _values(column: "pa.Array[Any]") -> list[object]:
-    if pa.types.is_timestamp(column.type):
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Python's datetime has microseconds; what a till writes below them means nothing.
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    values: list[object] = column.to_pylist()
+    try:
+        values: list[object] = column.to_pylist()
+    except (ValueError, OverflowError):  # a year past 9999, or bytes that are no text
+        return [_value(scalar) for scalar in column]
     return values
+
+
+def _value(scalar: "pa.Scalar[Any]") -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError) as error:
+        return Unreadable(str(error), "a value that its type can hold")
 
 
 def _check_type(path: Path, name: str, kind: pa.DataType) -> None:
@@ -178,9 +188,12 @@ def _csv(path: Path, mapping: Mapping) -> Iterator[Raw]:
             places = [heading.index(name) for name in names]
             begin = rows.line_num + 1
             for row in rows:
-                # A row cut short lacks its last values; a blank line is no row at all.
-                if row:
-                    yield begin, tuple(row[at] if at < len(row) else None for at in places)
+                if len(row) == len(heading):
+                    yield begin, tuple(row[place] for place in places)
+                elif row:  # a blank line is no row at all
+                    # One value too few or too many, and no value is where its column says.
+                    torn = Unreadable(f"{len(row)} values", f"{len(heading)} values in the line")
+                    yield begin, (torn,) * len(places)
                 begin = rows.line_num + 1
     except (csv.Error, OSError, UnicodeError) as error:
         raise FileUnreadable(
@@ -206,6 +219,8 @@ def _find_columns(path: Path, mapping: Mapping, present: list[str]) -> list[str]
 # 1 and 1.0 and true are one key to a cache that is not typed.
 @lru_cache(maxsize=REMEMBERED_VALUES, typed=True)
 def _text(value: object) -> str | Unreadable | None:
+    if isinstance(value, Unreadable):
+        return value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -217,6 +232,8 @@ def _text(value: object) -> str | Unreadable | None:
 
 @lru_cache(maxsize=REMEMBERED_VALUES, typed=True)
 def _exact(value: object) -> Decimal | Unreadable | None:
+    if isinstance(value, Unreadable):
+        return value
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     wanted = Unreadable(str(value), "a decimal number such as 2.55")
@@ -276,6 +293,8 @@ def times(price: Decimal, quantity: int, *, digits: int) -> int:
 def _instants(mapping: Mapping) -> Callable[[object], datetime | Unreadable | None]:
     @lru_cache(maxsize=REMEMBERED_VALUES, typed=True)
     def instant(value: object) -> datetime | Unreadable | None:
+        if isinstance(value, Unreadable):
+            return value
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
         read: datetime | None = value if isinstance(value, datetime) else None
