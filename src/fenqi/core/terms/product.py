@@ -7,14 +7,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TypeVar
 
 from fenqi.core.errors import Invalid
+from fenqi.core.terms.reading import Reader
 from fenqi.core.values.money import OddUnits
 from fenqi.core.values.rate import Rounding
 
-
-Choice = TypeVar("Choice", bound=StrEnum)
+COUNT_MAX = 60  # instalments of one plan
 
 
 class ProductInvalid(Invalid):
@@ -87,8 +86,8 @@ class Product:
     fee_ppm_per_period: int
     interest_ppm_per_year: int
     merchant_discount_ppm: int
-    rounding: Rounding  # of each instalment's cost
-    odd_units: OddUnits
+    rounding: Rounding  # of the whole fee; of the level payment and each row's interest
+    odd_units: OddUnits  # of an equal split; a level payment's last row takes what is left
     allocation: tuple[Component, ...]
     settlement: Settlement
     refund_cost_bearer: CostBearer
@@ -100,19 +99,19 @@ class Product:
 
         Errors: ProductInvalid naming the field, what it holds and what it may hold.
         """
-        reader = _Reader(table)
-        late = _Reader(reader.table("late_charge"))
+        reader = Reader(table, ProductInvalid)
+        late = reader.table("late_charge")
         product = cls(
             product_id=reader.text("id"),
             version=reader.integer("version", least=1),
             kind=reader.choice("schedule", ScheduleKind),
-            counts=reader.counts("counts"),
+            counts=tuple(reader.integers("counts", least=1, most=COUNT_MAX, length_max=COUNT_MAX)),
             fee_ppm_per_period=reader.integer("fee_ppm_per_period"),
             interest_ppm_per_year=reader.integer("interest_ppm_per_year"),
             merchant_discount_ppm=reader.integer("merchant_discount_ppm"),
             rounding=reader.choice("rounding", Rounding),
             odd_units=reader.choice("odd_units", OddUnits),
-            allocation=reader.components("allocation"),
+            allocation=_allocation(reader),
             settlement=reader.choice("settlement", Settlement),
             refund_cost_bearer=reader.choice("refund_cost_bearer", CostBearer),
             late=LateRule(
@@ -125,6 +124,16 @@ class Product:
         reader.done()
         _check_kind(product)
         return product
+
+
+def _allocation(reader: Reader) -> tuple[Component, ...]:
+    """Return the order in which a payment fills an instalment's parts."""
+    expected = "each of penalty, fee, interest, principal once"
+    names = {component.name.lower(): component for component in Component}
+    order = reader.texts("allocation", expected)
+    if sorted(order) != sorted(names):
+        raise reader.refused("allocation", expected)
+    return tuple(names[name] for name in order)
 
 
 def _check_kind(product: Product) -> None:
@@ -142,72 +151,3 @@ def _check_kind(product: Product) -> None:
                 value=getattr(product, field),
                 expected=f"0 for schedule {product.kind.value}",
             )
-
-
-class _Reader:
-    """Takes typed fields out of a table and remembers which were taken."""
-
-    def __init__(self, table: Mapping[str, object]) -> None:
-        self._table = table
-        self._left = set(table) - {"title", "source", "note"}  # for people; not read by the core
-
-    def _take(self, field: str, expected: str) -> object:
-        self._left.discard(field)
-        if field not in self._table:
-            raise ProductInvalid(field=field, value="(missing)", expected=expected)
-        return self._table[field]
-
-    def _refuse(self, field: str, expected: str) -> ProductInvalid:
-        return ProductInvalid(field=field, value=self._table[field], expected=expected)
-
-    def text(self, field: str) -> str:
-        value = self._take(field, "text")
-        if not isinstance(value, str) or not value:
-            raise self._refuse(field, "text")
-        return value
-
-    def integer(self, field: str, *, least: int = 0) -> int:
-        expected = f"a whole number, at least {least}"
-        value = self._take(field, expected)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self._refuse(field, expected)
-        return value
-
-    def choice(self, field: str, choices: type[Choice]) -> Choice:
-        expected = "one of " + ", ".join(choice.value for choice in choices)
-        value = self._take(field, expected)
-        if value not in {choice.value for choice in choices}:
-            raise self._refuse(field, expected)
-        return choices(str(value))
-
-    def counts(self, field: str) -> tuple[int, ...]:
-        expected = "a list of different whole numbers from 1 to 60"
-        value = self._take(field, expected)
-        if (
-            not isinstance(value, list)
-            or not value
-            or len(set(value)) != len(value)
-            or not all(isinstance(n, int) and 1 <= n <= 60 for n in value)
-        ):
-            raise self._refuse(field, expected)
-        return tuple(value)
-
-    def components(self, field: str) -> tuple[Component, ...]:
-        expected = "each of penalty, fee, interest, principal once"
-        value = self._take(field, expected)
-        names = {component.name.lower(): component for component in Component}
-        if not isinstance(value, list) or sorted(map(str, value)) != sorted(names):
-            raise self._refuse(field, expected)
-        return tuple(names[name] for name in value)
-
-    def table(self, field: str) -> Mapping[str, object]:
-        value = self._take(field, "a table")
-        if not isinstance(value, dict):
-            raise self._refuse(field, "a table")
-        return value
-
-    def done(self) -> None:
-        """Refuse fields nobody took: a typo must not be a silent default."""
-        if self._left:
-            field = sorted(self._left)[0]
-            raise ProductInvalid(field=field, value=self._table[field], expected="no such field")

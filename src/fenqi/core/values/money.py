@@ -7,6 +7,7 @@ binds it to its currency where amounts of different currencies could meet.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from fenqi.core.errors import Invalid
 
@@ -111,6 +112,8 @@ def split(total_minor: int, parts: int, *, odd_units: OddUnits) -> tuple[int, ..
                 shares[index] += 1
         case OddUnits.LAST:
             shares[-1] += odd
+        case _:
+            assert_never(odd_units)
     return tuple(shares)
 
 

@@ -1,0 +1,107 @@
+"""Typed fields out of a parsed TOML table, with an error that names the field.
+
+Used for products and packs: every field must be there, have its type and lie in its range, and a
+field nobody asked for is refused, because a typo must not become a silent default.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from fenqi.core.errors import Invalid
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+FOR_PEOPLE = frozenset({"title", "source", "note"})  # texts the core does not compute with
+
+
+class Reader:
+    """Takes typed fields out of a table and remembers which were taken.
+
+    Errors: `refusal`, the caller's own leaf of Invalid, with field, value and what was expected.
+    """
+
+    def __init__(
+        self,
+        table: Mapping[str, object],
+        refusal: type[Invalid],
+        *,
+        unread: Iterable[str] = FOR_PEOPLE,
+        within: str = "",
+    ) -> None:
+        self._table = table
+        self._refusal = refusal
+        self._within = within
+        self._left = set(table) - set(unread)
+
+    def text(self, field: str) -> str:
+        """Return a text that is not empty."""
+        value = self._take(field, "text")
+        if not isinstance(value, str) or not value.strip():
+            raise self.refused(field, "text")
+        return value
+
+    def integer(self, field: str, *, least: int = 0) -> int:
+        """Return a whole number of at least `least`."""
+        expected = f"a whole number, at least {least}"
+        value = self._take(field, expected)
+        if not _is_whole(value, least=least):
+            raise self.refused(field, expected)
+        return int(str(value))
+
+    def integers(self, field: str, *, least: int = 0, most: int, length_max: int) -> list[int]:
+        """Return a list, not empty, of different whole numbers within a range."""
+        expected = f"1 to {length_max} different whole numbers from {least} to {most}"
+        value = self._take(field, expected)
+        if not isinstance(value, list) or not 1 <= len(value) <= length_max:
+            raise self.refused(field, expected)
+        if not all(_is_whole(one, least=least) and one <= most for one in value):
+            raise self.refused(field, expected)
+        if len(set(value)) != len(value):
+            raise self.refused(field, expected)
+        return list(value)
+
+    def choice(self, field: str, choices: type[Choice]) -> Choice:
+        """Return a member of an enumeration by its value."""
+        expected = "one of " + ", ".join(choice.value for choice in choices)
+        value = self._take(field, expected)
+        if not isinstance(value, str) or value not in {choice.value for choice in choices}:
+            raise self.refused(field, expected)
+        return choices(value)
+
+    def texts(self, field: str, expected: str) -> list[str]:
+        """Return a list, not empty, of different texts; the caller checks what they say."""
+        value = self._take(field, expected)
+        if not isinstance(value, list) or not value:
+            raise self.refused(field, expected)
+        if not all(isinstance(one, str) for one in value) or len(set(value)) != len(value):
+            raise self.refused(field, expected)
+        return list(value)
+
+    def table(self, field: str) -> "Reader":
+        """Return a reader of the table below; its errors name the field with its path."""
+        value = self._take(field, "a table")
+        if not isinstance(value, dict):
+            raise self.refused(field, "a table")
+        return Reader(value, self._refusal, within=f"{self._within}{field}.")
+
+    def done(self) -> None:
+        """Refuse fields nobody took."""
+        if self._left:
+            raise self.refused(sorted(self._left)[0], "no such field")
+
+    def refused(self, field: str, expected: str) -> Invalid:
+        """Return the error for a field whose value is not what was expected."""
+        value = self._table.get(field, "(missing)")
+        return self._refusal(field=self._within + field, value=value, expected=expected)
+
+    def _take(self, field: str, expected: str) -> object:
+        self._left.discard(field)
+        if field not in self._table:
+            raise self.refused(field, expected)
+        return self._table[field]
+
+
+def _is_whole(value: object, *, least: int) -> bool:
+    """Tell whether a value is an integer of at least `least`; `true` in a file is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
