@@ -1,0 +1,149 @@
+"""A policy pack is what a jurisdiction and its conduct rules ask, as versioned data.
+
+Every number in a pack names where it comes from: a rule of law, a published practice, or "ours".
+No product is offered under a pack whose caps it breaks (`check_product`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.cost import nominal_annual
+from fenqi.core.terms.product import Product
+from fenqi.core.terms.reading import FOR_PEOPLE, Reader
+from fenqi.core.terms.schedule import Terms, schedule
+from fenqi.core.values.day import add_months
+from fenqi.core.values.money import CURRENCIES
+from fenqi.core.values.rate import PPM, Rounding, round_decimal
+
+WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies"})  # no numbers of a rule
+BUCKETS_MAX = 24
+DPD_MAX = 3_650
+REFERENCE_PRINCIPAL_MINOR = 10**8  # so large that rounding to minor units moves no rate by a ppm
+REFERENCE_START = date(2026, 1, 1)  # any day: a period is a month whatever its days
+
+
+class PackInvalid(Invalid):
+    """A pack table has a field that is missing, unknown, out of range or without a source."""
+
+    code = "pack-invalid"
+
+
+class CapBroken(Invalid):
+    """A product would cost more, or be harsher, than the pack allows."""
+
+    code = "cap-broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One version of one policy pack.
+
+    Units: `nominal_annual_max_ppm` is 12 x monthly irr of everything paid if all goes normally;
+    the late caps bound each LateRule; `bucket_bounds[k]` is the last day past due of bucket Mk.
+    """
+
+    pack_id: str
+    version: int
+    currencies: tuple[str, ...]  # ISO 4217 codes
+    nominal_annual_max_ppm: int
+    late_rate_ppm_per_day_max: int
+    late_cap_ppm_max: int
+    late_grace_days_min: int
+    write_off_dpd: int
+    non_accrual_dpd: int
+    hold_days: int  # how long an authorisation holds the limit before it expires
+    bucket_bounds: tuple[int, ...]
+
+    @classmethod
+    def read(cls, table: Mapping[str, object]) -> "Pack":
+        """Return the pack a parsed TOML table describes.
+
+        Errors: PackInvalid naming the field, what it holds and what it may hold.
+        """
+        reader = Reader(table, PackInvalid, unread=FOR_PEOPLE - {"source"})
+        pack = cls(
+            pack_id=reader.text("id"),
+            version=reader.integer("version", least=1),
+            currencies=_currencies(reader),
+            nominal_annual_max_ppm=reader.integer("nominal_annual_max_ppm"),
+            late_rate_ppm_per_day_max=reader.integer("late_rate_ppm_per_day_max"),
+            late_cap_ppm_max=reader.integer("late_cap_ppm_max"),
+            late_grace_days_min=reader.integer("late_grace_days_min"),
+            write_off_dpd=reader.integer("write_off_dpd", least=1),
+            non_accrual_dpd=reader.integer("non_accrual_dpd", least=1),
+            hold_days=reader.integer("hold_days", least=1),
+            bucket_bounds=_bounds(reader),
+        )
+        _check_sources(reader.table("source"))
+        reader.done()
+        return pack
+
+
+def _currencies(reader: Reader) -> tuple[str, ...]:
+    expected = "a list of different codes from " + ", ".join(sorted(CURRENCIES))
+    codes = reader.texts("currencies", expected)
+    if not set(codes) <= set(CURRENCIES):
+        raise reader.refused("currencies", expected)
+    return tuple(codes)
+
+
+def _bounds(reader: Reader) -> tuple[int, ...]:
+    """Return the bucket bounds; M0 is what is not late, so the first bound is 0."""
+    bounds = reader.integers("bucket_bounds", most=DPD_MAX, length_max=BUCKETS_MAX)
+    if bounds[0] != 0 or bounds != sorted(bounds):
+        raise reader.refused("bucket_bounds", "rising days past due that begin with 0")
+    return tuple(bounds)
+
+
+def _check_sources(sources: Reader) -> None:
+    """Demand a source for every number of the pack, and no source for what is not there."""
+    for field in fields(Pack):
+        if field.name not in WITHOUT_SOURCE:
+            sources.text(field.name)
+    sources.done()
+
+
+def check_product(product: Product, pack: Pack) -> None:
+    """Refuse a product that breaks a cap of the pack in any number of instalments.
+
+    The yearly cost is that of a large reference purchase in months of equal length, in whole ppm,
+    so that a product exactly at the cap passes.
+
+    Errors: CapBroken naming product, count, what, value and cap; count is None where the number
+    of instalments plays no part.
+    """
+    late = product.late
+    limits = (
+        (late.rate_ppm_per_day, pack.late_rate_ppm_per_day_max, "late_rate_ppm_per_day"),
+        (late.cap_ppm, pack.late_cap_ppm_max, "late_cap_ppm"),
+    )
+    for value, cap, what in limits:
+        if value > cap:
+            raise _broken(product, None, what, value=value, cap=cap)
+    if late.rate_ppm_per_day and late.grace_days < pack.late_grace_days_min:
+        least = pack.late_grace_days_min
+        raise _broken(product, None, "late_grace_days", value=late.grace_days, cap=least)
+    for count in product.counts:
+        value = _reference_nominal_ppm(product, count)
+        if value > pack.nominal_annual_max_ppm:
+            cap = pack.nominal_annual_max_ppm
+            raise _broken(product, count, "nominal_annual_ppm", value=value, cap=cap)
+
+
+def _reference_nominal_ppm(product: Product, count: int) -> int:
+    terms = Terms(
+        product=product,
+        count=count,
+        principal_minor=REFERENCE_PRINCIPAL_MINOR,
+        starts_on=REFERENCE_START,
+        due_on=tuple(add_months(REFERENCE_START, month) for month in range(1, count + 1)),
+    )
+    paid = [sum(due.amounts) for due in schedule(terms)]
+    rate = nominal_annual(REFERENCE_PRINCIPAL_MINOR, paid)
+    return round_decimal(rate * PPM, rounding=Rounding.HALF_EVEN)
+
+
+def _broken(product: Product, count: int | None, what: str, *, value: int, cap: int) -> CapBroken:
+    return CapBroken(product=product.product_id, count=count, what=what, value=value, cap=cap)
