@@ -97,6 +97,23 @@ def test_local_times_become_instants_by_the_zone_of_the_mapping(tmp_path: Path) 
     assert (stream.first_on, stream.last_on) == (date(2011, 7, 1), date(2011, 7, 1))
 
 
+def test_a_time_with_an_offset_is_read_by_its_offset(tmp_path: Path) -> None:
+    stream = loaded(tmp_path, line("1", at="2011-07-01T10:00:00+05:00"))
+
+    assert purchases(stream)[0].at == datetime(2011, 7, 1, 5, tzinfo=UTC)
+
+
+def test_a_cancellation_counts_from_the_first_minute_of_both_invoices(tmp_path: Path) -> None:
+    stream = loaded(
+        tmp_path,
+        line("1", "TEA", at="2011-03-01 10:00:00"),
+        line("1", "CUP", at="2011-03-01 10:05:00"),
+        line("C2", "CUP", -1, at="2011-03-01 10:02:00"),
+    )
+
+    assert [(one.purchase_key, one.at.minute) for one in refunds(stream)] == [("1", 2)]
+
+
 def test_a_declared_time_format_is_read(tmp_path: Path) -> None:
     mapping = replace(MAPPING, time_format="%m/%d/%Y %H:%M")
 
@@ -249,6 +266,25 @@ def test_a_line_without_customer_stops_the_load_if_no_filter_says_so(tmp_path: P
         loaded(tmp_path, line("1", customer=""), mapping=replace(MAPPING, filters=()))
 
     assert caught.value.fields["column"] == "CustomerID"
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        (line("1", quantity=0), "Quantity"),
+        (line("1", quantity=-1), "Quantity"),
+        (line("1", price="0"), "UnitPrice"),
+        (line("1", price="-1.00"), "UnitPrice"),
+        (line("1", price="0.004"), "amount"),
+    ],
+)
+def test_a_line_worth_nothing_stops_the_load_if_no_filter_says_so(
+    tmp_path: Path, row: Row, column: str
+) -> None:
+    with pytest.raises(LineUnreadable) as caught:
+        loaded(tmp_path, row, mapping=replace(MAPPING, filters=()))
+
+    assert caught.value.fields["column"] == column
 
 
 def test_the_line_number_is_the_one_an_editor_shows(tmp_path: Path) -> None:
