@@ -1,0 +1,1 @@
+"""The store remembers: all SQL, the migrations, and the embedded PostgreSQL server."""

@@ -1,0 +1,190 @@
+"""Connections and transactions; the one place that knows the driver's errors.
+
+A `Session` is one open transaction that acts as the role `fenqi_app`, in UTC. Every error of the
+driver leaves this file as one of ours, so that nobody above imports psycopg. Error values name
+constraints and tables but never the values of rows, which may be about a person.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import psycopg_pool
+from psycopg import errors
+
+from fenqi.core.errors import Broken, Conflict, Forbidden, Unavailable
+
+CONNECTIONS_MAX = 8
+CONNECTION_WAIT_SECONDS_MAX = 30  # waiting for a free connection of the pool
+CONNECT_SECONDS_MAX = 10
+LOCK_WAIT_SECONDS_MAX = 60
+IDLE_SECONDS_MAX = 900  # an open transaction that does nothing is ended
+
+ROLE = "fenqi_app"
+PREPARE_CONNECTION = (
+    f"SET ROLE {ROLE}; SET TIME ZONE 'UTC'; SET lock_timeout = '{LOCK_WAIT_SECONDS_MAX}s'; "
+    f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'"
+)
+
+
+class DatabaseGone(Unavailable):
+    """The database cannot be reached, or went away; whether a commit was kept is unknown."""
+
+    code = "database-gone"
+
+
+class TryAgain(Unavailable):
+    """Another transaction stood in the way; the same transaction may succeed next time."""
+
+    code = "try-again"
+
+
+class NotMigrated(Conflict):
+    """The database has not been migrated: the role the program works as does not exist."""
+
+    code = "not-migrated"
+
+
+class AlreadyThere(Conflict):
+    """A row with the same unique key exists; field `constraint` says which key."""
+
+    code = "already-there"
+
+
+class Refused(Forbidden):
+    """The role fenqi_app has no right to do this."""
+
+    code = "refused"
+
+
+class ConstraintBroken(Broken):
+    """A row breaks a check, a foreign key or a NOT NULL; field `constraint` says which."""
+
+    code = "constraint-broken"
+
+
+class StatementBroken(Broken):
+    """The database does not understand a statement or one of its values."""
+
+    code = "statement-broken"
+
+
+class Session:
+    """One open transaction, acting as role fenqi_app. Belongs to the thread that opened it."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._connection = connection
+
+    def rows(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows. Lists in `parameters` become arrays.
+
+        Errors: any of this file.
+        """
+        with translated():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def run(self, sql: str, parameters: Mapping[str, object] | None = None) -> int:
+        """Run a statement and return how many rows it touched.
+
+        Inside `pipeline` the count is not known yet and is -1.
+
+        Errors: any of this file; inside `pipeline` some are raised where the pipeline ends.
+        """
+        with translated():
+            return self._connection.execute(sql, parameters).rowcount
+
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
+        """Send the statements inside without waiting for each: they cost one round trip.
+
+        Errors: any of this file, where the pipeline ends.
+        """
+        with translated(), self._connection.pipeline():
+            yield
+
+
+class Store:
+    """A bounded pool of connections to one migrated database. Thread-safe."""
+
+    def __init__(self, pool: "psycopg_pool.ConnectionPool[Any]") -> None:
+        self._pool = pool
+
+    @classmethod
+    def open(cls, url: str, *, connections_max: int = CONNECTIONS_MAX) -> "Store":
+        """Connect to the database at `url`, which must have been migrated.
+
+        Errors: DatabaseGone, NotMigrated, Refused.
+        """
+        with translated(), psycopg.connect(url, connect_timeout=CONNECT_SECONDS_MAX) as connection:
+            try:
+                _prepare(connection)
+            except errors.InvalidParameterValue as fault:
+                raise NotMigrated(role=ROLE) from fault
+        pool = psycopg_pool.ConnectionPool(
+            url,
+            min_size=1,
+            max_size=connections_max,
+            timeout=CONNECTION_WAIT_SECONDS_MAX,
+            configure=_prepare,
+            check=psycopg_pool.ConnectionPool.check_connection,
+            kwargs={"connect_timeout": CONNECT_SECONDS_MAX},
+            open=True,
+        )
+        return cls(pool)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction; it commits at the end and rolls back on any exception.
+
+        Errors: any of this file. After DatabaseGone it is unknown whether the commit was kept;
+        the idempotency key of a command answers that.
+        """
+        with translated(), self._pool.connection() as connection:
+            yield Session(connection)
+
+    def close(self) -> None:
+        """Close all connections; transactions that are open are rolled back."""
+        self._pool.close()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn any error of the driver raised inside into one of ours, keeping it as the cause."""
+    try:
+        yield
+    except psycopg.Error as fault:
+        raise _ours(fault) from fault
+
+
+def _prepare(connection: "psycopg.Connection[Any]") -> None:
+    connection.execute(PREPARE_CONNECTION)
+    connection.commit()
+
+
+def _ours(fault: psycopg.Error) -> Exception:
+    said = fault.diag.message_primary or str(fault).strip() or type(fault).__name__
+    place = {
+        "constraint": fault.diag.constraint_name or fault.diag.column_name or said,
+        "table": fault.diag.table_name or "",
+    }
+    match fault:
+        case errors.UniqueViolation():
+            return AlreadyThere(**place)
+        case psycopg.IntegrityError():
+            return ConstraintBroken(**place)
+        case errors.InsufficientPrivilege():
+            return Refused(said=said)
+        case (
+            errors.SerializationFailure()
+            | errors.DeadlockDetected()
+            | errors.LockNotAvailable()
+            | errors.QueryCanceled()
+        ):
+            return TryAgain(said=said)
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            return DatabaseGone(said=said)
+        case _:
+            return StatementBroken(said=said, sqlstate=fault.sqlstate or "")

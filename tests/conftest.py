@@ -1,0 +1,112 @@
+"""One embedded server per test run, one fresh migrated database per test that asks for it.
+
+Set FENQI_DATABASE_URL to run the same tests on a server of your own; its user must be able to
+create databases.
+"""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from fenqi.store.migrate import migrate
+from fenqi.store.pool import Store
+from fenqi.store.programs import system_folder
+from fenqi.store.server import Server
+
+TEMPLATE = f"fenqi_template_{os.getpid()}"
+NUMBERS = itertools.count(1)
+
+
+def at(url: str, database: str) -> str:
+    """Return the URL of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def remove_left_over(parent: Path) -> None:
+    """Stop and remove the servers of test runs that were killed."""
+    for folder in parent.glob("tests-*"):
+        pid = folder.name.removeprefix("tests-").partition("-")[0]
+        if not Path(f"/proc/{pid}").exists():
+            Server(folder).stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def private_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder servers may live in: for root one the system user can reach."""
+    if os.geteuid() != 0:
+        yield tmp_path_factory.mktemp("servers")
+        return
+    remove_left_over(system_folder())
+    folder = system_folder() / f"tests-{os.getpid()}"
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def server_url(private_folder: Path) -> Iterator[str]:
+    """The URL of a server on which tests may create databases."""
+    given = os.environ.get("FENQI_DATABASE_URL")
+    if given:
+        yield given
+        return
+    server = Server(private_folder / "shared")
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a migrated database nobody connects to; copies of it are cheap."""
+    create(server_url, TEMPLATE)
+    migrate(at(server_url, TEMPLATE))
+    yield TEMPLATE
+    drop(server_url, TEMPLATE)
+
+
+@pytest.fixture
+def empty_url(server_url: str) -> Iterator[str]:
+    """The URL of a fresh database without any migration, dropped afterwards."""
+    name = f"fenqi_empty_{os.getpid()}_{next(NUMBERS)}"
+    create(server_url, name)
+    yield at(server_url, name)
+    drop(server_url, name)
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """The URL of a fresh migrated database, dropped afterwards."""
+    name = f"fenqi_test_{os.getpid()}_{next(NUMBERS)}"
+    create(server_url, name, template=template)
+    yield at(server_url, name)
+    drop(server_url, name)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A store on a fresh migrated database."""
+    opened = Store.open(database_url)
+    yield opened
+    opened.close()
+
+
+def create(url: str, name: str, *, template: str = "template0") -> None:
+    order = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(order.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def drop(url: str, name: str) -> None:
+    order = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(order.format(sql.Identifier(name)))
