@@ -115,7 +115,7 @@ class Desk:
         flow = FLOWS[type(slips[0].command)]
         try:
             answers = flow(self._ground, [slip.command for slip in slips])
-        except Exception as fault:  # noqa: BLE001 - a writer must outlive any flow
+        except Exception as fault:
             if len(slips) > 1:
                 for slip in slips:
                     self._run([slip])

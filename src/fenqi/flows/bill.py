@@ -74,6 +74,4 @@ def _cut(
                     *amounts,
                 )
     account.statement_count = number
-    statements.add(
-        account.account_id, number, task.day, due_on, total, overdue, happening.number
-    )
+    statements.add(account.account_id, number, task.day, due_on, total, overdue, happening.number)

@@ -16,11 +16,12 @@ from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.ids import AccountId, OrderId, PlanId
 from fenqi.store import accounts, orders
 from fenqi.store.accounts import Account
-from fenqi.store.booking import Booking, Signed
+from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
 from fenqi.store.orders import Order, OrderMissing
 from fenqi.store.plans import PlanRecord
+from fenqi.store.projections import Signed
 from fenqi.store.rows import Rows
 
 

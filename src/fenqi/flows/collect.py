@@ -30,9 +30,7 @@ def collect(ground: Ground, task: Task) -> int:
     return len(locked)
 
 
-def _use_credit(
-    booking: Booking, account: Account, owing: list[PlanRecord], task: Task
-) -> None:
+def _use_credit(booking: Booking, account: Account, owing: list[PlanRecord], task: Task) -> None:
     due = [debt for one in owing for debt in one.debts() if debt.due_on <= task.day]
     parts, _ = allocate(account.credit_minor, due, task.day)
     if not parts:

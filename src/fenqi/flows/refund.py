@@ -176,6 +176,5 @@ class _Counter:
 def _cost_relieved(projection: Projection) -> int:
     """Return the cost relieved so far."""
     return sum(
-        projection.total("relieved", component)
-        for component in (Component.INTEREST, Component.FEE)
+        projection.total("relieved", component) for component in (Component.INTEREST, Component.FEE)
     )

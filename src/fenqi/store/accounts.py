@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from fenqi.core.account import AccountStatus, Standing
@@ -84,17 +85,12 @@ def lock(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId
     rows = session.rows(LOCK, ids)
     books = hold(session, {row[1] for row in rows})
     oldest: dict[UUID, date] = dict(session.rows(OLDEST_DUE, ids))
-    return {
-        row[0]: Account(
-            AccountId(row[0]),
-            books[row[1]],
-            row[2],
-            AccountStatus(row[3]),
-            *row[4:],
-            oldest_due_on=oldest.get(row[0]),
-        )
-        for row in rows
-    }
+    return {row[0]: _account(row, books[row[1]], oldest.get(row[0])) for row in rows}
+
+
+def _account(row: tuple[Any, ...], book: Book, oldest_due_on: date | None) -> Account:
+    account_id, _, currency, status, *amounts = row
+    return Account(*(account_id, book, currency, AccountStatus(status), *amounts, oldest_due_on))
 
 
 def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -196,12 +197,11 @@ def merchant(session: Session, book_id: str, name: str, *, ids: IdSource) -> Mer
     return MerchantId(found)
 
 
-def _one(rows: list[tuple[object, ...]], book_id: str) -> Book:
+def _one(rows: list[tuple[Any, ...]], book_id: str) -> Book:
     if not rows:
         raise BookMissing(book=book_id)
     return _book(rows[0])
 
 
-def _book(row: tuple[object, ...]) -> Book:
-    *fields, excused = row
-    return Book(*fields, excused=frozenset(excused))  # type: ignore[arg-type, call-overload] # row order is FIND's
+def _book(row: tuple[Any, ...]) -> Book:
+    return Book(*(*row[:-1], frozenset(row[-1])))

@@ -85,9 +85,7 @@ def from_files(own: Path | None = None) -> Catalogue:
 
     Errors: FileUnreadable; what Product.read, Pack.read and check_product raise.
     """
-    return _build(
-        [(kind, table, name) for (kind, name), table in sorted(read_files(own).items())]
-    )
+    return _build([(kind, table, name) for (kind, name), table in sorted(read_files(own).items())])
 
 
 def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
@@ -110,7 +108,8 @@ def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
 
 
 KNOWN = """
-SELECT body_sha256 FROM catalogue WHERE kind = %(kind)s AND name = %(name)s AND version = %(version)s
+SELECT body_sha256 FROM catalogue
+WHERE kind = %(kind)s AND name = %(name)s AND version = %(version)s
 """
 ADD = """
 INSERT INTO catalogue

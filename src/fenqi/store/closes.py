@@ -160,9 +160,7 @@ ORDER BY p.account_id, p.plan_id
 """
 
 
-def to_pay(
-    session: Session, book: Book, day: date, statement_days: Sequence[int]
-) -> list[PlanKey]:
+def to_pay(session: Session, book: Book, day: date, statement_days: Sequence[int]) -> list[PlanKey]:
     """Return the plans that owe something by `day`, of accounts with one of these cycles."""
     asked = {"book_id": book.book_id, "day": day, "statement_days": list(statement_days)}
     return _keys(session.rows(TO_PAY, asked))

@@ -1,4 +1,4 @@
-"""What every flow stands on: the store, the clock, the ids and the catalogue, handed in together."""
+"""What every flow stands on: store, clock, ids and catalogue, handed in together."""
 
 from dataclasses import dataclass
 

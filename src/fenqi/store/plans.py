@@ -119,6 +119,13 @@ class PlanRecord:
             if part.claim_minor
         ]
 
+    def first_unbilled(self) -> date | None:
+        """Return the due day of the first open instalment that no statement has named yet."""
+        if self.state is not PlanState.ACTIVE:
+            return None
+        unbilled = self.projection().instalments[self.billed_count :]
+        return next((part.due_on for part in unbilled if part.open_minor), None)
+
     def extend(self, operations: Collection[Operation], charged_through: date) -> Projection:
         """Append operations, count late charges at least through a day, and replay."""
         self.operations.extend(operations)

@@ -406,7 +406,7 @@ class _Walk:
         """Give back the late charge on the returned part; return the money freed."""
         freed = 0
         for part in self.projection.instalments:
-            if not part.due[Component.PENALTY] or sum(part.written_off):
+            if not part.due[Component.PENALTY] or any(part.written_off):
                 continue
             part.overdue_minor_days = part.overdue_minor_days * after // before
             _set_penalty(part, self.terms.product.late, may_fall=True)
@@ -477,9 +477,7 @@ def _set_penalty(part: Instalment, rule: LateRule, *, may_fall: bool = False) ->
     """
     asked = sum(part.due[component] - part.relieved[component] for component in CONTRACT)
     cap = divide(asked * rule.cap_ppm, PPM, rounding=Rounding.DOWN)
-    charged = divide(
-        part.overdue_minor_days * rule.rate_ppm_per_day, PPM, rounding=Rounding.DOWN
-    )
+    charged = divide(part.overdue_minor_days * rule.rate_ppm_per_day, PPM, rounding=Rounding.DOWN)
     charged = min(charged, cap)
     ensure(may_fall or charged >= part.due[Component.PENALTY], "late-charge-falls")
     part.due[Component.PENALTY] = charged
