@@ -1,0 +1,1 @@
+"""What the books say: figures, checks and exports, for people and for other programs."""

@@ -1,0 +1,585 @@
+"""The figures of one book at the end of one day, as plain values ready for JSON.
+
+Every figure comes from the ledger, the plans or the decisions; formula, unit and source of each
+stand in docs/reference/metrics.md. Amounts are integers of the book's minor unit, shares are ppm.
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from fenqi.core.account import Outcome
+from fenqi.core.errors import Invalid
+from fenqi.core.ledger import Account
+from fenqi.core.terms.replay import PlanState
+from fenqi.core.values.rate import PPM, Rounding, divide
+from fenqi.store import books, views
+from fenqi.store.pool import Session
+
+LAST_BUCKET = 7  # M7 and above are one bucket
+BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
+BUCKET_30_PLUS = 2
+FILE_BYTES_MAX = 1_000_000
+
+# Everything that would differ had the customers paid otherwise: what they owe, and through the
+# limit it leaves them what they could buy. Only who they are and who has an account would not.
+RESTS_ON_RECEIPTS = (
+    "receivables",
+    "deferred_income_minor",
+    "buckets",
+    "overdue",
+    "roll_rates",
+    "bad_debt",
+    "cash",
+    "income",
+    "refunds",
+    "write_offs",
+    "recoveries",
+    "purchases",
+    "liabilities",
+    "statements",
+    "plans",
+    "months",
+)
+
+
+class DayOutside(Invalid):
+    """The book has no such day: it had not begun, or the day has not come."""
+
+    code = "day-outside-book"
+
+
+class BookUnclear(Invalid):
+    """There is more than one book, or none, and none was named."""
+
+    code = "book-unclear"
+
+
+class FileUnreadable(Invalid):
+    """A file a replay left beside its book is not what it should be."""
+
+    code = "replay-file-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Receivables:
+    """What customers owe by component, written-off claims left out."""
+
+    principal_minor: int
+    interest_minor: int
+    fee_minor: int
+    penalty_minor: int
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The active plans in one bucket of days past due."""
+
+    name: str
+    plans: int
+    principal_open_minor: int
+    share_ppm: int  # of all open principal
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Open principal beyond a number of days past due, as a share of all open principal."""
+
+    over_30_days_ppm: int
+    over_90_days_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollCell:
+    """Where a part of a bucket went within the month."""
+
+    to: str
+    plans: int
+    plans_ppm: int
+    principal_minor: int
+    principal_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollRow:
+    """Where the plans of one bucket went within the month; the cells' shares sum to one."""
+
+    name: str
+    plans: int
+    principal_minor: int
+    cells: tuple[RollCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RollRates:
+    """The transition matrix of the last two month ends."""
+
+    month_before: date | None
+    month_end: date
+    rows: tuple[RollRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BadDebt:
+    """What lending has cost so far, and what is likely to."""
+
+    lent_minor: int
+    written_off_minor: int  # principal
+    written_off_ppm: int  # of the principal lent
+    over_90_days_minor: int
+    over_90_days_ppm: int  # of the open principal
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """Where the book's own money is, and what customers have paid in so far."""
+
+    in_transit_minor: int
+    settled_minor: int
+    received_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Income:
+    """Income earned so far, by kind."""
+
+    interest_minor: int
+    fee_minor: int
+    penalty_minor: int
+    merchant_discount_minor: int
+    recovery_minor: int
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refunds:
+    """Goods taken back: principal, the cost given back with it, and money that went back."""
+
+    count: int
+    principal_minor: int
+    cost_relieved_minor: int
+    returned_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOffs:
+    """Claims given up in the accounts: principal, and cost that was never income."""
+
+    count: int
+    principal_minor: int
+    cost_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recoveries:
+    """Money received on claims already written off."""
+
+    count: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How often something happened for this reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """Decisions about purchases; a declined one may have several reasons."""
+
+    approved: int
+    declined: int
+    approved_ppm: int
+    decline_reasons: tuple[ReasonCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Liabilities:
+    """What the book owes to others."""
+
+    merchant_payable_minor: int
+    credit_balance_minor: int
+    refunds_payable_minor: int
+    suspense_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One calendar month. `principal_by_bucket` is empty while the month's end is to come."""
+
+    month: date  # its first day
+    principal_by_bucket: tuple[int, ...]  # minor units in M0..M7+ at the month's end
+    lent_minor: int
+    received_minor: int
+    paid_to_merchants_minor: int
+    income_minor: int
+    written_off_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the payments of a book come from: its customers, or a seeded draw."""
+
+    payments: str = "received"
+    seed: int | None = None
+    source: str | None = None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether payments were drawn, not received."""
+        return self.payments == "drawn"
+
+
+RECEIVED = Provenance()
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The report. Field names are the names of the figures in JSON and in the reference."""
+
+    book_id: str
+    legal_entity: str
+    currency: str
+    as_of: date
+    business_date: date
+    customers: int
+    plans: int
+    statements: int
+    receivables: Receivables
+    deferred_income_minor: int
+    buckets: tuple[Bucket, ...]
+    overdue: Overdue
+    roll_rates: RollRates | None
+    bad_debt: BadDebt
+    cash: Cash
+    income: Income
+    refunds: Refunds
+    write_offs: WriteOffs
+    recoveries: Recoveries
+    purchases: Purchases
+    liabilities: Liabilities
+    months: tuple[Month, ...]
+    exceptions: tuple[ReasonCount, ...] | None
+    provenance: Provenance
+    rests_on_drawn_payments: tuple[str, ...]
+
+
+def figures(
+    session: Session,
+    book_id: str,
+    as_of: date | None = None,
+    *,
+    provenance: Provenance = RECEIVED,
+    exceptions: Mapping[str, int] | None = None,
+) -> Book:
+    """Return the report of a book at the end of `as_of`; by default of its business date.
+
+    Units: minor units of the book's currency; shares in ppm.
+    Errors: BookMissing; DayOutside if the book had not begun or the day has not come.
+    Source: docs/reference/metrics.md.
+    """
+    book = books.read(session, book_id)
+    as_of = as_of or book.business_date
+    if not book.opened_on <= as_of <= book.business_date:
+        raise DayOutside(day=as_of, first=book.opened_on, last=book.business_date)
+    ledger = _Ledger(views.ledger_sums(session, book_id, as_of))
+    counts = views.counts(session, book_id, as_of)
+    is_now = as_of == book.business_date
+    buckets = _buckets(views.buckets(session, book_id, as_of, is_now=is_now))
+    portfolio = views.portfolio(session, book_id, as_of)
+    months = views.ledger_months(session, book_id, as_of)
+    written_off = ledger.moved(Account.ALLOWANCE, Account.RECEIVABLE_PRINCIPAL)
+    given_up = views.write_offs(session, book_id, as_of)
+    return Book(
+        book_id=book_id,
+        legal_entity=book.legal_entity,
+        currency=book.currency,
+        as_of=as_of,
+        business_date=book.business_date,
+        customers=counts.customers,
+        plans=counts.plans,
+        statements=counts.statements,
+        receivables=_receivables(ledger),
+        deferred_income_minor=-ledger.balance(Account.DEFERRED_INCOME),
+        buckets=buckets,
+        overdue=Overdue(
+            over_30_days_ppm=_ppm(_principal_from(buckets, BUCKET_30_PLUS), _principal(buckets)),
+            over_90_days_ppm=_ppm(_principal_from(buckets, BUCKET_90_PLUS), _principal(buckets)),
+        ),
+        roll_rates=_roll_rates(portfolio),
+        bad_debt=_bad_debt(ledger, buckets),
+        cash=Cash(
+            in_transit_minor=ledger.balance(Account.CASH_IN_TRANSIT),
+            settled_minor=ledger.balance(Account.CASH_SETTLED),
+            received_minor=_received(ledger),
+        ),
+        income=_income(ledger),
+        refunds=Refunds(*dataclasses.astuple(views.refunds(session, book_id, as_of))),
+        write_offs=WriteOffs(given_up.write_offs, written_off, given_up.cost_minor),
+        recoveries=Recoveries(
+            ledger.lines(Account.SUSPENSE, Account.RECOVERY), -ledger.balance(Account.RECOVERY)
+        ),
+        purchases=_purchases(views.decisions(session, book_id, as_of)),
+        liabilities=Liabilities(
+            merchant_payable_minor=-ledger.balance(Account.MERCHANT_PAYABLE),
+            credit_balance_minor=-ledger.balance(Account.CREDIT_BALANCE),
+            refunds_payable_minor=-ledger.balance(Account.REFUNDS_PAYABLE),
+            suspense_minor=-ledger.balance(Account.SUSPENSE),
+        ),
+        months=_months(months, portfolio),
+        exceptions=_reason_counts(exceptions.items()) if exceptions is not None else None,
+        provenance=provenance,
+        rests_on_drawn_payments=RESTS_ON_RECEIPTS if provenance.is_drawn else (),
+    )
+
+
+def to_json(book: Book) -> str:
+    """Return the report as JSON: days as ISO dates, amounts as integers of the minor unit."""
+    return json.dumps(dataclasses.asdict(book), default=str, ensure_ascii=False, indent=2)
+
+
+def read_provenance(folder: Path | None) -> Provenance:
+    """Return what a replay's folder says about its payments; without one they were received.
+
+    Errors: FileUnreadable.
+    """
+    table = _read(folder, "provenance.json")
+    if table is None:
+        return RECEIVED
+    seed, source = table.get("seed"), table.get("source")
+    return Provenance(
+        payments=str(table.get("payments", RECEIVED.payments)),
+        seed=seed if isinstance(seed, int) else None,
+        source=source if isinstance(source, str) else None,
+    )
+
+
+def read_exceptions(folder: Path | None) -> dict[str, int] | None:
+    """Return how many lines a replay left out, by reason; None if it left no count.
+
+    Errors: FileUnreadable.
+    """
+    table = _read(folder, "tally.json")
+    if table is None:
+        return None
+    return {reason: count for reason, count in table.items() if isinstance(count, int)}
+
+
+class _Ledger:
+    """The ledger's totals by pair, asked for by account."""
+
+    def __init__(self, sums: Iterable[views.PairSum | views.MonthSum]) -> None:
+        self._amounts: Counter[tuple[str, str]] = Counter()
+        self._lines: Counter[tuple[str, str]] = Counter()
+        for one in sums:
+            self._amounts[one.debit, one.credit] += one.amount_minor
+            self._lines[one.debit, one.credit] += one.lines if hasattr(one, "lines") else 0
+
+    def balance(self, account: Account) -> int:
+        """Return debits less credits of one account."""
+        debits = sum(n for (debit, _), n in self._amounts.items() if debit == account.value)
+        credits_ = sum(n for (_, credit), n in self._amounts.items() if credit == account.value)
+        return debits - credits_
+
+    def moved(self, debit: Account, credit: Account) -> int:
+        """Return what moved from `credit` to `debit`, less what moved back."""
+        there = self._amounts[debit.value, credit.value]
+        return there - self._amounts[credit.value, debit.value]
+
+    def booked(self, debit: Account, credit: Account) -> int:
+        """Return what moved from `credit` to `debit`, whatever moved back."""
+        return self._amounts[debit.value, credit.value]
+
+    def lines(self, debit: Account, credit: Account) -> int:
+        """Return how many lines moved something from `credit` to `debit`."""
+        return self._lines[debit.value, credit.value]
+
+
+def _receivables(ledger: _Ledger) -> Receivables:
+    principal = ledger.balance(Account.RECEIVABLE_PRINCIPAL)
+    interest = ledger.balance(Account.RECEIVABLE_INTEREST)
+    fee = ledger.balance(Account.RECEIVABLE_FEE)
+    penalty = ledger.balance(Account.RECEIVABLE_PENALTY)
+    total = principal + interest + fee + penalty
+    return Receivables(principal, interest, fee, penalty, total)
+
+
+def _income(ledger: _Ledger) -> Income:
+    interest = -ledger.balance(Account.INCOME_INTEREST)
+    fee = -ledger.balance(Account.INCOME_FEE)
+    penalty = -ledger.balance(Account.INCOME_PENALTY)
+    discount = -ledger.balance(Account.INCOME_MERCHANT_DISCOUNT)
+    recovery = -ledger.balance(Account.RECOVERY)
+    total = interest + fee + penalty + discount + recovery
+    return Income(interest, fee, penalty, discount, recovery, total)
+
+
+def _received(ledger: _Ledger) -> int:
+    """Return what customers paid in: cash against suspense, reversals taken off."""
+    cash = (Account.CASH_IN_TRANSIT, Account.CASH_SETTLED)
+    return sum(ledger.moved(account, Account.SUSPENSE) for account in cash)
+
+
+def _paid_to_merchants(ledger: _Ledger) -> int:
+    cash = (Account.CASH_IN_TRANSIT, Account.CASH_SETTLED)
+    return sum(ledger.moved(Account.MERCHANT_PAYABLE, account) for account in cash)
+
+
+def _bad_debt(ledger: _Ledger, buckets: Sequence[Bucket]) -> BadDebt:
+    lent = ledger.booked(Account.RECEIVABLE_PRINCIPAL, Account.MERCHANT_PAYABLE)
+    written_off = ledger.moved(Account.ALLOWANCE, Account.RECEIVABLE_PRINCIPAL)
+    late = _principal_from(buckets, BUCKET_90_PLUS)
+    return BadDebt(
+        lent_minor=lent,
+        written_off_minor=written_off,
+        written_off_ppm=_ppm(written_off, lent),
+        over_90_days_minor=late,
+        over_90_days_ppm=_ppm(late, _principal(buckets)),
+    )
+
+
+def bucket_name(bucket: int) -> str:
+    """Return a bucket's name: M0 to M6, and M7+ for all beyond."""
+    return f"M{bucket}" if bucket < LAST_BUCKET else f"M{LAST_BUCKET}+"
+
+
+def _buckets(sums: Iterable[views.BucketSum]) -> tuple[Bucket, ...]:
+    plans, principal = [0] * (LAST_BUCKET + 1), [0] * (LAST_BUCKET + 1)
+    for one in sums:
+        place = min(one.bucket, LAST_BUCKET)
+        plans[place] += one.plans
+        principal[place] += one.principal_open_minor
+    return tuple(
+        Bucket(bucket_name(place), plans[place], amount, _ppm(amount, sum(principal)))
+        for place, amount in enumerate(principal)
+    )
+
+
+def _principal(buckets: Sequence[Bucket]) -> int:
+    return sum(one.principal_open_minor for one in buckets)
+
+
+def _principal_from(buckets: Sequence[Bucket], first: int) -> int:
+    return _principal(buckets[first:])
+
+
+def _roll_rates(portfolio: Sequence[views.PortfolioSum]) -> RollRates | None:
+    """Return where each bucket of the month end before the last went, or None without any.
+
+    Left out: plans begun within the month; and those that are no risk any more, that is written
+    off in an earlier month, or paid off while current.
+    """
+    ends = sorted({one.month_end for one in portfolio})
+    if not ends:
+        return None
+    plans: Counter[tuple[int, str]] = Counter()
+    principal: Counter[tuple[int, str]] = Counter()
+    for one in portfolio:
+        if one.month_end == ends[-1] and not one.is_new and not _is_past(one):
+            cell = (min(one.from_bucket, LAST_BUCKET), _arrival(one))
+            plans[cell] += one.plans
+            principal[cell] += one.principal_open_minor
+    arrivals = [bucket_name(place) for place in range(LAST_BUCKET + 1)]
+    arrivals += [PlanState.CLOSED.value, PlanState.WRITTEN_OFF.value]
+    rows = []
+    for place in range(LAST_BUCKET + 1):
+        all_plans = sum(plans[place, to] for to in arrivals)
+        all_principal = sum(principal[place, to] for to in arrivals)
+        cells = tuple(
+            RollCell(
+                to=to,
+                plans=plans[place, to],
+                plans_ppm=_ppm(plans[place, to], all_plans),
+                principal_minor=principal[place, to],
+                principal_ppm=_ppm(principal[place, to], all_principal),
+            )
+            for to in arrivals
+        )
+        rows.append(RollRow(bucket_name(place), all_plans, all_principal, cells))
+    return RollRates(ends[-2] if len(ends) > 1 else None, ends[-1], tuple(rows))
+
+
+def _is_past(one: views.PortfolioSum) -> bool:
+    """Whether the plan had left the running book before the month, or left it without delay."""
+    return (one.state == PlanState.WRITTEN_OFF.value and one.from_bucket >= LAST_BUCKET) or (
+        one.state == PlanState.CLOSED.value and one.from_bucket == 0
+    )
+
+
+def _arrival(one: views.PortfolioSum) -> str:
+    return bucket_name(one.to_bucket) if one.state == PlanState.ACTIVE.value else one.state
+
+
+def _purchases(decided: Sequence[views.DecisionCount]) -> Purchases:
+    totals = {one.outcome: one.decisions for one in decided if not one.reason}
+    approved = totals.get(Outcome.APPROVE.value, 0)
+    declined = totals.get(Outcome.DECLINE.value, 0)
+    reasons = [(one.reason, one.decisions) for one in decided if one.reason]
+    return Purchases(
+        approved=approved,
+        declined=declined,
+        approved_ppm=_ppm(approved, approved + declined),
+        decline_reasons=_reason_counts(reasons),
+    )
+
+
+def _reason_counts(counts: Iterable[tuple[str, int]]) -> tuple[ReasonCount, ...]:
+    """Return reasons with their counts, most frequent first."""
+    ordered = sorted(counts, key=lambda one: (-one[1], one[0]))
+    return tuple(ReasonCount(reason, count) for reason, count in ordered)
+
+
+def _months(
+    moved: Sequence[views.MonthSum], portfolio: Sequence[views.PortfolioSum]
+) -> tuple[Month, ...]:
+    by_month: dict[date, list[views.MonthSum]] = {}
+    for one in moved:
+        by_month.setdefault(one.month, []).append(one)
+    at_end: dict[date, list[int]] = {}
+    for part in portfolio:
+        sums = at_end.setdefault(part.month_end.replace(day=1), [0] * (LAST_BUCKET + 1))
+        if part.state == PlanState.ACTIVE.value:
+            sums[min(part.to_bucket, LAST_BUCKET)] += part.principal_open_minor
+    months = []
+    for month in sorted(by_month.keys() | at_end.keys()):
+        ledger = _Ledger(by_month.get(month, []))
+        months.append(
+            Month(
+                month=month,
+                principal_by_bucket=tuple(at_end.get(month, ())),
+                lent_minor=ledger.booked(Account.RECEIVABLE_PRINCIPAL, Account.MERCHANT_PAYABLE),
+                received_minor=_received(ledger),
+                paid_to_merchants_minor=_paid_to_merchants(ledger),
+                income_minor=_income(ledger).total_minor,
+                written_off_minor=ledger.moved(Account.ALLOWANCE, Account.RECEIVABLE_PRINCIPAL),
+            )
+        )
+    return tuple(months)
+
+
+def _ppm(part: int, whole: int) -> int:
+    """Return a share in ppm; of nothing it is nothing."""
+    return divide(part * PPM, whole, rounding=Rounding.HALF_EVEN) if whole > 0 else 0
+
+
+def _read(folder: Path | None, name: str) -> dict[str, object] | None:
+    if folder is None or not (folder / name).is_file():
+        return None
+    path = folder / name
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise FileUnreadable(file=str(path), bytes_max=FILE_BYTES_MAX)
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise FileUnreadable(file=str(path), fault=str(fault)) from fault
+    if not isinstance(table, dict):
+        raise FileUnreadable(file=str(path), fault="not an object of names and values")
+    return table

@@ -1,0 +1,238 @@
+"""The nightly check: all records of one fact agree, and every plan replays to what is stored.
+
+Three parts. Accounts are walked in ranges and compared table against table (M1, M2, M5, event
+numbers); the closed days' totals are added up again; and plans are replayed from their operations
+and compared with their instalments, allocations, columns and ledger lines (M8). Each part reads
+small pieces in snapshots of their own, so the check may run beside the live book.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from fenqi.core.ledger import Postings
+from fenqi.core.terms.product import Component
+from fenqi.core.terms.replay import Instalment, Line, PlanState
+from fenqi.store import audit, books, catalogue, plans
+from fenqi.store.audit import Difference, Stored
+from fenqi.store.catalogue import Catalogue
+from fenqi.store.plans import PlanKey, PlanRecord
+from fenqi.store.pool import Session, Store
+from fenqi.store.projections import allocation_rows
+from fenqi.store.views import snapshot
+
+FINDINGS_MAX = 1_000  # a book with more is broken in one place many times
+PLANS_AT_ONCE = 500
+
+Progress = Callable[[str, int, int], None]  # what is being checked, how many done, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One contradiction: which rule, where, what it should be and what it is."""
+
+    what: str
+    account: str
+    plan: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was looked at and what was wrong with it; `findings` stops at `FINDINGS_MAX`."""
+
+    accounts: int
+    plans: int
+    findings: tuple[Finding, ...]
+
+
+def check(
+    store: Store,
+    sample: int | None = None,
+    *,
+    book_id: str | None = None,
+    progress: Progress | None = None,
+) -> Checked:
+    """Check every book, or the one named; replay all plans, or `sample` of each book.
+
+    Errors: BookMissing.
+    """
+    with store.transaction() as session:
+        names = [books.read(session, book_id).book_id] if book_id else books.names(session)
+        known = catalogue.load(session)
+    accounts_checked = plans_checked = 0
+    findings: list[Finding] = []
+    for name in names:
+        counter = _Counter(progress or _silent, f"book {name}")
+        for difference in _differences(store, name, known, sample, counter):
+            findings.append(_finding(difference))
+            if len(findings) >= FINDINGS_MAX:
+                break
+        accounts_checked += counter.accounts
+        plans_checked += counter.plans
+    return Checked(accounts_checked, plans_checked, tuple(findings))
+
+
+def as_table(checked: Checked) -> dict[str, object]:
+    """Return the result as plain values for JSON."""
+    return dataclasses.asdict(checked)
+
+
+def _silent(_what: str, _done: int, _whole: int) -> None:
+    """Tell nobody."""
+
+
+class _Counter:
+    """Counts what was checked and tells the one who waits."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._what = what
+        self._whole = 1
+        self.accounts = 0
+        self.plans = 0
+
+    def begin(self, whole: int) -> None:
+        self._whole = max(whole, 1)
+        self._progress(self._what, 0, self._whole)
+
+    def add(self, *, accounts: int = 0, plans: int = 0) -> None:
+        self.accounts += accounts
+        self.plans += plans
+        self._progress(self._what, min(self.accounts + self.plans, self._whole), self._whole)
+
+
+def _differences(
+    store: Store, book_id: str, known: Catalogue, sample: int | None, counter: _Counter
+) -> Iterator[Difference]:
+    with store.transaction() as session:
+        snapshot(session)
+        accounts, plan_count = audit.size(session, book_id)
+        found = list(audit.compare_days(session, book_id))
+        chosen = None if sample is None else audit.sample_plans(session, book_id, sample)
+    counter.begin(accounts + (plan_count if chosen is None else len(chosen)))
+    yield from found
+    after: audit.Range | None = None
+    while True:
+        with store.transaction() as session:
+            snapshot(session)
+            after = audit.next_range(session, book_id, after)
+            if after is None:
+                break
+            found = list(audit.compare(session, after))
+            counter.add(accounts=after.accounts)
+            if chosen is None:
+                keys = audit.plans_of(session, after)
+                found += _replayed(session, keys, known, counter)
+        yield from found
+    for start in range(0, len(chosen or []), PLANS_AT_ONCE):
+        with store.transaction() as session:
+            snapshot(session)
+            page = (chosen or [])[start : start + PLANS_AT_ONCE]
+            found = list(_replayed(session, page, known, counter))
+        yield from found
+
+
+def _replayed(
+    session: Session, keys: list[PlanKey], known: Catalogue, counter: _Counter
+) -> Iterator[Difference]:
+    """Yield where plans are not what their operations make them."""
+    for start in range(0, len(keys), PLANS_AT_ONCE):
+        page = keys[start : start + PLANS_AT_ONCE]
+        records = plans.load(session, page, known)
+        for key, stored in audit.stored(session, page).items():
+            yield from plan_differences(records[key], stored)
+        counter.add(plans=len(page))
+
+
+def plan_differences(record: PlanRecord, stored: Stored) -> Iterator[Difference]:
+    """Yield where a stored plan differs from the replay of its operations."""
+    for what, expected, found in _compared(record, stored):
+        if expected != found:
+            yield Difference(
+                f"M8 {what}", record.account_id, record.plan_id, str(expected), str(found)
+            )
+
+
+def _compared(record: PlanRecord, stored: Stored) -> Iterator[tuple[str, object, object]]:
+    """Yield (what, as replayed, as stored)."""
+    projection = record.projection()
+    yield (
+        "operation numbers",
+        list(range(1, len(record.operations) + 1)),
+        [operation.number for operation in record.operations],
+    )
+    yield "state", projection.state.value, record.state.value
+    principal = projection.open_of(Component.PRINCIPAL)
+    yield "open principal", principal, record.principal_open_minor
+    yield "oldest claim", str(projection.oldest_claim_due_on), str(record.oldest_due_on)
+    yield "bucket of the last crossing", stored.crossed_to, record.bucket
+    if projection.state is PlanState.CLOSED:
+        yield "nothing left to bill", None, record.unbilled_due_on
+    parts = {row[0]: row for row in stored.instalments}
+    for part in projection.instalments:
+        yield f"instalment {part.number}", _columns(part), parts.pop(part.number, None)
+    yield "instalments beyond the schedule", {}, parts
+    lines = _by_operation(projection.lines)
+    for number in sorted(lines.keys() | stored.allocations.keys()):
+        what = f"allocation of operation {number}"
+        yield what, lines.get(number, []), stored.allocations.get(number, [])
+    yield from _booked(record.postings(), stored.transfers)
+
+
+def _columns(part: Instalment) -> tuple[int, ...]:
+    """Return an instalment as it is stored; the order is `audit.Stored`'s."""
+    return (
+        part.number,
+        part.open_minor,
+        part.recovered_minor,
+        *part.due,
+        *part.paid,
+        *part.relieved,
+        *part.written_off,
+    )
+
+
+def _by_operation(lines: Iterable[Line]) -> dict[int, list[audit.AllocationRow]]:
+    ordered = sorted(lines, key=lambda line: line.operation)
+    return {
+        number: list(allocation_rows(group))
+        for number, group in groupby(ordered, key=lambda line: line.operation)
+    }
+
+
+def _booked(
+    expected: Postings, found: Mapping[tuple[str, str], int]
+) -> Iterator[tuple[str, int, int]]:
+    """Yield what a plan should have moved between two accounts, and what its lines moved.
+
+    A correction is booked with the sides swapped, so only the net of both directions is a fact.
+    """
+    as_replayed = _net({(pair[0].value, pair[1].value): n for pair, n in expected.items()})
+    as_booked = _net(found)
+    for one, other in sorted(as_replayed.keys() | as_booked.keys()):
+        yield (
+            f"ledger from {other} to {one}",
+            as_replayed.get((one, other), 0),
+            as_booked.get((one, other), 0),
+        )
+
+
+def _net(moved: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    net: dict[tuple[str, str], int] = {}
+    for (debit, credit), minor in moved.items():
+        pair, signed = ((debit, credit), minor) if debit < credit else ((credit, debit), -minor)
+        net[pair] = net.get(pair, 0) + signed
+    return net
+
+
+def _finding(difference: Difference) -> Finding:
+    return Finding(
+        what=difference.what,
+        account=str(difference.account_id or ""),
+        plan=str(difference.plan_id or ""),
+        expected=difference.expected,
+        found=difference.found,
+    )

@@ -1,0 +1,258 @@
+"""Read-only queries of the report: sums and counts of one book, never a row per customer.
+
+Ledger figures come from the closed days' totals plus the lines of the open day, so their cost does
+not grow with the number of lines. Every figure can be asked for as it stood at the end of a day.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from fenqi.store.pool import Session
+
+PAIRS_MAX = 400  # a chart of 20 accounts has 380 pairs
+MONTHS_MAX = 1_200
+BUCKETS_MAX = 100
+REASONS_MAX = 1_000
+
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+def snapshot(session: Session) -> None:
+    """Let all queries of this transaction see one state; the transaction's first statement."""
+    session.run(SNAPSHOT)
+
+
+@dataclass(frozen=True, slots=True)
+class PairSum:
+    """What moved from one account of the chart to another. Units: minor units."""
+
+    debit: str
+    credit: str
+    amount_minor: int
+    lines: int
+
+
+LEDGER_SUMS = """
+SELECT debit, credit, SUM(amount_minor)::bigint, SUM(lines)::bigint
+FROM (
+    SELECT debit, credit, amount_minor, lines FROM ledger_days
+    WHERE book_id = %(book_id)s AND day <= %(as_of)s
+    UNION ALL
+    SELECT t.debit, t.credit, t.amount_minor, 1
+    FROM transfers AS t
+    JOIN accounts AS a USING (account_id)
+    JOIN books AS b USING (book_id)
+    WHERE a.book_id = %(book_id)s AND t.booked_on >= b.business_date AND t.booked_on <= %(as_of)s
+) AS lines
+GROUP BY debit, credit ORDER BY debit, credit LIMIT 400
+"""
+
+
+def ledger_sums(session: Session, book_id: str, as_of: date) -> list[PairSum]:
+    """Return the ledger's totals from its first day through `as_of`, by pair."""
+    rows = session.rows(LEDGER_SUMS, {"book_id": book_id, "as_of": as_of})
+    return [PairSum(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSum:
+    """What moved in the closed days of one month. `month` is its first day."""
+
+    month: date
+    debit: str
+    credit: str
+    amount_minor: int
+
+
+LEDGER_MONTHS = """
+SELECT date_trunc('month', day)::date, debit, credit, SUM(amount_minor)::bigint
+FROM ledger_days WHERE book_id = %(book_id)s AND day <= %(as_of)s
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT 480000
+"""
+
+
+def ledger_months(session: Session, book_id: str, as_of: date) -> list[MonthSum]:
+    """Return what moved in each month's closed days through `as_of`, by pair."""
+    rows = session.rows(LEDGER_MONTHS, {"book_id": book_id, "as_of": as_of})
+    return [MonthSum(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSum:
+    """The active plans in one bucket of days past due. Units: minor units."""
+
+    bucket: int
+    plans: int
+    principal_open_minor: int
+
+
+BUCKETS_NOW = """
+SELECT p.bucket, COUNT(*), SUM(p.principal_open_minor)::bigint
+FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE a.book_id = %(book_id)s AND p.state = 'active'
+GROUP BY p.bucket ORDER BY p.bucket LIMIT 100
+"""
+# A plan was active on a day if its receivables had a balance then; its bucket was that of its
+# last crossing. Both are append-only, so the past can be read as it stood.
+BUCKETS_THEN = """
+WITH owed AS (
+    SELECT t.account_id, t.plan_id,
+        SUM(t.amount_minor * ((t.debit = 'receivable-principal')::int
+            - (t.credit = 'receivable-principal')::int)) AS principal_minor
+    FROM transfers AS t JOIN accounts AS a USING (account_id)
+    WHERE a.book_id = %(book_id)s AND t.booked_on <= %(as_of)s AND t.plan_id IS NOT NULL
+    GROUP BY t.account_id, t.plan_id
+    HAVING SUM(t.amount_minor * ((t.debit LIKE 'receivable-%%')::int
+        - (t.credit LIKE 'receivable-%%')::int)) <> 0
+), crossed AS (
+    SELECT DISTINCT ON (account_id, plan_id) account_id, plan_id, to_bucket
+    FROM crossings WHERE booked_on <= %(as_of)s
+    ORDER BY account_id, plan_id, event_number DESC
+)
+SELECT COALESCE(to_bucket, 0), COUNT(*), SUM(principal_minor)::bigint
+FROM owed LEFT JOIN crossed USING (account_id, plan_id)
+GROUP BY 1 ORDER BY 1 LIMIT 100
+"""
+
+
+def buckets(session: Session, book_id: str, as_of: date, *, is_now: bool) -> list[BucketSum]:
+    """Return the active plans by bucket: as they stand, or as they stood at the end of a day."""
+    statement = BUCKETS_NOW if is_now else BUCKETS_THEN
+    rows = session.rows(statement, {"book_id": book_id, "as_of": as_of})
+    return [BucketSum(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioSum:
+    """The plans that went from one bucket to another in the month that ended on `month_end`.
+
+    `is_new` marks plans begun within that month: they were in no bucket at its beginning.
+    """
+
+    month_end: date
+    is_new: bool
+    state: str
+    from_bucket: int
+    to_bucket: int
+    plans: int
+    principal_minor: int
+    principal_open_minor: int
+
+
+PORTFOLIO = """
+SELECT month_end, vintage >= date_trunc('month', month_end), state, from_bucket, to_bucket,
+    SUM(plans)::bigint, SUM(principal_minor)::bigint, SUM(principal_open_minor)::bigint
+FROM portfolio_months WHERE book_id = %(book_id)s AND month_end <= %(as_of)s
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5 LIMIT 480000
+"""
+
+
+def portfolio(session: Session, book_id: str, as_of: date) -> list[PortfolioSum]:
+    """Return the month ends' portfolios through `as_of`, oldest first."""
+    rows = session.rows(PORTFOLIO, {"book_id": book_id, "as_of": as_of})
+    return [PortfolioSum(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionCount:
+    """How often purchases were decided this way; `reason` is empty in the row of all."""
+
+    outcome: str
+    reason: str
+    decisions: int
+
+
+# A decision may have up to four reasons, so the reasons' counts may exceed the decisions'.
+DECISIONS = """
+SELECT d.outcome, COALESCE(r.reason, ''), COUNT(*)
+FROM decisions AS d
+JOIN accounts AS a USING (account_id)
+CROSS JOIN LATERAL (
+    SELECT NULL AS reason UNION ALL SELECT UNNEST(d.reasons)
+) AS r
+WHERE a.book_id = %(book_id)s AND d.kind = 'purchase' AND d.booked_on <= %(as_of)s
+GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 1000
+"""
+
+
+def decisions(session: Session, book_id: str, as_of: date) -> list[DecisionCount]:
+    """Return the purchase decisions by outcome and by reason."""
+    rows = session.rows(DECISIONS, {"book_id": book_id, "as_of": as_of})
+    return [DecisionCount(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSum:
+    """What merchants took back. Units: minor units."""
+
+    refunds: int
+    amount_minor: int
+    cost_relieved_minor: int
+    returned_minor: int
+
+
+REFUNDS = """
+SELECT COUNT(*), COALESCE(SUM(r.amount_minor), 0)::bigint,
+    COALESCE(SUM(r.cost_relieved_minor), 0)::bigint, COALESCE(SUM(r.returned_minor), 0)::bigint
+FROM refunds AS r JOIN accounts AS a USING (account_id)
+WHERE a.book_id = %(book_id)s AND r.booked_on <= %(as_of)s
+"""
+
+
+def refunds(session: Session, book_id: str, as_of: date) -> RefundSum:
+    """Return the refunds booked through `as_of`."""
+    return RefundSum(*session.rows(REFUNDS, {"book_id": book_id, "as_of": as_of})[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many there are of the things a book is made of."""
+
+    customers: int
+    plans: int
+    statements: int
+
+
+COUNTS = """
+SELECT
+    (SELECT COUNT(*) FROM accounts
+        WHERE book_id = %(book_id)s AND kind = 'customer' AND opened_on <= %(as_of)s),
+    (SELECT COUNT(*) FROM operations AS o JOIN accounts AS a USING (account_id)
+        WHERE a.book_id = %(book_id)s AND o.number = 1 AND o.booked_on <= %(as_of)s),
+    (SELECT COUNT(*) FROM statements AS s JOIN accounts AS a USING (account_id)
+        WHERE a.book_id = %(book_id)s AND s.cut_on <= %(as_of)s)
+"""
+
+
+def counts(session: Session, book_id: str, as_of: date) -> Counts:
+    """Return the book's counts at the end of `as_of`."""
+    return Counts(*session.rows(COUNTS, {"book_id": book_id, "as_of": as_of})[0])
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOffSum:
+    """The plans written off, and the cost given up with them as it stands now."""
+
+    write_offs: int
+    cost_minor: int
+
+
+# In the ledger given-up cost leaves by the same pair as relieved cost, so only the plans know it.
+WRITE_OFFS = """
+WITH given_up AS (
+    SELECT o.account_id, o.plan_id
+    FROM operations AS o JOIN accounts AS a USING (account_id)
+    WHERE a.book_id = %(book_id)s AND o.kind = 'write-off' AND o.booked_on <= %(as_of)s
+)
+SELECT
+    (SELECT COUNT(*) FROM given_up),
+    COALESCE(SUM(
+        i.interest_written_off_minor + i.fee_written_off_minor + i.penalty_written_off_minor
+    ), 0)::bigint
+FROM given_up JOIN instalments AS i USING (account_id, plan_id)
+"""
+
+
+def write_offs(session: Session, book_id: str, as_of: date) -> WriteOffSum:
+    """Return how many plans were written off through `as_of`, and their cost."""
+    return WriteOffSum(*session.rows(WRITE_OFFS, {"book_id": book_id, "as_of": as_of})[0])
