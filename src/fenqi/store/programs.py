@@ -61,6 +61,11 @@ class Owner:
         """Tell whether this process already runs as that user."""
         return self.uid == os.geteuid()
 
+    def can_enter(self, folder: Path) -> bool:
+        """Tell whether the user can reach a folder; asked of the system as that user."""
+        enter = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
+        return self.is_me or run_as(self, enter, cwd=Path("/")).returncode == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Programs:

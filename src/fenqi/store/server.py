@@ -102,6 +102,12 @@ class FolderNotOurs(Conflict):
     code = "folder-not-ours"
 
 
+class FolderUnreachable(Conflict):
+    """The OS user who runs the server cannot enter the folder; a parent is closed to it."""
+
+    code = "folder-unreachable"
+
+
 class SocketPathTooLong(Invalid):
     """No private folder with a path short enough for a socket was found."""
 
@@ -149,11 +155,13 @@ class Server:
 
         The first start creates the database files and the database.
 
-        Errors: ProgramsMissing, NobodyToRunAs, FolderNotOurs, FolderOfAnotherVersion,
-        SocketPathTooLong, ServerNotStarted, DatabaseGone.
+        Errors: ProgramsMissing, NobodyToRunAs, FolderNotOurs, FolderUnreachable,
+        FolderOfAnotherVersion, SocketPathTooLong, ServerNotStarted.
         """
         tools = programs(self._major)
         self._make_folder(self.folder, tools)
+        if not tools.owner.can_enter(self.folder):
+            raise FolderUnreachable(folder=str(self.folder), owner=tools.owner.name)
         with self._locked():
             self._check_version()
             if self._answers() is not None:

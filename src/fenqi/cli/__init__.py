@@ -1,0 +1,20 @@
+"""The command line: one module per group of commands, registered here, one line each."""
+
+import typer
+
+from fenqi.cli import db
+from fenqi.cli.errors import Group
+
+app = typer.Typer(
+    name="fenqi",
+    cls=Group,
+    help="Instalment credit: contracts, ledger, and risk control that explains itself.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+db.register(app)
+
+
+def main() -> None:
+    """Run the program `fenqi`."""
+    app()

@@ -1,0 +1,61 @@
+"""`fenqi db`: the embedded database server."""
+
+import dataclasses
+import json
+import os
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fenqi import runtime
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the program."""
+    group = typer.Typer(no_args_is_help=True, help="Start, stop and look into the database server.")
+    for command in (start, stop, status, psql):
+        group.command()(command)
+    app.add_typer(group, name="db")
+
+
+def start() -> None:
+    """Start the embedded server, create the database if there is none, and migrate it."""
+    found, is_new = runtime.start_database(runtime.Config.from_environment())
+    state = "started" if is_new else "was running already"
+    _console().print(f"PostgreSQL {found.version} {state}: {found.folder}")
+
+
+def stop() -> None:
+    """Stop the embedded server; open transactions are rolled back."""
+    server = runtime.embedded(runtime.Config.from_environment())
+    _console().print("PostgreSQL stopped." if server.stop() else "PostgreSQL was not running.")
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+) -> None:
+    """Tell whether the embedded server answers. The exit code is 0 either way."""
+    found = runtime.embedded(runtime.Config.from_environment()).status()
+    values = {
+        name: str(value) if name in ("folder", "socket") and value else value
+        for name, value in dataclasses.asdict(found).items()
+    }
+    if as_json:
+        typer.echo(json.dumps(values))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in values.items():
+        table.add_row(name.replace("_", " "), "-" if value is None else str(value))
+    _console().print(table)
+
+
+def psql() -> None:
+    """Open a database shell as the owner of the tables, starting the server if needed."""
+    command, environment = runtime.shell_command(runtime.Config.from_environment())
+    os.execve(command[0], command, environment)  # noqa: S606 - no shell on purpose
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)

@@ -1,0 +1,232 @@
+"""What a running fenqi is made of: its settings, the clock, the ids and the store.
+
+The only file that asks the machine for the time, and the only one that reads the environment.
+
+Settings:
+    FENQI_DATA          folder of everything fenqi keeps; by default `.fenqi` in a checkout, else
+                        ~/.local/share/fenqi, and for root a folder below /var/lib/fenqi
+    FENQI_DATABASE_URL  a PostgreSQL server to use; then no embedded server is started
+"""
+
+import os
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from fenqi.core.errors import Conflict, Invalid
+from fenqi.core.ports import Clock, IdSource
+from fenqi.store.migrate import migrate
+from fenqi.store.pool import CONNECTIONS_MAX, Store
+from fenqi.store.programs import checkout, system_folder
+from fenqi.store.server import Server, Status, psql_command
+
+DATA_SETTING = "FENQI_DATA"
+URL_SETTING = "FENQI_DATABASE_URL"
+
+COUNTER_BITS = 12
+RANDOM_BITS = 62
+VERSION_7 = 0x7
+VARIANT = 0b10
+
+
+class ClockNaive(Invalid):
+    """An instant without a time zone was given to a clock."""
+
+    code = "clock-naive"
+
+
+class ServerElsewhere(Conflict):
+    """FENQI_DATABASE_URL is set, so there is no embedded server to start or stop."""
+
+    code = "server-elsewhere"
+
+
+class SystemClock:
+    """Tells the machine's time."""
+
+    def now(self) -> datetime:
+        """Return the present instant in UTC."""
+        return datetime.now(UTC)
+
+
+class MovingClock:
+    """Tells the time it was set to last; a year passes as fast as someone sets it."""
+
+    def __init__(self, instant: datetime) -> None:
+        self.set(instant)
+
+    def set(self, instant: datetime) -> None:
+        """Move to another instant, in any zone.
+
+        Errors: ClockNaive.
+        """
+        if instant.tzinfo is None:
+            raise ClockNaive(instant=instant.isoformat())
+        self._instant = instant.astimezone(UTC)
+
+    def now(self) -> datetime:
+        """Return the instant it was set to, in UTC."""
+        return self._instant
+
+
+class Ids:
+    """Makes ids that sort in the order they were made. Thread-safe.
+
+    Layout: UUID version 7 with a counter. 48 bits of milliseconds, 12 bits that count within one
+    millisecond, 62 random bits. A clock that stands still or goes back does not disturb the order.
+    With a `seed` the same clock gives the same ids again; without one they are random.
+
+    Source: RFC 9562, sections 5.7 and 6.2 (method 1).
+    """
+
+    def __init__(self, clock: Clock, *, seed: int | None = None) -> None:
+        self._clock = clock
+        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - ids guard nothing
+        self._lock = threading.Lock()
+        self._last = -1  # milliseconds and counter as one number
+
+    def new(self) -> UUID:
+        """Return an id that sorts after those made before it by this source."""
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        with self._lock:
+            self._last = max(self._last + 1, milliseconds << COUNTER_BITS)
+            last, noise = self._last, self._random.getrandbits(RANDOM_BITS)
+        return UUID(int=_layout(last >> COUNTER_BITS, last & (1 << COUNTER_BITS) - 1, noise))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one running fenqi."""
+
+    data_folder: Path
+    database_url: str | None = None
+    connections_max: int = CONNECTIONS_MAX
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
+        """Read the settings; an empty one counts as not given."""
+        given = os.environ if environment is None else environment
+        data = given.get(DATA_SETTING)
+        folder = Path(data).expanduser().absolute() if data else default_data_folder(given)
+        return cls(data_folder=folder, database_url=given.get(URL_SETTING) or None)
+
+    @property
+    def database_folder(self) -> Path:
+        """Return the folder of the embedded server."""
+        return self.data_folder / "postgres"
+
+
+class Runtime:
+    """A store ready to work, with the clock and ids everything shares. Close it after use."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: IdSource,
+        server: Server | None = None,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.clock = clock
+        self.ids = ids
+        self._server = server  # the one to stop at the end
+
+    @classmethod
+    def open(
+        cls,
+        config: Config | None = None,
+        *,
+        clock: Clock | None = None,
+        ids: IdSource | None = None,
+        stop_after: bool = False,
+    ) -> "Runtime":
+        """Start the embedded server if it is needed, migrate the database and open the store.
+
+        With `stop_after` the server is stopped at the end if this call started it.
+
+        Errors: those of `Server.start`, `migrate` and `Store.open`.
+        """
+        config = config or Config.from_environment()
+        clock = clock or SystemClock()
+        url, started = config.database_url, None
+        if url is None:
+            server = Server(config.database_folder)
+            started = server if server.start() and stop_after else None
+            url = server.url
+        try:
+            migrate(url)
+            store = Store.open(url, connections_max=config.connections_max)
+        except BaseException:
+            if started is not None:
+                started.stop()
+            raise
+        return cls(config, store=store, clock=clock, ids=ids or Ids(clock), server=started)
+
+    def close(self) -> None:
+        """Close the store, and stop the server if that was asked for and it is ours."""
+        self.store.close()
+        if self._server is not None:
+            self._server.stop()
+
+    def __enter__(self) -> "Runtime":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def default_data_folder(environment: Mapping[str, str]) -> Path:
+    """Return where data goes when no setting says so."""
+    if os.geteuid() == 0:
+        return system_folder()
+    root = checkout()
+    if root is not None and os.access(root, os.W_OK):
+        return root / ".fenqi"
+    home = environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "fenqi"
+
+
+def start_database(config: Config) -> tuple[Status, bool]:
+    """Start and migrate the embedded server; return its status and whether this call started it.
+
+    Errors: ServerElsewhere and those of `Server.start` and `migrate`.
+    """
+    server = embedded(config)
+    is_new = server.start()
+    migrate(server.url)
+    return server.status(), is_new
+
+
+def embedded(config: Config) -> Server:
+    """Return the embedded server of these settings.
+
+    Errors: ServerElsewhere.
+    """
+    if config.database_url is not None:
+        raise ServerElsewhere(setting=URL_SETTING)
+    return Server(config.database_folder)
+
+
+def shell_command(config: Config) -> tuple[list[str], dict[str, str]]:
+    """Return the command of a database shell and its environment, starting the server if needed.
+
+    Errors: those of `Server.start`; ProgramsMissing.
+    """
+    url = config.database_url
+    if url is None:
+        server = Server(config.database_folder)
+        server.start()
+        url = server.url
+    command, secrets = psql_command(url)
+    return command, {**os.environ, **secrets}
+
+
+def _layout(milliseconds: int, counter: int, noise: int) -> int:
+    return milliseconds << 80 | VERSION_7 << 76 | counter << 64 | VARIANT << RANDOM_BITS | noise
