@@ -13,14 +13,22 @@ from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
+from fenqi.core.errors import Invalid
 from fenqi.core.ledger import CHART, Account
 from fenqi.core.values.money import Currency, currency, decimal_text
+from fenqi.report.book import choose
 from fenqi.store import audit, books
 from fenqi.store.books import Book
 from fenqi.store.pool import Session, Store
 from fenqi.store.views import snapshot
 
 EVENTS_MAX_IN_FULL = 200_000  # bean-check reads about ten thousand transactions a second
+
+
+class PathUnwritable(Invalid):
+    """The export cannot be written there."""
+
+    code = "path-unwritable"
 
 
 class By(StrEnum):
@@ -30,22 +38,26 @@ class By(StrEnum):
     DAY = "day"  # a day's sum of one pair of accounts
 
 
-def export(store: Store, book_id: str, path: Path | None, out: TextIO, by: By | None = None) -> By:
-    """Write a book's whole ledger to `path`, or to `out` without one; return what it went by.
+def export(store: Store, book_id: str | None, target: Path | TextIO, by: By | None = None) -> By:
+    """Write a book's whole ledger to a file or a stream; return what it went by.
 
-    Without `by` a ledger of up to `EVENTS_MAX_IN_FULL` lines is written in full. The file appears
-    under its name only when it is whole.
-    Errors: BookMissing.
+    Without `book_id` it is the only book. Without `by` a ledger of up to `EVENTS_MAX_IN_FULL`
+    lines is written in full. A file appears under its name only when it is whole.
+
+    Errors: BookMissing, BookUnclear; PathUnwritable.
     """
     with store.transaction() as session:
         snapshot(session)
-        book = books.read(session, book_id)
-        if path is None:
-            return _write(session, book, out, by)
-        part = path.with_name(path.name + ".part")
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            by = _write(session, book, file, by)
-        part.replace(path)
+        book = books.read(session, choose(session, book_id))
+        if not isinstance(target, Path):
+            return _write(session, book, target, by)
+        part = target.with_name(target.name + ".part")
+        try:
+            with part.open("w", encoding="utf-8", newline="\n") as file:
+                by = _write(session, book, file, by)
+            part.replace(target)
+        except OSError as fault:
+            raise PathUnwritable(path=str(target), fault=str(fault)) from fault
         return by
 
 

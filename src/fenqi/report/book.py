@@ -18,7 +18,7 @@ from fenqi.core.ledger import Account
 from fenqi.core.terms.replay import PlanState
 from fenqi.core.values.rate import PPM, Rounding, divide
 from fenqi.store import books, views
-from fenqi.store.pool import Session
+from fenqi.store.pool import Session, Store
 
 LAST_BUCKET = 7  # M7 and above are one bucket
 BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
@@ -270,6 +270,38 @@ class Book:
     exceptions: tuple[ReasonCount, ...] | None
     provenance: Provenance
     rests_on_drawn_payments: tuple[str, ...]
+
+
+def read(
+    store: Store,
+    book_id: str | None = None,
+    as_of: date | None = None,
+    *,
+    folder: Path | None = None,
+) -> Book:
+    """Return the report of a book; without an id, of the only one.
+
+    `folder` is what a replay left: its provenance and its count of lines left out.
+    Errors: those of `choose` and `figures`; FileUnreadable.
+    """
+    provenance, exceptions = read_provenance(folder), read_exceptions(folder)
+    with store.transaction() as session:
+        views.snapshot(session)
+        chosen = choose(session, book_id)
+        return figures(session, chosen, as_of, provenance=provenance, exceptions=exceptions)
+
+
+def choose(session: Session, book_id: str | None) -> str:
+    """Return the id of the book asked for; without one, of the only book there is.
+
+    Errors: BookUnclear.
+    """
+    if book_id is not None:
+        return book_id
+    names = books.names(session)
+    if len(names) != 1:
+        raise BookUnclear(books=", ".join(names) or "none")
+    return names[0]
 
 
 def figures(

@@ -1,0 +1,42 @@
+"""`fenqi report`: what a book stands at."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fenqi.report import book, terminal
+from fenqi.runtime import Runtime
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file to the program."""
+    app.command()(report)
+
+
+def report(
+    book_id: Annotated[
+        str | None, typer.Option("--book", help="Which book; needed if there are several.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of", formats=["%Y-%m-%d"], help="At the end of that day; default: today's books."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="The folder a replay wrote: where its payments came from."),
+    ] = None,
+) -> None:
+    """Print receivables, lateness, roll rates, bad debt, cash, income and decisions of a book."""
+    with Runtime.open(stop_after=True) as runtime:
+        day = as_of.date() if as_of else None
+        found = book.read(runtime.store, book_id, day, folder=folder)
+    if as_json:
+        typer.echo(book.to_json(found))
+        return
+    terminal.show(found, Console(highlight=False))
