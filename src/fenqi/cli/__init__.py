@@ -2,7 +2,7 @@
 
 import typer
 
-from fenqi.cli import db
+from fenqi.cli import db, ledger, plan, report
 from fenqi.cli.errors import Group
 
 app = typer.Typer(
@@ -13,6 +13,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 db.register(app)
+ledger.register(app)
+plan.register(app)
+report.register(app)
 
 
 def main() -> None:
