@@ -6,10 +6,12 @@ Settings:
     FENQI_DATA          folder of everything fenqi keeps; by default `.fenqi` in a checkout, else
                         ~/.local/share/fenqi, and for root a folder below /var/lib/fenqi
     FENQI_DATABASE_URL  a PostgreSQL server to use; then no embedded server is started
+    FENQI_CATALOGUE     a folder with products/ and packs/ of your own, laid over the shipped ones
 """
 
 import os
 import random
+import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from uuid import UUID
 
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.ports import Clock, IdSource
+from fenqi.store import catalogue
+from fenqi.store.catalogue import Catalogue
+from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
 from fenqi.store.pool import CONNECTIONS_MAX, Store
 from fenqi.store.programs import checkout, system_folder
@@ -26,6 +31,7 @@ from fenqi.store.server import Server, Status, psql_command
 
 DATA_SETTING = "FENQI_DATA"
 URL_SETTING = "FENQI_DATABASE_URL"
+CATALOGUE_SETTING = "FENQI_CATALOGUE"
 
 COUNTER_BITS = 12
 RANDOM_BITS = 62
@@ -104,6 +110,7 @@ class Config:
 
     data_folder: Path
     database_url: str | None = None
+    catalogue_folder: Path | None = None
     connections_max: int = CONNECTIONS_MAX
 
     @classmethod
@@ -112,7 +119,12 @@ class Config:
         given = os.environ if environment is None else environment
         data = given.get(DATA_SETTING)
         folder = Path(data).expanduser().absolute() if data else default_data_folder(given)
-        return cls(data_folder=folder, database_url=given.get(URL_SETTING) or None)
+        catalogue = given.get(CATALOGUE_SETTING)
+        return cls(
+            data_folder=folder,
+            database_url=given.get(URL_SETTING) or None,
+            catalogue_folder=Path(catalogue).expanduser() if catalogue else None,
+        )
 
     @property
     def database_folder(self) -> Path:
@@ -130,12 +142,14 @@ class Runtime:
         store: Store,
         clock: Clock,
         ids: IdSource,
+        known: Catalogue,
         server: Server | None = None,
     ) -> None:
         self.config = config
         self.store = store
         self.clock = clock
         self.ids = ids
+        self.ground = Ground(store=store, clock=clock, ids=ids, catalogue=known)
         self._server = server  # the one to stop at the end
 
     @classmethod
@@ -149,9 +163,11 @@ class Runtime:
     ) -> "Runtime":
         """Start the embedded server if it is needed, migrate the database and open the store.
 
+        Products and packs of the files are installed as versions on the way.
+
         With `stop_after` the server is stopped at the end if this call started it.
 
-        Errors: those of `Server.start`, `migrate` and `Store.open`.
+        Errors: those of `Server.start`, `migrate`, `Store.open` and `catalogue.install`.
         """
         config = config or Config.from_environment()
         clock = clock or SystemClock()
@@ -163,11 +179,15 @@ class Runtime:
         try:
             migrate(url)
             store = Store.open(url, connections_max=config.connections_max)
+            with store.transaction() as session:
+                catalogue.install(session, clock.now(), config.catalogue_folder)
+                known = catalogue.load(session)
         except BaseException:
             if started is not None:
                 started.stop()
             raise
-        return cls(config, store=store, clock=clock, ids=ids or Ids(clock), server=started)
+        ids = ids or Ids(clock)
+        return cls(config, store=store, clock=clock, ids=ids, known=known, server=started)
 
     def close(self) -> None:
         """Close the store, and stop the server if that was asked for and it is ours."""
@@ -191,6 +211,17 @@ def default_data_folder(environment: Mapping[str, str]) -> Path:
         return root / ".fenqi"
     home = environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(home) / "fenqi"
+
+
+def wipe_database(config: Config) -> None:
+    """Stop the embedded server of these settings and delete its files, if there are any.
+
+    Errors: ServerElsewhere, ServerNotStopped.
+    """
+    server = embedded(config)
+    server.stop()
+    if config.database_folder.exists():
+        shutil.rmtree(config.database_folder)
 
 
 def start_database(config: Config) -> tuple[Status, bool]:

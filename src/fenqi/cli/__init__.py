@@ -2,7 +2,7 @@
 
 import typer
 
-from fenqi.cli import db, ledger, plan, report
+from fenqi.cli import close, db, ledger, plan, replay, report
 from fenqi.cli.errors import Group
 
 app = typer.Typer(
@@ -12,9 +12,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+close.register(app)
 db.register(app)
 ledger.register(app)
 plan.register(app)
+replay.register(app)
 report.register(app)
 
 

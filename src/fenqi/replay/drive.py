@@ -83,12 +83,18 @@ class Drive:
         self._missed: dict[str, int] = {}
         self.driven = Driven()
 
-    def run(self, facts: Sequence[Fact], last_on: date, on_day: Callable[[date], None]) -> Driven:
-        """Live every day from the first fact to `last_on`; `on_day` is told each day done."""
+    def run(
+        self,
+        facts: Sequence[Fact],
+        first_on: date,
+        last_on: date,
+        on_day: Callable[[date], None],
+    ) -> Driven:
+        """Live every day from `first_on` to `last_on`; `on_day` is told each day done."""
         by_day: dict[date, list[Fact]] = {}
         for fact in facts:
             by_day.setdefault(fact.at.astimezone(self._world.zone).date(), []).append(fact)
-        for day in days_between(min(by_day), last_on):
+        for day in days_between(first_on, last_on):
             self._live(day, by_day.get(day, []))
             on_day(day)
         return self.driven

@@ -174,6 +174,22 @@ def names(session: Session) -> list[str]:
     return [row[0] for row in session.rows(NAMES)]
 
 
+def find_or_create(session: Session, new: NewBook, *, ids: IdSource, now: datetime) -> Book:
+    """Return the book of that name, opening it if there is none.
+
+    Errors: BookDiffers if it was opened with other terms.
+    """
+    if not session.rows(FIND, {"book_ids": [new.book_id]}):
+        create(session, new, ids=ids, now=now)
+    book = read(session, new.book_id)
+    for field in ("legal_entity", "currency", "zone", "opened_on", "slices", "due_after_days"):
+        if getattr(book, field) != getattr(new, field):
+            raise BookDiffers(
+                book=new.book_id, field=field, is_now=getattr(book, field), asked=getattr(new, field)
+            )
+    return book
+
+
 ADVANCE = "UPDATE books SET business_date = %(day)s WHERE book_id = %(book_id)s"
 
 

@@ -1,0 +1,135 @@
+"""`fenqi demo` and `fenqi replay`: a year of invented shoppers, or a history of your own."""
+
+import dataclasses
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fenqi.replay import run, source
+from fenqi.replay.mapping import read_mapping
+from fenqi.replay.source import Stream
+from fenqi.report import beancount, check, terminal
+from fenqi.report.book import Book
+from fenqi.runtime import Config, Ids, MovingClock, Runtime, wipe_database
+from fenqi.worker.close import close_through
+
+DEMO_SEED = 20260101
+DEMO_FIRST_ON = date(2026, 1, 1)
+DEMO_DAYS = 365
+START = datetime(2000, 1, 1, tzinfo=UTC)  # the clock stands here until the first day is lived
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the program."""
+    app.command()(demo)
+    app.command()(replay)
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="The folder for the report, the ledger and the checks.")
+    ] = Path("out/demo"),
+    shoppers: Annotated[int, typer.Option(min=1, max=100_000, help="How many people.")] = 1000,
+    days: Annotated[
+        int, typer.Option(min=1, max=3660, help="How many days they live.")
+    ] = DEMO_DAYS,
+    seed: Annotated[int, typer.Option(help="Another seed, another population.")] = DEMO_SEED,
+) -> None:
+    """Live a year of invented shoppers from nothing, check the books and print the report.
+
+    It uses a database of its own, made anew each time and stopped at the end.
+    """
+    config = Config.from_environment()
+    if config.database_url is None:
+        config = dataclasses.replace(config, data_folder=config.data_folder / "demo")
+        wipe_database(config)
+    clock = MovingClock(START)
+    console = Console(highlight=False)
+    plan = run.of_population(
+        size=shoppers, seed=seed, first_on=DEMO_FIRST_ON, days=days, book_id="demo"
+    )
+    ids = Ids(clock, seed=seed)
+    with Runtime.open(config, clock=clock, ids=ids, stop_after=True) as runtime:
+        found = _live(runtime, clock, plan, None, out)
+        _finish(runtime, found, out, console)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="A parquet or csv file of invoice lines.")],
+    mapping_file: Annotated[
+        Path, typer.Option("--map", help="What its columns mean; see docs/reference/mapping.md.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for exceptions, tally and report.")],
+    book_id: Annotated[
+        str | None, typer.Option("--book", help="The book to live in; default: the file's name.")
+    ] = None,
+) -> None:
+    """Live a merchant's history: accounts, plans, drawn payments, and a closed book every day.
+
+    A replay that was interrupted goes on where it stopped when it is started again.
+    """
+    mapping = read_mapping(mapping_file)
+    console = Console(highlight=False, stderr=True)
+    with console.status("Reading the file"):
+        stream = source.load(file, mapping)
+    plan = run.of_file(stream, mapping, book_id=book_id or file.stem, name=file.name)
+    clock = MovingClock(START)
+    with Runtime.open(clock=clock, stop_after=True) as runtime:
+        found = _live(runtime, clock, plan, stream, out)
+        _finish(runtime, found, out, Console(highlight=False))
+
+
+def _live(
+    runtime: Runtime, clock: MovingClock, plan: run.Plan, stream: Stream | None, out: Path
+) -> Book:
+    def close_day(day: date) -> None:
+        close_through(runtime.ground, plan.book.book_id, day)
+
+    with _Bar() as bar:
+        driven = run.live(runtime, clock, plan, close_day, bar)
+    return run.leave(runtime, plan, driven, stream, out)
+
+
+def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
+    """Print the report, check the book, export its ledger and say where everything is."""
+    terminal.show(found, console)
+    checked = check.check(runtime.store, book_id=found.book_id)
+    beancount.export(runtime.store, found.book_id, out / "ledger.beancount")
+    word = "clean" if not checked.findings else f"{len(checked.findings)} findings"
+    console.print(f"Books checked: {word}. Report, ledger and exceptions are in {out}/")
+    if checked.findings:
+        raise typer.Exit(70)
+
+
+class _Bar:
+    """A progress bar of days on standard error."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("days"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._progress.add_task("Opening the book", total=None)
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def begin(self, first_on: date, last_on: date) -> None:
+        """Show how many days there are."""
+        self._progress.update(self._task, total=(last_on - first_on).days + 1)
+
+    def lived(self, day: date) -> None:
+        """Move on by a day."""
+        self._progress.update(self._task, advance=1, description=f"Living {day.isoformat()}")

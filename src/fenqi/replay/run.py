@@ -1,0 +1,174 @@
+"""A whole replay: a history or an invented population lived through a book, and what it leaves.
+
+In the folder it is given it leaves `exceptions.csv` (lines not booked, with reasons), `tally.json`
+(what became of every line), `provenance.json` (where the payments came from) and `report.json`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from fenqi.core.errors import Invalid
+from fenqi.desk import Desk
+from fenqi.flows.found import Found, enlist, found
+from fenqi.replay import drive, figures, population, source
+from fenqi.replay.behaviour import Behaviour
+from fenqi.replay.drive import Drive, Driven, World
+from fenqi.replay.facts import Fact, Purchase
+from fenqi.replay.mapping import Mapping
+from fenqi.replay.source import LeftOut, Stream
+from fenqi.report import book as book_report
+from fenqi.report.book import Book
+from fenqi.report.dues import due_on
+from fenqi.runtime import MovingClock, Runtime
+
+DEMO_ZONE = "Asia/Shanghai"
+PAYMENTS_SOURCE = "UCI Default of Credit Card Clients (Yeh & Lien 2009), measured roll rates"
+
+
+class NothingToReplay(Invalid):
+    """No line of the file became a purchase."""
+
+    code = "nothing-to-replay"
+
+
+class Progress(Protocol):
+    """Is told how far a replay is."""
+
+    def begin(self, first_on: date, last_on: date) -> None:
+        """The days to live are known."""
+
+    def lived(self, day: date) -> None:
+        """A day is done and closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to live: facts up to a day, in a book, with payments drawn from a seed."""
+
+    book: Found
+    facts: Sequence[Fact]
+    first_on: date
+    last_on: date
+    payments_seed: int
+
+
+def of_file(stream: Stream, mapping: Mapping, *, book_id: str, name: str) -> Plan:
+    """Return the plan that replays a file's stream. Errors: NothingToReplay."""
+    if not stream.facts:
+        raise NothingToReplay(file=name, lines=stream.tally.total)
+    return Plan(
+        book=Found(
+            book_id=book_id,
+            legal_entity=f"Replay of {name}",
+            currency=mapping.currency.code,
+            zone=mapping.zone.key,
+            opened_on=stream.first_on,
+            is_trial=True,
+        ),
+        facts=stream.facts,
+        first_on=stream.first_on,
+        last_on=drive.last_day(stream.last_on, mapping.days_after_last),
+        payments_seed=mapping.payments_seed,
+    )
+
+
+def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: str) -> Plan:
+    """Return the plan that lives `days` days of an invented population of `size` shoppers."""
+    return Plan(
+        book=Found(
+            book_id=book_id,
+            legal_entity="Demo Instalments",
+            currency="CNY",
+            zone=DEMO_ZONE,
+            opened_on=first_on,
+            funding_minor=1_000_000_000,
+        ),
+        facts=population.invent(size=size, seed=seed, first_on=first_on, days=days, zone=DEMO_ZONE),
+        first_on=first_on,
+        last_on=first_on + timedelta(days=days - 1),
+        payments_seed=seed,
+    )
+
+
+def live(
+    runtime: Runtime,
+    clock: MovingClock,
+    plan: Plan,
+    close_day: Callable[[date], None],
+    progress: Progress,
+) -> Driven:
+    """Live the plan's days on the runtime's store; `clock` is the runtime's own.
+
+    Errors: BookDiffers if another history already lives in the book; what the flows raise.
+    """
+    ground = runtime.ground
+    book_id = plan.book.book_id
+    founded = found(ground, plan.book)
+    merchants = enlist(
+        ground, book_id, {fact.merchant for fact in plan.facts if isinstance(fact, Purchase)}
+    )
+    progress.begin(plan.first_on, plan.last_on)
+    with Desk(ground) as desk:
+        world = World(
+            desk=desk,
+            clock=clock,
+            book_id=book_id,
+            zone=ZoneInfo(plan.book.zone),
+            open_day=founded.business_date,
+            merchants=merchants,
+            dues=lambda day: due_on(ground, book_id, day),
+            close_day=close_day,
+        )
+        behaviour = Behaviour(figures.read_repayment(), plan.payments_seed)
+        return Drive(world, behaviour).run(plan.facts, plan.first_on, plan.last_on, progress.lived)
+
+
+def leave(runtime: Runtime, plan: Plan, driven: Driven, stream: Stream | None, out: Path) -> Book:
+    """Write what the replay leaves into `out` and return the book's report."""
+    out.mkdir(parents=True, exist_ok=True)
+    provenance = {
+        "payments": "drawn",
+        "seed": plan.payments_seed,
+        "source": PAYMENTS_SOURCE,
+    }
+    _write(out / "provenance.json", provenance)
+    if stream is not None:
+        rows, tally = account(stream, driven)
+        source.write_exceptions(out / "exceptions.csv", rows)
+        _write(out / "tally.json", tally)
+    read = book_report.read(runtime.store, plan.book.book_id, None, folder=out)
+    (out / "report.json").write_text(book_report.to_json(read) + "\n", encoding="utf-8")
+    return read
+
+
+def account(stream: Stream, driven: Driven) -> tuple[list[LeftOut], dict[str, object]]:
+    """Return the rows of exceptions.csv and the tally, purchases declined on the way included.
+
+    A line of a declined purchase, or of its return, is moved from the booked lines to its reason;
+    one that was booked only in part keeps the reason it has.
+    """
+    rows = list(stream.exceptions)
+    known = {row.line for row in rows}
+    declined: dict[int, LeftOut] = {}
+    for line, key, reason in driven.declined_lines:
+        if line not in known:
+            declined[line] = LeftOut(line, key, reason, "")
+    reasons = Counter(row.reason for row in declined.values())
+    left_out = Counter(stream.tally.left_out) + reasons
+    tally: dict[str, object] = {
+        "lines": stream.tally.total,
+        "booked": stream.tally.booked - len(declined),
+        "partly_booked": dict(sorted(stream.tally.partly.items())),
+        "left_out": dict(sorted(left_out.items())),
+    }
+    return sorted([*rows, *declined.values()], key=lambda row: row.line), tally
+
+
+def _write(path: Path, table: dict[str, object]) -> None:
+    path.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
