@@ -1,0 +1,121 @@
+"""A product table is read whole or refused by the name of its field."""
+
+from typing import Any
+
+import pytest
+
+from fenqi.core.terms.product import (
+    DEFAULT_ALLOCATION,
+    LateRule,
+    Product,
+    ProductInvalid,
+    ScheduleKind,
+)
+from fenqi.core.values.money import OddUnits
+from fenqi.core.values.rate import Rounding
+
+
+def table(**changes: object) -> dict[str, Any]:
+    return {
+        "id": "flat",
+        "version": 1,
+        "title": {"zh": "分期", "en": "Instalments"},
+        "source": "ours",
+        "schedule": "flat-fee",
+        "counts": [3, 6],
+        "fee_ppm_per_period": 5_000,
+        "interest_ppm_per_year": 0,
+        "merchant_discount_ppm": 0,
+        "rounding": "half-even",
+        "odd_units": "first",
+        "allocation": ["penalty", "fee", "interest", "principal"],
+        "settlement": "by-the-day",
+        "refund_cost_bearer": "lender",
+        "late_charge": {"rate_ppm_per_day": 500, "grace_days": 3, "cap_ppm": 240_000},
+        **changes,
+    }
+
+
+def test_a_product_is_read_from_its_table() -> None:
+    product = Product.read(table())
+    assert (product.product_id, product.version) == ("flat", 1)
+    assert product.kind is ScheduleKind.FLAT_FEE
+    assert product.counts == (3, 6)
+    assert product.rounding is Rounding.HALF_EVEN
+    assert product.odd_units is OddUnits.FIRST
+    assert product.allocation == DEFAULT_ALLOCATION
+    assert product.late == LateRule(rate_ppm_per_day=500, grace_days=3, cap_ppm=240_000)
+
+
+@pytest.mark.parametrize("field", sorted(set(table()) - {"title", "source"}))
+def test_a_missing_field_is_named(field: str) -> None:
+    incomplete = table()
+    del incomplete[field]
+    with pytest.raises(ProductInvalid) as refusal:
+        Product.read(incomplete)
+    assert refusal.value.fields["field"] == field
+    assert refusal.value.fields["value"] == "(missing)"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", ""),
+        ("id", 3),
+        ("version", 0),
+        ("version", True),
+        ("schedule", "balloon"),
+        ("schedule", ["flat-fee"]),
+        ("counts", []),
+        ("counts", [3, 3]),
+        ("counts", [0]),
+        ("counts", [61]),
+        ("counts", [True]),
+        ("counts", [[3]]),
+        ("counts", 3),
+        ("fee_ppm_per_period", -1),
+        ("fee_ppm_per_period", 0.5),
+        ("fee_ppm_per_period", "5000"),
+        ("rounding", "nearest"),
+        ("allocation", ["fee", "interest", "principal"]),
+        ("allocation", ["fee", "fee", "interest", "principal"]),
+        ("allocation", "fee"),
+        ("late_charge", 500),
+    ],
+)
+def test_a_field_out_of_range_is_named_with_what_it_holds(field: str, value: object) -> None:
+    with pytest.raises(ProductInvalid) as refusal:
+        Product.read(table(**{field: value}))
+    assert refusal.value.fields["field"] == field
+    assert refusal.value.fields["value"] == value
+
+
+def test_a_field_nobody_knows_is_refused() -> None:
+    with pytest.raises(ProductInvalid, match="fee_ppm_per_perod"):
+        Product.read(table(fee_ppm_per_perod=5_000))
+
+
+def test_a_field_below_is_named_with_its_path() -> None:
+    with pytest.raises(ProductInvalid) as refusal:
+        Product.read(table(late_charge={"rate_ppm_per_day": 500, "grace_days": 3}))
+    assert refusal.value.fields["field"] == "late_charge.cap_ppm"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates", "stray"),
+    [
+        ("interest-free", (1, 0), "fee_ppm_per_period"),
+        ("interest-free", (0, 1), "interest_ppm_per_year"),
+        ("flat-fee", (1, 1), "interest_ppm_per_year"),
+        ("annuity", (1, 1), "fee_ppm_per_period"),
+    ],
+)
+def test_a_rate_the_schedule_would_ignore_is_refused(
+    schedule: str, rates: tuple[int, int], stray: str
+) -> None:
+    fee, interest = rates
+    with pytest.raises(ProductInvalid) as refusal:
+        Product.read(
+            table(schedule=schedule, fee_ppm_per_period=fee, interest_ppm_per_year=interest)
+        )
+    assert refusal.value.fields["field"] == stray
