@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import Context, Decimal, localcontext
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from enum import StrEnum
 from itertools import pairwise
 from typing import assert_never
@@ -23,10 +23,11 @@ from fenqi.core.terms.schedule import MONTHS_PER_YEAR, Due, Terms, schedule
 
 DAYS_PER_YEAR = 365
 SOLVE_DIGITS = 40  # a daily rate loses up to 16 of them to 1 + rate
+SOLVING = Context(prec=SOLVE_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 SHOWN_DIGITS = 18
 STEP_MIN = Decimal("1e-20")  # the step is applied, so the error left is about its square
 STEPS_MAX = 200
-BRACKETS_MAX = 200  # each widens the discount over the whole life by a factor of 2 to e
+BRACKETS_MAX = 24  # each is twice as wide as the one before
 
 
 class RateNotFound(Invalid):
@@ -126,7 +127,7 @@ def effective_annual(principal_minor: int, amounts_minor: Sequence[int]) -> Deci
 def xirr(flows: Sequence[tuple[date, int]]) -> Decimal:
     """Return the effective yearly rate of dated flows, actual days over 365.
 
-    Flows of one sign change have exactly one rate; with more, the one nearest to zero is sought.
+    Flows of one sign change have exactly one rate; with more, one near zero is sought.
 
     Units: minor units, money out negative and money in positive or the other way round; a fraction
     of one per year out, to 18 significant digits.
@@ -135,7 +136,7 @@ def xirr(flows: Sequence[tuple[date, int]]) -> Decimal:
     """
     first = min((on for on, _ in flows), default=date.min)
     discount = _discount([((on - first).days, minor) for on, minor in flows])
-    with localcontext(Context(prec=SOLVE_DIGITS)):
+    with localcontext(SOLVING):
         rate = 1 / discount**DAYS_PER_YEAR - 1
     return _shown(rate)
 
@@ -242,7 +243,7 @@ class _Yearly:
 
 def _yearly(monthly_discount: Decimal) -> _Yearly:
     """Return both yearly rates of a monthly discount factor v = 1 / (1 + monthly rate)."""
-    with localcontext(Context(prec=SOLVE_DIGITS)):
+    with localcontext(SOLVING):
         nominal = (1 - monthly_discount) / monthly_discount * MONTHS_PER_YEAR
         effective = 1 / monthly_discount**MONTHS_PER_YEAR - 1
     return _Yearly(_shown(nominal), _shown(effective))
@@ -261,8 +262,8 @@ def _discount(flows: Sequence[tuple[int, int]]) -> Decimal:
     """Return the discount factor of one unit of time that makes dated flows worth nothing.
 
     That is the positive root v of the sum of amount * v^time: Newton's method, kept inside a
-    bracket by bisection. A loan's sum is rising and convex and Newton starts right of the root,
-    so it never needs the bisection; other flows may.
+    bracket by bisection. A loan's sum is rising and convex in v and Newton starts right of the
+    root, so bisection is for odd flows only.
 
     Units: times in whole units from the first flow; amounts of any one unit.
     Errors: RateNotFound.
@@ -276,7 +277,7 @@ def _discount(flows: Sequence[tuple[int, int]]) -> Decimal:
     start, sign = present[0][0], -1 if present[0][1] > 0 else 1
     gaps = [later - earlier for (earlier, _), (later, _) in pairwise(present)]
     worth = _Worth([sign * amount for _, amount in present], [0, *gaps])
-    with localcontext(Context(prec=SOLVE_DIGITS)):
+    with localcontext(SOLVING):
         return _solve(worth, *_bracket(worth, span=present[-1][0] - start))
 
 
@@ -300,9 +301,10 @@ class _Worth:
 
 
 def _bracket(worth: _Worth, *, span: int) -> tuple[Decimal, Decimal]:
-    """Return two discount factors around the root nearest to one, that is to a rate of zero.
+    """Return two discount factors around a root, searching outwards from one, a rate of zero.
 
-    The steps are of 1 + 1/span, which is a factor of 2 to e over the whole life of the flows.
+    The first steps are of 1 + 1/span, a factor of 2 to e over the whole life of the flows; each
+    further one is twice as wide.
     """
     step = 1 + 1 / Decimal(span)
     inner_low = inner_high = Decimal(1)
@@ -317,12 +319,16 @@ def _bracket(worth: _Worth, *, span: int) -> tuple[Decimal, Decimal]:
         if at_high_next * at_high <= 0:
             return inner_high, high
         inner_low, inner_high, at_low, at_high = low, high, at_low_next, at_high_next
+        step *= step
     raise RateNotFound(reason="no rate within the range searched")
 
 
 def _solve(worth: _Worth, low: Decimal, high: Decimal) -> Decimal:
-    """Return the root between two discount factors at which the worth differs in sign."""
-    guess = high
+    """Return the root between two discount factors at which the worth differs in sign.
+
+    A Newton step is taken if it stays inside and is at most half the last one, else a bisection.
+    """
+    guess, last_step = high, high - low
     is_rising = worth.at(high)[0] >= 0
     for _ in range(STEPS_MAX):
         value, slope = worth.at(guess)
@@ -333,8 +339,10 @@ def _solve(worth: _Worth, low: Decimal, high: Decimal) -> Decimal:
         else:
             low = guess
         tried = guess - value / slope if slope else low
-        following = tried if low <= tried <= high else (low + high) / 2
-        if abs(following - guess) <= STEP_MIN * guess:
+        is_quick = low <= tried <= high and 2 * abs(tried - guess) <= last_step
+        following = tried if is_quick else (low + high) / 2
+        last_step = abs(following - guess)
+        if last_step <= STEP_MIN * guess:
             return following
         guess = following
     raise RateNotFound(reason="no convergence", steps=STEPS_MAX)
