@@ -395,14 +395,22 @@ def read_provenance(folder: Path | None) -> Provenance:
 
 
 def read_exceptions(folder: Path | None) -> dict[str, int] | None:
-    """Return how many lines a replay left out, by reason; None if it left no count.
+    """Return how many lines a replay left out, wholly or in part, by reason; None without a count.
 
     Errors: FileUnreadable.
     """
     table = _read(folder, "tally.json")
     if table is None:
         return None
-    return {reason: count for reason, count in table.items() if isinstance(count, int)}
+    counts: Counter[str] = Counter()
+    for group in ("left_out", "partly_booked"):
+        reasons = table.get(group, {})
+        if not isinstance(reasons, dict) or not all(
+            isinstance(count, int) for count in reasons.values()
+        ):
+            raise FileUnreadable(file=f"{folder}/tally.json", fault=f"{group} holds no counts")
+        counts.update(reasons)
+    return dict(counts)
 
 
 class _Ledger:
@@ -455,9 +463,9 @@ def _income(ledger: _Ledger) -> Income:
 
 
 def _received(ledger: _Ledger) -> int:
-    """Return what customers paid in: cash against suspense, reversals taken off."""
-    cash = (Account.CASH_IN_TRANSIT, Account.CASH_SETTLED)
-    return sum(ledger.moved(account, Account.SUSPENSE) for account in cash)
+    """Return what customers paid in for good; what is in transit may still bounce."""
+    sources = (Account.SUSPENSE, Account.CASH_IN_TRANSIT)
+    return sum(ledger.moved(Account.CASH_SETTLED, source) for source in sources)
 
 
 def _paid_to_merchants(ledger: _Ledger) -> int:

@@ -8,7 +8,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -131,16 +131,13 @@ def read_amount(text: str, unit: Currency) -> int:
 
     Errors: AmountInvalid.
     """
-    refusal = AmountInvalid(amount=text, currency=unit.code, digits=unit.digits)
-    if len(text) > AMOUNT_LENGTH_MAX:
-        raise refusal
-    try:
-        minor = Decimal(text).scaleb(unit.digits)
-    except InvalidOperation as fault:
-        raise refusal from fault
-    if not minor.is_finite() or minor != minor.to_integral_value() or minor < 1:
-        raise refusal
-    return int(minor)
+    whole, _, part = text.partition(".")
+    digits = whole + part.ljust(unit.digits, "0")
+    # isdecimal alone would take the digits of every script.
+    is_number = whole.isdecimal() and (part.isdecimal() or part == "") and text.isascii()
+    if not is_number or len(text) > AMOUNT_LENGTH_MAX or len(part) > unit.digits or not int(digits):
+        raise AmountInvalid(amount=text, currency=unit.code, digits=unit.digits)
+    return int(digits)
 
 
 def to_json(quoted: Quote) -> str:

@@ -110,15 +110,15 @@ def _key_figures(book: Book, unit: Currency) -> RenderableType:
             "of principal lent",
         ),
         (
-            "Purchases approved",
+            "Approval rate",
             percent_text(book.purchases.approved_ppm),
             "bold",
             f"{book.purchases.declined:,} declined",
         ),
     )
     grid = Table.grid(expand=True, padding=(0, 1))
-    for _ in figures:
-        grid.add_column(ratio=1, no_wrap=True)
+    for place in range(len(figures)):
+        grid.add_column(ratio=4 if place == 0 else 3, no_wrap=True)
     grid.add_row(*(Text(label, "dim") for label, _, _, _ in figures))
     grid.add_row(*(Text(value, style) for _, value, style, _ in figures))
     grid.add_row(*(Text(note, "dim") for _, _, _, note in figures))

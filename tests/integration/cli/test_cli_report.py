@@ -1,0 +1,77 @@
+"""The commands report, ledger and plan, through the program's own door."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fenqi.cli import app
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def fenqi(lived_url: str) -> Run:
+    """Runs the program on the lived book's database."""
+    environment = {"FENQI_DATABASE_URL": lived_url, "COLUMNS": "100", "TERM": "dumb"}
+    return lambda *arguments: CliRunner().invoke(app, list(arguments), env=environment)
+
+
+def test_report_prints_the_book(fenqi: Run) -> None:
+    ended = fenqi("report")
+    assert ended.exit_code == 0
+    assert 'Small "Honest" Credit Ltd' in ended.stdout
+    assert "business date 15 Oct 2026" in ended.stdout
+
+
+def test_report_prints_json_as_of_a_day(fenqi: Run) -> None:
+    ended = fenqi("report", "--book", "small", "--as-of", "2026-03-31", "--json")
+    assert ended.exit_code == 0
+    assert json.loads(ended.stdout)["as_of"] == "2026-03-31"
+
+
+def test_report_of_an_unknown_book_is_refused(fenqi: Run) -> None:
+    assert fenqi("report", "--book", "other").exit_code == 2
+
+
+def test_ledger_check_of_a_sound_book_ends_with_zero(fenqi: Run) -> None:
+    ended = fenqi("ledger", "check")
+    assert ended.exit_code == 0
+    assert "The books agree: 9 accounts compared, 8 plans replayed." in ended.stdout
+
+
+def test_ledger_check_of_a_changed_book_ends_with_seventy(fenqi: Run, lived_url: str) -> None:
+    with psycopg.connect(lived_url) as connection:
+        connection.execute("UPDATE accounts SET held_minor = held_minor + 7 WHERE kind = 'house'")
+    told = fenqi("ledger", "check", "--sample", "2", "--json")
+    assert told.exit_code == 70
+    (finding,) = json.loads(told.stdout)["findings"]
+    assert finding["what"] == "M5 limit used"
+    assert finding["found"] == "principal 0, held 7"
+    printed = fenqi("ledger", "check")
+    assert printed.exit_code == 70
+    assert "1 contradictions" in printed.stdout
+
+
+def test_ledger_export_writes_a_file_or_prints_it(fenqi: Run, tmp_path: Path) -> None:
+    path = tmp_path / "small.beancount"
+    ended = fenqi("ledger", "export", "--format", "beancount", "--out", str(path))
+    assert ended.exit_code == 0
+    assert path.read_text(encoding="utf-8") == fenqi("ledger", "export").stdout
+    assert "one transaction per day" in fenqi("ledger", "export", "--by", "day").stdout
+
+
+def test_plan_quote_needs_no_database() -> None:
+    environment = {"FENQI_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    arguments = ["plan", "quote", "6000", "--on", "2026-11-24", "--json"]
+    ended = CliRunner().invoke(app, arguments, env=environment)
+    assert ended.exit_code == 0
+    assert json.loads(ended.stdout)["cost_minor"] == 18_000
+
+
+def test_plan_quote_of_an_unknown_count_is_refused() -> None:
+    assert CliRunner().invoke(app, ["plan", "quote", "6000", "--count", "7"]).exit_code == 2

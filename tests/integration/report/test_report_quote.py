@@ -1,0 +1,108 @@
+"""A plan's quote: the figures that would be signed and booked, without a database."""
+
+import dataclasses
+import json
+from datetime import date
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.replay import OperationInvalid
+from fenqi.core.terms.schedule import CountNotOffered
+from fenqi.core.values.money import CurrencyUnknown, currency
+from fenqi.report import quote as quoting
+from fenqi.report.quote import AmountInvalid, Asked, quote
+from fenqi.store.catalogue import ProductMissing
+
+ASKED = Asked("6000", "CNY", "flat", 6, date(2026, 11, 24))
+
+
+def test_instalments_sum_to_principal_and_cost() -> None:
+    quoted = quote(ASKED)
+    assert sum(part.total_minor for part in quoted.parts) == quoted.total_minor == 618_000
+    assert quoted.cost_minor == 18_000
+    assert [part.due_on for part in quoted.parts][:2] == [date(2026, 12, 10), date(2027, 1, 10)]
+
+
+def test_a_free_product_costs_nothing_a_year() -> None:
+    quoted = quote(dataclasses.replace(ASKED, product="free4", count=4))
+    assert quoted.cost_minor == 0
+    assert (float(quoted.nominal_annual), float(quoted.effective_annual)) == (0, 0)
+
+
+def test_ending_on_the_day_of_purchase_costs_nothing() -> None:
+    settlement = quote(dataclasses.replace(ASKED, settle_on=ASKED.on)).settlement
+    assert settlement == quoting.Settlement(ASKED.on, 0, 600_000, 18_000)
+
+
+def test_ending_on_the_last_day_saves_nothing() -> None:
+    settlement = quote(dataclasses.replace(ASKED, settle_on=date(2027, 5, 10))).settlement
+    assert settlement is not None
+    assert settlement.saving_minor == 0
+    assert settlement.paid_before_minor + settlement.quote_minor == 618_000
+
+
+def test_ending_in_between_saves_the_cost_of_time_not_used() -> None:
+    settlement = quote(dataclasses.replace(ASKED, settle_on=date(2027, 2, 20))).settlement
+    # Three instalments are paid; of the fourth's 30.00 the 10 days of 28 since 10 February count.
+    assert settlement == quoting.Settlement(date(2027, 2, 20), 309_000, 301_071, 7_929)
+
+
+def test_ending_before_the_purchase_is_refused() -> None:
+    with pytest.raises(OperationInvalid):
+        quote(dataclasses.replace(ASKED, settle_on=date(2026, 11, 23)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"product": "gold"}, ProductMissing),
+        ({"count": 7}, CountNotOffered),
+        ({"currency": "XXX"}, CurrencyUnknown),
+        ({"statement_day": 32}, Invalid),
+    ],
+)
+def test_what_is_not_offered_is_refused(changes: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        quote(dataclasses.replace(ASKED, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "minor"),
+    [
+        ("1299.50", "CNY", 129_950),
+        ("0.01", "CNY", 1),
+        ("500", "JPY", 500),
+        ("7.5", "CNY", 750),
+        ("1.234", "KWD", 1_234),
+    ],
+)
+def test_an_amount_is_read_in_the_currencys_own_unit(text: str, code: str, minor: int) -> None:
+    assert quoting.read_amount(text, currency(code)) == minor
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "1.001", "1e99", "nan", "1_0", "١", ".5", "9" * 30]
+)
+def test_an_amount_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(AmountInvalid):
+        quoting.read_amount(text, currency("CNY"))
+
+
+def test_the_total_cost_stands_beside_the_rates() -> None:
+    console = Console(file=StringIO(), width=80)
+    quoting.show(quote(dataclasses.replace(ASKED, settle_on=date(2027, 2, 20))), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("total cost 180.00", "10.21% nominal, 10.71% effective", "saving", "79.29"):
+        assert part in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_json_holds_the_same_figures() -> None:
+    quoted = quote(ASKED)
+    table = json.loads(quoting.to_json(quoted))
+    assert table["total_minor"] == quoted.total_minor
+    assert table["parts"][0]["due_on"] == "2026-12-10"
+    assert table["cost_lines"][0]["kind"] == "flat-fee"
