@@ -43,8 +43,8 @@ SECRET = 0o600
 
 START_SECONDS_MAX = 60  # recovery after a crash included
 STOP_SECONDS_MAX = 60
-ZOMBIE_TRIES_MAX = 100  # a killed server may stay a zombie until its parent looks
-ZOMBIE_WAIT_SECONDS = 0.1
+SETTLE_TRIES_MAX = 100  # for a server that neither answers nor is gone
+SETTLE_WAIT_SECONDS = 0.1
 PROBE_SECONDS_MAX = 5
 LOG_LINES_SHOWN = 8
 
@@ -141,8 +141,10 @@ class Server:
     """The embedded server of one folder. Starting one that runs shares it."""
 
     def __init__(self, folder: Path, *, major: int = MAJOR) -> None:
-        self.folder = folder.absolute()
+        self.folder = folder.resolve()
         self._major = major
+        # Its processes carry this name, so that they can be told from strangers.
+        self._name = f"fenqi-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]}"
         self._cluster = self.folder / "cluster"
 
     @property
@@ -164,9 +166,8 @@ class Server:
             raise FolderUnreachable(folder=str(self.folder), owner=tools.owner.name)
         with self._locked():
             self._check_version()
-            if self._answers() is not None:
+            if self._runs_after_all():
                 return False
-            self._clear_dead()
             if not self._cluster.exists():
                 self._create_cluster(tools)
             self._write_settings(tools)
@@ -179,15 +180,15 @@ class Server:
 
         Errors: ServerNotStopped, ProgramsMissing, NobodyToRunAs.
         """
-        if self._live_pid() is None:
+        if not self._is_up():
             return False
         tools = programs(self._major)
         with self._locked():
-            if self._live_pid() is None:
+            if not self._is_up():
                 return False
             options = ("-m", "fast", "-w", "-t", str(STOP_SECONDS_MAX))
             done = tools.run("pg_ctl", "stop", "-D", "cluster", *options, cwd=self.folder)
-            if done.returncode != 0 and self._live_pid() is not None:
+            if done.returncode != 0 and self._is_up():
                 raise ServerNotStopped(folder=str(self.folder), said=done.stderr.strip())
         return True
 
@@ -250,7 +251,8 @@ class Server:
 
     def _launch(self, tools: Programs) -> None:
         # Names relative to the folder: pg_ctl hands them to a shell.
-        options = ("-l", "start.log", "-w", "-t", str(START_SECONDS_MAX), "-s")
+        options = ["-l", "start.log", "-w", "-t", str(START_SECONDS_MAX), "-s"]
+        options += ["-o", f"--cluster-name={self._name}"]
         (self.folder / "start.log").unlink(missing_ok=True)
         done = tools.run("pg_ctl", "start", "-D", "cluster", *options, cwd=self.folder)
         if done.returncode != 0 or self._answers() is None:
@@ -269,33 +271,37 @@ class Server:
             return None
         return None if row is None else str(row[0])
 
+    def _is_up(self) -> bool:
+        return self._live_pid() is not None or self._answers() is not None
+
     def _live_pid(self) -> int | None:
         """Return the process id of the running server; a zombie or a stranger is not it."""
         try:
             pid = int((self._cluster / "postmaster.pid").read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
             return None
-        return pid if _works_in(pid, self._cluster) else None
+        return pid if _is_called(pid, self._name) else None
 
-    def _clear_dead(self) -> None:
-        """Wait for a dying server, then remove the trace of one that PostgreSQL would trip over.
+    def _runs_after_all(self) -> bool:
+        """Tell whether a server answers, giving one that starts or dies time to do so.
 
         PostgreSQL takes any process with the recorded number for a running server, also a zombie
-        nobody reaps and, after a reboot, a stranger. The trace is removed only when no process at
-        all works in the folder.
+        nobody reaps and, after a reboot, a stranger. Its traces are removed once no process of
+        this server is left.
+
+        Errors: ServerNotStarted.
         """
-        trace = self._cluster / "postmaster.pid"
-        for _ in range(ZOMBIE_TRIES_MAX):
-            if not trace.exists() or not _exists(trace):
-                return  # PostgreSQL copes with the number of a process that is gone
-            time.sleep(ZOMBIE_WAIT_SECONDS)
-            if self._live_pid() is None and not _anyone_in(self._cluster):
-                trace.unlink(missing_ok=True)
-                return
-        raise ServerNotStarted(
-            folder=str(self.folder),
-            log="a server that does not answer still works in this folder\n" + self._last_words(""),
-        )
+        for _ in range(SETTLE_TRIES_MAX):
+            if self._answers() is not None:
+                return True
+            if not _anyone_called(self._name):
+                if Path("/proc/self").exists():  # elsewhere PostgreSQL itself judges them
+                    (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+                    (self._socket() / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+                return False
+            time.sleep(SETTLE_WAIT_SECONDS)
+        said = "a server that does not answer still works in this folder"
+        raise ServerNotStarted(folder=str(self.folder), log=self._last_words(said))
 
     def _last_words(self, said: str) -> str:
         """Return the last lines of what the server said before it gave up."""
@@ -335,8 +341,7 @@ class Server:
         near = self.folder / "run"
         if _socket_fits(near):
             return near
-        name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
-        far = Path(tempfile.gettempdir()) / f"fenqi-{name}"
+        far = Path(tempfile.gettempdir()) / self._name
         if not _socket_fits(far):
             raise SocketPathTooLong(folder=str(near), bytes_max=SOCKET_BYTES_MAX)
         return far
@@ -382,28 +387,22 @@ def _buffers_mib() -> int:
     return max(BUFFERS_MIB_MIN, min(BUFFERS_MIB_MAX, memory // BUFFERS_SHARE))
 
 
-def _exists(trace: Path) -> bool:
-    """Tell whether any process, dead or alive, has the number in a postmaster.pid."""
-    try:
-        os.kill(int(trace.read_text().split("\n", 1)[0]), 0)
-    except (ProcessLookupError, FileNotFoundError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return True
+def _is_called(pid: int, name: str) -> bool:
+    """Tell whether a living process is a part of the server `name`.
 
-
-def _works_in(pid: int, folder: Path) -> bool:
-    """Tell whether a living process has `folder` as its working directory, as postgres does."""
-    proc = Path("/proc") / str(pid)
-    if not Path("/proc/self").exists():  # no such files on this system: believe the number
+    A zombie has no command line any more, and that of a stranger does not have the name.
+    """
+    if not Path("/proc/self").exists():  # a system that shows no processes: believe the number
         return True
     try:
-        return proc.joinpath("cwd").readlink() == folder.resolve()
-    except OSError:  # gone, a zombie, or not ours to look at
+        line = (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    except OSError:
         return False
+    return b"postgres" in line and os.fsencode(name) in line
 
 
-def _anyone_in(folder: Path) -> bool:
-    numbers = (name.name for name in Path("/proc").iterdir() if name.name.isdigit())
-    return any(_works_in(int(number), folder) for number in numbers)
+def _anyone_called(name: str) -> bool:
+    if not Path("/proc/self").exists():
+        return False
+    numbers = (entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return any(_is_called(int(number), name) for number in numbers)
