@@ -28,6 +28,9 @@ PREPARE_CONNECTION = (
 )
 
 
+IS_MIGRATED = "SELECT to_regclass('migrations') IS NOT NULL"
+
+
 class DatabaseGone(Unavailable):
     """The database cannot be reached, or went away; whether a commit was kept is unknown."""
 
@@ -41,7 +44,7 @@ class TryAgain(Unavailable):
 
 
 class NotMigrated(Conflict):
-    """The database has not been migrated: the role the program works as does not exist."""
+    """The database has not been migrated; nothing can work on it."""
 
     code = "not-migrated"
 
@@ -121,8 +124,10 @@ class Store:
         with translated(), psycopg.connect(url, connect_timeout=CONNECT_SECONDS_MAX) as connection:
             try:
                 _prepare(connection)
-            except errors.InvalidParameterValue as fault:
-                raise NotMigrated(role=ROLE) from fault
+            except errors.InvalidParameterValue as fault:  # the role does not exist
+                raise NotMigrated() from fault
+            if connection.execute(IS_MIGRATED).fetchone() != (True,):
+                raise NotMigrated()
         pool = psycopg_pool.ConnectionPool(
             url,
             min_size=1,

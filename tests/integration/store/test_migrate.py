@@ -14,7 +14,7 @@ from fenqi.store.migrate import (
     MigrationUnknown,
     migrate,
     read,
-)
+)from fenqi.store.pool import NotMigrated, Store
 
 ONE = "CREATE TABLE things (name TEXT PRIMARY KEY);\nGRANT SELECT, INSERT ON things TO fenqi_app;"
 TWO = "ALTER TABLE things ADD COLUMN size INTEGER CHECK (size > 0);"
@@ -104,6 +104,14 @@ def test_two_processes_that_migrate_together_apply_each_file_once(
     for thread in threads:
         thread.join()
     assert applied == ["0001_create_things.sql", "0002_add_size.sql"]
+
+
+def test_a_store_does_not_open_on_a_database_never_migrated(
+    empty_url: str, database_url: str
+) -> None:
+    Store.open(database_url).close()  # the role is there, it belongs to the whole server
+    with pytest.raises(NotMigrated):
+        Store.open(empty_url)
 
 
 def test_our_own_migrations_apply_to_an_empty_database(empty_url: str) -> None:
