@@ -14,7 +14,8 @@ from fenqi.store.migrate import (
     MigrationUnknown,
     migrate,
     read,
-)from fenqi.store.pool import NotMigrated, Store
+)
+from fenqi.store.pool import NotMigrated, Store
 
 ONE = "CREATE TABLE things (name TEXT PRIMARY KEY);\nGRANT SELECT, INSERT ON things TO fenqi_app;"
 TWO = "ALTER TABLE things ADD COLUMN size INTEGER CHECK (size > 0);"
