@@ -185,8 +185,7 @@ def _unearned_side(component: Component) -> Account | None:
 def _relief_payer(terms: Terms, kind: OperationKind, component: Component) -> Account:
     """Return who bears what the customer need not pay."""
     if kind is OperationKind.REFUND and (
-        component is Component.PRINCIPAL
-        or terms.product.refund_cost_bearer is CostBearer.MERCHANT
+        component is Component.PRINCIPAL or terms.product.refund_cost_bearer is CostBearer.MERCHANT
     ):
         return Account.MERCHANT_PAYABLE
     return Account.DEFERRED_INCOME
@@ -214,5 +213,3 @@ def _earned(
 def _add(posted: Postings, debit: Account, credit: Account, amount_minor: int) -> None:
     if amount_minor:
         posted[debit, credit] = posted.get((debit, credit), 0) + amount_minor
-
-

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from fenqi.core.account import POLICY, Outcome, judge
-from fenqi.core.errors import FenqiError, Invalid
+from fenqi.core.errors import FenqiError
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.cost import digest
+from fenqi.core.terms.pack import check_plan
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId, PlanId
@@ -24,18 +25,6 @@ from fenqi.store.ground import Ground
 from fenqi.store.plans import PlanRecord
 from fenqi.store.projections import Signed
 from fenqi.store.rows import Rows
-
-
-class AmountInvalid(Invalid):
-    """An amount that is not above zero."""
-
-    code = "amount-invalid"
-
-
-class CountNotOffered(Invalid):
-    """The product cannot be taken in that number of instalments."""
-
-    code = "count-not-offered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,32 +54,38 @@ class Authorised:
 
 def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised | FenqiError]:
     """Decide each purchase of the batch in order."""
-    desk = _Counter(ground)
+    counter = _Counter(ground)
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                product = _check(ground, command)
+                terms = _terms(ground, account, command)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            inbox.answer(place, command.account_id, desk.decide(account, product, command))
-        desk.booking.write(session)
-        inbox.keep(session, desk.booking.now)
+            inbox.answer(place, command.account_id, counter.decide(account, terms, command))
+        counter.booking.write(session)
+        inbox.keep(session, counter.booking.now)
     return inbox.answers()
 
 
-def _check(ground: Ground, command: Authorise) -> Product:
-    if command.amount_minor < 1:
-        raise AmountInvalid(amount_minor=command.amount_minor)
-    product = ground.catalogue.product(command.product)
-    if command.count not in product.counts:
-        raise CountNotOffered(
-            product=command.product, count=command.count, offered=list(product.counts)
-        )
-    return product
+def _terms(ground: Ground, account: Account, command: Authorise) -> Terms:
+    """Return what would be signed.
+
+    Errors: ProductMissing; those of Terms; CapBroken.
+    """
+    book = account.book
+    terms = Terms(
+        product=ground.catalogue.product(command.product),
+        count=command.count,
+        principal_minor=command.amount_minor,
+        starts_on=book.day_of(command.placed_at),
+        due_on=due_days(account.cycle, book.business_date, command.count),
+    )
+    check_plan(terms, ground.catalogue.packs[book.pack, book.pack_version])
+    return terms
 
 
 class _Counter:
@@ -105,7 +100,7 @@ class _Counter:
         self.booking.before_plans = [self._decisions, self._orders]
         self.booking.after_plans = [self._captures]
 
-    def decide(self, account: Account, product: Product, command: Authorise) -> Authorised:
+    def decide(self, account: Account, terms: Terms, command: Authorise) -> Authorised:
         """Judge one purchase and book what follows."""
         standing = account.standing
         verdict = judge(standing, command.amount_minor)
@@ -128,9 +123,8 @@ class _Counter:
             self._tell(account, command, "purchase-declined", {"reasons": reasons})
             return Authorised(verdict.outcome.value, reasons)
         order_id = OrderId(self.ground.ids.new())
-        terms = self._terms(account, product, command)
         shown = digest(terms)
-        self._add_order(account, product, command, decision_id, order_id, shown)
+        self._add_order(account, terms.product, command, decision_id, order_id, shown)
         if not command.capture_now:
             account.held_minor += command.amount_minor
             self._tell(account, command, "purchase-authorised", {"order_id": order_id})
@@ -146,16 +140,6 @@ class _Counter:
             for name in sorted(products)
             for count in self.ground.catalogue.product(name).counts
         ]
-
-    def _terms(self, account: Account, product: Product, command: Authorise) -> Terms:
-        on = account.book.day_of(command.placed_at)
-        return Terms(
-            product=product,
-            count=command.count,
-            principal_minor=command.amount_minor,
-            starts_on=on,
-            due_on=due_days(account.cycle, account.book.business_date, command.count),
-        )
 
     def _add_order(
         self,

@@ -12,6 +12,7 @@ from fenqi.core.account import POLICY
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.cost import digest
+from fenqi.core.terms.pack import check_plan
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.ids import AccountId, OrderId, PlanId
 from fenqi.store import accounts, orders
@@ -65,13 +66,14 @@ def capture(ground: Ground, commands: Sequence[Capture]) -> list[Captured | Fenq
             try:
                 account = accounts.find(locked, command.account_id)
                 order = _check(found.get((command.account_id, command.order_id)), command)
+                terms = _terms(ground, account, order, command)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
             account.held_minor -= command.amount_minor
             order.captured_minor += command.amount_minor
             changed[order.order_id] = order
-            plan_id = _begin(ground, booking, captures, account, order, command)
+            plan_id = _begin(ground, booking, captures, account, order, terms, command)
             inbox.answer(place, account.account_id, Captured(str(plan_id), order.held_minor))
         orders.update(session, changed.values())
         booking.write(session)
@@ -89,22 +91,29 @@ def _check(order: Order | None, command: Capture) -> Order:
     return order
 
 
+def _terms(ground: Ground, account: Account, order: Order, command: Capture) -> Terms:
+    """Return what the shipped part is signed as. Errors: CapBroken for too small a part."""
+    book = account.book
+    terms = Terms(
+        product=ground.catalogue.products[order.product, order.product_version],
+        count=order.count,
+        principal_minor=command.amount_minor,
+        starts_on=book.day_of(command.shipped_at),
+        due_on=due_days(account.cycle, book.business_date, order.count),
+    )
+    check_plan(terms, ground.catalogue.packs[book.pack, book.pack_version])
+    return terms
+
+
 def _begin(
     ground: Ground,
     booking: Booking,
     captures: Rows,
     account: Account,
     order: Order,
+    terms: Terms,
     command: Capture,
 ) -> PlanId:
-    on = account.book.day_of(command.shipped_at)
-    terms = Terms(
-        product=ground.catalogue.products[order.product, order.product_version],
-        count=order.count,
-        principal_minor=command.amount_minor,
-        starts_on=on,
-        due_on=due_days(account.cycle, account.book.business_date, order.count),
-    )
     record = PlanRecord.fresh(
         account_id=account.account_id,
         plan_id=PlanId(ground.ids.new()),
@@ -125,7 +134,7 @@ def _begin(
             "count": order.count,
         },
         occurred_at=command.shipped_at,
-        effective_on=on,
+        effective_on=terms.starts_on,
         actor=command.actor,
         command_key=command.key,
         topic="merchant",

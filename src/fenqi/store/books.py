@@ -185,7 +185,10 @@ def find_or_create(session: Session, new: NewBook, *, ids: IdSource, now: dateti
     for field in ("legal_entity", "currency", "zone", "opened_on", "slices", "due_after_days"):
         if getattr(book, field) != getattr(new, field):
             raise BookDiffers(
-                book=new.book_id, field=field, is_now=getattr(book, field), asked=getattr(new, field)
+                book=new.book_id,
+                field=field,
+                is_now=getattr(book, field),
+                asked=getattr(new, field),
             )
     return book
 

@@ -223,6 +223,42 @@ def total(session: Session, task: Task) -> int:
     return session.run(TOTAL, {"book_id": task.book_id, "day": task.day})
 
 
+PRINCIPAL_BY_BUCKET = """
+SELECT p.bucket, SUM(p.principal_open_minor)::bigint
+FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.oldest_due_on IS NOT NULL AND p.state = 'active' AND a.book_id = %(book_id)s
+GROUP BY p.bucket ORDER BY p.bucket
+"""
+
+
+def principal_by_bucket(session: Session, task: Task) -> list[tuple[int, int]]:
+    """Return the open principal of the book's running plans per bucket."""
+    return [(row[0], row[1]) for row in session.rows(PRINCIPAL_BY_BUCKET, _of_book(task))]
+
+
+# The closed days' totals and the open day's lines together are the whole ledger.
+ALLOWANCE = """
+SELECT COALESCE(SUM(CASE WHEN credit = 'allowance' THEN amount_minor ELSE -amount_minor END), 0)
+FROM (
+    SELECT debit, credit, amount_minor FROM ledger_days
+    WHERE book_id = %(book_id)s AND day < %(day)s AND 'allowance' IN (debit, credit)
+    UNION ALL
+    SELECT t.debit, t.credit, t.amount_minor
+    FROM transfers AS t JOIN accounts AS a USING (account_id)
+    WHERE a.book_id = %(book_id)s AND t.booked_on = %(day)s AND 'allowance' IN (t.debit, t.credit)
+) AS lines
+"""
+
+
+def allowance(session: Session, task: Task) -> int:
+    """Return what stands in the allowance; below zero if write-offs took more than was there."""
+    return int(session.rows(ALLOWANCE, _of_book(task))[0][0])
+
+
+def _of_book(task: Task) -> dict[str, object]:
+    return {"book_id": task.book_id, "day": task.day}
+
+
 # A plan's bucket a month ago is where its first crossing since then came from, or where it is.
 MEASURE = """
 INSERT INTO portfolio_months

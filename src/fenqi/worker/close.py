@@ -14,6 +14,7 @@ from fenqi.flows.age import age
 from fenqi.flows.bill import bill
 from fenqi.flows.collect import collect
 from fenqi.flows.measure import measure
+from fenqi.flows.provide import provide
 from fenqi.flows.recognise import recognise
 from fenqi.flows.release import release
 from fenqi.flows.remit import remit_merchants, remit_refunds
@@ -58,10 +59,19 @@ STEPS = (
     Step("remit-refunds", remit_refunds),
     Step("remit-merchants", remit_merchants, is_sliced=False),
     Step("measure", measure, needs=("age", "write-off")),
+    Step("provide", provide, needs=("age", "write-off"), is_sliced=False),
     Step(
         "turn",
         turn,
-        needs=("release", "bill", "recognise", "remit-refunds", "remit-merchants", "measure"),
+        needs=(
+            "release",
+            "bill",
+            "recognise",
+            "remit-refunds",
+            "remit-merchants",
+            "measure",
+            "provide",
+        ),
         is_sliced=False,
     ),
 )

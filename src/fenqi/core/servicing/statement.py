@@ -32,9 +32,7 @@ class Cycle:
     def __post_init__(self) -> None:
         """Refuse a day no month has, or a due day after the next statement."""
         if not 1 <= self.statement_day <= 31 or not 1 <= self.due_after_days <= DUE_AFTER_DAYS_MAX:
-            raise CycleInvalid(
-                statement_day=self.statement_day, due_after_days=self.due_after_days
-            )
+            raise CycleInvalid(statement_day=self.statement_day, due_after_days=self.due_after_days)
 
 
 def due_days(cycle: Cycle, purchased_on: date, count: int) -> tuple[date, ...]:

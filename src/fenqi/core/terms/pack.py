@@ -7,10 +7,11 @@ No product is offered under a pack whose caps it breaks (`check_product`).
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import cache
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.cost import nominal_annual
-from fenqi.core.terms.product import Product
+from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.terms.schedule import Terms, schedule
 from fenqi.core.values.day import add_months
@@ -21,6 +22,7 @@ WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies"})  # no numbers o
 BUCKETS_MAX = 24
 DPD_MAX = 3_650
 REFERENCE_PRINCIPAL_MINOR = 10**8  # so large that rounding to minor units moves no rate by a ppm
+DISCOUNT_SCALE = 10**30  # so fine that no amount of minor units feels its rounding
 REFERENCE_START = date(2026, 1, 1)  # any day: a period is a month whatever its days
 
 
@@ -55,6 +57,7 @@ class Pack:
     non_accrual_dpd: int
     hold_days: int  # how long an authorisation holds the limit before it expires
     bucket_bounds: tuple[int, ...]
+    provision_ppm: tuple[int, ...]  # of open principal, per bucket: M0, M1 .. beyond the last bound
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Pack":
@@ -75,6 +78,7 @@ class Pack:
             non_accrual_dpd=reader.integer("non_accrual_dpd", least=1),
             hold_days=reader.integer("hold_days", least=1),
             bucket_bounds=_bounds(reader),
+            provision_ppm=_provisions(reader),
         )
         _check_sources(reader.table("source"))
         reader.done()
@@ -95,6 +99,15 @@ def _bounds(reader: Reader) -> tuple[int, ...]:
     if bounds[0] != 0 or bounds != sorted(bounds):
         raise reader.refused("bucket_bounds", "rising days past due that begin with 0")
     return tuple(bounds)
+
+
+def _provisions(reader: Reader) -> tuple[int, ...]:
+    """Return the provision rates: one more than there are bounds, rising to the whole at most."""
+    bounds = reader.integers("bucket_bounds", most=DPD_MAX, length_max=BUCKETS_MAX)
+    rates = reader.integers("provision_ppm", most=PPM, length_max=BUCKETS_MAX + 1)
+    if len(rates) != len(bounds) + 1 or rates != sorted(rates):
+        raise reader.refused("provision_ppm", "one rising rate in ppm for each bucket")
+    return tuple(rates)
 
 
 def _check_sources(sources: Reader) -> None:
@@ -130,6 +143,37 @@ def check_product(product: Product, pack: Pack) -> None:
         if value > pack.nominal_annual_max_ppm:
             cap = pack.nominal_annual_max_ppm
             raise _broken(product, count, "nominal_annual_ppm", value=value, cap=cap)
+
+
+def check_plan(terms: Terms, pack: Pack) -> None:
+    """Refuse a plan whose own rounding lifts its yearly cost above the cap.
+
+    A cent of fee on a few cents of goods is a rate no reference purchase shows. What is paid,
+    discounted at the cap, must not exceed what is lent; no rate is solved for that.
+
+    Errors: CapBroken.
+    """
+    dues = schedule(terms)
+    if not any(due.amounts[1] or due.amounts[2] for due in dues):
+        return
+    factors = _discounts_at(pack.nominal_annual_max_ppm)
+    worth = sum(due.total_minor * factors[due.number] for due in dues)
+    if worth > terms.principal_minor * factors[0]:
+        paid = [due.total_minor for due in dues]
+        rate = nominal_annual(terms.principal_minor, paid)
+        value = round_decimal(rate * PPM, rounding=Rounding.UP)
+        cap = pack.nominal_annual_max_ppm
+        raise _broken(terms.product, terms.count, "nominal_annual_ppm", value=value, cap=cap)
+
+
+@cache
+def _discounts_at(nominal_annual_ppm: int) -> tuple[int, ...]:
+    """Return the worth today of one unit paid after 0, 1, ... months, scaled and rounded down."""
+    month = 12 * PPM
+    factors = [DISCOUNT_SCALE]
+    for _ in range(COUNT_MAX):
+        factors.append(factors[-1] * month // (month + nominal_annual_ppm))
+    return tuple(factors)
 
 
 def _reference_nominal_ppm(product: Product, count: int) -> int:

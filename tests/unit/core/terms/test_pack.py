@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
-from fenqi.core.terms.pack import CapBroken, Pack, PackInvalid, check_product
+from fenqi.core.terms.cost import nominal_annual
+from fenqi.core.terms.pack import CapBroken, Pack, PackInvalid, check_plan, check_product
 from fenqi.core.terms.product import LateRule
-from make import annuity, flat, product
+from fenqi.core.terms.schedule import schedule
+from fenqi.core.values.rate import PPM
+from make import annuity, flat, product, terms
 
 NUMBERS: dict[str, Any] = {
     "nominal_annual_max_ppm": 240_000,
@@ -17,6 +20,7 @@ NUMBERS: dict[str, Any] = {
     "non_accrual_dpd": 90,
     "hold_days": 30,
     "bucket_bounds": [0, 30, 60, 90],
+    "provision_ppm": [10_000, 30_000, 150_000, 500_000, 1_000_000],
 }
 
 
@@ -78,6 +82,9 @@ def test_a_missing_field_is_named(field: str) -> None:
         ("bucket_bounds", [0, 60, 30]),
         ("bucket_bounds", [0, 30, 30]),
         ("bucket_bounds", []),
+        ("provision_ppm", [10_000, 30_000]),
+        ("provision_ppm", [10_000, 30_000, 20_000, 500_000, 1_000_000]),
+        ("provision_ppm", [10_000, 30_000, 150_000, 500_000, 1_000_001]),
         ("write_off_dpd", 0),
         ("hold_days", "30"),
         ("source", "ours"),
@@ -127,3 +134,26 @@ def test_a_late_rule_harsher_than_the_pack_is_refused(late: LateRule, what: str)
 def test_no_late_charge_needs_no_grace() -> None:
     harmless = LateRule(rate_ppm_per_day=0, grace_days=0, cap_ppm=0)
     check_product(product(late=harmless, counts=(4,)), PACK)
+
+
+@pytest.mark.parametrize("count", [3, 6, 12, 24])
+def test_a_plan_is_refused_exactly_when_its_own_rate_is_above_the_cap(count: int) -> None:
+    refused = []
+    for principal in range(1, 200):
+        signed = terms(flat(), principal, count)
+        paid = [due.total_minor for due in schedule(signed)]
+        rate = nominal_annual(principal, paid)
+        above = rate * PPM > PACK.nominal_annual_max_ppm
+        try:
+            check_plan(signed, PACK)
+        except CapBroken as refusal:
+            assert above, (principal, rate)
+            assert refusal.fields["count"] == count
+            refused.append(principal)
+        else:
+            assert not above, (principal, rate)
+    assert refused or count == 3, "some tiny purchase must break the cap by its rounding"
+
+
+def test_a_plan_without_cost_is_never_above_a_cap() -> None:
+    check_plan(terms(product(), 1, 1), PACK)
