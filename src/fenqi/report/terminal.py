@@ -189,7 +189,8 @@ def _rolls(rolls: RollRates | None, cell_columns: int) -> RenderableType:
     arrivals = {"closed": "paid", "written-off": "lost"}
     for cell in rolls.rows[0].cells:
         name = arrivals.get(cell.to, cell.to)
-        table.add_column(f"{name} ", justify="right", no_wrap=True, width=cell_columns)
+        # Set to the right by hand: rich trims the space after a figure it sets to the right itself.
+        table.add_column(f"{name:>{cell_columns - 1}}", no_wrap=True, width=cell_columns)
     table.add_column("plans", justify="right", no_wrap=True, width=9)
     for place, row in enumerate(rolls.rows):
         cells = [
