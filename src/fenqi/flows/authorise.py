@@ -9,21 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from fenqi.core.account import POLICY, Outcome, judge
+from fenqi.core.account import Outcome, judge
 from fenqi.core.errors import FenqiError
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.cost import digest
 from fenqi.core.terms.pack import check_plan
-from fenqi.core.terms.product import Product
 from fenqi.core.terms.schedule import Terms
-from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId, PlanId
+from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId
 from fenqi.store import accounts, orders
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
-from fenqi.store.plans import PlanRecord
-from fenqi.store.projections import Signed
+from fenqi.store.lending import Lending, Shipment
 from fenqi.store.rows import Rows
 
 
@@ -96,9 +94,8 @@ class _Counter:
         self.booking = Booking(ground)
         self._decisions = Rows(orders.DECISIONS)
         self._orders = Rows(orders.ORDERS)
-        self._captures = Rows(orders.CAPTURES)
         self.booking.before_plans = [self._decisions, self._orders]
-        self.booking.after_plans = [self._captures]
+        self._lending = Lending(ground, self.booking)
 
     def decide(self, account: Account, terms: Terms, command: Authorise) -> Authorised:
         """Judge one purchase and book what follows."""
@@ -123,13 +120,23 @@ class _Counter:
             self._tell(account, command, "purchase-declined", {"reasons": reasons})
             return Authorised(verdict.outcome.value, reasons)
         order_id = OrderId(self.ground.ids.new())
-        shown = digest(terms)
-        self._add_order(account, terms.product, command, decision_id, order_id, shown)
+        self._add_order(account, terms, command, decision_id, order_id)
         if not command.capture_now:
             account.held_minor += command.amount_minor
             self._tell(account, command, "purchase-authorised", {"order_id": order_id})
             return Authorised(verdict.outcome.value, [], str(order_id))
-        plan_id = self._capture(account, command, order_id, terms, shown)
+        plan_id = self._lending.begin(
+            account,
+            Shipment(
+                order_id=order_id,
+                merchant_id=command.merchant_id,
+                agreement_version=account.agreement_version,
+                terms=terms,
+                shipped_at=command.placed_at,
+                actor=command.actor,
+                command_key=command.key,
+            ),
+        )
         return Authorised(verdict.outcome.value, [], str(order_id), str(plan_id))
 
     def _menu(self) -> list[tuple[str, int]]:
@@ -144,11 +151,10 @@ class _Counter:
     def _add_order(
         self,
         account: Account,
-        product: Product,
+        terms: Terms,
         command: Authorise,
         decision_id: DecisionId,
         order_id: OrderId,
-        shown: str,
     ) -> None:
         pack = self.ground.catalogue.packs[account.book.pack, account.book.pack_version]
         expires_on = account.book.business_date + timedelta(days=pack.hold_days)
@@ -158,62 +164,17 @@ class _Counter:
             command.merchant_id,
             command.merchant_order,
             decision_id,
-            product.product_id,
-            product.version,
-            command.count,
+            terms.product.product_id,
+            terms.product.version,
+            terms.count,
             account.agreement_version,
-            shown,
+            digest(terms),
             command.amount_minor,
             command.amount_minor if command.capture_now else 0,
             None if command.capture_now else expires_on,
             command.placed_at,
             account.book.business_date,
         )
-
-    def _capture(
-        self,
-        account: Account,
-        command: Authorise,
-        order_id: OrderId,
-        terms: Terms,
-        shown: str,
-    ) -> PlanId:
-        plan_id = PlanId(self.ground.ids.new())
-        record = PlanRecord.fresh(
-            account_id=account.account_id,
-            plan_id=plan_id,
-            merchant_id=command.merchant_id,
-            agreement_version=account.agreement_version,
-            pack=self.ground.catalogue.packs[account.book.pack, account.book.pack_version],
-            terms=terms,
-            excused=account.book.excused,
-        )
-        happening = self.booking.event(
-            account,
-            "purchase-captured",
-            payload={
-                "order_id": order_id,
-                "plan_id": plan_id,
-                "amount_minor": command.amount_minor,
-                "product": command.product,
-                "count": command.count,
-            },
-            occurred_at=command.placed_at,
-            effective_on=terms.starts_on,
-            actor=command.actor,
-            command_key=command.key,
-            topic="merchant",
-        )
-        self.booking.begin(happening, record, Signed(order_id, POLICY, shown))
-        self._captures.add(
-            account.account_id,
-            self.ground.ids.new(),
-            order_id,
-            plan_id,
-            command.amount_minor,
-            account.book.business_date,
-        )
-        return plan_id
 
     def _tell(
         self, account: Account, command: Authorise, kind: str, payload: dict[str, object]

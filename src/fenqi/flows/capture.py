@@ -8,22 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from fenqi.core.account import POLICY
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.servicing.statement import due_days
-from fenqi.core.terms.cost import digest
 from fenqi.core.terms.pack import check_plan
 from fenqi.core.terms.schedule import Terms
-from fenqi.core.values.ids import AccountId, OrderId, PlanId
+from fenqi.core.values.ids import AccountId, OrderId
 from fenqi.store import accounts, orders
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
+from fenqi.store.lending import Lending, Shipment
 from fenqi.store.orders import Order, OrderMissing
-from fenqi.store.plans import PlanRecord
-from fenqi.store.projections import Signed
-from fenqi.store.rows import Rows
 
 
 class CaptureAboveHold(Conflict):
@@ -54,8 +50,7 @@ class Captured:
 def capture(ground: Ground, commands: Sequence[Capture]) -> list[Captured | FenqiError]:
     """Capture each command's part of its order."""
     booking = Booking(ground)
-    captures = Rows(orders.CAPTURES)
-    booking.after_plans = [captures]
+    lending = Lending(ground, booking)
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Capture, Captured] = Inbox(session, commands, Captured)
@@ -73,7 +68,16 @@ def capture(ground: Ground, commands: Sequence[Capture]) -> list[Captured | Fenq
             account.held_minor -= command.amount_minor
             order.captured_minor += command.amount_minor
             changed[order.order_id] = order
-            plan_id = _begin(ground, booking, captures, account, order, terms, command)
+            shipment = Shipment(
+                order_id=order.order_id,
+                merchant_id=order.merchant_id,
+                agreement_version=order.agreement_version,
+                terms=terms,
+                shipped_at=command.shipped_at,
+                actor=command.actor,
+                command_key=command.key,
+            )
+            plan_id = lending.begin(account, shipment)
             inbox.answer(place, account.account_id, Captured(str(plan_id), order.held_minor))
         orders.update(session, changed.values())
         booking.write(session)
@@ -103,49 +107,3 @@ def _terms(ground: Ground, account: Account, order: Order, command: Capture) -> 
     )
     check_plan(terms, ground.catalogue.packs[book.pack, book.pack_version])
     return terms
-
-
-def _begin(
-    ground: Ground,
-    booking: Booking,
-    captures: Rows,
-    account: Account,
-    order: Order,
-    terms: Terms,
-    command: Capture,
-) -> PlanId:
-    record = PlanRecord.fresh(
-        account_id=account.account_id,
-        plan_id=PlanId(ground.ids.new()),
-        merchant_id=order.merchant_id,
-        agreement_version=order.agreement_version,
-        pack=ground.catalogue.packs[account.book.pack, account.book.pack_version],
-        terms=terms,
-        excused=account.book.excused,
-    )
-    happening = booking.event(
-        account,
-        "purchase-captured",
-        payload={
-            "order_id": order.order_id,
-            "plan_id": record.plan_id,
-            "amount_minor": command.amount_minor,
-            "product": order.product,
-            "count": order.count,
-        },
-        occurred_at=command.shipped_at,
-        effective_on=terms.starts_on,
-        actor=command.actor,
-        command_key=command.key,
-        topic="merchant",
-    )
-    booking.begin(happening, record, Signed(order.order_id, POLICY, digest(terms)))
-    captures.add(
-        account.account_id,
-        ground.ids.new(),
-        order.order_id,
-        record.plan_id,
-        command.amount_minor,
-        account.book.business_date,
-    )
-    return record.plan_id
