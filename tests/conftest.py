@@ -32,10 +32,11 @@ def at(url: str, database: str) -> str:
 def remove_left_over(parent: Path) -> None:
     """Stop and remove the servers of test runs that were killed."""
     for folder in parent.glob("tests-*"):
-        pid = folder.name.removeprefix("tests-").partition("-")[0]
+        pid = folder.name.removeprefix("tests-")
         if not Path(f"/proc/{pid}").exists():
-            Server(folder).stop()
-            shutil.rmtree(folder, ignore_errors=True)
+            for server in (place.parent for place in folder.rglob("cluster")):
+                Server(server).stop()
+            shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

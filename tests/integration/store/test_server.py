@@ -1,6 +1,7 @@
 """The embedded server starts, is shared, survives being killed, and stays private."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import psycopg
 import pytest
 
 from fenqi.runtime import Config, Runtime, ServerElsewhere, start_database
+from fenqi.store import programs
 from fenqi.store.pool import NotMigrated, Store
-from fenqi.store.programs import ProgramsMissing, owner
+from fenqi.store.programs import NobodyToRunAs, ProgramsMissing, owner
 from fenqi.store.server import (
     FolderNotOurs,
     FolderOfAnotherVersion,
@@ -183,6 +185,24 @@ def test_a_folder_the_system_user_cannot_enter_is_refused_by_name(tmp_path: Path
         Server(tmp_path / "postgres").start()
     assert caught.value.fields["owner"] == owner().name
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+def test_a_user_without_an_entry_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    with pytest.raises(NobodyToRunAs) as caught:
+        owner()
+    assert "54321 has no entry in /etc/passwd" in str(caught.value.fields["reason"])
+
+
+def test_root_without_a_way_to_make_a_user_is_told_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(programs, "SYSTEM_USER", "fenqi-never-made")
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(NobodyToRunAs) as caught:
+        owner()
+    assert "Debian package: passwd" in str(caught.value.fields["reason"])
 
 
 def test_a_version_the_wheel_does_not_have_is_refused(private_folder: Path) -> None:
