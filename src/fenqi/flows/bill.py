@@ -49,6 +49,8 @@ def _cut(
 ) -> None:
     """Cut one account's statement, unless everything on it was paid already."""
     due_on = task.day + timedelta(days=account.book.due_after_days)
+    if not any(debt.due_on <= due_on for record in records for debt in record.debts()):
+        return  # paid while this step was waiting for the account
     number = account.statement_count + 1
     happening = booking.event(
         account, "statement-cut", payload={"number": number, "due_on": due_on}, topic="notice"

@@ -18,6 +18,8 @@ def release(ground: Ground, task: Task) -> int:
         found = orders.lock(session, keys)
         for order in found.values():
             released = order.held_minor
+            if not released:
+                continue  # captured while this step was waiting for the account
             order.released_minor += released
             account = locked[order.account_id]
             account.held_minor -= released

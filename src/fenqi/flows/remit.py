@@ -1,4 +1,4 @@
-"""Close steps: money we owe goes out, to customers for refunds and to merchants for their day.
+"""Close steps: money we owe goes out, to customers for refunds and to merchants for yesterday.
 
 A merchant's day may end below zero, when more came back than was sold: then the merchant pays us.
 """
@@ -24,6 +24,8 @@ def remit_refunds(ground: Ground, task: Task) -> int:
         locked = accounts.lock(session, closes.owed_refunds(session, book, task))
         for account in locked.values():
             amount, account.refunds_payable_minor = account.refunds_payable_minor, 0
+            if not amount:
+                continue  # paid while this step was waiting for the account
             happening = booking.event(
                 account, "refund-paid", payload={"amount_minor": amount}, topic="notice"
             )
@@ -35,7 +37,10 @@ def remit_refunds(ground: Ground, task: Task) -> int:
 
 
 def remit_merchants(ground: Ground, task: Task) -> int:
-    """Pay each merchant its day out of the house account; return how many merchants."""
+    """Pay each merchant yesterday's balance out of the house account; return how many.
+
+    Yesterday is closed, so nothing can be booked into it after it was counted.
+    """
     booking = Booking(ground)
     paid = 0
     with ground.store.transaction() as session:

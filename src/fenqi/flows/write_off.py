@@ -7,7 +7,7 @@ from fenqi.core.account import AccountStatus
 from fenqi.core.servicing.ageing import due_days_turning
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component
-from fenqi.core.terms.replay import replay
+from fenqi.core.terms.replay import PlanState, replay
 from fenqi.store import accounts, books, closes, plans
 from fenqi.store.booking import Booking
 from fenqi.store.closes import Task
@@ -26,6 +26,9 @@ def write_off(ground: Ground, task: Task) -> int:
         keys = closes.to_write_off(session, book, task, turning[0]) if turning else []
         locked = accounts.lock(session, {account for account, _ in keys})
         for record in plans.load(session, keys, ground.catalogue).values():
+            since = record.oldest_due_on
+            if record.state is not PlanState.ACTIVE or since is None or since > turning[0]:
+                continue  # paid while this step was waiting for the account
             account = locked[record.account_id]
             account.status = AccountStatus.CLOSED
             # What is lost includes the late charge of today, which the change below books.

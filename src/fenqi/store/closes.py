@@ -204,8 +204,9 @@ GROUP BY t.merchant_id ORDER BY t.merchant_id
 
 
 def merchants_day(session: Session, task: Task) -> list[tuple[object, int]]:
-    """Return what the day's purchases and refunds leave us owing to each merchant."""
-    rows = session.rows(MERCHANTS_DAY, {"book_id": task.book_id, "day": task.day})
+    """Return what the purchases and refunds of the day before leave us owing each merchant."""
+    before = task.day - timedelta(days=1)
+    rows = session.rows(MERCHANTS_DAY, {"book_id": task.book_id, "day": before})
     return [(merchant, owed) for merchant, owed in rows]
 
 
