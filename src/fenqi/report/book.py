@@ -133,6 +133,8 @@ class BadDebt:
     written_off_ppm: int  # of the principal lent
     over_90_days_minor: int
     over_90_days_ppm: int  # of the open principal
+    provision_minor: int  # expense so far for losses to come
+    allowance_minor: int  # what of it is left for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,6 +485,8 @@ def _bad_debt(ledger: _Ledger, buckets: Sequence[Bucket]) -> BadDebt:
         written_off_ppm=_ppm(written_off, lent),
         over_90_days_minor=late,
         over_90_days_ppm=_ppm(late, _principal(buckets)),
+        provision_minor=ledger.balance(Account.PROVISION),
+        allowance_minor=-ledger.balance(Account.ALLOWANCE),
     )
 
 
@@ -548,10 +552,15 @@ def _roll_rates(portfolio: Sequence[views.PortfolioSum]) -> RollRates | None:
 
 
 def _is_past(one: views.PortfolioSum) -> bool:
-    """Whether the plan had left the running book before the month, or left it without delay."""
-    return (one.state == PlanState.WRITTEN_OFF.value and one.from_bucket >= LAST_BUCKET) or (
-        one.state == PlanState.CLOSED.value and one.from_bucket == 0
-    )
+    """Whether the plan had left the running book before the month, or left it without delay.
+
+    A written-off plan's days go on, so one from an earlier month comes from beyond the last bound,
+    also when it is closed because all of it was recovered.
+    """
+    if one.state == PlanState.ACTIVE.value:
+        return False
+    is_paid_on_time = one.state == PlanState.CLOSED.value and one.from_bucket == 0
+    return is_paid_on_time or one.from_bucket >= LAST_BUCKET
 
 
 def _arrival(one: views.PortfolioSum) -> str:

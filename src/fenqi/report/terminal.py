@@ -76,7 +76,8 @@ def _header(book: Book) -> RenderableType:
     left = Text()
     left.append("▌", BRAND)
     left.append(book.legal_entity, "bold")
-    left.append(f"   book {book.book_id} · {book.currency}", "dim")
+    # Spaces that do not break: on a narrow terminal the name and the book take a line each.
+    left.append(f"   book\u00a0{book.book_id}\u00a0·\u00a0{book.currency}", "dim")
     right = Text(f"business date {book.business_date:%d %b %Y}", "dim")
     if book.as_of != book.business_date:
         right = Text.assemble((f"as of {book.as_of:%d %b %Y} · ", GOLD), right)
@@ -251,6 +252,8 @@ def _money(book: Book, unit: Currency) -> RenderableType:
                 ("cost given back", book.refunds.cost_relieved_minor, ""),
                 ("money returned", book.refunds.returned_minor, ""),
                 ("written off", book.write_offs.principal_minor, _times(book.write_offs.count)),
+                ("provided for losses", book.bad_debt.provision_minor, ""),
+                ("allowance left", book.bad_debt.allowance_minor, ""),
                 ("recovered", book.recoveries.amount_minor, _times(book.recoveries.count)),
             ],
         ),

@@ -5,6 +5,7 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from fenqi.core.errors import Missing
@@ -84,6 +85,26 @@ def test_the_month_of_a_write_off_shows_it_in_the_roll_rates(lived_store: Store)
     lost = {row.name: row.cells[-1].plans for row in rolls.rows if row.cells[-1].plans}
     assert sum(lost.values()) == 2
     assert set(lost) <= {"M5", "M6"}
+
+
+def test_the_allowance_is_what_was_provided_less_what_was_written_off(found: book.Book) -> None:
+    assert found.bad_debt.allowance_minor == (
+        found.bad_debt.provision_minor - found.write_offs.principal_minor
+    )
+    assert found.bad_debt.provision_minor > 0
+
+
+def test_a_claim_recovered_after_its_write_off_rolled_nowhere(
+    lived_url: str, lived_store: Store
+) -> None:
+    with psycopg.connect(lived_url) as connection:
+        connection.execute(
+            "INSERT INTO portfolio_months SELECT book_id, month_end, 9, vintage, 'closed', 7, 0, 5,"
+            " 100, 0 FROM portfolio_months WHERE month_end = '2026-09-30' LIMIT 1"
+        )
+    rolls = book.read(lived_store).roll_rates
+    assert rolls is not None
+    assert rolls.rows[-1].plans == 0
 
 
 def test_each_row_of_the_roll_rates_sums_to_one(found: book.Book) -> None:
