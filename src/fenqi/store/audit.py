@@ -16,6 +16,8 @@ from fenqi.store.pool import Session
 RANGE_ACCOUNTS = 1_000  # compared at once
 DIFFERENCES_MAX = 100  # returned by one comparison; the first hundred tell the story
 FETCH_LINES = 20_000  # held in memory while exporting
+DAY_LINES_MAX = 5_000_000  # 36 years of days with every pair of accounts
+ACCOUNTS_OF_CHART_MAX = 100
 NIL = UUID(int=0)
 
 AmountsByPair = dict[tuple[str, str], int]
@@ -33,7 +35,12 @@ class Range:
     accounts: int
 
     def _asked(self) -> dict[str, object]:
-        return {"book_id": self.book_id, "first": self.first, "last": self.last}
+        return {
+            "book_id": self.book_id,
+            "first": self.first,
+            "last": self.last,
+            "most": DIFFERENCES_MAX,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ SELECT t.account_id, t.plan_id, 'a positive ' || m.currency || ' line between tw
     t.amount_minor || ' ' || t.currency || ' ' || t.credit || ' to ' || t.debit
 FROM transfers AS t JOIN members AS m USING (account_id)
 WHERE t.amount_minor <= 0 OR t.debit = t.credit OR t.currency <> m.currency
-ORDER BY 1, 2 LIMIT 100
+ORDER BY 1, 2 LIMIT %(most)s
 """
 CONTROL = """
 , booked AS (
@@ -135,7 +142,7 @@ FROM kept FULL JOIN booked USING (account_id, code)
 WHERE COALESCE(kept.minor, 0) <> COALESCE(booked.minor, 0)
     AND code IN ('receivable-principal', 'receivable-interest', 'receivable-fee',
         'receivable-penalty', 'credit-balance', 'refunds-payable', 'suspense')
-ORDER BY account_id, code LIMIT 100
+ORDER BY account_id, code LIMIT %(most)s
 """
 EVENTS = """
 SELECT m.account_id, NULL, 'events 1 to ' || m.event_count,
@@ -143,7 +150,7 @@ SELECT m.account_id, NULL, 'events 1 to ' || m.event_count,
 FROM members AS m LEFT JOIN events AS e USING (account_id)
 GROUP BY m.account_id, m.event_count
 HAVING COUNT(e.number) <> m.event_count OR COALESCE(MAX(e.number), 0) <> m.event_count
-ORDER BY 1 LIMIT 100
+ORDER BY 1 LIMIT %(most)s
 """
 LIMIT_USED = """
 , open AS (
@@ -160,7 +167,7 @@ SELECT m.account_id, NULL,
 FROM members AS m LEFT JOIN open USING (account_id) LEFT JOIN held USING (account_id)
 WHERE m.principal_open_minor <> COALESCE(open.minor, 0)
     OR m.held_minor <> COALESCE(held.minor, 0)
-ORDER BY 1 LIMIT 100
+ORDER BY 1 LIMIT %(most)s
 """
 ORDERS = """
 SELECT o.account_id, NULL, 'captured ' || COALESCE(SUM(c.amount_minor), 0) || ' of ' || o.order_id,
@@ -170,7 +177,7 @@ JOIN members USING (account_id)
 LEFT JOIN captures AS c ON c.account_id = o.account_id AND c.order_id = o.order_id
 GROUP BY o.account_id, o.order_id, o.captured_minor
 HAVING COALESCE(SUM(c.amount_minor), 0) <> o.captured_minor
-ORDER BY 1, 2 LIMIT 100
+ORDER BY 1, 2 LIMIT %(most)s
 """
 INSTALMENTS = """
 SELECT p.account_id, p.plan_id,
@@ -194,7 +201,7 @@ HAVING COUNT(*) FILTER (WHERE sound.is_sound) <> p.count
     OR COALESCE(SUM(i.principal_due_minor), 0) <> p.principal_minor
     OR COALESCE(SUM(i.interest_due_minor + i.fee_due_minor), 0) <> p.cost_minor
     OR ARRAY_AGG(i.due_on ORDER BY i.number) <> p.due_on
-ORDER BY 1, 2 LIMIT 100
+ORDER BY 1, 2 LIMIT %(most)s
 """
 RECEIPTS = """
 SELECT r.account_id, NULL,
@@ -206,7 +213,7 @@ JOIN members USING (account_id)
 LEFT JOIN receipt_lines AS l ON l.account_id = r.account_id AND l.receipt_id = r.receipt_id
 GROUP BY r.account_id, r.receipt_id, r.state, r.amount_minor
 HAVING COALESCE(SUM(l.amount_minor), 0) <> CASE r.state WHEN 'final' THEN r.amount_minor ELSE 0 END
-ORDER BY 1, 2 LIMIT 100
+ORDER BY 1, 2 LIMIT %(most)s
 """
 STATEMENTS = """
 SELECT s.account_id, NULL, 'lines of ' || s.total_minor || ' on statement ' || s.number,
@@ -221,7 +228,7 @@ GROUP BY s.account_id, s.number, s.total_minor
 HAVING COALESCE(SUM(
     l.principal_minor + l.interest_minor + l.fee_minor + l.penalty_minor
 ), 0) <> s.total_minor
-ORDER BY s.account_id, s.number LIMIT 100
+ORDER BY s.account_id, s.number LIMIT %(most)s
 """
 COMPARISONS = {
     "M1 ledger lines": LINES,
@@ -258,13 +265,14 @@ SELECT day || ' ' || credit || ' to ' || debit || ': ' || COALESCE(booked.minor,
         || COALESCE(closed.lines, 0) || ' lines'
 FROM booked FULL JOIN closed USING (day, debit, credit)
 WHERE (booked.minor, booked.lines) IS DISTINCT FROM (closed.minor, closed.lines)
-ORDER BY day, debit, credit LIMIT 100
+ORDER BY day, debit, credit LIMIT %(most)s
 """
 
 
 def compare_days(session: Session, book_id: str) -> Iterator[Difference]:
     """Yield where a closed day's totals are not the sums of its lines."""
-    for expected, found in session.rows(LEDGER_DAYS, {"book_id": book_id}):
+    asked = {"book_id": book_id, "most": DIFFERENCES_MAX}
+    for expected, found in session.rows(LEDGER_DAYS, asked):
         yield Difference("closed days' totals", None, None, expected, found)
 
 
@@ -385,13 +393,13 @@ FROM (
     FROM transfers AS t JOIN accounts AS a USING (account_id)
     WHERE a.book_id = %(book_id)s GROUP BY t.credit
 ) AS sides
-GROUP BY code ORDER BY code LIMIT 100
+GROUP BY code ORDER BY code LIMIT %(most)s
 """
 
 
 def closing(session: Session, book_id: str) -> Closing:
     """Return every account's balance over the whole ledger of a book."""
-    rows = session.rows(CLOSING, {"book_id": book_id})
+    rows = session.rows(CLOSING, {"book_id": book_id, "most": ACCOUNTS_OF_CHART_MAX})
     return Closing(
         last_on=max((row[2] for row in rows), default=None),
         balance_minor={code: minor for code, minor, _ in rows},
@@ -429,10 +437,10 @@ SELECT t.booked_on::text, t.debit, t.credit, SUM(t.amount_minor)::bigint, COUNT(
 FROM transfers AS t JOIN accounts AS a USING (account_id)
 WHERE a.book_id = %(book_id)s
 GROUP BY t.booked_on, t.debit, t.credit
-ORDER BY t.booked_on, t.debit, t.credit LIMIT 5000000
+ORDER BY t.booked_on, t.debit, t.credit LIMIT %(most)s
 """
 
 
 def day_lines(session: Session, book_id: str) -> list[DayLine]:
     """Return the ledger summed by day and pair, from the lines themselves."""
-    return session.rows(DAY_LINES, {"book_id": book_id})
+    return session.rows(DAY_LINES, {"book_id": book_id, "most": DAY_LINES_MAX})

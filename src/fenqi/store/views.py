@@ -10,7 +10,7 @@ from datetime import date
 from fenqi.store.pool import Session
 
 PAIRS_MAX = 400  # a chart of 20 accounts has 380 pairs
-MONTHS_MAX = 1_200
+MONTH_ROWS_MAX = 480_000  # of a hundred years
 BUCKETS_MAX = 100
 REASONS_MAX = 1_000
 
@@ -44,13 +44,13 @@ FROM (
     JOIN books AS b USING (book_id)
     WHERE a.book_id = %(book_id)s AND t.booked_on >= b.business_date AND t.booked_on <= %(as_of)s
 ) AS lines
-GROUP BY debit, credit ORDER BY debit, credit LIMIT 400
+GROUP BY debit, credit ORDER BY debit, credit LIMIT %(most)s
 """
 
 
 def ledger_sums(session: Session, book_id: str, as_of: date) -> list[PairSum]:
     """Return the ledger's totals from its first day through `as_of`, by pair."""
-    rows = session.rows(LEDGER_SUMS, {"book_id": book_id, "as_of": as_of})
+    rows = session.rows(LEDGER_SUMS, {"book_id": book_id, "as_of": as_of, "most": PAIRS_MAX})
     return [PairSum(*row) for row in rows]
 
 
@@ -67,13 +67,13 @@ class MonthSum:
 LEDGER_MONTHS = """
 SELECT date_trunc('month', day)::date, debit, credit, SUM(amount_minor)::bigint
 FROM ledger_days WHERE book_id = %(book_id)s AND day <= %(as_of)s
-GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT 480000
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT %(most)s
 """
 
 
 def ledger_months(session: Session, book_id: str, as_of: date) -> list[MonthSum]:
     """Return what moved in each month's closed days through `as_of`, by pair."""
-    rows = session.rows(LEDGER_MONTHS, {"book_id": book_id, "as_of": as_of})
+    rows = session.rows(LEDGER_MONTHS, {"book_id": book_id, "as_of": as_of, "most": MONTH_ROWS_MAX})
     return [MonthSum(*row) for row in rows]
 
 
@@ -90,7 +90,7 @@ BUCKETS_NOW = """
 SELECT p.bucket, COUNT(*), SUM(p.principal_open_minor)::bigint
 FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE a.book_id = %(book_id)s AND p.state = 'active'
-GROUP BY p.bucket ORDER BY p.bucket LIMIT 100
+GROUP BY p.bucket ORDER BY p.bucket LIMIT %(most)s
 """
 # A plan was active on a day if its receivables had a balance then; its bucket was that of its
 # last crossing. Both are append-only, so the past can be read as it stood.
@@ -111,14 +111,14 @@ WITH owed AS (
 )
 SELECT COALESCE(to_bucket, 0), COUNT(*), SUM(principal_minor)::bigint
 FROM owed LEFT JOIN crossed USING (account_id, plan_id)
-GROUP BY 1 ORDER BY 1 LIMIT 100
+GROUP BY 1 ORDER BY 1 LIMIT %(most)s
 """
 
 
 def buckets(session: Session, book_id: str, as_of: date, *, is_now: bool) -> list[BucketSum]:
     """Return the active plans by bucket: as they stand, or as they stood at the end of a day."""
     statement = BUCKETS_NOW if is_now else BUCKETS_THEN
-    rows = session.rows(statement, {"book_id": book_id, "as_of": as_of})
+    rows = session.rows(statement, {"book_id": book_id, "as_of": as_of, "most": BUCKETS_MAX})
     return [BucketSum(*row) for row in rows]
 
 
@@ -143,13 +143,13 @@ PORTFOLIO = """
 SELECT month_end, vintage >= date_trunc('month', month_end), state, from_bucket, to_bucket,
     SUM(plans)::bigint, SUM(principal_minor)::bigint, SUM(principal_open_minor)::bigint
 FROM portfolio_months WHERE book_id = %(book_id)s AND month_end <= %(as_of)s
-GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5 LIMIT 480000
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5 LIMIT %(most)s
 """
 
 
 def portfolio(session: Session, book_id: str, as_of: date) -> list[PortfolioSum]:
     """Return the month ends' portfolios through `as_of`, oldest first."""
-    rows = session.rows(PORTFOLIO, {"book_id": book_id, "as_of": as_of})
+    rows = session.rows(PORTFOLIO, {"book_id": book_id, "as_of": as_of, "most": MONTH_ROWS_MAX})
     return [PortfolioSum(*row) for row in rows]
 
 
@@ -171,13 +171,13 @@ CROSS JOIN LATERAL (
     SELECT NULL AS reason UNION ALL SELECT UNNEST(d.reasons)
 ) AS r
 WHERE a.book_id = %(book_id)s AND d.kind = 'purchase' AND d.booked_on <= %(as_of)s
-GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 1000
+GROUP BY 1, 2 ORDER BY 1, 2 LIMIT %(most)s
 """
 
 
 def decisions(session: Session, book_id: str, as_of: date) -> list[DecisionCount]:
     """Return the purchase decisions by outcome and by reason."""
-    rows = session.rows(DECISIONS, {"book_id": book_id, "as_of": as_of})
+    rows = session.rows(DECISIONS, {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX})
     return [DecisionCount(*row) for row in rows]
 
 
