@@ -17,13 +17,13 @@ from fenqi.core.errors import Invalid
 from fenqi.core.ledger import Account
 from fenqi.core.terms.replay import PlanState
 from fenqi.core.values.rate import PPM, Rounding, divide
+from fenqi.report.origin import RECEIVED, Provenance, read_exceptions, read_provenance
 from fenqi.store import books, views
 from fenqi.store.pool import Session, Store
 
 LAST_BUCKET = 7  # M7 and above are one bucket
 BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
 BUCKET_30_PLUS = 2
-FILE_BYTES_MAX = 1_000_000
 
 # Everything that would differ had the customers paid otherwise: what they owe, and through the
 # limit it leaves them what they could buy. Only who they are and who has an account would not.
@@ -57,12 +57,6 @@ class BookUnclear(Invalid):
     """There is more than one book, or none, and none was named."""
 
     code = "book-unclear"
-
-
-class FileUnreadable(Invalid):
-    """A file a replay left beside its book is not what it should be."""
-
-    code = "replay-file-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,23 +221,6 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where the payments of a book come from: its customers, or a seeded draw."""
-
-    payments: str = "received"
-    seed: int | None = None
-    source: str | None = None
-
-    @property
-    def is_drawn(self) -> bool:
-        """Whether payments were drawn, not received."""
-        return self.payments == "drawn"
-
-
-RECEIVED = Provenance()
-
-
-@dataclass(frozen=True, slots=True)
 class Book:
     """The report. Field names are the names of the figures in JSON and in the reference."""
 
@@ -344,16 +321,13 @@ def figures(
         receivables=_receivables(ledger),
         deferred_income_minor=-ledger.balance(Account.DEFERRED_INCOME),
         buckets=buckets,
-        overdue=Overdue(
-            over_30_days_ppm=_ppm(_principal_from(buckets, BUCKET_30_PLUS), _principal(buckets)),
-            over_90_days_ppm=_ppm(_principal_from(buckets, BUCKET_90_PLUS), _principal(buckets)),
-        ),
+        overdue=_overdue(buckets),
         roll_rates=_roll_rates(portfolio),
         bad_debt=_bad_debt(ledger, buckets),
         cash=Cash(
-            in_transit_minor=ledger.balance(Account.CASH_IN_TRANSIT),
-            settled_minor=ledger.balance(Account.CASH_SETTLED),
-            received_minor=_received(ledger),
+            ledger.balance(Account.CASH_IN_TRANSIT),
+            ledger.balance(Account.CASH_SETTLED),
+            _received(ledger),
         ),
         income=_income(ledger),
         refunds=Refunds(*dataclasses.astuple(views.refunds(session, book_id, as_of))),
@@ -362,12 +336,7 @@ def figures(
             ledger.lines(Account.SUSPENSE, Account.RECOVERY), -ledger.balance(Account.RECOVERY)
         ),
         purchases=_purchases(views.decisions(session, book_id, as_of)),
-        liabilities=Liabilities(
-            merchant_payable_minor=-ledger.balance(Account.MERCHANT_PAYABLE),
-            credit_balance_minor=-ledger.balance(Account.CREDIT_BALANCE),
-            refunds_payable_minor=-ledger.balance(Account.REFUNDS_PAYABLE),
-            suspense_minor=-ledger.balance(Account.SUSPENSE),
-        ),
+        liabilities=_liabilities(ledger),
         months=_months(months, portfolio),
         exceptions=_reason_counts(exceptions.items()) if exceptions is not None else None,
         provenance=provenance,
@@ -378,41 +347,6 @@ def figures(
 def to_json(book: Book) -> str:
     """Return the report as JSON: days as ISO dates, amounts as integers of the minor unit."""
     return json.dumps(dataclasses.asdict(book), default=str, ensure_ascii=False, indent=2)
-
-
-def read_provenance(folder: Path | None) -> Provenance:
-    """Return what a replay's folder says about its payments; without one they were received.
-
-    Errors: FileUnreadable.
-    """
-    table = _read(folder, "provenance.json")
-    if table is None:
-        return RECEIVED
-    seed, source = table.get("seed"), table.get("source")
-    return Provenance(
-        payments=str(table.get("payments", RECEIVED.payments)),
-        seed=seed if isinstance(seed, int) else None,
-        source=source if isinstance(source, str) else None,
-    )
-
-
-def read_exceptions(folder: Path | None) -> dict[str, int] | None:
-    """Return how many lines a replay left out, wholly or in part, by reason; None without a count.
-
-    Errors: FileUnreadable.
-    """
-    table = _read(folder, "tally.json")
-    if table is None:
-        return None
-    counts: Counter[str] = Counter()
-    for group in ("left_out", "partly_booked"):
-        reasons = table.get(group, {})
-        if not isinstance(reasons, dict) or not all(
-            isinstance(count, int) for count in reasons.values()
-        ):
-            raise FileUnreadable(file=f"{folder}/tally.json", fault=f"{group} holds no counts")
-        counts.update(reasons)
-    return dict(counts)
 
 
 class _Ledger:
@@ -464,6 +398,15 @@ def _income(ledger: _Ledger) -> Income:
     return Income(interest, fee, penalty, discount, recovery, total)
 
 
+def _liabilities(ledger: _Ledger) -> Liabilities:
+    return Liabilities(
+        merchant_payable_minor=-ledger.balance(Account.MERCHANT_PAYABLE),
+        credit_balance_minor=-ledger.balance(Account.CREDIT_BALANCE),
+        refunds_payable_minor=-ledger.balance(Account.REFUNDS_PAYABLE),
+        suspense_minor=-ledger.balance(Account.SUSPENSE),
+    )
+
+
 def _received(ledger: _Ledger) -> int:
     """Return what customers paid in for good; what is in transit may still bounce."""
     sources = (Account.SUSPENSE, Account.CASH_IN_TRANSIT)
@@ -504,6 +447,13 @@ def _buckets(sums: Iterable[views.BucketSum]) -> tuple[Bucket, ...]:
     return tuple(
         Bucket(bucket_name(place), plans[place], amount, _ppm(amount, sum(principal)))
         for place, amount in enumerate(principal)
+    )
+
+
+def _overdue(buckets: Sequence[Bucket]) -> Overdue:
+    return Overdue(
+        over_30_days_ppm=_ppm(_principal_from(buckets, BUCKET_30_PLUS), _principal(buckets)),
+        over_90_days_ppm=_ppm(_principal_from(buckets, BUCKET_90_PLUS), _principal(buckets)),
     )
 
 
@@ -617,18 +567,3 @@ def _months(
 def _ppm(part: int, whole: int) -> int:
     """Return a share in ppm; of nothing it is nothing."""
     return divide(part * PPM, whole, rounding=Rounding.HALF_EVEN) if whole > 0 else 0
-
-
-def _read(folder: Path | None, name: str) -> dict[str, object] | None:
-    if folder is None or not (folder / name).is_file():
-        return None
-    path = folder / name
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise FileUnreadable(file=str(path), bytes_max=FILE_BYTES_MAX)
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise FileUnreadable(file=str(path), fault=str(fault)) from fault
-    if not isinstance(table, dict):
-        raise FileUnreadable(file=str(path), fault="not an object of names and values")
-    return table

@@ -38,6 +38,8 @@ WORSE = (
     (0, "#fbf1dd", "#13231e"),
 )
 
+MoneyGroup = tuple[str, list[tuple[str, int, str]]]  # title; label, minor units, note
+
 
 def show(book: Book, console: Console) -> None:
     """Print the report."""
@@ -213,10 +215,9 @@ def _cell(ppm: int, column: int, row: int, width: int, *, is_paid: bool) -> Text
     return Text(f"{figure:>{width - 1}} ", Style(color=ink, bgcolor=background))
 
 
-def _money(book: Book, unit: Currency) -> RenderableType:
-    """Return the money table: groups with their lines, amounts to the minor unit."""
-    lent = book.bad_debt.lent_minor
-    groups: list[tuple[str, list[tuple[str, int, str]]]] = [
+def _money_groups(book: Book) -> list[MoneyGroup]:
+    """Return the lines of the money table with their amounts and notes."""
+    return [
         (
             "Customers owe",
             [
@@ -247,7 +248,7 @@ def _money(book: Book, unit: Currency) -> RenderableType:
         (
             "Lent and lost",
             [
-                ("principal lent", lent, _times(book.plans)),
+                ("principal lent", book.bad_debt.lent_minor, _times(book.plans)),
                 ("refunded", book.refunds.principal_minor, _times(book.refunds.count)),
                 ("cost given back", book.refunds.cost_relieved_minor, ""),
                 ("money returned", book.refunds.returned_minor, ""),
@@ -267,13 +268,17 @@ def _money(book: Book, unit: Currency) -> RenderableType:
             ],
         ),
     ]
+
+
+def _money(book: Book, unit: Currency) -> RenderableType:
+    """Return the money table, amounts to the minor unit."""
     table = _plain_table()
     table.show_header = False
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, ratio=1)
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(justify="right", no_wrap=True)
-    for title, lines in groups:
+    for title, lines in _money_groups(book):
         for place, (label, minor, note) in enumerate(lines):
             table.add_row(
                 title if place == 0 else "",

@@ -11,7 +11,8 @@ import pytest
 from fenqi.core.errors import Missing
 from fenqi.core.ledger import Account
 from fenqi.report import book
-from fenqi.report.book import BookUnclear, DayOutside, FileUnreadable, ReasonCount
+from fenqi.report.book import BookUnclear, DayOutside, ReasonCount
+from fenqi.report.origin import FileUnreadable, Provenance
 from fenqi.store import views
 from fenqi.store.pool import Store
 from lives import BOOK, EVENTS, FUNDING, LAST, OPENED, open_book
@@ -178,7 +179,7 @@ def test_drawn_payments_and_lines_left_out_are_declared(lived_store: Store, tmp_
     tally = {"left_out": {"duplicate": 2, "no-customer": 5}, "partly_booked": {"duplicate": 1}}
     (tmp_path / "tally.json").write_text(json.dumps(tally), encoding="utf-8")
     found = book.read(lived_store, folder=tmp_path)
-    assert found.provenance == book.Provenance("drawn", 7, "roll rates")
+    assert found.provenance == Provenance("drawn", 7, "roll rates")
     assert "cash" in found.rests_on_drawn_payments
     assert "customers" not in found.rests_on_drawn_payments
     assert found.exceptions == (ReasonCount("no-customer", 5), ReasonCount("duplicate", 3))

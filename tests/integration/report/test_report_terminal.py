@@ -8,7 +8,8 @@ from rich.console import Console
 
 from fenqi.core.values.money import currency
 from fenqi.report import book, terminal
-from fenqi.report.book import RESTS_ON_RECEIPTS, Provenance, ReasonCount
+from fenqi.report.book import RESTS_ON_RECEIPTS, ReasonCount
+from fenqi.report.origin import Provenance
 from fenqi.store.pool import Store
 
 
