@@ -51,6 +51,7 @@ SENTENCES: dict[str, str] = {
     ),
     "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
     "not-migrated": "The database has not been migrated. Run: fenqi db start",
+    "program-too-slow": "{program} did not end within {seconds} seconds. Try again.",
     "programs-missing": (
         "The programs of PostgreSQL {major} are missing; install the package {package}, "
         "or set FENQI_DATABASE_URL to a server of your own."

@@ -48,6 +48,12 @@ class NobodyToRunAs(Unavailable):
     retry = False
 
 
+class ProgramTooSlow(Unavailable):
+    """A program of PostgreSQL did not end in time and was killed."""
+
+    code = "program-too-slow"
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """The OS user who runs the server and owns its files."""
@@ -77,7 +83,7 @@ class Programs:
     def run(self, *command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
         """Run one program as the owner and return its outcome, output decoded.
 
-        Errors: Unavailable if the operating system does not let it start.
+        Errors: those of `run_as`.
         """
         program, *arguments = command
         return run_as(self.owner, [str(self.folder / program), *arguments], cwd=cwd)
@@ -140,7 +146,7 @@ def wheel_programs(major: int = MAJOR) -> Path:
 def run_as(who: Owner, command: Sequence[str], *, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run a program as `who` with a bare environment and a private umask.
 
-    Errors: NobodyToRunAs if the operating system does not let it start.
+    Errors: NobodyToRunAs if the operating system does not let it start; ProgramTooSlow.
     """
     identity = {} if who.is_me else {"user": who.uid, "group": who.gid, "extra_groups": ()}
     run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
@@ -161,6 +167,8 @@ def run_as(who: Owner, command: Sequence[str], *, cwd: Path) -> "subprocess.Comp
     except OSError as fault:
         reason = f"{command[0]} cannot run as {who.name} in {cwd}: {fault.strerror}"
         raise NobodyToRunAs(reason=reason) from fault
+    except subprocess.TimeoutExpired as fault:
+        raise ProgramTooSlow(program=command[0], seconds=PROGRAM_SECONDS_MAX) from fault
 
 
 def _system_user() -> str:

@@ -38,7 +38,6 @@ USER = "fenqi"
 DATABASE = "fenqi"
 PORT = 5432  # only a part of the socket's name
 SOCKET_BYTES_MAX = 107
-PRIVATE = 0o700
 SECRET = 0o600
 
 START_SECONDS_MAX = 60  # recovery after a crash included
@@ -315,22 +314,30 @@ class Server:
     # Folders, socket, password ----------------------------------------------------------------
 
     def _make_folder(self, folder: Path, tools: Programs) -> None:
-        """Make a private folder, or check that the one there is the owner's and private."""
-        try:
-            folder.mkdir(mode=PRIVATE, parents=True)
-        except FileExistsError:
-            found = folder.lstat()
-            is_fine = stat.S_ISDIR(found.st_mode) and found.st_uid == tools.owner.uid
-            if not is_fine or stat.S_IMODE(found.st_mode) & 0o077:
-                raise FolderNotOurs(folder=str(folder), owner=tools.owner.name) from None
-        else:
-            os.chown(folder, tools.owner.uid, tools.owner.gid)
+        """Make a private folder, or check that the one there is the owner's and private.
+
+        It gets its place when it has its owner, so that another starter never sees it half-made.
+        """
+        if not os.path.lexists(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            half = Path(tempfile.mkdtemp(prefix="fenqi-", dir=folder.parent))
+            os.chown(half, tools.owner.uid, tools.owner.gid)
+            try:
+                half.rename(folder)
+            except OSError:  # another starter was first, and works in it already
+                half.rmdir()
+        found = folder.lstat()
+        is_fine = stat.S_ISDIR(found.st_mode) and found.st_uid == tools.owner.uid
+        if not is_fine or stat.S_IMODE(found.st_mode) & 0o077:
+            raise FolderNotOurs(folder=str(folder), owner=tools.owner.name)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep other starters and stoppers out; the system frees the lock if we die."""
         place = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR, SECRET)
         try:
+            above = self.folder.stat()
+            os.fchown(place, above.st_uid, above.st_gid)
             fcntl.flock(place, fcntl.LOCK_EX)
             yield
         finally:

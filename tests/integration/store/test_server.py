@@ -63,10 +63,13 @@ def test_a_second_starter_finds_the_running_server_and_shares_it(server: Server)
 
 def test_of_many_starters_at_once_exactly_one_starts_it(server: Server) -> None:
     outcomes: list[bool] = []
-    threads = [
-        threading.Thread(target=lambda: outcomes.append(Server(server.folder).start()))
-        for _ in range(4)
-    ]
+    together = threading.Barrier(4)
+
+    def start() -> None:
+        together.wait(10)
+        outcomes.append(Server(server.folder).start())
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
