@@ -477,10 +477,10 @@ def _roll_rates(portfolio: Sequence[views.PortfolioSum]) -> RollRates | None:
     plans: Counter[tuple[int, str]] = Counter()
     principal: Counter[tuple[int, str]] = Counter()
     for one in portfolio:
-        if one.month_end == ends[-1] and not one.is_new and not _is_past(one):
+        if one.month_end == ends[-1] and _is_at_risk(one):
             cell = (min(one.from_bucket, LAST_BUCKET), _arrival(one))
             plans[cell] += one.plans
-            principal[cell] += one.principal_open_minor
+            principal[cell] += one.principal_open_minor + one.principal_written_off_minor
     arrivals = [bucket_name(place) for place in range(LAST_BUCKET + 1)]
     arrivals += [PlanState.CLOSED.value, PlanState.WRITTEN_OFF.value]
     rows = []
@@ -501,20 +501,15 @@ def _roll_rates(portfolio: Sequence[views.PortfolioSum]) -> RollRates | None:
     return RollRates(ends[-2] if len(ends) > 1 else None, ends[-1], tuple(rows))
 
 
-def _is_past(one: views.PortfolioSum) -> bool:
-    """Whether the plan had left the running book before the month, or left it without delay.
-
-    A written-off plan's days go on, so one from an earlier month comes from beyond the last bound,
-    also when it is closed because all of it was recovered.
-    """
-    if one.state == PlanState.ACTIVE.value:
-        return False
-    is_paid_on_time = one.state == PlanState.CLOSED.value and one.from_bucket == 0
-    return is_paid_on_time or one.from_bucket >= LAST_BUCKET
+def _is_at_risk(one: views.PortfolioSum) -> bool:
+    """Whether plans belong into the matrix: running a month ago, and not just paid on time."""
+    is_paid_on_time = one.to_state == PlanState.CLOSED.value and one.from_bucket == 0
+    return one.from_state == PlanState.ACTIVE.value and not is_paid_on_time
 
 
 def _arrival(one: views.PortfolioSum) -> str:
-    return bucket_name(one.to_bucket) if one.state == PlanState.ACTIVE.value else one.state
+    is_running = one.to_state == PlanState.ACTIVE.value
+    return bucket_name(one.to_bucket) if is_running else one.to_state
 
 
 def _purchases(decided: Sequence[views.DecisionCount]) -> Purchases:
@@ -545,7 +540,7 @@ def _months(
     at_end: dict[date, list[int]] = {}
     for part in portfolio:
         sums = at_end.setdefault(part.month_end.replace(day=1), [0] * (LAST_BUCKET + 1))
-        if part.state == PlanState.ACTIVE.value:
+        if part.to_state == PlanState.ACTIVE.value:
             sums[min(part.to_bucket, LAST_BUCKET)] += part.principal_open_minor
     months = []
     for month in sorted(by_month.keys() | at_end.keys()):

@@ -263,21 +263,29 @@ def _of_book(task: Task) -> dict[str, object]:
 # A plan's bucket a month ago is where its first crossing since then came from, or where it is.
 MEASURE = """
 INSERT INTO portfolio_months
-    (book_id, month_end, slice, vintage, state, from_bucket, to_bucket, plans, principal_minor,
-     principal_open_minor)
-SELECT a.book_id, %(day)s, a.slice, date_trunc('month', p.starts_on)::date, p.state,
-    COALESCE(c.from_bucket, p.bucket), p.bucket, COUNT(*), SUM(p.principal_minor),
-    SUM(p.principal_open_minor)
+    (book_id, month_end, slice, vintage, from_state, from_bucket, to_state, to_bucket, plans,
+     principal_minor, principal_open_minor, principal_written_off_minor)
+SELECT a.book_id, %(day)s, a.slice, date_trunc('month', p.starts_on)::date,
+    CASE WHEN p.starts_on > %(before)s THEN 'new'
+        WHEN w.booked_on <= %(before)s THEN 'written-off' ELSE 'active' END,
+    COALESCE(c.from_bucket, p.bucket), p.state, p.bucket, COUNT(*), SUM(p.principal_minor),
+    SUM(p.principal_open_minor), SUM(COALESCE(w.principal_minor, 0))
 FROM plans AS p
 JOIN accounts AS a USING (account_id)
 LEFT JOIN LATERAL (
-    SELECT from_bucket FROM crossings AS x
+    SELECT x.from_bucket FROM crossings AS x
     WHERE x.account_id = p.account_id AND x.plan_id = p.plan_id AND x.booked_on > %(before)s
     ORDER BY x.event_number LIMIT 1
 ) AS c ON TRUE
+LEFT JOIN LATERAL (
+    SELECT o.booked_on, SUM(i.principal_written_off_minor) AS principal_minor
+    FROM operations AS o JOIN instalments AS i USING (account_id, plan_id)
+    WHERE o.account_id = p.account_id AND o.plan_id = p.plan_id AND o.kind = 'write-off'
+    GROUP BY o.booked_on
+) AS w ON p.state <> 'active'
 WHERE a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
     AND (p.oldest_due_on IS NOT NULL OR c.from_bucket IS NOT NULL)
-GROUP BY 1, 2, 3, 4, 5, 6, 7
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 
 

@@ -124,24 +124,26 @@ def buckets(session: Session, book_id: str, as_of: date, *, is_now: bool) -> lis
 
 @dataclass(frozen=True, slots=True)
 class PortfolioSum:
-    """The plans that went from one bucket to another in the month that ended on `month_end`.
+    """The plans that went from one place to another in the month that ended on `month_end`.
 
-    `is_new` marks plans begun within that month: they were in no bucket at its beginning.
+    `from_state` is `new` for plans begun within that month: they were in no bucket before.
     """
 
     month_end: date
-    is_new: bool
-    state: str
+    from_state: str
     from_bucket: int
+    to_state: str
     to_bucket: int
     plans: int
     principal_minor: int
     principal_open_minor: int
+    principal_written_off_minor: int
 
 
 PORTFOLIO = """
-SELECT month_end, vintage >= date_trunc('month', month_end), state, from_bucket, to_bucket,
-    SUM(plans)::bigint, SUM(principal_minor)::bigint, SUM(principal_open_minor)::bigint
+SELECT month_end, from_state, from_bucket, to_state, to_bucket, SUM(plans)::bigint,
+    SUM(principal_minor)::bigint, SUM(principal_open_minor)::bigint,
+    SUM(principal_written_off_minor)::bigint
 FROM portfolio_months WHERE book_id = %(book_id)s AND month_end <= %(as_of)s
 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5 LIMIT %(most)s
 """

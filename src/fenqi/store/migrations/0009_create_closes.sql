@@ -11,20 +11,24 @@ CREATE TABLE close_steps (
     PRIMARY KEY (book_id, day, slice, step)
 );
 
--- The book at each month end: plans and open principal by vintage and by the bucket they were in
--- a month before and are in now. Written-off plans keep their bucket with what was written off.
+-- The book at each month end: plans and principal by vintage, by where they stood a month before
+-- ('new' if they began since) and where they stand now.
 CREATE TABLE portfolio_months (
     book_id TEXT NOT NULL REFERENCES books,
     month_end DATE NOT NULL,
     slice SMALLINT NOT NULL,
     vintage DATE NOT NULL,
-    state TEXT NOT NULL,
+    from_state TEXT NOT NULL CHECK (from_state IN ('new', 'active', 'written-off')),
     from_bucket SMALLINT NOT NULL,
+    to_state TEXT NOT NULL CHECK (to_state IN ('active', 'closed', 'written-off')),
     to_bucket SMALLINT NOT NULL,
     plans INTEGER NOT NULL CHECK (plans > 0),
     principal_minor BIGINT NOT NULL,
     principal_open_minor BIGINT NOT NULL,
-    PRIMARY KEY (book_id, month_end, slice, vintage, state, from_bucket, to_bucket)
+    principal_written_off_minor BIGINT NOT NULL,
+    PRIMARY KEY (
+        book_id, month_end, slice, vintage, from_state, from_bucket, to_state, to_bucket
+    )
 );
 
 GRANT SELECT, INSERT ON close_steps, portfolio_months TO fenqi_app;
