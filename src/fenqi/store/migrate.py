@@ -33,8 +33,9 @@ CREATE TABLE IF NOT EXISTS migrations (
     applied_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 )
 """
-# Roles belong to the whole server, so another database may create it at the same time. A superuser
-# may act as any role; anyone else becomes a member.
+# Roles belong to the whole server, so another database may create it at the same time. Who may not
+# act as the role yet becomes a member; a superuser may act as any. PostgreSQL 16 tells being a
+# member from being allowed to act as the role.
 CREATE_ROLE = """
 DO $$
 BEGIN
@@ -44,7 +45,9 @@ BEGIN
         END IF;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    IF NOT pg_has_role(current_user, 'fenqi_app', CASE
+        WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+    THEN
         GRANT fenqi_app TO CURRENT_USER;
     END IF;
 END

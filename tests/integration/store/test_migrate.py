@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -16,6 +17,7 @@ from fenqi.store.migrate import (
     read,
 )
 from fenqi.store.pool import NotMigrated, Store
+from fenqi.store.server import Server
 
 ONE = "CREATE TABLE things (name TEXT PRIMARY KEY);\nGRANT SELECT, INSERT ON things TO fenqi_app;"
 TWO = "ALTER TABLE things ADD COLUMN size INTEGER CHECK (size > 0);"
@@ -117,6 +119,54 @@ def test_a_store_does_not_open_on_a_database_never_migrated(
 
 def test_our_own_migrations_apply_to_an_empty_database(empty_url: str) -> None:
     assert migrate(empty_url) == [migration.file for migration in read()]
+
+
+def test_an_owner_without_other_rights_migrates_twice_and_works_as_the_role(
+    server_url: str, empty_url: str
+) -> None:
+    """On a lender's own server nobody hands out a superuser."""
+    parts = urlsplit(empty_url)
+    database = parts.path.lstrip("/")
+    lender = f"lender_{database}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {lender} LOGIN PASSWORD 'secret'")
+        connection.execute(f"ALTER DATABASE {database} OWNER TO {lender}")
+        connection.execute("DO 'BEGIN CREATE ROLE fenqi_app; EXCEPTION WHEN others THEN END'")
+        connection.execute(f"GRANT fenqi_app TO {lender}")
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit(parts._replace(netloc=f"{lender}:secret@{host}"))
+    try:
+        assert migrate(url) == [migration.file for migration in read()]
+        assert migrate(url) == []
+        store = Store.open(url)
+        with store.transaction() as session:
+            assert session.rows("SELECT session_user, current_user") == [(lender, "fenqi_app")]
+        store.close()
+    finally:
+        with psycopg.connect(empty_url, autocommit=True) as connection:
+            connection.execute(f"REASSIGN OWNED BY {lender} TO CURRENT_USER")
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {database} OWNER TO CURRENT_USER")
+            connection.execute(f"DROP ROLE {lender}")
+
+
+def test_a_role_maker_who_is_no_superuser_creates_the_role_and_joins_it(
+    private_folder: Path,
+) -> None:
+    """A server of its own, because the role must not exist yet."""
+    server = Server(private_folder / "role-maker")
+    server.start()
+    try:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE ROLE maker LOGIN CREATEROLE PASSWORD 'secret'")
+            connection.execute("ALTER DATABASE fenqi OWNER TO maker")
+        parts = urlsplit(server.url)
+        host = parts.netloc.rpartition("@")[2]
+        url = urlunsplit(parts._replace(netloc=f"maker:secret@{host}"))
+        assert migrate(url)
+        Store.open(url).close()
+    finally:
+        server.stop()
 
 
 def test_the_program_may_add_to_the_ledger_but_never_change_it(database_url: str) -> None:
