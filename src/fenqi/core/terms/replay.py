@@ -24,6 +24,7 @@ Amounts = tuple[int, int, int, int]  # minor units by Component
 NOTHING: Amounts = (0, 0, 0, 0)
 COST = (Component.INTEREST, Component.FEE)
 CONTRACT = (Component.PRINCIPAL, Component.INTEREST, Component.FEE)
+RELIEF_ORDER = ("open", "written_off", "paid")  # what is owed is relieved before money comes back
 
 
 class OperationInvalid(Invalid):
@@ -125,6 +126,11 @@ class Projection:
         """What is still to be paid, all instalments together."""
         return sum(part.open_minor for part in self.instalments)
 
+    @property
+    def claim_minor(self) -> int:
+        """What the customer owes in law, all instalments together."""
+        return sum(part.claim_minor for part in self.instalments)
+
     def open_of(self, component: Component) -> int:
         """Return what is still to be paid of one component."""
         return sum(part.open(component) for part in self.instalments)
@@ -180,8 +186,9 @@ def settle_quote(
 ) -> int:
     """Return what the customer pays to end the plan on the day `on`.
 
-    Cost of time not used is waived; the running period counts by the day. On the day of purchase
-    that is the principal alone. The same rule books the settlement (`_settle`).
+    Cost of time not used is waived, or counted as paid where it was paid ahead; the running period
+    counts by the day. On the day of purchase that is the principal alone. The same rule books the
+    settlement (`_settle`).
 
     Units: minor units of the plan's currency.
     Errors: OperationInvalid if `on` precedes the start.
@@ -195,9 +202,8 @@ def settle_quote(
         charged_through=on - timedelta(days=1),
         excused=excused,
     )
-    return projection.open_minor - sum(
-        sum(_unearned_open(part, on)) for part in projection.instalments
-    )
+    unearned = sum(sum(_unearned(part, on)) for part in projection.instalments)
+    return max(0, projection.claim_minor - unearned)
 
 
 def earned_minor(due_minor: int, starts_on: date, due_on: date, on: date) -> int:
@@ -212,14 +218,13 @@ def earned_minor(due_minor: int, starts_on: date, due_on: date, on: date) -> int
     return due_minor * (on - starts_on).days // (due_on - starts_on).days
 
 
-def _unearned_open(part: Instalment, on: date) -> Amounts:
-    """Return the open cost that the customer need not pay when the plan ends on `on`."""
-    waived = [0] * COMPONENTS
+def _unearned(part: Instalment, on: date) -> list[int]:
+    """Return the cost of an instalment that a plan ending on `on` does not ask for."""
+    unearned = [0] * COMPONENTS
     for component in COST:
         owed = part.due[component] - part.relieved[component]
-        unearned = owed - earned_minor(owed, part.starts_on, part.due_on, on)
-        waived[component] = min(part.open(component), unearned)
-    return _amounts(waived)
+        unearned[component] = owed - earned_minor(owed, part.starts_on, part.due_on, on)
+    return unearned
 
 
 def _amounts(parts: Sequence[int]) -> Amounts:
@@ -262,6 +267,8 @@ class _Walk:
 
     def step(self, operation: Operation) -> None:
         """Bring the late charge up to the day before and apply one operation."""
+        if operation.amount_minor < 0:
+            raise OperationInvalid(reason="below zero", amount=operation.amount_minor)
         match operation.kind:
             case OperationKind.REPAY:
                 self.accrue(operation.effective_on - timedelta(days=1))
@@ -299,10 +306,15 @@ class _Walk:
         self.accrued_through = through
 
     def _pay(self, operation: Operation) -> None:
-        """Allocate: oldest due first, inside an instalment in the product's order."""
-        left = operation.amount_minor
-        if self.projection.is_written_off:
-            left = self._recover(operation)
+        self.projection.excess_minor += self._allocate(operation, operation.amount_minor)
+
+    def _allocate(self, operation: Operation, amount_minor: int) -> int:
+        """Put money onto what is owed and return what is left.
+
+        Oldest due first, inside an instalment in the product's order; what was written off is
+        recovered, oldest first.
+        """
+        left = self._recover(operation, amount_minor)
         for part in self.projection.instalments:
             if not left:
                 break
@@ -310,11 +322,12 @@ class _Walk:
             if any(taken):
                 left -= sum(taken)
                 self._line(Line(operation.number, part.number, paid=taken))
-        self.projection.excess_minor += left
+        return left
 
-    def _recover(self, operation: Operation) -> int:
-        """Put money onto the written-off claim, oldest first; return what is left."""
-        left = operation.amount_minor
+    def _recover(self, operation: Operation, amount_minor: int) -> int:
+        if not self.projection.is_written_off:
+            return amount_minor
+        left = amount_minor
         for part in self.projection.instalments:
             take = min(left, sum(part.written_off) - part.recovered_minor)
             if take:
@@ -336,8 +349,9 @@ class _Walk:
         """Take the returned part out as if it had never been lent.
 
         Principal and the cost that the smaller purchase would not have had come off the open
-        amounts from the last instalment backwards (so unbilled ones first), then off what was
-        already paid; money freed that way pays what is still open here and then goes back.
+        amounts from the last instalment backwards (so unbilled ones first), then off a written-off
+        claim, then off what was already paid; money freed that way pays what is still owed here
+        and then goes back. After an early settlement the cost falls in proportion.
         """
         projection = self.projection
         before = self.terms.principal_minor - projection.refunded_principal_minor
@@ -347,88 +361,109 @@ class _Walk:
                 reason="refund above what was lent", amount=operation.amount_minor, lent=before
             )
         cost_left = _cost_if_lent(self.terms, after)
+        is_settled = OperationKind.SETTLE in projection.relieved_by
         targets = [0] * COMPONENTS
         targets[Component.PRINCIPAL] = operation.amount_minor
         for component in COST:
             owed = projection.total("due", component) - projection.total("relieved", component)
-            targets[component] = max(0, owed - cost_left[component])
+            left = owed * after // before if is_settled else cost_left[component]
+            targets[component] = max(0, owed - left)
         projection.refunded_principal_minor += operation.amount_minor
-        freed = self._relieve(operation, targets)
-        freed += self._shrink_penalty(operation, before=before, after=after)
-        for part in projection.instalments:
-            taken = self._take(part, freed)
-            if any(taken):
-                freed -= sum(taken)
-                self._line(Line(operation.number, part.number, paid=taken))
-        projection.returned_minor += freed
-
-    def _relieve(self, operation: Operation, targets: list[int]) -> int:
-        """Relieve the targets from the last instalment backwards; return the money freed."""
         freed = 0
-        for part in reversed(self.projection.instalments):
-            relieved = [0] * COMPONENTS
-            for component in CONTRACT:
-                relieved[component] = min(targets[component], part.open(component))
-                part.relieved[component] += relieved[component]
-                targets[component] -= relieved[component]
-            self._relief_line(operation, part, relieved)
-        for part in reversed(self.projection.instalments):
-            relieved = [0] * COMPONENTS
-            for component in CONTRACT:
-                relieved[component] = min(targets[component], part.paid[component])
-                part.relieved[component] += relieved[component]
-                part.paid[component] -= relieved[component]
-                targets[component] -= relieved[component]
-            freed += sum(relieved)
-            back = [-amount for amount in relieved]
-            self._relief_line(operation, part, relieved, paid=back)
-        return freed + self._unwrite(operation, targets)
+        for source in RELIEF_ORDER:
+            for part in reversed(projection.instalments):
+                freed += self._relieve(operation, part, targets, source)
+        freed += self._shrink_penalties(operation, before=before, after=after)
+        projection.returned_minor += self._allocate(operation, freed)
 
-    def _unwrite(self, operation: Operation, targets: list[int]) -> int:
-        """Let a refund after write-off lower the claim; free what was recovered beyond it."""
-        freed = 0
-        for part in reversed(self.projection.instalments):
-            relieved = [0] * COMPONENTS
-            for component in CONTRACT:
-                relieved[component] = min(targets[component], part.written_off[component])
-                part.relieved[component] += relieved[component]
-                part.written_off[component] -= relieved[component]
-                targets[component] -= relieved[component]
-            over = max(0, part.recovered_minor - sum(part.written_off))
-            part.recovered_minor -= over
-            freed += over
-            if any(relieved):
-                back = [-amount for amount in relieved]
-                self._relief_line(operation, part, relieved, written_off=back, recovered=-over)
-        return freed
+    def _relieve(
+        self, operation: Operation, part: Instalment, targets: list[int], source: str
+    ) -> int:
+        """Relieve one instalment of what is left of the targets; return the money freed.
 
-    def _shrink_penalty(self, operation: Operation, *, before: int, after: int) -> int:
+        `source` says what is relieved: the open amount, the written-off one or the paid one.
+        """
+        relieved = [0] * COMPONENTS
+        for component in CONTRACT:
+            there = part.open(component) if source == "open" else getattr(part, source)[component]
+            relieved[component] = min(targets[component], there)
+            targets[component] -= relieved[component]
+            part.relieved[component] += relieved[component]
+        if not any(relieved):
+            return 0
+        by = self.projection.relieved_by.setdefault(operation.kind, [0] * COMPONENTS)
+        for component in CONTRACT:
+            by[component] += relieved[component]
+        back = [-amount for amount in relieved]
+        return self._take_back(
+            operation,
+            part,
+            relieved=relieved,
+            paid=back if source == "paid" else NOTHING,
+            written_off=back if source == "written_off" else NOTHING,
+        )
+
+    def _take_back(
+        self,
+        operation: Operation,
+        part: Instalment,
+        *,
+        relieved: Sequence[int] = NOTHING,
+        paid: Sequence[int],
+        written_off: Sequence[int],
+    ) -> int:
+        """Lower what was paid and written off (amounts below zero); return the money freed."""
+        for component in range(COMPONENTS):
+            part.paid[component] += paid[component]
+            part.written_off[component] += written_off[component]
+        over = max(0, part.recovered_minor - sum(part.written_off))
+        part.recovered_minor -= over
+        self._line(
+            Line(
+                operation.number,
+                part.number,
+                paid=_amounts(paid),
+                relieved=_amounts(relieved),
+                written_off=_amounts(written_off),
+                recovered_minor=-over,
+            )
+        )
+        return over - sum(paid)
+
+    def _shrink_penalties(self, operation: Operation, *, before: int, after: int) -> int:
         """Give back the late charge on the returned part; return the money freed."""
         freed = 0
         for part in self.projection.instalments:
-            if not part.due[Component.PENALTY] or any(part.written_off):
-                continue
             part.overdue_minor_days = part.overdue_minor_days * after // before
             _set_penalty(part, self.terms.product.late, may_fall=True)
             over = max(0, -part.open(Component.PENALTY))
             if over:
-                part.paid[Component.PENALTY] -= over
-                freed += over
-                self._line(Line(operation.number, part.number, paid=(0, 0, 0, -over)))
+                unwritten = min(over, part.written_off[Component.PENALTY])
+                freed += self._take_back(
+                    operation,
+                    part,
+                    paid=(0, 0, 0, unwritten - over),
+                    written_off=(0, 0, 0, -unwritten),
+                )
         return freed
 
     def _settle(self, operation: Operation) -> None:
-        """Waive the cost of time not used and pay everything else."""
-        for part in self.projection.instalments:
-            waived = _unearned_open(part, operation.effective_on)
-            for component in COST:
-                part.relieved[component] += waived[component]
-            self._relief_line(operation, part, waived)
-        if operation.amount_minor < self.projection.open_minor:
+        """Waive the cost of time not used and pay everything else.
+
+        Such cost that was paid ahead pays what is owed; if that is not enough to use it up, the
+        rest is in excess like any money paid beyond what the plan asked.
+        """
+        projection, freed = self.projection, 0
+        for part in projection.instalments:
+            unearned = _unearned(part, operation.effective_on)
+            for source in RELIEF_ORDER:
+                freed += self._relieve(operation, part, unearned, source)
+        projection.excess_minor += self._allocate(operation, freed)
+        if operation.amount_minor < projection.claim_minor:
             raise OperationInvalid(
                 reason="a settlement pays the whole quote",
                 amount=operation.amount_minor,
-                quote=self.projection.open_minor,
+                quote=projection.claim_minor,
             )
         self._pay(operation)
 
@@ -439,32 +474,6 @@ class _Walk:
                 part.written_off = given_up
                 self._line(Line(operation.number, part.number, written_off=_amounts(given_up)))
         self.projection.is_written_off = True
-
-    def _relief_line(
-        self,
-        operation: Operation,
-        part: Instalment,
-        relieved: Sequence[int],
-        *,
-        paid: Sequence[int] = NOTHING,
-        written_off: Sequence[int] = NOTHING,
-        recovered: int = 0,
-    ) -> None:
-        if not any(relieved):
-            return
-        by = self.projection.relieved_by.setdefault(operation.kind, [0] * COMPONENTS)
-        for component in range(COMPONENTS):
-            by[component] += relieved[component]
-        self._line(
-            Line(
-                operation.number,
-                part.number,
-                paid=_amounts(paid),
-                relieved=_amounts(relieved),
-                written_off=_amounts(written_off),
-                recovered_minor=recovered,
-            )
-        )
 
     def _line(self, line: Line) -> None:
         self.projection.lines.append(line)
