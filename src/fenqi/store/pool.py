@@ -14,6 +14,7 @@ import psycopg_pool
 from psycopg import errors
 
 from fenqi.core.errors import Broken, Conflict, Forbidden, Unavailable
+from fenqi.store.columns import teach
 
 CONNECTIONS_MAX = 8
 CONNECTION_WAIT_SECONDS_MAX = 30  # waiting for a free connection of the pool
@@ -165,6 +166,7 @@ def translated() -> Iterator[None]:
 
 
 def _prepare(connection: "psycopg.Connection[Any]") -> None:
+    teach(connection)
     connection.execute(PREPARE_CONNECTION)
     connection.commit()
 

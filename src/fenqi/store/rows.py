@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 
 # (column, type of its array's elements, type it is cast to in the row or "")
@@ -49,8 +50,9 @@ class Rows:
     def insert(self, session: Session) -> None:
         """Send the rows, if any."""
         if len(self):
-            labels = [label for label, _, _ in self._table.columns]
-            session.run(self._table.insert, dict(zip(labels, self._columns, strict=True)))
+            columns = zip(self._table.columns, self._columns, strict=True)
+            packed = {label: pack(element, values) for (label, element, _), values in columns}
+            session.run(self._table.insert, packed)
 
 
 def array_text(values: Iterable[object]) -> str:

@@ -1,0 +1,246 @@
+"""Authorise + capture through the desk, against pgbench TPC-B on the same server.
+
+    python tests/bench/authorise.py [--rounds 5] [--seconds 20] [--json FILE]
+
+Closed loop: 256 callers, each sends its next purchase when the last one is answered. Rounds
+alternate between the yardstick and fenqi, so a neighbour's load falls on both.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from fenqi.core.values.ids import AccountId, MerchantId
+from fenqi.desk import Desk
+from fenqi.flows.authorise import Authorise
+from fenqi.flows.found import Found, enlist, found
+from fenqi.runtime import Config, Runtime
+from fenqi.store.programs import system_folder, wheel_programs
+from fenqi.store.server import Server
+
+CALLERS = 256
+ACCOUNTS = 200_000
+SCALE = 50
+CLIENTS = 16
+BOOK = "bench"
+
+LOAD = """
+WITH fresh AS (
+    SELECT gen_random_uuid() AS a, gen_random_uuid() AS p, n FROM generate_series(1, %(n)s) AS n
+), persons AS (
+    INSERT INTO persons SELECT p, 'bench/' || n FROM fresh
+), opened AS (
+    INSERT INTO accounts (account_id, book_id, kind, person_id, slice, currency, status, opened_on,
+        agreement_version, statement_day, limit_minor)
+    SELECT a, %(book)s, 'customer', p, n %% 64, 'CNY', 'open', %(day)s, 1, 1 + n %% 28, 10^12
+    FROM fresh RETURNING account_id
+), agreed AS (
+    INSERT INTO agreements SELECT account_id, 1, %(day)s, 'cn', 1 FROM opened RETURNING account_id
+)
+INSERT INTO cost_lines
+SELECT account_id, 1, line, rate, period FROM agreed CROSS JOIN (VALUES
+    ('flat-fee', 5000, 'instalment'), ('interest', 180000, 'year'), ('late-charge', 500, 'day')
+) AS lines (line, rate, period)
+"""
+
+
+def tpcb(url: str, seconds: float) -> float:
+    """Return pgbench's TPC-B transactions per second."""
+    done = subprocess.run(
+        [
+            *pgbench(url),
+            "-M",
+            "prepared",
+            "-c",
+            str(CLIENTS),
+            "-j",
+            "2",
+            "-T",
+            str(int(seconds)),
+        ],
+        env=environment(url),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("tps"))
+    return float(line.split()[2])
+
+
+def pgbench(url: str) -> list[str]:
+    parts = conninfo_to_dict(url)
+    tool = Path(programs_folder()) / "pgbench"
+    words = ["-h", parts["host"], "-p", parts["port"], "-U", parts["user"], "pgbench"]
+    return [str(tool), *[str(word) for word in words]]
+
+
+def programs_folder() -> str:
+    return str(wheel_programs(18))
+
+
+def environment(url: str) -> dict[str, str]:
+    return os.environ | {"PGPASSWORD": str(conninfo_to_dict(url)["password"])}
+
+
+class Callers:
+    """256 callers in a closed loop; latencies in seconds."""
+
+    def __init__(self, desk: Desk, accounts: list[AccountId], merchant: MerchantId) -> None:
+        self._desk = desk
+        self._accounts = accounts
+        self._merchant = merchant
+        self._chance = random.Random(1)
+        self._number = 0
+        self._lock = threading.Lock()
+        self.latencies: list[float] = []
+        self.until = 0.0
+        self.running = 0
+        self.idle = threading.Event()
+        self.failed: list[BaseException] = []
+
+    def run(self, seconds: float) -> float:
+        """Return commands per second."""
+        self.latencies = []
+        self.idle.clear()
+        start = time.perf_counter()
+        self.until = start + seconds
+        self.running = CALLERS
+        for _ in range(CALLERS):
+            self._send()
+        self.idle.wait()
+        if self.failed:
+            raise self.failed[0]
+        return len(self.latencies) / (time.perf_counter() - start)
+
+    def _send(self) -> None:
+        with self._lock:
+            self._number += 1
+            number = self._number
+            account = self._chance.choice(self._accounts)
+        at = time.perf_counter()
+        command = Authorise(
+            scope_kind="merchant",
+            scope_id=str(self._merchant),
+            key=f"{os.getpid()}-{number}",
+            account_id=account,
+            merchant_id=self._merchant,
+            merchant_order=f"order-{number}",
+            amount_minor=1000 + number % 100_000,
+            product="flat",
+            count=6,
+            placed_at=datetime.now(UTC),
+            capture_now=True,
+        )
+        self._desk.submit(command).add_done_callback(lambda future: self._next(at, future))
+
+    def _next(self, at: float, future: "Future[Any]") -> None:
+        now = time.perf_counter()
+        self.latencies.append(now - at)
+        fault = future.exception()
+        if fault is not None:
+            self.failed.append(fault)
+        elif future.result().outcome != "approve":
+            self.failed.append(RuntimeError(f"declined: {future.result()}"))
+        if now < self.until and not self.failed:
+            self._send()
+            return
+        with self._lock:
+            self.running -= 1
+            if not self.running:
+                self.idle.set()
+
+
+def main() -> None:
+    words = argparse.ArgumentParser()
+    words.add_argument("--rounds", type=int, default=5)
+    words.add_argument("--seconds", type=float, default=20)
+    words.add_argument("--json", type=Path)
+    asked = words.parse_args()
+    config = Config(data_folder=system_folder() / "bench")
+    with Runtime.open(config, stop_after=True) as runtime:
+        url = Server(config.database_folder).url
+        prepare_yardstick(url)
+        day = datetime.now(UTC).date()
+        found(
+            runtime.ground,
+            Found(
+                book_id=BOOK,
+                legal_entity="Bench",
+                currency="CNY",
+                zone="UTC",
+                opened_on=day,
+            ),
+        )
+        merchant = enlist(runtime.ground, BOOK, ["shop"])["shop"]
+        with psycopg.connect(url) as connection:
+            have = connection.execute(
+                "SELECT account_id FROM accounts WHERE kind = 'customer' AND book_id = %s", [BOOK]
+            ).fetchall()
+            if not have:
+                connection.execute(LOAD, {"n": ACCOUNTS, "book": BOOK, "day": day})
+                have = connection.execute(
+                    "SELECT account_id FROM accounts WHERE kind = 'customer' AND book_id = %s",
+                    [BOOK],
+                ).fetchall()
+                connection.commit()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+        accounts = [AccountId(UUID(int=row[0].int)) for row in have]
+        rounds = []
+        with Desk(runtime.ground) as desk:
+            callers = Callers(desk, accounts, merchant)
+            callers.run(2)
+            for number in range(asked.rounds):
+                before = tpcb(url, asked.seconds)
+                speed = callers.run(asked.seconds)
+                ordered = sorted(callers.latencies)
+                rounds.append(
+                    {
+                        "tpcb_per_second": round(before),
+                        "purchases_per_second": round(speed),
+                        "ratio": round(speed / before, 2),
+                        "p50_ms": round(1000 * ordered[len(ordered) // 2], 1),
+                        "p99_ms": round(1000 * ordered[len(ordered) * 99 // 100], 1),
+                    }
+                )
+                sys.stderr.write(f"round {number + 1}: {rounds[-1]}\n")
+    ratios = [one["ratio"] for one in rounds]
+    result = {
+        "bench": "authorise + capture, 256 callers",
+        "median_ratio_to_tpcb": statistics.median(ratios),
+        "spread": [min(ratios), max(ratios)],
+        "rounds": rounds,
+    }
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    if asked.json:
+        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def prepare_yardstick(url: str) -> None:
+    """Make the yardstick's tables, unless they are there whole."""
+    order = [*pgbench(url), "-i", "-q", "-s", str(SCALE)]
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'pgbench'").fetchone():
+            connection.execute("CREATE DATABASE pgbench")
+    try:
+        tpcb(url, 1)
+    except subprocess.CalledProcessError:
+        subprocess.run(order, env=environment(url), check=True, capture_output=True)
+
+
+if __name__ == "__main__":
+    main()

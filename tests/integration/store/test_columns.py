@@ -1,0 +1,59 @@
+"""A packed column arrives in the database as the very values that were packed."""
+
+import struct
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from fenqi.store.columns import KINDS, pack
+from fenqi.store.pool import Store
+
+VALUES: dict[str, list[Any]] = {
+    "bigint": [0, 1, -1, 2**63 - 1, -(2**63)],
+    "integer": [0, 2**31 - 1, -(2**31)],
+    "smallint": [0, 2**15 - 1, -(2**15)],
+    "boolean": [True, False],
+    "text": ["", "plain", 'quo"te', "back\\slash", "{braces, comma}", "NULL", "分期", "a\nb"],
+    "jsonb": ["{}", '{"a": [1, null, "分期"]}', "7"],
+    "uuid": [UUID(int=0), UUID(int=2**128 - 1), UUID("018f0000-0000-7000-8000-000000000001")],
+    "date": [date(2000, 1, 1), date(1, 1, 1), date(9999, 12, 31), date(2024, 2, 29)],
+    "timestamptz": [
+        datetime(2000, 1, 1, tzinfo=UTC),
+        datetime(1969, 7, 20, 20, 17, 40, 123456, tzinfo=UTC),
+        datetime(2026, 11, 24, 23, 59, 59, 999999, tzinfo=UTC),
+    ],
+}
+
+
+def returned(store: Store, kind: str, values: list[Any]) -> list[Any]:
+    with store.transaction() as session:
+        shown = "t.v::text" if kind == "jsonb" else "t.v"
+        rows = session.rows(
+            f"SELECT {shown} FROM UNNEST(%(values)s::{kind}[]) WITH ORDINALITY AS t (v, n)"
+            " ORDER BY n",
+            {"values": pack(kind, values)},
+        )
+    return [row[0] for row in rows]
+
+
+def test_every_kind_of_column_has_values_here() -> None:
+    assert VALUES.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_column_comes_back_as_it_was_packed(store: Store, kind: str) -> None:
+    values = VALUES[kind]
+    assert returned(store, kind, values) == values
+    assert returned(store, kind, [None, *values, None]) == [None, *values, None]
+    assert returned(store, kind, []) == []
+    assert returned(store, kind, [None]) == [None]
+
+
+@pytest.mark.parametrize(("kind", "value"), [("smallint", 2**15), ("bigint", 2**63)])
+def test_a_number_its_type_cannot_hold_is_refused_before_it_is_sent(kind: str, value: int) -> None:
+    with pytest.raises((OverflowError, struct.error)):
+        pack(kind, [value])
+    with pytest.raises((OverflowError, struct.error)):
+        pack(kind, [None, value])
