@@ -21,7 +21,7 @@ from fenqi.core.values.rate import Rounding
 from make import DEFAULT_ALLOCATION, START, Step, life, operation, product
 
 DAYS_AFTER = 200  # a life is watched this long after the last due day
-STEPS_MAX = 6
+STEPS_MAX = 6  # more say nothing new and shrink slowly
 
 LATE_RULES = st.builds(
     LateRule,

@@ -293,6 +293,22 @@ def test_paying_earlier_never_leaves_the_customer_owing_more(
     assert position(seen_early) <= position(seen_late)
 
 
+@given(histories(), st.booleans(), st.data())
+def test_money_owed_to_the_customer_never_becomes_less_by_a_backdated_fact(
+    history: History, is_refund: bool, data: st.DataObject
+) -> None:
+    """It may move between excess and returned money, but the two together only grow."""
+    on = data.draw(days_of(history.terms))
+    left = history.terms.principal_minor - history.refunded
+    if is_refund and left:
+        more = history.then(refund(on, data.draw(st.integers(1, left))))
+    else:
+        more = history.then(pay(on, data.draw(st.integers(1, 10**4))))
+    before, after = history.seen(), more.seen()
+    owed_before = before.excess_minor + before.returned_minor
+    assert after.excess_minor + after.returned_minor >= owed_before
+
+
 @given(histories())
 def test_what_is_owed_never_rises_but_by_the_late_charge(history: History) -> None:
     ordered = sorted(history.operations, key=lambda one: (one.effective_on, one.number))

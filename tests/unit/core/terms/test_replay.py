@@ -301,6 +301,8 @@ def test_a_full_refund_after_a_write_off_leaves_no_claim() -> None:
 def test_a_refund_after_a_write_off_lowers_the_claim_before_money_comes_back() -> None:
     seen = lived(HALVES, pay(FIRST_DUE, 100), write_off(FIRST_DUE), refund(FIRST_DUE, 50))
     assert (seen.claim_minor, seen.returned_minor) == (50, 0)
+    assert seen.instalments[1].written_off == [50, 0, 0, 0]
+    assert seen.instalments[0].paid == [100, 0, 0, 0]
 
 
 def test_money_recovered_beyond_the_smaller_claim_comes_back() -> None:
@@ -342,3 +344,28 @@ def test_the_lines_name_what_each_operation_did() -> None:
         (2, 2, (0, 0, 400, 0), nothing),
         (3, 3, nothing, (10_000, 0, 150, 0)),
     ]
+
+
+def test_the_order_of_the_list_given_does_not_matter() -> None:
+    steps = (pay(FIRST_DUE, 40_000), write_off(FIRST_DUE), pay(FIRST_DUE, 5_000))
+    backwards = life(UNSPLIT, *steps)[::-1]
+    assert replay(UNSPLIT, backwards, charged_through=START) == lived(UNSPLIT, *steps)
+
+
+def test_a_late_charge_in_the_list_changes_nothing() -> None:
+    booked = (OperationKind.LATE_CHARGE, later(FIRST_DUE, 13), 500)
+    through = later(FIRST_DUE, 13)
+    assert lived(UNSPLIT, booked, through=through) == lived(UNSPLIT, through=through)
+
+
+def test_money_freed_by_a_refund_pays_what_is_still_owed_before_it_goes_back() -> None:
+    order = (Component.PRINCIPAL, Component.FEE, Component.INTEREST, Component.PENALTY)
+    plan = terms(product(allocation=order), 100_000, 1)
+    paid_on = later(FIRST_DUE, 13)  # leaves the late charge of 450 open
+    seen = lived(plan, pay(paid_on, 100_000), refund(paid_on, 50_000))
+    assert (seen.returned_minor, seen.claim_minor) == (50_000 - 225, 0)
+
+
+def test_a_refund_lowers_the_cap_of_the_late_charge() -> None:
+    on = later(FIRST_DUE, 999)
+    assert late_charge(lived(UNSPLIT, refund(on, 25_000))) == 18_000
