@@ -13,8 +13,9 @@ from datetime import date, datetime
 
 from fenqi.core.ledger import Transfer, difference
 from fenqi.core.servicing.ageing import bucket_of, days_past_due
+from fenqi.core.terms.cost import CostKind
 from fenqi.core.terms.operation import DERIVED, Operation, OperationKind
-from fenqi.core.terms.product import Component, ScheduleKind
+from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import Projection
 from fenqi.core.values.ids import AccountId, MerchantId, PlanId
 from fenqi.store.accounts import Account
@@ -25,6 +26,7 @@ from fenqi.store.projections import Projections, Signed
 from fenqi.store.rows import Rows, Table
 
 EVENT_VERSION = 1
+LATE_CHARGE = CostKind.LATE_CHARGE.value  # the only cost that an operation adds to a plan
 
 EVENTS = Table(
     "events",
@@ -59,11 +61,6 @@ FROM UNNEST(%(ids)s::uuid[], %(events)s::bigint[], %(statements)s::integer[],
     %(statuses)s::text[]) AS u (i, n, s, p, h, c, r, t)
 WHERE a.account_id = u.i
 """
-COST_LINE = {
-    ScheduleKind.FREE: None,
-    ScheduleKind.FLAT_FEE: "flat-fee",
-    ScheduleKind.ANNUITY: "interest",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +260,7 @@ class Booking:
         self._accounts[account.account_id] = account
 
     def _append(self, happening: Happening, record: PlanRecord, operation: Operation) -> None:
-        line = None
-        if operation.kind is OperationKind.LATE_CHARGE:
-            line = "late-charge"
-        elif operation.kind is OperationKind.DISBURSE:
-            line = COST_LINE[record.terms.product.kind]
+        line = LATE_CHARGE if operation.kind is OperationKind.LATE_CHARGE else None
         self._operations.add(
             record.account_id,
             record.plan_id,

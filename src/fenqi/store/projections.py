@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from fenqi.core.ledger import unearned_minor
-from fenqi.core.terms.product import Component
+from fenqi.core.terms.cost import CostKind
+from fenqi.core.terms.product import Component, ScheduleKind
 from fenqi.core.terms.replay import COST, Instalment, Line, Projection
 from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session
@@ -20,7 +21,7 @@ PLANS = Table(
     "account_id uuid, plan_id uuid, order_id uuid, merchant_id uuid, product text,"
     "product_version integer, pack text, pack_version integer, policy text,"
     "policy_version integer, agreement_version integer, shown_sha256 text, count smallint,"
-    "principal_minor bigint, cost_minor bigint, starts_on date, due_on text>date[],"
+    "principal_minor bigint, cost_minor bigint, cost_line text, starts_on date, due_on text>date[],"
     "version integer, operation_count integer, state text, billed_count smallint, bucket smallint,"
     "principal_open_minor bigint, oldest_due_on date, unbilled_due_on date, charged_through date,"
     "recognised_through date, is_earning boolean",
@@ -94,6 +95,12 @@ class Signed:
     shown_sha256: str
 
 
+COST_LINE = {
+    ScheduleKind.FREE: None,
+    ScheduleKind.FLAT_FEE: CostKind.FLAT_FEE.value,
+    ScheduleKind.ANNUITY: CostKind.INTEREST.value,
+}
+
 AllocationRow = tuple[int, str, int, int, int, int]  # instalment, effect, principal .. penalty
 
 
@@ -135,6 +142,7 @@ class Projections:
                 terms.count,
                 terms.principal_minor,
                 cost,
+                COST_LINE[product.kind],
                 terms.starts_on,
                 array_text(terms.due_on),
                 *_plan_columns(record),

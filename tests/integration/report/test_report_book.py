@@ -100,8 +100,9 @@ def test_a_claim_recovered_after_its_write_off_rolled_nowhere(
 ) -> None:
     with psycopg.connect(lived_url) as connection:
         connection.execute(
-            "INSERT INTO portfolio_months SELECT book_id, month_end, 9, vintage, 'written-off', 7,"
-            " 'closed', 0, 5, 100, 0, 0 FROM portfolio_months WHERE month_end = '2026-09-30' LIMIT 1"
+            "INSERT INTO portfolio_months"
+            " SELECT book_id, month_end, 9, vintage, 'written-off', 7, 'closed', 0, 5, 100, 0, 0"
+            " FROM portfolio_months WHERE month_end = '2026-09-30' LIMIT 1"
         )
     rolls = book.read(lived_store).roll_rates
     assert rolls is not None

@@ -20,6 +20,7 @@ CREATE TABLE plans (
     count SMALLINT NOT NULL CHECK (count >= 1),
     principal_minor BIGINT NOT NULL CHECK (principal_minor > 0),
     cost_minor BIGINT NOT NULL CHECK (cost_minor >= 0),
+    cost_line TEXT,
     starts_on DATE NOT NULL,
     due_on DATE[] NOT NULL CHECK (cardinality(due_on) = count),
     -- projection
@@ -37,6 +38,9 @@ CREATE TABLE plans (
     PRIMARY KEY (account_id, plan_id),
     FOREIGN KEY (account_id, order_id) REFERENCES orders,
     FOREIGN KEY (account_id, agreement_version) REFERENCES agreements,
+    -- M7: a cost signed with the plan names its line of the agreement's cost table.
+    FOREIGN KEY (account_id, agreement_version, cost_line) REFERENCES cost_lines,
+    CHECK (cost_minor = 0 OR cost_line IS NOT NULL),
     CHECK ((state = 'closed') = (oldest_due_on IS NULL))
 );
 CREATE INDEX plans_owing ON plans (oldest_due_on, account_id) WHERE oldest_due_on IS NOT NULL;
@@ -63,10 +67,10 @@ CREATE TABLE operations (
     PRIMARY KEY (account_id, plan_id, number),
     FOREIGN KEY (account_id, plan_id) REFERENCES plans,
     FOREIGN KEY (account_id, cause_number) REFERENCES events,
-    -- M7: what charges the customer names its line of the agreement's cost table.
+    -- M7: so does what is charged later.
     FOREIGN KEY (account_id, agreement_version, cost_line) REFERENCES cost_lines,
     CHECK ((cost_line IS NULL) = (agreement_version IS NULL)),
-    CHECK (kind <> 'late-charge' OR cost_line = 'late-charge'),
+    CHECK (kind <> 'late-charge' OR cost_line IS NOT DISTINCT FROM 'late-charge'),
     CHECK (is_derived = (kind = 'late-charge')),
     CHECK (is_derived OR amount_minor > 0),
     CHECK (effective_on <= booked_on)
