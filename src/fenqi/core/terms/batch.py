@@ -1,0 +1,204 @@
+"""Array twins: the same arithmetic over many plans at once, equal to the scalar to the minor unit.
+
+The scalar rule is the reference. Where an array cannot be as exact, that is where a factor in
+floating point comes near a rounding tie or a product would overflow 64 bits, those plans are handed
+to the scalar and only those.
+"""
+
+from datetime import date
+from fractions import Fraction
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.product import COMPONENTS, Component, Product, ScheduleKind
+from fenqi.core.terms.schedule import (
+    MONTHS_PER_YEAR,
+    PRINCIPAL_MINOR_MAX,
+    CountNotOffered,
+    PrincipalOutOfRange,
+    Terms,
+    schedule,
+)
+from fenqi.core.values.day import add_months
+from fenqi.core.values.money import OddUnits
+from fenqi.core.values.rate import PPM, Rounding
+
+Minor = NDArray[np.int64]  # amounts in minor units
+
+PRODUCT_MAX = 2**62  # of two integers multiplied in 64 bits
+FLOAT_SLACK = 2.0**-48  # bounds the relative error of a factor and one multiplication, with room
+ANY_START = date(2026, 1, 1)  # the scalar wants days; amounts do not depend on them
+
+
+class ShapeInvalid(Invalid):
+    """An array is not of the shape or type a function asks for."""
+
+    code = "shape-invalid"
+
+
+def schedules(product: Product, count: int, principal_minor: Minor) -> Minor:
+    """Return the instalments of many plans of one product as signed; twin of `schedule`.
+
+    Units: minor units in and out, by Component on the last axis.
+    Shapes: `principal_minor` (plans,) -> (plans, count, 4).
+    Errors: CountNotOffered, PrincipalOutOfRange, ShapeInvalid.
+    """
+    _check(product, count, principal_minor)
+    amounts = np.zeros((len(principal_minor), count, COMPONENTS), dtype=np.int64)
+    match product.kind:
+        case ScheduleKind.FREE:
+            amounts[:, :, Component.PRINCIPAL] = _splits(principal_minor, count, product.odd_units)
+        case ScheduleKind.FLAT_FEE:
+            amounts[:, :, Component.PRINCIPAL] = _splits(principal_minor, count, product.odd_units)
+            _flat_fees(product, count, principal_minor, amounts)
+        case ScheduleKind.ANNUITY if product.interest_ppm_per_year == 0:
+            amounts[:, :, Component.PRINCIPAL] = _splits(principal_minor, count, product.odd_units)
+        case ScheduleKind.ANNUITY:
+            _annuities(product, count, principal_minor, amounts)
+        case _:
+            assert_never(product.kind)
+    return amounts
+
+
+def days_past_due(oldest_due_on: NDArray[np.datetime64], on: date) -> NDArray[np.int64]:
+    """Return how late debts are at the end of `on` with no day excused; twin of the scalar.
+
+    Shapes: days (plans,) of type datetime64[D], NaT where nothing is owed -> (plans,) of int64.
+    """
+    late = (np.datetime64(on, "D") - oldest_due_on).astype(np.int64)
+    return np.where(np.isnat(oldest_due_on), 0, np.maximum(late, 0))
+
+
+def buckets(days: NDArray[np.int64], upper_bounds: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return the bucket of each number of days past due; twin of `bucket_of`.
+
+    Shapes: (plans,) -> (plans,).
+    """
+    return np.searchsorted(np.asarray(upper_bounds), days, side="left").astype(np.int64)
+
+
+def earned(
+    due_minor: Minor,
+    starts_on: NDArray[np.datetime64],
+    due_on: NDArray[np.datetime64],
+    on: date,
+) -> Minor:
+    """Return the cost that time has earned by `on`; twin of `earned_minor`.
+
+    Units: minor units in and out. Shapes: all (instalments,). Amounts times days must stay below
+    2**63, which amounts up to 10**13 minor units and periods up to ten years do.
+    """
+    whole = (due_on - starts_on).astype(np.int64)
+    gone = np.clip((np.datetime64(on, "D") - starts_on).astype(np.int64), 0, whole)
+    return due_minor * gone // whole
+
+
+def _check(product: Product, count: int, principal_minor: Minor) -> None:
+    if count not in product.counts:
+        raise CountNotOffered(product=product.product_id, count=count, offered=product.counts)
+    if principal_minor.ndim != 1 or principal_minor.dtype != np.int64:
+        raise ShapeInvalid(
+            wants="int64 (plans,)", dtype=str(principal_minor.dtype), shape=principal_minor.shape
+        )
+    if principal_minor.size:
+        least, most = int(principal_minor.min()), int(principal_minor.max())
+        if least < 1 or most > PRINCIPAL_MINOR_MAX:
+            wrong = least if least < 1 else most
+            raise PrincipalOutOfRange(principal_minor=wrong, least=1, most=PRINCIPAL_MINOR_MAX)
+
+
+def _splits(total_minor: Minor, parts: int, odd_units: OddUnits) -> Minor:
+    """Return equal parts and their odd units: (plans,) -> (plans, parts)."""
+    share, odd = np.divmod(total_minor, parts)
+    shares = np.repeat(share[:, None], parts, axis=1)
+    match odd_units:
+        case OddUnits.FIRST:
+            shares[:, 0] += odd
+        case OddUnits.EARLIEST:
+            shares += np.arange(parts) < odd[:, None]
+        case OddUnits.LAST:
+            shares[:, -1] += odd
+        case _:
+            assert_never(odd_units)
+    return shares
+
+
+def _divided(numerator: Minor, denominator: int, rounding: Rounding) -> Minor:
+    """Return the quotient rounded to integers, exactly as `divide` does."""
+    quotient: Minor = numerator // denominator
+    rest: Minor = numerator - quotient * denominator
+    match rounding:
+        case Rounding.DOWN:
+            return quotient
+        case Rounding.UP:
+            return quotient + (rest > 0)
+        case Rounding.HALF_UP:
+            return quotient + (rest >= denominator - rest)
+        case Rounding.HALF_EVEN:
+            is_odd_tie = (rest == denominator - rest) & (quotient % 2 == 1)
+            return quotient + ((rest > denominator - rest) | is_odd_tie)
+        case _:
+            assert_never(rounding)
+
+
+def _flat_fees(product: Product, count: int, principal_minor: Minor, amounts: Minor) -> None:
+    fee_ppm = product.fee_ppm_per_period * count
+    is_small = principal_minor <= PRODUCT_MAX // max(fee_ppm, 1)
+    whole = _divided(np.where(is_small, principal_minor, 0) * fee_ppm, PPM, product.rounding)
+    amounts[:, :, Component.FEE] = _splits(whole, count, product.odd_units)
+    _hand_over(product, count, principal_minor, ~is_small, amounts)
+
+
+def _annuities(product: Product, count: int, principal_minor: Minor, amounts: Minor) -> None:
+    rate, denominator = product.interest_ppm_per_year, MONTHS_PER_YEAR * PPM
+    is_small = principal_minor <= PRODUCT_MAX // rate
+    balance = np.where(is_small, principal_minor, 0)
+    level, is_sure = _level_payments(product, count, balance)
+    for row in range(count):
+        interest = _divided(balance * rate, denominator, product.rounding)
+        is_last = row == count - 1
+        principal = balance if is_last else np.minimum(level - interest, balance)
+        amounts[:, row, Component.PRINCIPAL] = principal
+        amounts[:, row, Component.INTEREST] = interest
+        balance = balance - principal
+    _hand_over(product, count, principal_minor, ~(is_small & is_sure), amounts)
+
+
+def _level_payments(
+    product: Product, count: int, principal_minor: Minor
+) -> tuple[Minor, NDArray[np.bool_]]:
+    """Return level payments, and where floating point was far enough from a tie to be sure."""
+    base, rate = MONTHS_PER_YEAR * PPM, product.interest_ppm_per_year
+    grown = (base + rate) ** count
+    factor = Fraction(rate * grown, base * (grown - base**count))
+    exact = principal_minor * (factor.numerator / factor.denominator)
+    below = np.floor(exact)
+    fraction = exact - below
+    slack = exact * FLOAT_SLACK + FLOAT_SLACK
+    match product.rounding:
+        case Rounding.DOWN:
+            level, is_sure = below, (fraction > slack) & (fraction < 1 - slack)
+        case Rounding.UP:
+            level, is_sure = below + 1, (fraction > slack) & (fraction < 1 - slack)
+        case Rounding.HALF_UP | Rounding.HALF_EVEN:
+            level, is_sure = below + (fraction > 0.5), np.abs(fraction - 0.5) > slack
+        case _:
+            assert_never(product.rounding)
+    return level.astype(np.int64), is_sure
+
+
+def _hand_over(
+    product: Product,
+    count: int,
+    principal_minor: Minor,
+    is_left: NDArray[np.bool_],
+    amounts: Minor,
+) -> None:
+    """Let the scalar compute the plans that arrays cannot."""
+    due_on = tuple(add_months(ANY_START, month) for month in range(1, count + 1))
+    for place in np.flatnonzero(is_left):
+        terms = Terms(product, count, int(principal_minor[place]), ANY_START, due_on)
+        amounts[place] = [due.amounts for due in schedule(terms)]

@@ -1,0 +1,122 @@
+"""The array twins equal the scalar to the minor unit, for all products and amounts."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from fenqi.core.errors import Invalid
+from fenqi.core.servicing import ageing
+from fenqi.core.terms import batch
+from fenqi.core.terms.product import Product, ScheduleKind
+from fenqi.core.terms.replay import earned_minor
+from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, schedule
+from fenqi.core.values.money import OddUnits
+from fenqi.core.values.rate import Rounding
+from make import product, terms
+
+DAYS = some.dates(date(2000, 1, 1), date(2040, 12, 31))
+
+
+@some.composite
+def products(draw: some.DrawFn) -> Product:
+    kind = draw(some.sampled_from(ScheduleKind))
+    rate = 0 if kind is ScheduleKind.FREE else draw(some.integers(0, 400_000))
+    if kind is ScheduleKind.FLAT_FEE:
+        rate //= 20
+    return product(
+        kind,
+        rate_ppm=rate,
+        rounding=draw(some.sampled_from(Rounding)),
+        odd_units=draw(some.sampled_from(OddUnits)),
+    )
+
+
+principals = some.lists(
+    some.one_of(
+        some.integers(1, 200),
+        some.integers(1, 10_000_000),
+        some.integers(PRINCIPAL_MINOR_MAX - 1000, PRINCIPAL_MINOR_MAX),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=300)
+@given(of=products(), count=some.integers(1, 60), lent=principals)
+def test_schedules_equal_the_scalar_schedule(of: Product, count: int, lent: list[int]) -> None:
+    found = batch.schedules(of, count, np.array(lent, dtype=np.int64))
+    assert found.shape == (len(lent), count, 4)
+    for amounts, principal in zip(found.tolist(), lent, strict=True):
+        assert [tuple(row) for row in amounts] == [
+            due.amounts for due in schedule(terms(of, principal, count))
+        ]
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("rate_ppm", [180_000, 240_000, 120_000, 12, 999_999])
+def test_a_run_of_principals_has_no_tie_that_goes_the_other_way(
+    rounding: Rounding, rate_ppm: int
+) -> None:
+    of = product(ScheduleKind.ANNUITY, rate_ppm=rate_ppm, rounding=rounding)
+    lent = np.arange(1, 4_000, dtype=np.int64)
+    found = batch.schedules(of, 3, lent)
+    for place in range(0, len(lent), 7):
+        assert [tuple(row) for row in found[place].tolist()] == [
+            due.amounts for due in schedule(terms(of, int(lent[place]), 3))
+        ]
+
+
+@given(
+    on=DAYS,
+    due=some.lists(some.one_of(some.none(), DAYS), max_size=30),
+    bounds=some.sets(some.integers(1, 400), max_size=8).map(lambda more: (0, *sorted(more))),
+)
+def test_ageing_equals_the_scalar_ageing(
+    on: date, due: list[date | None], bounds: tuple[int, ...]
+) -> None:
+    days = batch.days_past_due(np.array(due, dtype="datetime64[D]"), on)
+    expected = [ageing.days_past_due(day, on, frozenset()) for day in due]
+    assert days.tolist() == expected
+    assert batch.buckets(days, bounds).tolist() == [
+        ageing.bucket_of(late, bounds) for late in expected
+    ]
+
+
+@given(
+    on=DAYS,
+    parts=some.lists(
+        some.tuples(some.integers(0, PRINCIPAL_MINOR_MAX), DAYS, some.integers(1, 3650)),
+        max_size=30,
+    ),
+)
+def test_earned_cost_equals_the_scalar(on: date, parts: list[tuple[int, date, int]]) -> None:
+    rows = [(amount, start, start + timedelta(days=length)) for amount, start, length in parts]
+    found = batch.earned(
+        np.array([row[0] for row in rows], dtype=np.int64),
+        np.array([row[1] for row in rows], dtype="datetime64[D]"),
+        np.array([row[2] for row in rows], dtype="datetime64[D]"),
+        on,
+    )
+    assert found.tolist() == [earned_minor(*row, on) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.array([0], dtype=np.int64),
+        np.array([PRINCIPAL_MINOR_MAX + 1], dtype=np.int64),
+        np.array([[5]], dtype=np.int64),
+        np.array([5.0]),
+    ],
+)
+def test_an_array_out_of_range_or_shape_is_refused(wrong: np.ndarray) -> None:  # type: ignore[type-arg]
+    with pytest.raises(Invalid):
+        batch.schedules(product(), 3, wrong)
+
+
+def test_a_count_that_is_not_offered_is_refused() -> None:
+    with pytest.raises(Invalid):
+        batch.schedules(product(counts=(3,)), 4, np.array([5], dtype=np.int64))
