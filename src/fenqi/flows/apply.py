@@ -62,6 +62,7 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Applied | FenqiErro
                 continue
             account_id = AccountId(ground.ids.new())
             known.accounts[person] = account_id
+            is_known = command.person_reference in known.persons
             person_id = known.persons.setdefault(person[1], PersonId(ground.ids.new()))
             new.append(
                 accounts.NewAccount(
@@ -69,6 +70,7 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Applied | FenqiErro
                     book=book,
                     person_id=person_id,
                     person_reference=command.person_reference,
+                    is_known=is_known,
                     limit_minor=command.limit_minor,
                     statement_day=command.statement_day,
                 )

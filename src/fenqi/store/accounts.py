@@ -102,19 +102,24 @@ def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """An account to open, with its person."""
+    """An account to open, with its person, who may be known already."""
 
     account_id: AccountId
     book: Book
     person_id: PersonId
     person_reference: str
+    is_known: bool
     limit_minor: int
     statement_day: int
 
 
+# Two applications of one new person at the same moment meet the unique reference: the second must
+# not open an account under an id of its own.
 ADD_PERSON = """
 INSERT INTO persons (person_id, reference)
-SELECT * FROM UNNEST(%(person)s::uuid[], %(reference)s::text[]) ON CONFLICT (reference) DO NOTHING
+SELECT p, r FROM UNNEST(%(person)s::uuid[], %(reference)s::text[], %(known)s::boolean[])
+    AS t (p, r, k)
+WHERE NOT k
 """
 ADD_ACCOUNT = """
 INSERT INTO accounts
@@ -148,13 +153,17 @@ CROSS JOIN UNNEST(%(line)s::text[], %(rate)s::integer[], %(period)s::text[]) AS 
 
 
 def add(session: Session, new: list[NewAccount], catalogue: Catalogue) -> None:
-    """Open accounts, each with its person, cycle, agreement and the agreement's cost table."""
+    """Open accounts, each with its person, cycle, agreement and the agreement's cost table.
+
+    Errors: AlreadyThere if another program added one of the persons at the same moment.
+    """
     lines = cost_lines(catalogue)
     entry = {
         "account": [one.account_id for one in new],
         "book": [one.book.book_id for one in new],
         "person": [one.person_id for one in new],
         "reference": [one.person_reference for one in new],
+        "known": [one.is_known for one in new],
         "slice": [slice_of(one.account_id) for one in new],
         "currency": [one.book.currency for one in new],
         "opened": [one.book.business_date for one in new],
