@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -23,11 +23,13 @@ from fenqi.flows.refund import Refund, refund
 from fenqi.flows.settle import Settle, settle
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
+from fenqi.store.pool import AlreadyThere, TryAgain
 
 BATCH_MAX = 128  # commands run as one; measured best at 256 callers
 QUEUE_MAX = 4096  # commands waiting per writer; beyond it submit blocks
 WRITERS = 2
 STOP_SECONDS_MAX = 30
+TRIES_MAX = 3  # of a command that lost a race to another program
 
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
@@ -61,41 +63,54 @@ class Slip:
     answer: "Future[Any]"
 
 
+@dataclass(slots=True)
+class _Queue:
+    """What waits for one writer; the gate keeps a command from slipping in behind the last."""
+
+    slips: "queue.Queue[Slip | None]" = field(default_factory=lambda: queue.Queue(QUEUE_MAX))
+    gate: threading.Lock = field(default_factory=threading.Lock)
+    is_open: bool = True
+
+
 class Desk:
     """Runs commands in batches on a few writer threads. Close it to stop them."""
 
     def __init__(self, ground: Ground, *, writers: int = WRITERS) -> None:
         self._ground = ground
-        self._queues: list[queue.Queue[Slip | None]] = [
-            queue.Queue(maxsize=QUEUE_MAX) for _ in range(writers)
-        ]
+        self._queues = [_Queue() for _ in range(writers)]
         self._threads = [
-            threading.Thread(target=self._write, args=(one,), name=f"desk-{place}", daemon=True)
+            threading.Thread(
+                target=self._write, args=(one.slips,), name=f"desk-{place}", daemon=True
+            )
             for place, one in enumerate(self._queues)
         ]
-        self._is_open = True
         for thread in self._threads:
             thread.start()
 
     def submit(self, command: Command) -> "Future[Any]":
         """Queue a command; the future gives its answer once it is committed, or its error.
 
+        A future cancelled before its command is taken up takes the command back.
+
         Errors: DeskClosed. The future raises the FenqiError that refuses the command.
         """
-        if not self._is_open:
-            raise DeskClosed()
         slip = Slip(command, Future())
-        self._queues[_lane(command) % len(self._queues)].put(slip)
+        one = self._queues[_lane(command) % len(self._queues)]
+        with one.gate:
+            if not one.is_open:
+                raise DeskClosed()
+            one.slips.put(slip)
         return slip.answer
 
     def close(self) -> None:
         """Finish what has queued and stop the writers."""
-        if self._is_open:
-            self._is_open = False
-            for one in self._queues:
-                one.put(None)
-            for thread in self._threads:
-                thread.join(STOP_SECONDS_MAX)
+        for one in self._queues:
+            with one.gate:
+                if one.is_open:
+                    one.is_open = False
+                    one.slips.put(None)
+        for thread in self._threads:
+            thread.join(STOP_SECONDS_MAX)
 
     def __enter__(self) -> "Desk":
         return self
@@ -106,19 +121,23 @@ class Desk:
     def _write(self, waiting: "queue.Queue[Slip | None]") -> None:
         while True:
             slips, is_last = _take(waiting)
-            for group in waves(slips):
+            wanted = [slip for slip in slips if slip.answer.set_running_or_notify_cancel()]
+            for group in waves(wanted):
                 self._run(group)
             if is_last:
                 return
 
-    def _run(self, slips: Sequence[Slip]) -> None:
+    def _run(self, slips: Sequence[Slip], tries: int = 1) -> None:
         flow = FLOWS[type(slips[0].command)]
         try:
             answers = flow(self._ground, [slip.command for slip in slips])
         except Exception as fault:
-            if len(slips) > 1:
+            # Another program may have booked the same key or person at the same moment: looked at
+            # again once that is committed, a command finds the other's rows.
+            is_race = isinstance(fault, (AlreadyThere, TryAgain)) and tries < TRIES_MAX
+            if len(slips) > 1 or is_race:
                 for slip in slips:
-                    self._run([slip])
+                    self._run([slip], tries + 1)
                 return
             answers = [fault if isinstance(fault, FenqiError) else _foreign(fault)]
         for slip, answer in zip(slips, answers, strict=True):
