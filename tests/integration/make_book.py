@@ -1,0 +1,384 @@
+"""A book to try things on: opened, with people who buy, pay and return, one command at a time.
+
+Plain functions over a `World`. `until` closes days; `assert_sound` asks the nightly check.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from fenqi.core.errors import FenqiError
+from fenqi.core.values.ids import AccountId, MerchantId, OrderId, PlanId, ReceiptId
+from fenqi.flows.apply import Applied, Apply, apply
+from fenqi.flows.authorise import Authorise, Authorised, authorise
+from fenqi.flows.capture import Capture, Captured, capture
+from fenqi.flows.receive import MoneyState, Receive, Received, receive
+from fenqi.flows.refund import Refund, Refunded, refund
+from fenqi.flows.settle import Settle, Settled, settle
+from fenqi.report.check import check
+from fenqi.runtime import Ids, MovingClock
+from fenqi.store import books, catalogue
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Store
+from fenqi.worker.close import close_through
+
+BOOK = "book"
+OPENED = date(2026, 1, 5)
+FUNDING = 100_000_000
+LIMIT = 5_000_000
+NOON = time(4)  # in Shanghai, told in UTC
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class World:
+    """A book and the hands that work on it."""
+
+    ground: Ground
+    clock: MovingClock
+    merchant: MerchantId
+    day: date
+    keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def store(self) -> Store:
+        return self.ground.store
+
+
+def open_book(
+    store: Store, *, opened: date = OPENED, slices: int = 2, seed: int = 1, book_id: str = BOOK
+) -> World:
+    """Return a fresh book with the shipped catalogue and one merchant."""
+    clock = MovingClock(noon(opened))
+    ids = Ids(clock, seed=seed)
+    with store.transaction() as session:
+        catalogue.install(session, clock.now())
+        known = catalogue.load(session)
+        pack = known.pack("cn")
+        books.create(
+            session,
+            books.NewBook(
+                book_id=book_id,
+                legal_entity="Test Credit Ltd",
+                currency="CNY",
+                zone="Asia/Shanghai",
+                opened_on=opened,
+                pack=pack.pack_id,
+                pack_version=pack.version,
+                slices=slices,
+                funding_minor=FUNDING,
+            ),
+            ids=ids,
+            now=clock.now(),
+        )
+        merchant = books.merchant(session, book_id, "shop", ids=ids)
+    return World(Ground(store, clock, ids, known), clock, merchant, opened)
+
+
+def beside(world: World, store: Store, *, seed: int = 2) -> World:
+    """Return the same book worked on by another process: its own store and ids, the same clock."""
+    ids = Ids(world.clock, seed=seed)
+    ground = Ground(store, world.clock, ids, world.ground.catalogue)
+    return World(ground, world.clock, world.merchant, world.day, world.keys)
+
+
+def noon(day: date) -> datetime:
+    return datetime.combine(day, NOON, UTC)
+
+
+def done(answer: Answer | FenqiError) -> Answer:
+    """Return an answer that is no refusal."""
+    if isinstance(answer, FenqiError):
+        raise answer
+    return answer
+
+
+def key(world: World) -> str:
+    return f"key-{next(world.keys)}"
+
+
+def apply_command(
+    world: World, person: str, *, limit_minor: int = LIMIT, statement_day: int = 1
+) -> Apply:
+    return Apply(
+        scope_kind="book",
+        scope_id=BOOK,
+        key=key(world),
+        book_id=BOOK,
+        person_reference=person,
+        limit_minor=limit_minor,
+        statement_day=statement_day,
+    )
+
+
+def enrol(
+    world: World, person: str = "ann", *, limit_minor: int = LIMIT, statement_day: int = 1
+) -> AccountId:
+    """Open an account."""
+    command = apply_command(world, person, limit_minor=limit_minor, statement_day=statement_day)
+    applied: Applied = done(apply(world.ground, [command])[0])
+    return AccountId(UUID(applied.account_id))
+
+
+def purchase(
+    world: World,
+    account: AccountId,
+    amount_minor: int,
+    product: str = "unsplit",
+    count: int = 1,
+    *,
+    capture_now: bool = True,
+    **changes: Any,
+) -> Authorise:
+    """Return the command of a purchase."""
+    fields: dict[str, Any] = {
+        "scope_id": str(account),
+        "key": key(world),
+        "account_id": account,
+        "merchant_id": world.merchant,
+        "merchant_order": "order",
+        "amount_minor": amount_minor,
+        "product": product,
+        "count": count,
+        "placed_at": noon(world.day),
+        "capture_now": capture_now,
+    }
+    return Authorise(**(fields | changes))
+
+
+def buy(
+    world: World, account: AccountId, amount_minor: int, product: str = "unsplit", count: int = 1
+) -> tuple[OrderId, PlanId]:
+    """Buy and take the goods at once; return order and plan."""
+    command = purchase(world, account, amount_minor, product, count)
+    answer: Authorised = done(authorise(world.ground, [command])[0])
+    assert answer.outcome == "approve", answer.reasons
+    return OrderId(UUID(answer.order_id)), PlanId(UUID(answer.plan_id))
+
+
+def hold(
+    world: World, account: AccountId, amount_minor: int, product: str = "unsplit", count: int = 1
+) -> OrderId:
+    """Have a purchase authorised; return its order."""
+    command = purchase(world, account, amount_minor, product, count, capture_now=False)
+    answer: Authorised = done(authorise(world.ground, [command])[0])
+    assert (answer.outcome, answer.plan_id) == ("approve", None)
+    return OrderId(UUID(answer.order_id))
+
+
+def shipment(world: World, account: AccountId, order: OrderId, amount_minor: int) -> Capture:
+    return Capture(
+        scope_id=str(account),
+        key=key(world),
+        account_id=account,
+        order_id=order,
+        amount_minor=amount_minor,
+        shipped_at=noon(world.day),
+    )
+
+
+def ship(world: World, account: AccountId, order: OrderId, amount_minor: int) -> Captured:
+    return done(capture(world.ground, [shipment(world, account, order, amount_minor)])[0])
+
+
+def payment(
+    world: World,
+    account: AccountId,
+    amount_minor: int,
+    *,
+    days_ago: int = 0,
+    state: MoneyState = MoneyState.FINAL,
+    receipt: str | None = None,
+) -> Receive:
+    """Return a channel's notice; with a receipt it confirms or reverses a pending one."""
+    number = key(world)
+    return Receive(
+        scope_id=str(account),
+        key=number,
+        account_id=account,
+        channel="bank",
+        channel_reference=f"transfer-{number}",
+        amount_minor=amount_minor,
+        received_at=noon(world.day) - timedelta(days=days_ago),
+        state=state,
+        receipt_id=ReceiptId(UUID(receipt)) if receipt else None,
+    )
+
+
+def pay(world: World, account: AccountId, amount_minor: int, **how: Any) -> Received:
+    return done(receive(world.ground, [payment(world, account, amount_minor, **how)])[0])
+
+
+def returned(
+    world: World, account: AccountId, order: OrderId, amount_minor: int, *, days_ago: int = 0
+) -> Refund:
+    return Refund(
+        scope_id=str(account),
+        key=key(world),
+        account_id=account,
+        order_id=order,
+        amount_minor=amount_minor,
+        returned_at=noon(world.day) - timedelta(days=days_ago),
+    )
+
+
+def give_back(
+    world: World, account: AccountId, order: OrderId, amount_minor: int, **how: Any
+) -> Refunded:
+    return done(refund(world.ground, [returned(world, account, order, amount_minor, **how)])[0])
+
+
+def settlement(
+    world: World, account: AccountId, plan: PlanId, amount_minor: int, *, days_ago: int = 0
+) -> Settle:
+    number = key(world)
+    return Settle(
+        scope_id=str(account),
+        key=number,
+        account_id=account,
+        plan_id=plan,
+        channel="bank",
+        channel_reference=f"transfer-{number}",
+        amount_minor=amount_minor,
+        received_at=noon(world.day) - timedelta(days=days_ago),
+    )
+
+
+def end_early(
+    world: World, account: AccountId, plan: PlanId, amount_minor: int, **how: Any
+) -> Settled:
+    return done(settle(world.ground, [settlement(world, account, plan, amount_minor, **how)])[0])
+
+
+def until(world: World, day: date) -> None:
+    """Close every day before `day`, the clock at noon of each."""
+
+    def turn(closed: date) -> None:
+        world.day = closed + timedelta(days=1)
+        world.clock.set(noon(world.day))
+
+    close_through(world.ground, BOOK, day - timedelta(days=1), on_day=turn)
+    assert world.day == day
+
+
+def rows(store: Store, sql: str, **values: object) -> list[tuple[Any, ...]]:
+    with store.transaction() as session:
+        return session.rows(sql, values)
+
+
+def row(store: Store, sql: str, **values: object) -> Any:
+    """Return the only row; of one column its value."""
+    (found,) = rows(store, sql, **values)
+    return found[0] if len(found) == 1 else found
+
+
+def used(world: World, account: AccountId) -> tuple[int, int]:
+    """Return (open principal, held), which must be what plans and orders say (M5)."""
+    by_plans, by_orders = row(
+        world.store,
+        """
+        SELECT COALESCE((SELECT SUM(principal_open_minor) FROM plans
+                         WHERE account_id = %(account)s), 0)::bigint,
+            COALESCE((SELECT SUM(amount_minor - captured_minor - released_minor) FROM orders
+                      WHERE account_id = %(account)s), 0)::bigint
+        """,
+        account=account,
+    )
+    stored = row(
+        world.store,
+        "SELECT principal_open_minor, held_minor FROM accounts WHERE account_id = %(account)s",
+        account=account,
+    )
+    assert stored == (by_plans, by_orders)
+    return stored  # type: ignore[no-any-return]
+
+
+def owed_to(world: World, account: AccountId) -> tuple[int, int]:
+    """Return (credit balance, refunds payable)."""
+    return row(  # type: ignore[no-any-return]
+        world.store,
+        "SELECT credit_minor, refunds_payable_minor FROM accounts WHERE account_id = %(account)s",
+        account=account,
+    )
+
+
+def instalments(world: World, plan: PlanId) -> list[tuple[int, ...]]:
+    """Return (open, principal due, cost due, penalty due) of each instalment."""
+    return rows(
+        world.store,
+        """
+        SELECT open_minor, principal_due_minor, interest_due_minor + fee_due_minor,
+            penalty_due_minor
+        FROM instalments WHERE plan_id = %(plan)s ORDER BY number
+        """,
+        plan=plan,
+    )
+
+
+def opens(world: World, plan: PlanId) -> list[int]:
+    return [one[0] for one in instalments(world, plan)]
+
+
+def penalties(world: World, plan: PlanId) -> list[int]:
+    return [one[3] for one in instalments(world, plan)]
+
+
+def state(world: World, plan: PlanId) -> Any:
+    return row(world.store, "SELECT state FROM plans WHERE plan_id = %(plan)s", plan=plan)
+
+
+def balances(world: World) -> dict[str, int]:
+    """Return the chart accounts that are not at zero; debits above zero."""
+    return dict(
+        rows(
+            world.store,
+            """
+            SELECT code, SUM(minor)::bigint FROM (
+                SELECT debit AS code, amount_minor AS minor FROM transfers
+                UNION ALL SELECT credit, -amount_minor FROM transfers
+            ) AS sides GROUP BY code HAVING SUM(minor) <> 0 ORDER BY code
+            """,
+        )
+    )
+
+
+def kinds(world: World, account: AccountId) -> list[str]:
+    """Return the kinds of an account's events, oldest first."""
+    sql = "SELECT kind FROM events WHERE account_id = %(account)s ORDER BY number"
+    return [one[0] for one in rows(world.store, sql, account=account)]
+
+
+def assert_sound(world: World, *, accounts: int | None = None, plans: int | None = None) -> None:
+    """Assert that all records of the book agree and every plan replays to what is stored."""
+    checked = check(world.store)
+    assert checked.findings == ()
+    assert accounts is None or checked.accounts == accounts + 1  # and the house
+    assert plans is None or checked.plans == plans
+
+
+# What a transaction leaves behind besides its facts: its own number and the hour of writing.
+TRACES = ("recorded_by", "finished_at")
+TABLES = """
+SELECT c.relname, array_agg(a.attname ORDER BY a.attnum) FROM pg_class AS c
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'migrations'
+    AND a.attname <> ALL(%(traces)s)
+GROUP BY c.relname ORDER BY c.relname
+"""
+
+
+def dump(store: Store) -> Mapping[str, tuple[int, str]]:
+    """Return, per table, how many rows it has and a digest of them all."""
+    found = {}
+    with store.transaction() as session:
+        for table, columns in session.rows(TABLES, {"traces": list(TRACES)}):
+            chosen = ", ".join(columns)
+            lines = session.rows(f"SELECT ROW({chosen})::text FROM {table} ORDER BY 1")
+            text = "\n".join(line for (line,) in lines)
+            found[table] = (len(lines), hashlib.sha256(text.encode()).hexdigest()[:16])
+    return found
