@@ -128,20 +128,22 @@ def _splits(total_minor: Minor, parts: int, odd_units: OddUnits) -> Minor:
 
 def _divided(numerator: Minor, denominator: int, rounding: Rounding) -> Minor:
     """Return the quotient rounded to integers, exactly as `divide` does."""
+    is_up: NDArray[np.bool_]
     quotient: Minor = numerator // denominator
     rest: Minor = numerator - quotient * denominator
     match rounding:
         case Rounding.DOWN:
             return quotient
         case Rounding.UP:
-            return quotient + (rest > 0)
+            is_up = rest > 0
         case Rounding.HALF_UP:
-            return quotient + (rest >= denominator - rest)
+            is_up = rest >= denominator - rest
         case Rounding.HALF_EVEN:
             is_odd_tie = (rest == denominator - rest) & (quotient % 2 == 1)
-            return quotient + ((rest > denominator - rest) | is_odd_tie)
+            is_up = (rest > denominator - rest) | is_odd_tie
         case _:
             assert_never(rounding)
+    return quotient + is_up.astype(np.int64)
 
 
 def _flat_fees(product: Product, count: int, principal_minor: Minor, amounts: Minor) -> None:
