@@ -23,6 +23,7 @@ FILTERS_MAX = 50
 VALUES_MAX = 1_000
 CHOICES_MAX = 20
 PARTS_MAX = 60
+TEXT_CHARS_MAX = 100
 DAYS_AFTER_LAST_MAX = 3_660
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -175,6 +176,7 @@ class Mapping:
         )
 
 
+_OURS = ("refund-", "bad-line", "purchase-declined")  # reasons that fenqi itself gives
 _FILTER = "reason is lines column values"
 _TEXT_COLUMNS = (Column.INVOICE, Column.ITEM, Column.CUSTOMER)
 _NUMBER_COLUMNS = (Column.QUANTITY, Column.PRICE, Column.AMOUNT)
@@ -240,7 +242,7 @@ def _encoding(layout: "_Keys") -> str:
     try:
         b"".decode(encoding)
         " ".encode(encoding)
-    except LookupError:
+    except (LookupError, UnicodeError):
         layout.refuse("encoding", "a text encoding, such as utf-8 or latin-1")
     # A byte order mark is no part of the first column's name.
     return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
@@ -248,8 +250,11 @@ def _encoding(layout: "_Keys") -> str:
 
 def _filter(keys: "_Keys") -> Filter:
     reason = keys.text("reason")
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", reason) or reason.startswith("refund-"):
-        keys.refuse("reason", "a code such as no-customer; refund-... belongs to the matching")
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", reason) or reason.startswith(_OURS):
+        keys.refuse(
+            "reason",
+            "a code such as no-customer; refund-... belongs to the matching, bad-line to us",
+        )
     condition = keys.choice("is", Condition)
     lines = keys.choice("lines", Lines, default=Lines.ALL)
     if condition is Condition.REPEATED:
@@ -334,6 +339,8 @@ class _Keys:
         value = self._table.get(key, default)
         if not isinstance(value, str) or not value:
             self.refuse(key, "a text")
+        if len(value) > TEXT_CHARS_MAX or not value.replace("\t", " ").isprintable():
+            self.refuse(key, f"a text of at most {TEXT_CHARS_MAX} characters that can be printed")
         return value
 
     def number(self, key: str, *, least: int, most: int) -> int:

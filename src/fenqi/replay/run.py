@@ -16,12 +16,13 @@ from zoneinfo import ZoneInfo
 from fenqi.core.errors import Invalid
 from fenqi.desk import Desk
 from fenqi.flows.found import Found, enlist, found
-from fenqi.replay import drive, figures, population, source
+from fenqi.replay import drive, figures, leftovers, population
 from fenqi.replay.behaviour import Behaviour
 from fenqi.replay.drive import Drive, Driven, World
 from fenqi.replay.facts import Fact, Purchase
+from fenqi.replay.leftovers import LeftOut
 from fenqi.replay.mapping import Mapping
-from fenqi.replay.source import LeftOut, Stream
+from fenqi.replay.source import Stream
 from fenqi.report import book as book_report
 from fenqi.report.book import Book
 from fenqi.report.dues import due_on
@@ -140,7 +141,7 @@ def leave(runtime: Runtime, plan: Plan, driven: Driven, stream: Stream | None, o
     _write(out / "provenance.json", provenance)
     if stream is not None:
         rows, tally = account(stream, driven)
-        source.write_exceptions(out / "exceptions.csv", rows)
+        leftovers.write_exceptions(out / "exceptions.csv", rows)
         _write(out / "tally.json", tally)
     read = book_report.read(runtime.store, plan.book.book_id, None, folder=out)
     (out / "report.json").write_text(book_report.to_json(read) + "\n", encoding="utf-8")

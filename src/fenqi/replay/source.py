@@ -5,7 +5,6 @@ named it. A line that is neither stops the load, so nothing is booked from a fil
 understood.
 """
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as AnyMapping
@@ -16,21 +15,31 @@ from pathlib import Path
 from typing import TypeVar
 
 from fenqi.core.errors import Invalid, ensure
+from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX
 from fenqi.replay.chance import pick
 from fenqi.replay.facts import Fact, Opening, Purchase, Refund, in_order
-from fenqi.replay.lines import Entry, FileUnreadable, Line, Unreadable, read_lines
+from fenqi.replay.filters import PLACES, condition
+from fenqi.replay.leftovers import Bad, LeftOut
+from fenqi.replay.lines import Entry, Line, read_lines
 from fenqi.replay.mapping import (
     Column,
-    Condition,
-    Filter,
     Lines,
     Mapping,
 )
 from fenqi.replay.matching import WHOLLY_SHORT, Short, Take, match
+from fenqi.replay.rows import FileUnreadable, Unreadable
 
 Value = TypeVar("Value")
 
-REMEDY = "correct the line in the file, or name such lines with a filter in the mapping"
+BAD_LINE = "bad-line"
+REMEDY = (
+    "correct the line in the file, name such lines with a filter in the mapping, or leave all such "
+    "lines out with --skip-bad FILE"
+)
+BAD_LINES_MAX = 100_000  # a file with more of them is not understood
+DAYS_MAX = 7_320  # twenty years; a longer file has a mistyped time
+VALUE_CHARS_SHOWN = 100
+WHOLE_LINE = "(whole line)"
 
 
 class LineUnreadable(Invalid):
@@ -39,14 +48,16 @@ class LineUnreadable(Invalid):
     code = "line-unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A row of exceptions.csv: a line that is not booked, or not wholly, and why."""
+class TooManyBad(Invalid):
+    """So many lines make no sense that the file, or the mapping, is another one."""
 
-    line: int
-    invoice: str
-    reason: str
-    detail: str
+    code = "too-many-bad-lines"
+
+
+class DaysTooMany(Invalid):
+    """The file's first and last time are further apart than a replay lives."""
+
+    code = "days-too-many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class Tally:
 class Stream:
     """The facts of a file by time, and the account of its lines.
 
+    `bad` are the lines that were skipped because they make no sense; each is an exception too.
     `first_on` and `last_on` are the days of its first and last line, in the mapping's zone.
     """
 
@@ -71,15 +83,19 @@ class Stream:
     tally: Tally
     first_on: date
     last_on: date
+    bad: tuple[Bad, ...] = ()
 
 
-def load(file: Path, mapping: Mapping) -> Stream:
+def load(file: Path, mapping: Mapping, *, skip_bad: bool = False) -> Stream:
     """Return the stream of facts in the file at `file`, read as `mapping` says.
 
+    A line that makes no sense ends the load; with `skip_bad` it is left out and kept in `bad`.
+
     Memory grows with the lines that are kept, not with the width of the file.
-    Errors: FileUnreadable, ColumnMissing, ColumnUnreadable, LineUnreadable.
+    Errors: FileUnreadable, ColumnMissing, ColumnUnreadable, DaysTooMany; LineUnreadable, or
+    TooManyBad with `skip_bad`.
     """
-    sorted_out = _sort_out(file, mapping)
+    sorted_out = _sort_out(file, mapping, skip_bad=skip_bad)
     purchases = sorted_out.purchases.entries()
     takes, shorts = match(
         purchases, sorted_out.cancellations.entries(), digits=mapping.currency.digits
@@ -88,20 +104,8 @@ def load(file: Path, mapping: Mapping) -> Stream:
     facts = in_order([*_openings(bought, mapping), *bought, *_refunds(takes)])
     exceptions = sorted([*sorted_out.left_out, *map(_left_over, shorts)], key=lambda row: row.line)
     tally = _tally(sorted_out.total, facts, sorted_out.left_out, shorts)
-    return Stream(tuple(facts), tuple(exceptions), tally, *sorted_out.days(file, mapping))
-
-
-def write_exceptions(path: Path, exceptions: Iterable[LeftOut]) -> None:
-    """Write exceptions.csv, sorted by line; a reader never sees half of it."""
-    partial = path.with_name(path.name + ".part")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("line", "invoice", "reason", "detail"))
-        rows.writerows(
-            (row.line, row.invoice, row.reason, row.detail)
-            for row in sorted(exceptions, key=lambda row: row.line)
-        )
-    partial.replace(path)
+    first_on, last_on = sorted_out.days(file, mapping)
+    return Stream(tuple(facts), tuple(exceptions), tally, first_on, last_on, tuple(sorted_out.bad))
 
 
 class _Invoices:
@@ -109,12 +113,20 @@ class _Invoices:
 
     def __init__(self) -> None:
         self._by_key: defaultdict[str, list[Entry]] = defaultdict(list)
+        self._sums: defaultdict[str, int] = defaultdict(int)
 
-    def add(self, entry: Entry) -> str | None:
-        """Keep `entry`; return its invoice's customer instead if that is somebody else."""
+    def add(self, entry: Entry) -> tuple[Column, str] | None:
+        """Keep `entry`, or return the column that contradicts its invoice and what it must hold."""
         invoice = self._by_key[entry.invoice]
         if invoice and invoice[0].customer != entry.customer:
-            return invoice[0].customer
+            return (
+                Column.CUSTOMER,
+                f"the customer of the invoice's first line, {invoice[0].customer}",
+            )
+        amount_minor = self._sums[entry.invoice] + entry.amount_minor
+        if amount_minor > PRINCIPAL_MINOR_MAX:
+            return Column.AMOUNT, f"an invoice of at most {PRINCIPAL_MINOR_MAX} minor units"
+        self._sums[entry.invoice] = amount_minor
         invoice.append(entry)
         return None
 
@@ -138,118 +150,113 @@ class _SortedOut:
     purchases: _Invoices = field(default_factory=_Invoices)
     cancellations: _Invoices = field(default_factory=_Invoices)
     left_out: list[LeftOut] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
     total: int = 0
-    first_at: datetime | None = None
-    last_at: datetime | None = None
+    first: tuple[datetime, int] | None = None  # the earliest time, and its line
+    last: tuple[datetime, int] | None = None
+
+    def see(self, line: Line) -> None:
+        """Count a line, and its time among the file's."""
+        self.total += 1
+        if isinstance(line.at, datetime):
+            here = (line.at, line.number)
+            self.first = min(self.first or here, here)
+            self.last = max(self.last or here, here)
+
+    def skip(self, bad: Bad, file: Path) -> None:
+        """Leave a line out that makes no sense. Errors: TooManyBad."""
+        if len(self.bad) == BAD_LINES_MAX:
+            raise TooManyBad(file=str(file), most=BAD_LINES_MAX, line=bad.line, column=bad.column)
+        detail = f"{bad.column} is {bad.value}, not {bad.wanted}"
+        self.bad.append(bad)
+        self.left_out.append(LeftOut(bad.line, bad.invoice, BAD_LINE, detail))
 
     def days(self, file: Path, mapping: Mapping) -> tuple[date, date]:
-        if self.first_at is None or self.last_at is None:
+        if self.first is None or self.last is None:
             raise FileUnreadable(
                 file=str(file), problem="no line has a time", allowed="a file with times"
             )
-        zone = mapping.zone
-        return self.first_at.astimezone(zone).date(), self.last_at.astimezone(zone).date()
+        first_on, last_on = (
+            at.astimezone(mapping.zone).date() for at, _ in (self.first, self.last)
+        )
+        if (last_on - first_on).days > DAYS_MAX:
+            raise DaysTooMany(
+                file=str(file),
+                first=first_on,
+                first_line=self.first[1],
+                last=last_on,
+                last_line=self.last[1],
+                days_max=DAYS_MAX,
+            )
+        return first_on, last_on
 
 
-def _sort_out(file: Path, mapping: Mapping) -> _SortedOut:
+class _BadLine(Exception):
+    """Carries a line that makes no sense to where it is decided what to do about it."""
+
+    def __init__(self, bad: Bad) -> None:
+        self.bad = bad
+
+
+def _sort_out(file: Path, mapping: Mapping, *, skip_bad: bool) -> _SortedOut:
     """Return the file's lines, sorted into purchases, cancellations and exceptions."""
     result = _SortedOut()
-    filters = [(one.reason, one.lines, _condition(one, mapping)) for one in mapping.filters]
+    filters = [(one.reason, one.lines, condition(one, mapping)) for one in mapping.filters]
     for line in read_lines(file, mapping):
-        result.total += 1
-        if isinstance(line.at, datetime):
-            result.first_at = min(result.first_at or line.at, line.at)
-            result.last_at = max(result.last_at or line.at, line.at)
-        invoice = line.invoice if isinstance(line.invoice, str) else ""
-        is_cancellation = invoice.startswith(mapping.cancellation_prefix)
-        skipped = Lines.PURCHASES if is_cancellation else Lines.CANCELLATIONS
-        for reason, lines, condition in filters:
-            detail = None if lines is skipped else condition(line)
-            if detail is not None:
-                result.left_out.append(LeftOut(line.number, invoice, reason, detail))
-                break
+        try:
+            _place(line, filters, mapping, result)
+        except _BadLine as found:
+            bad = found.bad
+            if not skip_bad:
+                raise LineUnreadable(
+                    file=str(file),
+                    line=bad.line,
+                    column=bad.column,
+                    value=bad.value,
+                    wanted=bad.wanted,
+                    remedy=REMEDY,
+                ) from None
+            result.skip(bad, file)
+            result.total += 1
         else:
-            entry = _entry(line, file, mapping, is_cancellation=is_cancellation)
-            invoices = result.cancellations if is_cancellation else result.purchases
-            other = invoices.add(entry)
-            if other is not None:
-                wanted = f"the customer of the invoice's first line, {other}"
-                raise _unreadable(line, Column.CUSTOMER, wanted, file, mapping)
+            result.see(line)
     return result
 
 
-def _condition(one: Filter, mapping: Mapping) -> Callable[[Line], str | None]:
-    """Return a function that says how a line meets the filter's condition, or None."""
-    if one.condition is Condition.REPEATED:
-        return _repeated()
-    column = one.column or Column.AMOUNT  # the mapping gives every other condition its column
-    name = mapping.columns.get(column, "amount")
-    place = _PLACES[column]
-    values = frozenset(one.values)
-
-    def missing(line: Line) -> str | None:
-        return f"{name} is missing" if line[place] is None else None
-
-    def not_positive(line: Line) -> str | None:
-        value = line[place]
-        is_met = isinstance(value, int | Decimal) and value <= 0
-        return f"{name} is {value}" if is_met else None
-
-    def positive(line: Line) -> str | None:
-        value = line[place]
-        is_met = isinstance(value, int | Decimal) and value > 0
-        return f"{name} is {value}" if is_met else None
-
-    def one_of(line: Line) -> str | None:
-        return f"{name} is {line[place]}" if line[place] in values else None
-
-    def starts_with(line: Line) -> str | None:
-        value = line[place]
-        is_met = isinstance(value, str) and value.startswith(one.values)
-        return f"{name} is {value}" if is_met else None
-
-    return {
-        Condition.MISSING: missing,
-        Condition.NOT_POSITIVE: not_positive,
-        Condition.POSITIVE: positive,
-        Condition.ONE_OF: one_of,
-        Condition.STARTS_WITH: starts_with,
-    }[one.condition]
+_Named = tuple[str, Lines, Callable[[Line], str | None]]
 
 
-_PLACES = {
-    Column.INVOICE: 1,
-    Column.ITEM: 2,
-    Column.QUANTITY: 3,
-    Column.PRICE: 4,
-    Column.AT: 5,
-    Column.CUSTOMER: 6,
-    Column.AMOUNT: 7,
-}
+def _place(line: Line, filters: list[_Named], mapping: Mapping, result: _SortedOut) -> None:
+    """Put a line where it belongs. Errors: _BadLine."""
+    if isinstance(line.invoice, Unreadable) and line.invoice.is_torn:
+        raise _unreadable(line, Column.INVOICE, line.invoice.wanted, mapping)
+    invoice = line.invoice if isinstance(line.invoice, str) else ""
+    is_cancellation = invoice.startswith(mapping.cancellation_prefix)
+    skipped = Lines.PURCHASES if is_cancellation else Lines.CANCELLATIONS
+    for reason, lines, is_met in filters:
+        detail = None if lines is skipped else is_met(line)
+        if detail is not None:
+            result.left_out.append(LeftOut(line.number, invoice, reason, detail))
+            return
+    entry = _entry(line, mapping, is_cancellation=is_cancellation)
+    contradiction = (result.cancellations if is_cancellation else result.purchases).add(entry)
+    if contradiction is not None:
+        column, wanted = contradiction
+        raise _unreadable(line, column, wanted, mapping)
 
 
-def _repeated() -> Callable[[Line], str | None]:
-    seen: dict[tuple[object, ...], int] = {}
-
-    def repeated(line: Line) -> str | None:
-        first = seen.setdefault(line[1:], line.number)
-        return f"same as line {first}" if first != line.number else None
-
-    return repeated
-
-
-def _entry(line: Line, file: Path, mapping: Mapping, *, is_cancellation: bool) -> Entry:
+def _entry(line: Line, mapping: Mapping, *, is_cancellation: bool) -> Entry:
     """Return the line with the quantity's sign removed, if it makes sense.
 
-    Errors: LineUnreadable, naming the first column that does not.
+    Errors: _BadLine, naming the first column that does not.
     """
 
     def sound(column: Column, kind: type[Value]) -> Value:
-        value = line[_PLACES[column]]
+        value = line[PLACES[column]]
         if isinstance(value, kind):
             return value
         wanted = value.wanted if isinstance(value, Unreadable) else "a value"
-        raise _unreadable(line, column, wanted, file, mapping)
+        raise _unreadable(line, column, wanted, mapping)
 
     invoice, item = sound(Column.INVOICE, str), sound(Column.ITEM, str)
     quantity, price = sound(Column.QUANTITY, int), sound(Column.PRICE, Decimal)
@@ -258,26 +265,33 @@ def _entry(line: Line, file: Path, mapping: Mapping, *, is_cancellation: bool) -
     units = -quantity if is_cancellation else quantity
     if units <= 0:
         wanted = "a negative number" if is_cancellation else "a positive number"
-        raise _unreadable(line, Column.QUANTITY, wanted, file, mapping)
+        raise _unreadable(line, Column.QUANTITY, wanted, mapping)
     if price <= 0:
-        raise _unreadable(line, Column.PRICE, "a positive number", file, mapping)
+        raise _unreadable(line, Column.PRICE, "a positive number", mapping)
     if amount_minor <= 0:
-        raise _unreadable(line, Column.AMOUNT, "at least one minor unit", file, mapping)
+        raise _unreadable(line, Column.AMOUNT, "at least one minor unit", mapping)
     return Entry(line.number, invoice, item, units, price, at, customer, amount_minor)
 
 
-def _unreadable(
-    line: Line, column: Column, wanted: str, file: Path, mapping: Mapping
-) -> LineUnreadable:
-    value = line[_PLACES[column]]
-    return LineUnreadable(
-        file=str(file),
-        line=line.number,
-        column=mapping.columns.get(column, "amount"),
-        value=value.value if isinstance(value, Unreadable) else value,
-        wanted=wanted,
-        remedy=REMEDY,
+def _unreadable(line: Line, column: Column, wanted: str, mapping: Mapping) -> _BadLine:
+    value = line[PLACES[column]]
+    is_torn = isinstance(value, Unreadable) and value.is_torn
+    return _BadLine(
+        Bad(
+            line=line.number,
+            invoice=line.invoice if isinstance(line.invoice, str) else "",
+            column=WHOLE_LINE if is_torn else mapping.columns.get(column, "amount"),
+            value=_shown(value.value if isinstance(value, Unreadable) else value),
+            wanted=wanted,
+        )
     )
+
+
+def _shown(value: object) -> str:
+    """Return a value as a person can read it: short, and without what a terminal would obey."""
+    text = "(missing)" if value is None else str(value).strip()
+    shown = text[:VALUE_CHARS_SHOWN] + ("..." if len(text) > VALUE_CHARS_SHOWN else "")
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
 
 
 def _purchases(invoices: _Invoices, mapping: Mapping) -> list[Purchase]:

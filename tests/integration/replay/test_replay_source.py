@@ -12,9 +12,10 @@ import pytest
 
 from fenqi.core.errors import Invalid
 from fenqi.replay.facts import Opening, Purchase, Refund
-from fenqi.replay.lines import ColumnMissing, ColumnUnreadable, FileUnreadable
+from fenqi.replay.leftovers import LeftOut, write_exceptions
 from fenqi.replay.mapping import Mapping, read_mapping
-from fenqi.replay.source import LeftOut, LineUnreadable, Stream, load, write_exceptions
+from fenqi.replay.rows import ColumnMissing, ColumnUnreadable, FileUnreadable
+from fenqi.replay.source import LineUnreadable, Stream, load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "online_retail.toml"
 HEADING = ("InvoiceNo", "StockCode", "Quantity", "UnitPrice", "InvoiceDate", "CustomerID")
@@ -235,17 +236,17 @@ def test_a_cheaper_cancellation_gives_back_what_it_says(tmp_path: Path) -> None:
         (line("2", price="1,20"), "UnitPrice", "1,20"),
         (line("2", price="nan"), "UnitPrice", "nan"),
         (line("2", price="1e3"), "UnitPrice", "1e3"),
-        (line("2", price=""), "UnitPrice", None),
+        (line("2", price=""), "UnitPrice", "(missing)"),
         (line("2", price="9999999999999"), "UnitPrice", "9999999999999"),
         (line("2", at="yesterday"), "InvoiceDate", "yesterday"),
-        (line("2", at=""), "InvoiceDate", None),
-        (line(""), "InvoiceNo", None),
-        (line("2", ""), "StockCode", None),
-        (line("C2", quantity=1), "Quantity", 1),
-        (line("C2", quantity=-1, price="0.001"), "amount", 0),
+        (line("2", at=""), "InvoiceDate", "(missing)"),
+        (line(""), "InvoiceNo", "(missing)"),
+        (line("2", ""), "StockCode", "(missing)"),
+        (line("C2", quantity=1), "Quantity", "1"),
+        (line("C2", quantity=-1, price="0.001"), "amount", "0"),
         (line("1", customer="bob"), "CustomerID", "bob"),
-        (("2", "CUP", "1"), "InvoiceNo", "3 values"),
-        ((*line("2"), "more"), "InvoiceNo", "7 values"),
+        (("2", "CUP", "1"), "(whole line)", "3 values"),
+        ((*line("2"), "more"), "(whole line)", "7 values"),
     ],
 )
 def test_a_line_that_no_filter_names_stops_the_load_by_line_column_and_value(
@@ -332,8 +333,6 @@ def test_a_parquet_time_past_the_calendar_is_named_by_its_line(tmp_path: Path) -
     [
         ("lines.csv", b""),
         ("lines.csv", b",".join(name.encode() for name in HEADING) + b"\n"),
-        ("lines.csv", b",".join(name.encode() for name in HEADING) + b'\n"1'),
-        ("lines.csv", b",".join(name.encode() for name in HEADING) + b"\n\xff\xfe"),
         ("lines.parquet", b""),
         ("lines.parquet", b"PAR1 cut short"),
         ("lines.xlsx", b"PK"),
