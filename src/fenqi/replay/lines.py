@@ -24,9 +24,8 @@ DECIMALS_MAX = 30
 TEXT_CHARS_MAX = 90  # two of them make the key of a refund, which has a limit of its own
 YEAR_MIN = 1900
 YEAR_MAX = 2100
-UNFIT = re.compile(
-    "[\x00-\x1f\x7f\ud800-\udfff]"
-)  # control characters, and bytes that were no text
+# Control characters that are no white space, and what is left of bytes that were no text.
+UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class Line(NamedTuple):

@@ -113,21 +113,21 @@ class _Invoices:
 
     def __init__(self) -> None:
         self._by_key: defaultdict[str, list[Entry]] = defaultdict(list)
-        self._sums: defaultdict[str, int] = defaultdict(int)
+        self._sums: dict[str, int] = {}
 
     def add(self, entry: Entry) -> tuple[Column, str] | None:
         """Keep `entry`, or return the column that contradicts its invoice and what it must hold."""
-        invoice = self._by_key[entry.invoice]
+        invoice = self._by_key.get(entry.invoice)
         if invoice and invoice[0].customer != entry.customer:
             return (
                 Column.CUSTOMER,
                 f"the customer of the invoice's first line, {invoice[0].customer}",
             )
-        amount_minor = self._sums[entry.invoice] + entry.amount_minor
+        amount_minor = self._sums.get(entry.invoice, 0) + entry.amount_minor
         if amount_minor > PRINCIPAL_MINOR_MAX:
             return Column.AMOUNT, f"an invoice of at most {PRINCIPAL_MINOR_MAX} minor units"
         self._sums[entry.invoice] = amount_minor
-        invoice.append(entry)
+        self._by_key[entry.invoice].append(entry)
         return None
 
     def grouped(self) -> AnyMapping[str, list[Entry]]:
