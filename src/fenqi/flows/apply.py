@@ -48,8 +48,9 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Applied | FenqiErro
     booking = Booking(ground)
     with ground.store.transaction() as session:
         held = books.hold(session, {command.book_id for command in commands})
-        inbox: Inbox[Apply, Applied] = Inbox(session, commands, Applied)
+        # Looked at before the keys: whoever sees another program's account sees its answer too.
         known = accounts.enrolled(session, {one.person_reference for one in commands})
+        inbox: Inbox[Apply, Applied] = Inbox(session, commands, Applied)
         new = []
         for place, command in inbox.fresh():
             person = (command.book_id, command.person_reference)
