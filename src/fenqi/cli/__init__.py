@@ -1,9 +1,12 @@
 """The command line: one module per group of commands, registered here, one line each."""
 
+import io
+import sys
+
 import typer
 
 from fenqi.cli import close, db, ledger, plan, replay, report
-from fenqi.cli.errors import Group
+from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
     name="fenqi",
@@ -21,5 +24,14 @@ report.register(app)
 
 
 def main() -> None:
-    """Run the program `fenqi`."""
-    app()
+    """Run the program `fenqi`; nothing a person reads of a fault is a stack trace."""
+    keep_quiet()
+    interrupt_on_signals()
+    # A terminal that knows fewer characters shows a question mark for the rest.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except (KeyboardInterrupt, Exception) as fault:  # outside of any command
+        sys.exit(tell(fault))

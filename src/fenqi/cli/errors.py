@@ -1,10 +1,21 @@
 """How an error looks in a terminal: one sentence, no stack trace, an exit code a script can read.
 
 Exit codes: 2 the request cannot be done as asked, 3 something outside failed and trying again may
-help, 70 an invariant is false, 130 interrupted.
+help, 70 an invariant is false or nobody foresaw what happened, 130 interrupted. What an engineer
+needs to mend the last kind goes to a file in `log/` below the data folder.
 """
 
+import errno
+import itertools
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
@@ -12,7 +23,9 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.runtime import Config, SystemClock
 
 T = TypeVar("T")
 
@@ -21,51 +34,35 @@ UNAVAILABLE = 3
 BROKEN = 70
 INTERRUPTED = 130
 
-SENTENCES: dict[str, str] = {
-    "already-there": "It is there already (unique key {constraint}).",
-    "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
-    "clock-naive": "The instant {instant} has no time zone.",
-    "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
-    "database-gone": "The database cannot be reached: {said}",
-    "folder-not-ours": (
-        "The folder {folder} must belong to the user {owner} and be closed to everyone else."
-    ),
-    "folder-of-another-version": (
-        "The folder {folder} was written by PostgreSQL {found}; this fenqi runs {wanted}. Export "
-        "from the older version and import here, or set FENQI_DATA to another folder."
-    ),
-    "folder-unreachable": (
-        "The user {owner}, who runs PostgreSQL, cannot enter {folder}: a folder above it is closed "
-        "to other users. Set FENQI_DATA to a folder that is not, for example below /var/lib."
-    ),
-    "migration-edited": (
-        "The migration {file} was changed after it had been applied. Put the applied text back "
-        "and write a new migration, or set FENQI_DATA to a new folder."
-    ),
-    "migration-failed": "The migration {file} failed and was undone: {said}",
-    "migration-gap": "The migration {file} is out of order; number {expected} was expected.",
-    "migration-misnamed": "{file} is not called like a migration (0001_create_things.sql).",
-    "migration-unknown": (
-        "The database has the migration {file}, which this version of fenqi does not know. "
-        "Run the newer version."
-    ),
-    "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
-    "not-migrated": "The database has not been migrated. Run: fenqi db start",
-    "program-too-slow": "{program} did not end within {seconds} seconds. Try again.",
-    "programs-missing": (
-        "The programs of PostgreSQL {major} are missing; install the package {package}, "
-        "or set FENQI_DATABASE_URL to a server of your own."
-    ),
-    "refused": "The database user may not do this: {said}",
-    "server-elsewhere": "{setting} is set: that server is not ours to start or stop.",
-    "server-not-started": "PostgreSQL did not start in {folder}:\n{log}",
-    "server-not-stopped": "PostgreSQL in {folder} did not stop: {said}",
-    "socket-path-too-long": (
-        "The path {folder} is too long for a socket ({bytes_max} bytes at most). "
-        "Set FENQI_DATA to a folder with a shorter path."
-    ),
-    "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
-    "try-again": "Another transaction stood in the way. Try again. ({said})",
+# What a person can do nothing about by asking differently: a full disk, a broken one, no memory.
+OUTSIDE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+)
+# What a person can name another place for.
+NOT_THERE = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ENOTEMPTY,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+VALUE_CHARS_MAX = 400
+LOG_BYTES_MAX = 1 << 20
+FAREWELLS_MAX = 3
+
+GO_ON = "What was committed is kept; run the same command again to go on from there."
+AFTER_INTERRUPT = {
+    "demo": "The demo begins from nothing each time: run the same command again.",
+    "report": "Nothing was changed.",
+    "ledger": "Nothing was changed.",
+    "plan": "Nothing was changed.",
 }
 
 
@@ -74,37 +71,93 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command, telling its errors."""
-        return run(lambda: super(Group, self).invoke(ctx))
+        return run(
+            lambda: super(Group, self).invoke(ctx),
+            lambda: AFTER_INTERRUPT.get(ctx.invoked_subcommand, GO_ON),
+        )
 
 
-def run(body: Callable[[], T]) -> T:
-    """Run the body of a command; turn our errors and Ctrl-C into a message and an exit code.
+def run(body: Callable[[], T], after_interrupt: Callable[[], str] = lambda: GO_ON) -> T:
+    """Run the body of a command; turn whatever goes wrong into a message and an exit code.
+
+    What typer itself raises passes: wrong words on the command line are its to explain, and so is
+    a reader of our output that has gone away.
 
     Errors: typer.Exit with one of the exit codes above.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         return body()
-    except FenqiError as error:
-        console.print(f"[bold red]fenqi:[/] {escape(sentence(error))}")
-        raise typer.Exit(exit_code(error)) from error
-    except KeyboardInterrupt as interrupt:
-        console.print(
-            "[bold]fenqi:[/] interrupted. What was committed is kept; run the same command "
-            "again to go on from there."
-        )
-        raise typer.Exit(INTERRUPTED) from interrupt
+    except (KeyboardInterrupt, Exception) as fault:
+        if isinstance(fault, BrokenPipeError) or _is_typers(fault):
+            raise
+        raise typer.Exit(tell(fault, after_interrupt())) from fault
+
+
+def _is_typers(fault: BaseException) -> bool:
+    # Exit, Abort and usage errors: all come from the library typer is made of.
+    return type(fault).__module__.split(".")[0] in ("click", "typer")
+
+
+def tell(fault: BaseException, after_interrupt: str = GO_ON) -> int:
+    """Print what a person should know of a fault and return the exit code."""
+    if isinstance(fault, KeyboardInterrupt):
+        _say(f"interrupted. {after_interrupt}")
+        return INTERRUPTED
+    if isinstance(fault, OSError) and fault.strerror:
+        return _tell_place(fault)
+    if isinstance(fault, FenqiError):
+        known = sentence(fault)
+        _say(known + _where(write_trace(fault)) if isinstance(fault, Broken) else known)
+        return exit_code(fault)
+    _say(
+        f"something nobody foresaw went wrong ({type(fault).__name__}).{_where(write_trace(fault))}"
+    )
+    return BROKEN
+
+
+def _tell_place(fault: OSError) -> int:
+    """Tell of a file or folder that cannot be used."""
+    said = f"{fault.filename or 'The system'}: {fault.strerror}."
+    if fault.errno in NOT_THERE:
+        _say(f"{said} Name another place, or change who may use this one.")
+        return REFUSED
+    where = _where(write_trace(fault))
+    if fault.errno in OUTSIDE:
+        _say(f"{said} What was committed is kept; make room and run the same command again.{where}")
+        return UNAVAILABLE
+    _say(f"{said}{where}")
+    return BROKEN
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"[bold red]fenqi:[/] {escape(text)}"
+    )
+
+
+def _where(log: Path | None) -> str:
+    return "" if log is None else f" Details for whoever mends it: {log}"
 
 
 def sentence(error: FenqiError) -> str:
     """Return what a person reads; an error without a sentence shows its code and values."""
-    template = SENTENCES.get(error.code)
-    if template is None:
-        return str(error)
-    try:
-        return template.format(**error.fields)
-    except (KeyError, IndexError):  # raised with other values than the sentence names
-        return str(error)
+    templates = SENTENCES.get(error.code, ())
+    fields = {name: _shown(value) for name, value in error.fields.items()}
+    for template in (templates,) if isinstance(templates, str) else templates:
+        try:
+            return template.format(**fields)
+        except (KeyError, IndexError):  # raised with other values than this sentence names
+            continue
+    return ", ".join([error.code, *(f"{name}={value}" for name, value in fields.items())])
+
+
+def _shown(value: object) -> str:
+    """Return a value as it may stand in a terminal: short, and nothing a terminal would obey."""
+    listed = isinstance(value, list | tuple | set | frozenset)
+    text = ", ".join(map(str, value)) if listed else str(value)  # type: ignore[call-overload]
+    if len(text) > VALUE_CHARS_MAX:
+        text = text[:VALUE_CHARS_MAX] + "..."
+    return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text)
 
 
 def exit_code(error: FenqiError) -> int:
@@ -116,3 +169,81 @@ def exit_code(error: FenqiError) -> int:
             return UNAVAILABLE
         case _:
             return REFUSED
+
+
+# What an engineer needs, out of the way of everybody else -------------------------------------
+
+
+def write_trace(fault: BaseException) -> Path | None:
+    """Write a fault's trace to a file of its own, closed to others; return the file, if it worked.
+
+    It lies below the data folder, or where the system keeps temporary files if that is closed.
+    """
+    now = SystemClock().now()
+    name = f"fault-{now:%Y%m%dT%H%M%S}-{os.getpid()}.txt"
+    text = "".join([f"{now.isoformat()} {sys.argv}\n", *traceback.format_exception(fault)])
+    for folder in (log_folder(), Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            place = os.open(folder / name, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+            with os.fdopen(place, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+        except OSError:
+            continue
+        return folder / name
+    return None
+
+
+def log_folder() -> Path:
+    """Return the folder of what an engineer may want to read later."""
+    return Config.from_environment().data_folder / "log"
+
+
+class LogFile(logging.Handler):
+    """Appends warnings of libraries to a file, begun anew when it is large; never to a terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append a record; a log that cannot be written is not worth failing for."""
+        try:
+            folder = log_folder()
+            if not folder.parent.exists():
+                return
+            folder.mkdir(exist_ok=True)
+            file = folder / "fenqi.log"
+            is_large = file.exists() and file.stat().st_size > LOG_BYTES_MAX
+            with file.open("w" if is_large else "a", encoding="utf-8") as log:
+                log.write(f"{SystemClock().now().isoformat()} {self.format(record)}\n")
+        except OSError:
+            return
+
+
+def keep_quiet() -> None:
+    """Send to files what libraries, threads and finalisers would print on the terminal."""
+    logging.basicConfig(handlers=[LogFile(logging.WARNING)], level=logging.WARNING)
+    threading.excepthook = lambda hook: _note(hook.exc_value)
+    sys.unraisablehook = lambda hook: _note(hook.exc_value)
+
+
+def _note(fault: BaseException | None) -> None:
+    if fault is not None:
+        write_trace(fault)
+
+
+def interrupt_on_signals() -> None:
+    """Let Ctrl-C, a request to end and a terminal that closes all end a command in one way.
+
+    The first interrupts; a second one is not heard, so that it cannot tear the farewell; the third
+    ends the program where it stands, which costs nothing that was committed.
+    """
+    heard = itertools.count(1)
+
+    def interrupt(*_: object) -> None:
+        times = next(heard)
+        if times == 1:
+            raise KeyboardInterrupt
+        if times == FAREWELLS_MAX:
+            os._exit(INTERRUPTED)
+
+    for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(wanted) is not signal.SIG_IGN:  # as in the background of a shell
+            signal.signal(wanted, interrupt)

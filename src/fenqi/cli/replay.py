@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fenqi.replay import run, source
+from fenqi.replay import leftovers, run, source
 from fenqi.replay.mapping import read_mapping
 from fenqi.replay.source import Stream
 from fenqi.report import beancount, check, terminal
@@ -43,6 +44,7 @@ def demo(
 
     It uses a database of its own, made anew each time and stopped at the end.
     """
+    run.make_room(out)
     config = Config.from_environment()
     if config.database_url is None:
         config = dataclasses.replace(config, data_folder=config.data_folder / "demo")
@@ -67,18 +69,31 @@ def replay(
     book_id: Annotated[
         str | None, typer.Option("--book", help="The book to live in; default: the file's name.")
     ] = None,
+    skip_bad: Annotated[
+        Path | None,
+        typer.Option(
+            "--skip-bad", help="Leave out lines that make no sense; the CSV file that names them."
+        ),
+    ] = None,
 ) -> None:
     """Live a merchant's history: accounts, plans, drawn payments, and a closed book every day.
 
     A replay that was interrupted goes on where it stopped when it is started again.
     """
+    if skip_bad is not None and skip_bad.resolve() in (file.resolve(), mapping_file.resolve()):
+        raise typer.BadParameter("It would be written over what is read.", param_hint="--skip-bad")
     mapping = read_mapping(mapping_file)
     console = Console(highlight=False, stderr=True)
     with console.status("Reading the file"):
-        stream = source.load(file, mapping)
+        stream = source.load(file, mapping, skip_bad=skip_bad is not None)
+    run.make_room(out)
+    if skip_bad is not None:
+        leftovers.write_bad(skip_bad, stream.bad)
+        console.print(f"{len(stream.bad):,} bad lines left out: {escape(str(skip_bad))}")
     plan = run.of_file(stream, mapping, book_id=book_id or file.stem, name=file.name)
     clock = MovingClock(START)
     with Runtime.open(clock=clock, stop_after=True) as runtime:
+        run.check_offers(runtime, mapping, str(mapping_file))
         found = _live(runtime, clock, plan, stream, out)
         _finish(runtime, found, out, Console(highlight=False))
 

@@ -20,7 +20,7 @@ class CurrencyOutsidePack(Conflict):
 
 
 class NameInvalid(Invalid):
-    """A name is empty or too long."""
+    """A name is empty, too long, or holds what cannot be printed."""
 
     code = "name-invalid"
 
@@ -59,7 +59,7 @@ def found(ground: Ground, command: Found) -> Founded:
     name.
     """
     for name in (command.book_id, command.legal_entity):
-        if not 0 < len(name) <= NAME_LENGTH_MAX:
+        if not 0 < len(name.strip()) <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
             raise NameInvalid(name=name, length_max=NAME_LENGTH_MAX)
     currency(command.currency)
     pack = ground.catalogue.pack(command.pack)

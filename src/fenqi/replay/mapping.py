@@ -198,7 +198,8 @@ def read_mapping(path: Path) -> Mapping:
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise MappingInvalid(file=str(path), problem=str(error)) from error
+        problem = error.strerror if isinstance(error, OSError) else "it is not written in UTF-8"
+        raise MappingInvalid(file=str(path), problem=f"{problem}.") from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

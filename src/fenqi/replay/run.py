@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from fenqi.core.errors import Invalid
+from fenqi.core.errors import Invalid, Missing
+from fenqi.core.terms.schedule import CountNotOffered
 from fenqi.desk import Desk
 from fenqi.flows.found import Found, enlist, found
 from fenqi.replay import drive, figures, leftovers, population
@@ -95,6 +96,41 @@ def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: s
         last_on=first_on + timedelta(days=days - 1),
         payments_seed=seed,
     )
+
+
+def make_room(out: Path) -> None:
+    """Make the folder of a replay and prove that it can be written, before anything is booked.
+
+    Errors: OSError, which names the folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    probe = out / ".fenqi.part"
+    try:
+        probe.write_bytes(b"\0")
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def check_offers(runtime: Runtime, mapping: Mapping, file: str) -> None:
+    """Refuse a mapping that draws plans nobody offers, before anything is booked.
+
+    Errors: ProductMissing, CountNotOffered, naming the key.
+    """
+    catalogue = runtime.ground.catalogue
+    for number, choice in enumerate(mapping.plans, start=1):
+        key = f"plans.choices[{number}]"
+        try:
+            product = catalogue.product(choice.product)
+        except Missing as fault:
+            raise type(fault)(file=file, key=f"{key}.product", **fault.fields) from fault
+        if choice.count not in product.counts:
+            raise CountNotOffered(
+                file=file,
+                key=f"{key}.count",
+                product=choice.product,
+                count=choice.count,
+                offered=product.counts,
+            )
 
 
 def live(

@@ -29,12 +29,20 @@ from fenqi.store.catalogue import ProductMissing, shipped
 
 DUE_AFTER_DAYS = 9  # what a new book is opened with
 AMOUNT_LENGTH_MAX = 20
+YEAR_MIN = 1900
+YEAR_MAX = 2200
 
 
 class AmountInvalid(Invalid):
     """An amount that is no number above zero in whole minor units of its currency."""
 
     code = "quote-amount-invalid"
+
+
+class DayOutsideCalendar(Invalid):
+    """A day so far away that the plan would leave the calendar."""
+
+    code = "day-outside-calendar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +103,13 @@ def quote(asked: Asked) -> Quote:
     """Return the quote of a purchase.
 
     Units: minor units of the currency.
-    Errors: AmountInvalid, CurrencyUnknown, ProductMissing, CountNotOffered, CycleInvalid;
-    OperationInvalid if it is settled before it begins.
+    Errors: AmountInvalid, DayOutsideCalendar, CurrencyUnknown, ProductMissing, CountNotOffered,
+    CycleInvalid; OperationInvalid if it is settled before it begins.
     """
     unit = currency(asked.currency)
+    for day in (asked.on, asked.settle_on or asked.on):
+        if not YEAR_MIN <= day.year <= YEAR_MAX:
+            raise DayOutsideCalendar(day=day, first=YEAR_MIN, last=YEAR_MAX)
     products = shipped()
     if asked.product not in products:
         raise ProductMissing(product=asked.product, known=sorted(products))

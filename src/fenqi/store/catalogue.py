@@ -6,15 +6,17 @@ operator's own folder (`FENQI_CATALOGUE`) lies over the shipped one, file by fil
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
 from fenqi.core.errors import Conflict, Invalid, Missing
-from fenqi.core.terms.pack import Pack, check_product
+from fenqi.core.terms.pack import CapBroken, Pack, check_product
 from fenqi.core.terms.product import Product
 from fenqi.store.pool import Session
 
@@ -26,6 +28,18 @@ class FileUnreadable(Invalid):
     """A catalogue file is no TOML, or its table is refused; names the file and the place."""
 
     code = "catalogue-file-unreadable"
+
+
+class FolderMissing(Invalid):
+    """The operator's folder is not there, or has no products or packs in it."""
+
+    code = "catalogue-folder-missing"
+
+
+class Twice(Invalid):
+    """Two files say they are the same version of the same thing."""
+
+    code = "catalogue-twice"
 
 
 class VersionChanged(Conflict):
@@ -67,43 +81,80 @@ def read_files(own: Path | None = None) -> dict[tuple[str, str], dict[str, objec
 
     Errors: FileUnreadable naming the file, line and column.
     """
-    tables: dict[tuple[str, str], dict[str, object]] = {}
-    for root in (SHIPPED, own):
-        if root is None:
-            continue
-        for kind, folder in FOLDERS.items():
-            for file in sorted((root / folder).glob("*.toml")):
-                try:
-                    tables[kind, file.name] = tomllib.loads(file.read_text(encoding="utf-8"))
-                except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-                    raise FileUnreadable(file=str(file), fault=str(fault)) from fault
-    return tables
+    return {key: table for key, (table, _) in _read(own).items()}
 
 
 def from_files(own: Path | None = None) -> Catalogue:
     """Return the catalogue of the files alone, each product checked against each pack.
 
-    Errors: FileUnreadable; what Product.read, Pack.read and check_product raise.
+    Errors: FolderMissing, FileUnreadable, Twice; CapBroken, all of them naming the file.
     """
-    return _build([(kind, table, name) for (kind, name), table in sorted(read_files(own).items())])
+    read = sorted(_read(own).items())
+    return _build([(kind, table, str(path)) for (kind, _), (table, path) in read])
+
+
+def _read(own: Path | None) -> dict[tuple[str, str], tuple[dict[str, object], Path]]:
+    """Return table and place of each file by kind and name."""
+    if own is not None and not any((own / folder).is_dir() for folder in FOLDERS.values()):
+        raise FolderMissing(setting="FENQI_CATALOGUE", folder=str(own))
+    tables: dict[tuple[str, str], tuple[dict[str, object], Path]] = {}
+    for root in (SHIPPED, own):
+        if root is None:
+            continue
+        for kind, folder in FOLDERS.items():
+            for file in sorted((root / folder).glob("*.toml")):
+                tables[kind, file.name] = _parse(file), file
+    return tables
+
+
+def _parse(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as fault:
+        raise FileUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
+    except OSError as fault:
+        raise FileUnreadable(file=str(file), fault=fault.strerror) from fault
+    except tomllib.TOMLDecodeError as fault:
+        raise FileUnreadable(file=str(file), fault=f"this is no TOML, {fault}") from fault
+
+
+def _line_of(file: str, field: object) -> dict[str, int]:
+    """Return where a file sets a field, if it is a file and does."""
+    with suppress(OSError, UnicodeDecodeError):
+        name = re.escape(str(field).rpartition(".")[2])
+        for number, line in enumerate(Path(file).read_text(encoding="utf-8").splitlines(), start=1):
+            if re.match(rf"\s*\[?{name}\s*[=\]]", line):
+                return {"line": number}
+    return {}
 
 
 def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
     products: dict[tuple[str, int], Product] = {}
     packs: dict[tuple[str, int], Pack] = {}
-    for kind, table, name in tables:
+    files: dict[tuple[str, str, int], str] = {}
+    for kind, table, file in tables:
         try:
             if kind == "product":
                 product = Product.read(table)
                 products[product.product_id, product.version] = product
+                named = (kind, product.product_id, product.version)
             else:
                 pack = Pack.read(table)
                 packs[pack.pack_id, pack.version] = pack
+                named = (kind, pack.pack_id, pack.version)
         except Invalid as refusal:
-            raise FileUnreadable(file=name, fault=str(refusal)) from refusal
-    for product in products.values():
+            field, value = refusal.fields.get("field"), refusal.fields.get("value")
+            fault = f"{field} is {value}; it must be {refusal.fields.get('expected')}"
+            raise FileUnreadable(file=file, fault=fault, **_line_of(file, field)) from refusal
+        if named in files:
+            raise Twice(file=file, other=files[named], kind=kind, name=named[1], version=named[2])
+        files[named] = file
+    for (name, version), product in products.items():
         for pack in packs.values():
-            check_product(product, pack)
+            try:
+                check_product(product, pack)
+            except CapBroken as refusal:
+                raise CapBroken(file=files["product", name, version], **refusal.fields) from refusal
     return Catalogue(products, packs)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from fenqi.core.errors import Broken, Conflict
-from fenqi.store.pool import CONNECT_SECONDS_MAX, LOCK_WAIT_SECONDS_MAX, translated
+from fenqi.store.pool import CONNECT_SECONDS_MAX, LOCK_WAIT_SECONDS_MAX, check_url, translated
 
 NAME = re.compile(r"(\d{4})_[a-z0-9]+(?:_[a-z0-9]+)*\.sql")
 ONLINE = b"-- online"
@@ -54,6 +54,16 @@ END
 $$
 """
 GRANT = "GRANT SELECT ON migrations TO fenqi_app"
+# A table `migrations` without our checksum is another program's too.
+STRANGERS = """
+SELECT relname FROM pg_class
+WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+    AND NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('migrations') AND attname = 'sha256'
+    )
+ORDER BY relname LIMIT 5
+"""
 APPLIED = "SELECT number, file, sha256 FROM migrations ORDER BY number LIMIT %(limit)s"
 RECORD = """
 INSERT INTO migrations (number, file, sha256) VALUES (%(number)s, %(file)s, %(sha256)s)
@@ -82,6 +92,12 @@ class MigrationUnknown(Conflict):
     """This database has a migration this version of fenqi does not know."""
 
     code = "migration-unknown"
+
+
+class DatabaseNotOurs(Conflict):
+    """The database holds tables of another program; ours would stand among them."""
+
+    code = "database-not-ours"
 
 
 class MigrationFailed(Broken):
@@ -115,8 +131,9 @@ def migrate(url: str, *, folder: Path | None = None) -> list[str]:
     `folder` stands in for the package's own migrations in tests.
 
     Errors: MigrationMisnamed, MigrationGap, MigrationEdited, MigrationUnknown, MigrationFailed,
-    DatabaseGone, TryAgain, Refused.
+    UrlInvalid, DatabaseNotOurs, DatabaseGone, TryAgain, Refused.
     """
+    check_url(url)
     migrations = read(folder)
     with (
         translated(),
@@ -125,6 +142,7 @@ def migrate(url: str, *, folder: Path | None = None) -> list[str]:
         connection.prepare_threshold = None
         connection.execute(f"SET lock_timeout = '{LOCK_WAIT_SECONDS_MAX}s'")
         connection.execute(LOCK, {"key": LOCK_KEY})  # released when the connection closes
+        _refuse_strangers(connection)
         _lay_ground(connection)
         waiting = _compare(connection, migrations)
         for migration in waiting:
@@ -151,6 +169,12 @@ def read(folder: Path | None = None) -> list[Migration]:
         if migration.number != expected:
             raise MigrationGap(file=migration.file, expected=f"{expected:04}")
     return migrations
+
+
+def _refuse_strangers(connection: "psycopg.Connection[Any]") -> None:
+    tables = [row[0] for row in connection.execute(STRANGERS).fetchall()]
+    if tables:
+        raise DatabaseNotOurs(tables=tables)
 
 
 def _lay_ground(connection: "psycopg.Connection[Any]") -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 import psycopg_pool
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
-from fenqi.core.errors import Broken, Conflict, Forbidden, Unavailable
+from fenqi.core.errors import Broken, Conflict, Forbidden, Invalid, Unavailable
 from fenqi.store.columns import teach
 
 CONNECTIONS_MAX = 8
@@ -42,6 +43,12 @@ class TryAgain(Unavailable):
     """Another transaction stood in the way; the same transaction may succeed next time."""
 
     code = "try-again"
+
+
+class UrlInvalid(Invalid):
+    """The address of the database cannot be read as one; it is not repeated, it has a password."""
+
+    code = "database-url-invalid"
 
 
 class NotMigrated(Conflict):
@@ -163,6 +170,14 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as fault:
         raise _ours(fault) from fault
+
+
+def check_url(url: str) -> None:
+    """Refuse what is no address of a database. Errors: UrlInvalid."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        raise UrlInvalid(setting="FENQI_DATABASE_URL") from None  # the cause repeats the password
 
 
 def _prepare(connection: "psycopg.Connection[Any]") -> None:

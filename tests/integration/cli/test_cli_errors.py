@@ -8,7 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from fenqi.cli import app
-from fenqi.cli.errors import SENTENCES, Group, sentence
+from fenqi.cli.errors import Group, sentence
+from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import (
     Broken,
     Conflict,
@@ -70,7 +71,7 @@ def test_an_error_without_a_sentence_shows_its_code_and_values() -> None:
     class Unheard(Conflict):
         code = "unheard"
 
-    assert sentence(Unheard(of=1)) == "unheard: of=1"
+    assert sentence(Unheard(of=1)) == "unheard, of=1"
     assert sentence(MigrationEdited()) == "migration-edited"  # its value is missing
 
 

