@@ -186,15 +186,20 @@ class _Till:
         return happening
 
     def _pay(self, happening: Happening, receipt: Receipt) -> Received:
-        """Allocate final money over the account's plans and pin the lines."""
+        """Allocate final money over the account's plans and pin the lines.
+
+        What fell due since the money was received may be paid by it too; it counts from its own
+        day, so that a channel's slowness costs no late charge on any of them.
+        """
         account, on = happening.account, receipt.effective_on
+        credit_before = account.credit_minor
         owing = self._owing.get(account.account_id, [])
         charged = on - timedelta(days=1)
         for record in owing:
             if record.oldest_due_on and record.oldest_due_on < on:
                 self.booking.change(happening, record, charged_through=charged)
         debts = [debt for record in owing for debt in record.debts()]
-        parts, rest = allocate(receipt.amount_minor, debts, on)
+        parts, rest = allocate(receipt.amount_minor, debts, account.book.business_date)
         by_plan = {record.plan_id: record for record in owing}
         for line, (plan_id, amount) in enumerate(parts.items(), start=1):
             self.booking.change(
@@ -209,7 +214,8 @@ class _Till:
             self._lines.add(account.account_id, receipt.receipt_id, len(parts) + 1, None, rest)
             to_credit = Transfer(ledger.Account.SUSPENSE, ledger.Account.CREDIT_BALANCE, rest)
             self.booking.transfer(happening, to_credit)
-        return Received(str(receipt.receipt_id), receipt.amount_minor - rest, rest)
+        credit = account.credit_minor - credit_before  # with what a late charge no longer asks for
+        return Received(str(receipt.receipt_id), receipt.amount_minor - credit, credit)
 
 
 _PENDING = (ledger.Account.CASH_IN_TRANSIT, ledger.Account.SUSPENSE)
