@@ -1,6 +1,5 @@
-"""The desk: copies, races, poison and order inside batches (M3, M5)."""
+"""Inside one batch: copies, declines, refusals, and several commands of one account (M3, M5)."""
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import timedelta
@@ -10,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from fenqi.core.errors import Conflict, FenqiError, Missing
-from fenqi.core.values.ids import AccountId, MerchantId, OrderId
-from fenqi.desk import Desk, DeskClosed, Slip, waves
+from fenqi.core.values.ids import AccountId, OrderId
+from fenqi.desk import Slip, waves
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, Captured, capture
 from fenqi.flows.receive import Receive, receive
@@ -62,41 +61,10 @@ def life(store: Store) -> Life:
     return open_book(store)
 
 
-def test_fifty_callers_with_one_command_get_one_answer_and_one_plan(life: Life) -> None:
-    command = purchase(life, "punctual", "once")
-    answers: list[Any] = []
-    start = threading.Barrier(50)
-
-    def call(desk: Desk) -> None:
-        start.wait()
-        answers.append(desk.submit(command).result(30))
-
-    with Desk(life.ground) as desk:
-        callers = [threading.Thread(target=call, args=(desk,)) for _ in range(50)]
-        for caller in callers:
-            caller.start()
-        for caller in callers:
-            caller.join()
-    assert len(answers) == 50
-    assert len({answer.plan_id for answer in answers}) == 1
-    store = life.ground.store
-    assert (counted(store, "plans"), counted(store, "commands") - 8) == (1, 1)
-    assert clean(store)
-
-
 def test_fifty_copies_in_one_batch_count_once(life: Life) -> None:
     command = purchase(life, "punctual", "once")
     answers = authorise(life.ground, [command] * 50)
     assert len({str(answer) for answer in answers}) == 1
-    assert counted(life.ground.store, "plans") == 1
-
-
-def test_two_programs_with_one_command_book_it_once(life: Life) -> None:
-    command = purchase(life, "punctual", "once")
-    with Desk(life.ground) as one, Desk(life.ground) as other:
-        answers = [desk.submit(command) for desk in (one, other) * 10]
-        plans = {answer.result(30).plan_id for answer in answers}
-    assert len(plans) == 1
     assert counted(life.ground.store, "plans") == 1
 
 
@@ -114,21 +82,6 @@ def test_a_key_with_another_body_is_refused(life: Life, change: dict[str, int]) 
     )
     assert not isinstance(inside[0], FenqiError)
     assert isinstance(inside[1], Conflict)
-
-
-def test_the_last_yuan_is_won_once(life: Life) -> None:
-    """Two programs, twenty buyers each, a limit for exactly one purchase of 500 yuan."""
-    commands = [
-        purchase(life, "poor", f"race-{n}", amount_minor=500 * YUAN, capture_now=n % 2 == 0)
-        for n in range(40)
-    ]
-    with Desk(life.ground) as one, Desk(life.ground) as other:
-        desks = (one, other)
-        answers = [desks[n % 2].submit(command) for n, command in enumerate(commands)]
-        outcomes = [answer.result(30).outcome for answer in answers]
-    assert outcomes.count("approve") == 1
-    assert sum(used(life.ground.store, life.accounts["poor"])) == 500 * YUAN
-    assert clean(life.ground.store)
 
 
 def test_declines_and_approvals_of_one_account_share_a_batch(life: Life) -> None:
@@ -150,24 +103,6 @@ def test_declines_and_approvals_of_one_account_share_a_batch(life: Life) -> None
     assert answers[1].reasons == ["limit-exceeded"]  # type: ignore[union-attr]
     assert used(life.ground.store, life.accounts["poor"]) == (500 * YUAN, 0)
     assert counted(life.ground.store, "decisions") == 5
-    assert clean(life.ground.store)
-
-
-def test_a_poisoned_command_fails_alone(life: Life) -> None:
-    """A merchant that does not exist breaks a foreign key and with it the whole batch."""
-    nobody = MerchantId(uuid4())
-    commands = [
-        purchase(life, name, f"{name}-{n}", merchant_id=nobody if n == 3 else life.merchant)
-        for n in range(5)
-        for name in ("punctual", "late", "over", "early")
-    ]
-    desk = Desk(life.ground)
-    answers = [desk.submit(command) for command in commands]
-    desk.close()
-    faults = [answer.exception() for answer in answers]
-    assert sum(fault is None for fault in faults) == 16
-    assert all(isinstance(fault, FenqiError) for fault in faults if fault is not None)
-    assert counted(life.ground.store, "plans") == 16
     assert clean(life.ground.store)
 
 
@@ -206,13 +141,6 @@ def test_commands_of_an_account_keep_their_order_and_kinds_run_together(life: Li
     queued = [slip("buy", one), slip("pay", one), slip("buy", other), slip("buy", one)]
     runs = waves(queued)
     assert runs == [[queued[0], queued[2]], [queued[1]], [queued[3]]]
-
-
-def test_a_closed_desk_takes_nothing(life: Life) -> None:
-    desk = Desk(life.ground)
-    desk.close()
-    with pytest.raises(DeskClosed):
-        desk.submit(purchase(life, "late", "x"))
 
 
 def test_a_hold_is_captured_in_parts_and_not_beyond(life: Life) -> None:
