@@ -105,6 +105,9 @@ def tell(fault: BaseException, after_interrupt: str = GO_ON) -> int:
         return INTERRUPTED
     if isinstance(fault, OSError) and fault.strerror:
         return _tell_place(fault)
+    if isinstance(fault, UnicodeEncodeError):
+        _say("a word of the command is no text in this terminal's encoding. Write it in UTF-8.")
+        return REFUSED
     if isinstance(fault, FenqiError):
         known = sentence(fault)
         _say(known + _where(write_trace(fault)) if isinstance(fault, Broken) else known)

@@ -107,6 +107,8 @@ def make_room(out: Path) -> None:
     probe = out / ".fenqi.part"
     try:
         probe.write_bytes(b"\0")
+    except OSError as fault:
+        raise OSError(fault.errno, fault.strerror, str(out)) from fault
     finally:
         probe.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ sums equal ours to the minor unit. The same ledger gives the same bytes.
 Source: the Beancount language syntax, https://beancount.github.io/docs/beancount_language_syntax.html.
 """
 
+import errno
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -57,6 +58,8 @@ def export(store: Store, book_id: str | None, target: Path | TextIO, by: By | No
                 by = _write(session, book, file, by)
             part.replace(target)
         except OSError as fault:
+            if fault.errno == errno.ENOSPC:  # no fault of the name
+                raise OSError(fault.errno, fault.strerror, str(target)) from fault
             raise PathUnwritable(path=str(target), fault=str(fault)) from fault
         return by
 

@@ -67,7 +67,7 @@ class Pack:
         """
         reader = Reader(table, PackInvalid, unread=FOR_PEOPLE - {"source"})
         pack = cls(
-            pack_id=reader.text("id"),
+            pack_id=reader.identity("id"),
             version=reader.integer("version", least=1),
             currencies=_currencies(reader),
             nominal_annual_max_ppm=reader.integer("nominal_annual_max_ppm"),

@@ -102,7 +102,7 @@ class Product:
         reader = Reader(table, ProductInvalid)
         late = reader.table("late_charge")
         product = cls(
-            product_id=reader.text("id"),
+            product_id=reader.identity("id"),
             version=reader.integer("version", least=1),
             kind=reader.choice("schedule", ScheduleKind),
             counts=tuple(reader.integers("counts", least=1, most=COUNT_MAX, length_max=COUNT_MAX)),

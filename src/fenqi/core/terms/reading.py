@@ -4,6 +4,7 @@ Used for products and packs: every field must be there, have its type and lie in
 field nobody asked for is refused, because a typo must not become a silent default.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
@@ -11,6 +12,9 @@ from typing import TypeVar
 from fenqi.core.errors import Invalid
 
 Choice = TypeVar("Choice", bound=StrEnum)
+
+IDENTITY = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+WHOLE_MAX = 2_000_000_000  # fits the integers of the database
 
 FOR_PEOPLE = frozenset({"title", "source", "note"})  # texts the core does not compute with
 
@@ -41,11 +45,18 @@ class Reader:
             raise self.refused(field, "text")
         return value
 
+    def identity(self, field: str) -> str:
+        """Return a name that programs use: short, letters, digits, hyphens."""
+        text = self.text(field)
+        if IDENTITY.fullmatch(text) is None:
+            raise self.refused(field, "1 to 40 letters, digits and hyphens")
+        return text
+
     def integer(self, field: str, *, least: int = 0) -> int:
-        """Return a whole number of at least `least`."""
+        """Return a whole number of at least `least`, at most WHOLE_MAX."""
         expected = f"a whole number, at least {least}"
         value = self._take(field, expected)
-        if not _is_whole(value, least=least):
+        if not _is_whole(value, least=least) or int(str(value)) > WHOLE_MAX:
             raise self.refused(field, expected)
         return int(str(value))
 

@@ -1,0 +1,220 @@
+"""Whatever a person gives the program, he reads a sentence and never a stack trace."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAP = ROOT / "examples" / "online_retail.toml"
+PRODUCTS = ROOT / "src" / "fenqi" / "data" / "products"
+HEADING = "InvoiceNo,StockCode,Quantity,UnitPrice,InvoiceDate,CustomerID\n"
+GOOD = "1,CUP,2,3.50,2024-01-01 09:00:00,100\n2,TEA,1,30.50,2024-01-02 09:00:00,101\n"
+TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'books'"
+BOOKS = "SELECT count(*) FROM books"
+
+
+def fenqi(
+    url: str, *words: object, code: int, **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the program and expect an exit code, and nothing that only an engineer can read."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fenqi", *map(str, words)],
+        env=os.environ | {"FENQI_DATABASE_URL": url} | {k: str(v) for k, v in settings.items()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert "Traceback" not in said
+    assert "psycopg" not in said
+    assert "\x1b[31m" not in done.stderr
+    return done
+
+
+def count(url: str, sql: str) -> int:
+    with psycopg.connect(url) as connection:
+        (found,) = connection.execute(sql).fetchone() or (0,)
+    return int(found)
+
+
+@pytest.fixture
+def short_map(tmp_path: Path) -> Path:
+    path = tmp_path / "map.toml"
+    text = MAP.read_text(encoding="utf-8")
+    path.write_text(text.replace("days_after_last = 210", "days_after_last = 1"), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (HEADING + GOOD + "3,CUP,x,1.00,2024-01-02 09:00:00,100\n", "line 4, Quantity: x is not"),
+        (HEADING + GOOD + "3,CUP,1,1.00,2024-0", "line 4, (whole line)"),
+        (HEADING + GOOD + '3,"CUP,1,1.00,2024-01-02 09:00:00,1\n', "quotes that close"),
+        (HEADING.replace("CustomerID", "Who") + GOOD, "column CustomerID (columns.customer)"),
+        (HEADING.replace(",", ";") + GOOD, "delimiter"),
+        ("", "no columns"),
+        (HEADING + GOOD.replace("100", "\x1b[31mred"), "\\x1b[31mred"),
+    ],
+)
+def test_a_bad_file_is_named_by_line_and_column_and_books_nothing(
+    database_url: str, tmp_path: Path, content: str, said: str
+) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text(content, encoding="utf-8")
+
+    done = fenqi(database_url, "replay", file, "--map", MAP, "--out", tmp_path / "out", code=2)
+
+    assert str(file) in done.stderr
+    assert said in done.stderr
+    assert count(database_url, BOOKS) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('product = "flat"', 'product = "flatt"', "plans.choices[2].product: there is no product"),
+        ("count = 6", "count = 7", "flat is not offered in 7 instalments"),
+        ('"GBP"', '"XXX"', "book.currency is XXX"),
+        ("[book]", "[book", "line 7, column 6"),
+    ],
+)
+def test_a_mapping_with_a_mistake_books_nothing(
+    database_url: str, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    file, mapping = tmp_path / "lines.csv", tmp_path / "bad.toml"
+    file.write_text(HEADING + GOOD, encoding="utf-8")
+    mapping.write_text(MAP.read_text("utf-8").replace(old, new, 1), encoding="utf-8")
+
+    done = fenqi(database_url, "replay", file, "--map", mapping, "--out", tmp_path / "o", code=2)
+
+    assert f"{mapping}" in done.stderr
+    assert said in done.stderr
+    assert count(database_url, BOOKS) == 0
+
+
+def test_bad_lines_are_skipped_named_and_counted(
+    database_url: str, tmp_path: Path, short_map: Path
+) -> None:
+    file, bad, out = tmp_path / "lines.csv", tmp_path / "bad.csv", tmp_path / "out"
+    file.write_text(HEADING + GOOD + "3,CUP,x,1.00,2024-01-02 09:00:00,100\n4\n", encoding="utf-8")
+
+    words = ("replay", file, "--map", short_map, "--out", out, "--skip-bad", bad)
+    done = fenqi(database_url, *words, code=0)
+
+    with bad.open() as written:
+        rows = [(row["line"], row["column"], row["value"]) for row in csv.DictReader(written)]
+    assert rows == [("4", "Quantity", "x"), ("5", "(whole line)", "1 values")]
+    assert json.loads((out / "tally.json").read_text())["left_out"] == {"bad-line": 2}
+    assert "bad-line" in (out / "exceptions.csv").read_text()
+    assert "bad" in done.stdout + done.stderr
+
+
+def test_the_file_of_bad_lines_never_replaces_what_is_read(
+    database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text(HEADING + GOOD, encoding="utf-8")
+
+    words = ("replay", file, "--map", MAP, "--out", tmp_path, "--skip-bad", file)
+    fenqi(database_url, *words, code=2)
+
+    assert file.read_text(encoding="utf-8") == HEADING + GOOD
+
+
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_booked(
+    database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text(HEADING + GOOD, encoding="utf-8")
+
+    done = fenqi(database_url, "replay", file, "--map", MAP, "--out", file, code=2)
+
+    assert f"{file}: File exists" in done.stderr
+    assert count(database_url, BOOKS) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "said"),
+    [
+        ("fee_ppm_per_period = ", "fee_ppm_per_period = 9", 2, "the pack allows 240000"),
+        ("fee_ppm_per_period = ", "fee_ppm_per_perod = ", 2, "fee_ppm_per_period is (missing)"),
+        ("version = 2", "version = 1", 2, "both say they are version 1"),
+        ("version = 2", "version = 99999999999", 2, "version is 99999999999"),
+        ('id = "flat"', 'id = "a\\u0000"', 2, "letters, digits"),
+    ],
+)
+def test_a_product_file_with_a_mistake_is_named(
+    database_url: str, tmp_path: Path, old: str, new: str, code: int, said: str
+) -> None:
+    file = tmp_path / "products" / "own.toml"
+    file.parent.mkdir()
+    text = re.sub("^version = .*", "version = 2", (PRODUCTS / "flat.toml").read_text(), flags=re.M)
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    done = fenqi(database_url, "report", code=code, FENQI_CATALOGUE=tmp_path)
+
+    assert str(file) in done.stderr
+    assert said in done.stderr
+
+
+def test_a_database_that_is_away_or_unreadable_gets_its_own_exit_code() -> None:
+    assert "cannot be reached" in fenqi("postgresql://127.0.0.1:1/x", "report", code=3).stderr
+    said = fenqi("mysql://me:secret@host/x", "report", code=2).stderr
+    assert "FENQI_DATABASE_URL" in said
+    assert "secret" not in said
+
+
+def test_a_database_of_another_program_is_left_alone(empty_url: str) -> None:
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE accounts (name TEXT)")
+
+    assert "tables of another program (accounts)" in fenqi(empty_url, "report", code=2).stderr
+    assert count(empty_url, TABLES) == 0
+
+
+@pytest.mark.parametrize("amount", ["-5", "1e5", "¥100", "0.001", "0", "9" * 30])
+def test_an_amount_that_is_none_is_refused(amount: str) -> None:
+    assert amount[:20] in fenqi("", "plan", "quote", "--", amount, code=2).stderr
+
+
+def test_an_interrupted_demo_says_how_to_go_on(database_url: str, tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "fenqi", "demo", "--out", str(tmp_path / "out")],
+        env=os.environ | {"FENQI_DATABASE_URL": database_url},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(4)
+    running.send_signal(signal.SIGTERM)
+    _, said = running.communicate(timeout=60)
+
+    assert running.returncode == 130
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    shell = f"{sys.executable} -m fenqi plan quote 100 --count 24 | head -1"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+
+    assert done.stderr == ""
+
+
+def test_the_address_of_a_server_keeps_its_database(server_url: str) -> None:
+    wrong = urlunsplit(urlsplit(server_url)._replace(path="/no_such_database"))
+
+    assert "no_such_database" in fenqi(wrong, "report", code=3).stderr
