@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from fenqi.core.terms.cost import effective_annual, nominal_annual, xirr
+from fenqi.core.terms.cash_flow import xirr
+from fenqi.core.terms.cost import effective_annual, nominal_annual
 from fenqi.core.terms.schedule import level_payment, schedule, signed_cost
 from fenqi.core.values.rate import PPM, Rounding
 from make import START, annuity, flat, terms
