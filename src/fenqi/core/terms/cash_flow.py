@@ -98,23 +98,30 @@ def require_positive(amounts: Sequence[int]) -> None:
 class CompoundWorth:
     """The worth of flows when interest compounds all the time: the sum of amount * v^time.
 
+    Equal gaps, as months have, are raised to a power once for each discount factor tried: a power
+    of a fraction costs more than all the rest.
+
     Shapes: one gap before each amount, the first one 0.
     """
 
     def __init__(self, amounts: Sequence[int], gaps: Sequence[int | Fraction]) -> None:
         with localcontext(SOLVING):
+            lengths = [gap if isinstance(gap, int) else decimal(gap) for gap in gaps]
+            self._lengths = list(dict.fromkeys(lengths))
+            places = {length: place for place, length in enumerate(self._lengths)}
             self._steps = [
-                (Decimal(amount), gap if isinstance(gap, int) else decimal(gap))
-                for amount, gap in zip(amounts, gaps, strict=True)
+                (Decimal(amount), places[length], length)
+                for amount, length in zip(amounts, lengths, strict=True)
             ]
 
     def at(self, discount: Decimal) -> tuple[Decimal, Decimal]:
         """Return the worth and its slope."""
         worth = slope = Decimal(0)
         power, time = Decimal(1), Decimal(0)
-        for amount, gap in self._steps:
-            power *= discount if gap == 1 else discount**gap
-            time += gap
+        factors = [discount if length == 1 else discount**length for length in self._lengths]
+        for amount, place, length in self._steps:
+            power *= factors[place]
+            time += length
             term = amount * power
             worth += term
             slope += time * term

@@ -20,7 +20,9 @@ STEP_MIN = Decimal("1e-20")  # the step is applied, so the error left is about i
 STEPS_MAX = 200
 BRACKETS_MAX = 24  # each is twice as wide as the one before
 SCAN_DIGITS = 16  # signs only
-SCAN_STEPS_MAX = 80  # to each side of a rate of zero, half a factor of e over the whole life each
+SCAN_FINE = 32  # looks per first step of the search; a step is a factor of 2 to e over the life
+SCAN_FINE_STEPS = 6  # first steps to each side of a rate of zero that are looked at so closely
+SCAN_STEPS_MAX = 40  # first steps to each side in all
 
 
 class RateNotFound(Invalid):
@@ -55,9 +57,14 @@ def root(worth: Worth, *, span: Fraction, sign_changes: int) -> Decimal:
     """
     with localcontext(SOLVING):
         step = 1 + decimal(1 / span)
-        if sign_changes > 1:
-            _refuse_second_root(worth, step=step, sign_changes=sign_changes)
-        return _solve(worth, *_bracket(worth, step=step))
+        if sign_changes == 1:
+            return _solve(worth, *_bracket(worth, step=step))
+        brackets = _scanned(worth, step=step)
+        if len(brackets) > 1:
+            raise RateNotUnique(sign_changes=sign_changes, rates=len(brackets))
+        if not brackets:
+            raise RateNotFound(reason="no rate within the range searched")
+        return _solve(worth, *brackets[0])
 
 
 def decimal(value: Fraction | int) -> Decimal:
@@ -117,17 +124,18 @@ def _solve(worth: Worth, low: Decimal, high: Decimal) -> Decimal:
     raise RateNotFound(reason="no convergence", steps=STEPS_MAX)
 
 
-def _refuse_second_root(worth: Worth, *, step: Decimal, sign_changes: int) -> None:
-    """Refuse money that is worth nothing at more than one of many discount factors looked at.
+def _scanned(worth: Worth, *, step: Decimal) -> list[tuple[Decimal, Decimal]]:
+    """Return pairs of discount factors with a root between them, of many factors looked at.
 
-    Two roots closer together than the steps of this search are not told apart from none.
-    Errors: RateNotUnique.
+    Two roots closer together than the looks of this search are not told apart from none.
     """
     with localcontext(SOLVING) as context:
         context.prec = SCAN_DIGITS
-        half = step.sqrt()
-        factors = [half**power for power in range(-SCAN_STEPS_MAX, SCAN_STEPS_MAX + 1)]
-        signs = [value > 0 for value in (worth.at(one)[0] for one in factors) if value]
-        roots = sum(before != after for before, after in pairwise(signs))
-    if roots > 1:
-        raise RateNotUnique(sign_changes=sign_changes, rates=roots)
+        fine = step ** (Decimal(1) / SCAN_FINE)
+        coarse = range(SCAN_FINE_STEPS, SCAN_STEPS_MAX + 1)
+        below = [1 / step**power for power in reversed(coarse)]
+        near = SCAN_FINE * SCAN_FINE_STEPS - 1
+        factors = below + [fine**power for power in range(-near, near + 1)]
+        factors += [step**power for power in coarse]
+        signs = [(factor, value > 0) for factor in factors if (value := worth.at(factor)[0])]
+    return [(low, high) for (low, before), (high, after) in pairwise(signs) if before != after]
