@@ -102,7 +102,8 @@ def _bracket(worth: Worth, *, step: Decimal) -> tuple[Decimal, Decimal]:
 def _solve(worth: Worth, low: Decimal, high: Decimal) -> Decimal:
     """Return the root between two discount factors at which the worth differs in sign.
 
-    A Newton step is taken if it stays inside and is at most half the last one, else a bisection.
+    A Newton step is taken if it stays inside and is at most half the last one, else the bracket is
+    halved: in its ratio, since a loss within a day is a factor of many digits a year.
     """
     guess, last_step = high, high - low
     is_rising = worth.at(high)[0] >= 0
@@ -116,7 +117,7 @@ def _solve(worth: Worth, low: Decimal, high: Decimal) -> Decimal:
             low = guess
         tried = guess - value / slope if slope else low
         is_quick = low <= tried <= high and 2 * abs(tried - guess) <= last_step
-        following = tried if is_quick else (low + high) / 2
+        following = tried if is_quick else (low * high).sqrt()
         last_step = abs(following - guess)
         if last_step <= STEP_MIN * guess:
             return following
