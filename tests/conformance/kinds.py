@@ -18,6 +18,7 @@ from fenqi.core.terms.cash_flow import irr, xirr
 from fenqi.core.terms.cost import nominal_annual
 from fenqi.core.terms.day_count import DayCount, days_between, year_fraction
 from fenqi.core.terms.regz import UnitKind, UnitPeriod, regz_apr, regz_apr_of_single_payment
+from fenqi.core.terms.root import WhenSeveral
 from fenqi.core.terms.schedule import level_payment, schedule
 from fenqi.core.terms.settlement import (
     actuarial_unearned,
@@ -160,13 +161,14 @@ def _year_fraction(given: Inputs) -> Figures:
 
 
 def _irr(given: Inputs) -> Figures:
-    return {"value": irr(_scaled([_exact(amount) for amount in given["flows"]]))}
+    return {"value": _spreadsheet_irr([_exact(amount) for amount in given["flows"]])}
 
 
 def _xirr(given: Inputs) -> Figures:
     days = [_day(on) for on, _ in given["flows"]]
     amounts = _scaled([_exact(amount) for _, amount in given["flows"]])
-    return {"value": xirr(list(zip(days, amounts, strict=True)))}
+    flows = list(zip(days, amounts, strict=True))
+    return {"value": xirr(flows, when_several=WhenSeveral.NEAREST_TO_ZERO)}
 
 
 def _round(given: Inputs) -> Figures:
@@ -269,7 +271,12 @@ def _rate(given: Inputs) -> Figures:
     if _is_in_advance(given):
         flows = [pv + pmt, *[pmt] * (count - 1), Fraction(0)]
     flows[-1] += _exact(given.get("fv", 0))
-    return {"value": irr(_scaled(flows))}
+    return {"value": _spreadsheet_irr(flows)}
+
+
+def _spreadsheet_irr(flows: Sequence[Fraction]) -> Decimal:
+    """Of several rates a spreadsheet finds the one near its guess, which is near zero."""
+    return irr(_scaled(flows), when_several=WhenSeveral.NEAREST_TO_ZERO)
 
 
 def _uk_rebate(given: Inputs) -> Figures:
@@ -289,7 +296,8 @@ def _uk_rebate(given: Inputs) -> Figures:
     return {"rebate": Fraction(rebate_minor, CENTS)}
 
 
-# The inputs a kind knows, and the function that computes its figures.
+# The inputs a kind knows, and the function that computes its figures. A spreadsheet's `guess` says
+# where its search begins and changes nothing for a search that finds every rate.
 KINDS: dict[str, tuple[str, Callable[[Inputs], Figures]]] = {
     "apr_us_actuarial": ("advances payments unit_period month_end_series", _regz),
     "apr_us_single_payment": ("advance payment term_days term_months first last", _regz_single),
@@ -298,8 +306,8 @@ KINDS: dict[str, tuple[str, Callable[[Inputs], Figures]]] = {
     "fee_instalment": ("principal count total_fee_rate split", _fee_instalment),
     "day_count_days": ("convention start end termination", _days),
     "year_fraction": ("convention start end termination ref_start ref_end", _year_fraction),
-    "IRR": ("flows", _irr),
-    "XIRR": ("flows", _xirr),
+    "IRR": ("flows guess", _irr),
+    "XIRR": ("flows guess", _xirr),
     "round_half_up_last_place": ("value decimals", _round),
     "earned_interest_after_month": (
         "principal nominal_percent months after_month total_interest",
@@ -314,7 +322,7 @@ KINDS: dict[str, tuple[str, Callable[[Inputs], Figures]]] = {
     "PMT": ("rate nper pv fv type when", _payment),
     "IPMT": ("rate per nper pv fv type when", _interest_payment),
     "PPMT": ("rate per nper pv fv type when", _principal_payment),
-    "RATE": ("nper pmt pv fv type when", _rate),
+    "RATE": ("nper pmt pv fv type when guess", _rate),
     "uk_si_2004_1483_rebate": (
         "advance instalments instalment apr_percent paid_instalments extra_period_fraction "
         "period_rate_decimals",

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from fenqi.core.errors import Invalid
-from fenqi.core.terms.root import SOLVING, RateNotFound, decimal, root, shown
+from fenqi.core.terms.root import SOLVING, RateNotFound, WhenSeveral, decimal, root, shown
 
 Time = TypeVar("Time", int, Fraction, int | Fraction, tuple[int, Fraction])
 
@@ -25,20 +25,22 @@ class AmountNotPositive(Invalid):
     code = "amount-not-positive"
 
 
-def irr(amounts: Sequence[int]) -> Decimal:
+def irr(amounts: Sequence[int], *, when_several: WhenSeveral = WhenSeveral.REFUSE) -> Decimal:
     """Return the rate per period of amounts that flow at equal distances, the first one at once.
 
     Units: minor units, money out negative and money in positive or the other way round; a fraction
     of one per period out, to 18 significant digits.
     Errors: RateNotFound if all amounts have one sign; RateNotUnique.
     """
-    discount = discount_factor([*enumerate(amounts)])
+    discount = discount_factor([*enumerate(amounts)], when_several=when_several)
     with localcontext(SOLVING):
         rate = 1 / discount - 1
     return shown(rate)
 
 
-def xirr(flows: Sequence[tuple[date, int]]) -> Decimal:
+def xirr(
+    flows: Sequence[tuple[date, int]], *, when_several: WhenSeveral = WhenSeveral.REFUSE
+) -> Decimal:
     """Return the effective yearly rate of dated flows, actual days over 365.
 
     Units: minor units, money out negative and money in positive or the other way round; a fraction
@@ -47,13 +49,19 @@ def xirr(flows: Sequence[tuple[date, int]]) -> Decimal:
     Source: the XIRR function of spreadsheets.
     """
     first = min((on for on, _ in flows), default=date.min)
-    discount = discount_factor([((on - first).days, minor) for on, minor in flows])
+    discount = discount_factor(
+        [((on - first).days, minor) for on, minor in flows], when_several=when_several
+    )
     with localcontext(SOLVING):
         rate = 1 / discount**DAYS_PER_YEAR - 1
     return shown(rate)
 
 
-def discount_factor(flows: Sequence[tuple[int | Fraction, int]]) -> Decimal:
+def discount_factor(
+    flows: Sequence[tuple[int | Fraction, int]],
+    *,
+    when_several: WhenSeveral = WhenSeveral.REFUSE,
+) -> Decimal:
     """Return the discount factor of one unit of time that makes flows worth nothing.
 
     That is the positive v at which the sum of amount * v^time is zero; 1 / v - 1 is the rate.
@@ -65,7 +73,12 @@ def discount_factor(flows: Sequence[tuple[int | Fraction, int]]) -> Decimal:
     amounts = [amount for _, amount in present]
     gaps = [later - earlier for (earlier, _), (later, _) in pairwise(present)]
     worth = CompoundWorth(amounts, [0, *gaps])
-    return root(worth, span=Fraction(sum(gaps)), sign_changes=sign_changes(amounts))
+    return root(
+        worth,
+        span=Fraction(sum(gaps)),
+        sign_changes=sign_changes(amounts),
+        when_several=when_several,
+    )
 
 
 def netted(flows: Sequence[tuple[Time, int]]) -> list[tuple[Time, int]]:

@@ -2,11 +2,12 @@
 
 Every yearly rate of this house is found here, so every machine prints the same digits: decimal
 arithmetic of a fixed precision, a search outwards from a rate of zero for a bracket, then Newton's
-method kept inside it by bisection. A stream that has no rate, or more than one, is refused with
-its values.
+method kept inside it by bisection. A stream that has no rate is refused, and so is one that has
+several, unless the caller asks for the one nearest to zero, as spreadsheets do.
 """
 
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 from typing import Protocol
@@ -37,6 +38,13 @@ class RateNotUnique(Invalid):
     code = "rate-not-unique"
 
 
+class WhenSeveral(StrEnum):
+    """What is done with money that has more than one rate."""
+
+    REFUSE = "refuse"  # the rates of the law: a rate that is one of two says nothing
+    NEAREST_TO_ZERO = "nearest-to-zero"  # what spreadsheets find from their usual first guess
+
+
 class Worth(Protocol):
     """The present worth of money as a function of the discount factor of one unit of time."""
 
@@ -45,7 +53,13 @@ class Worth(Protocol):
         ...
 
 
-def root(worth: Worth, *, span: Fraction, sign_changes: int) -> Decimal:
+def root(
+    worth: Worth,
+    *,
+    span: Fraction,
+    sign_changes: int,
+    when_several: WhenSeveral = WhenSeveral.REFUSE,
+) -> Decimal:
     """Return the one discount factor v = 1 / (1 + rate per unit of time) at which `worth` is zero.
 
     Money that changes its direction once, a loan, has exactly one and it is not searched for
@@ -60,11 +74,12 @@ def root(worth: Worth, *, span: Fraction, sign_changes: int) -> Decimal:
         if sign_changes == 1:
             return _solve(worth, *_bracket(worth, step=step))
         brackets = _scanned(worth, step=step)
-        if len(brackets) > 1:
-            raise RateNotUnique(sign_changes=sign_changes, rates=len(brackets))
         if not brackets:
             raise RateNotFound(reason="no rate within the range searched")
-        return _solve(worth, *brackets[0])
+        if len(brackets) > 1 and when_several is WhenSeveral.REFUSE:
+            raise RateNotUnique(sign_changes=sign_changes, rates=len(brackets))
+        discounts = [_solve(worth, *bracket) for bracket in brackets]
+        return min(discounts, key=lambda discount: abs(1 / discount - 1))
 
 
 def decimal(value: Fraction | int) -> Decimal:

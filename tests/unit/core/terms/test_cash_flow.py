@@ -1,6 +1,6 @@
 """Rates of return: exact where they can be, refused where there is none or more than one."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from fenqi.core.terms.cash_flow import (
     sign_changes,
     xirr,
 )
-from fenqi.core.terms.root import RateNotFound, RateNotUnique
+from fenqi.core.terms.root import RateNotFound, RateNotUnique, WhenSeveral
 
 
 def test_one_payment_after_one_period_is_its_own_rate() -> None:
@@ -56,6 +56,27 @@ def test_two_or_three_rates_are_counted_and_refused(
     with pytest.raises(RateNotUnique) as refused:
         irr(amounts)
     assert refused.value.fields == {"sign_changes": turns, "rates": rates}
+
+
+@pytest.mark.parametrize(
+    ("amounts", "rate"),
+    [
+        ([-100, 230, -132], "0.1000"),  # 10 % and 20 %
+        ([-100, 100, 0, -7], "-0.0833"),
+        ([-50, 105, 10, -80, 10], "0.0886"),
+    ],
+)
+def test_a_spreadsheets_choice_is_the_rate_nearest_to_zero(amounts: list[int], rate: str) -> None:
+    found = irr(amounts, when_several=WhenSeveral.NEAREST_TO_ZERO)
+    assert found.quantize(Decimal("1e-4")) == Decimal(rate)
+
+
+def test_dated_money_with_two_rates_may_be_given_the_nearest_too() -> None:
+    start, year = date(2027, 1, 1), timedelta(days=365)
+    flows = [(start, -100), (start + year, 230), (start + 2 * year, -132)]
+    assert xirr(flows, when_several=WhenSeveral.NEAREST_TO_ZERO) == Decimal("0.1")
+    with pytest.raises(RateNotUnique):
+        xirr(flows)
 
 
 def test_a_loan_drawn_in_two_parts_has_its_one_rate() -> None:
