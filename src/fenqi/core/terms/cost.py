@@ -11,14 +11,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from decimal import Decimal, localcontext
 from enum import StrEnum
+from functools import lru_cache
 from typing import assert_never
 
 from fenqi.core.terms.cash_flow import discount_factor
 from fenqi.core.terms.product import Component, Product, ScheduleKind
 from fenqi.core.terms.root import SOLVING, shown
 from fenqi.core.terms.schedule import MONTHS_PER_YEAR, Due, Terms, schedule
+
+DAYS_REMEMBERED = 4096  # lists of due days; a day has one per statement day and count
 
 
 class CostKind(StrEnum):
@@ -133,20 +137,40 @@ def digest(terms: Terms) -> str:
     The yearly rates are left out: they follow from the schedule, and solving them for each order
     of a batch would cost more than the rest of the order.
     """
-    dues = schedule(terms)
-    shown = {
-        "form": 1,  # of this text; a change of its fields is a new form
-        "product": [terms.product.product_id, terms.product.version],
-        "principal_minor": terms.principal_minor,
-        "starts_on": terms.starts_on.isoformat(),
-        "dues": [[due.number, due.due_on.isoformat(), *due.amounts] for due in dues],
-        "lines": [
-            {name: getattr(line, name) for name in LINE_FIELDS}
-            for line in _cost_lines(terms.product, dues)
-        ],
+    amounts = [list(due.amounts) for due in schedule(terms)]
+    return digest_of(terms, amounts, product_head(terms.product))
+
+
+def product_head(product: Product) -> str:
+    """Return the part of the text that all plans of a product share: its name and cost lines.
+
+    What each line comes to is left to the amounts of the schedule.
+    """
+    lines = [
+        {name: getattr(line, name) for name in LINE_FIELDS if name != "amount_minor"}
+        for line in _cost_lines(product, ())
+    ]
+    head = {
+        "form": 2,  # of this text; a change of its fields is a new form
+        "product": [product.product_id, product.version],
+        "lines": lines,
     }
-    text = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def digest_of(terms: Terms, amounts: Sequence[Sequence[int]], head: str) -> str:
+    """Return `digest` of terms whose schedule is known, with the head of their product.
+
+    Shapes: `amounts` (count, 4) as lists by Component.
+    """
+    days = _days_text((terms.starts_on, *terms.due_on))
+    text = f"{head}{terms.principal_minor}{days}{amounts}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=DAYS_REMEMBERED)
+def _days_text(days: tuple[date, ...]) -> str:
+    return f"[{','.join(day.isoformat() for day in days)}]"
 
 
 def _cost_lines(product: Product, dues: Sequence[Due]) -> tuple[CostLine, ...]:
