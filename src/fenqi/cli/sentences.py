@@ -140,7 +140,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "operation-invalid": "This cannot happen to the plan: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
-    "path-unwritable": "{path} cannot be written: {fault}. Give another place with --out.",
+    "path-unwritable": "{path} cannot be written: {fault}. Give another place.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
     "principal-out-of-range": (

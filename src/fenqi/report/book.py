@@ -16,8 +16,11 @@ from fenqi.core.account import Outcome
 from fenqi.core.errors import Invalid
 from fenqi.core.ledger import Account
 from fenqi.core.terms.replay import PlanState
+from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM, Rounding, divide
+from fenqi.report import vintage
 from fenqi.report.origin import RECEIVED, Provenance, read_exceptions, read_provenance
+from fenqi.report.vintage import Vintage
 from fenqi.store import books, views
 from fenqi.store.pool import Session, Store
 
@@ -44,6 +47,8 @@ RESTS_ON_RECEIPTS = (
     "statements",
     "plans",
     "months",
+    "vintages",
+    "largest_past_due",
 )
 
 
@@ -221,6 +226,16 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
+class PastDue:
+    """An account with plans past due: how many, the worst one's bucket, what they owe."""
+
+    account_id: AccountId
+    bucket: str
+    plans: int
+    principal_open_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """The report. Field names are the names of the figures in JSON and in the reference."""
 
@@ -246,6 +261,8 @@ class Book:
     purchases: Purchases
     liabilities: Liabilities
     months: tuple[Month, ...]
+    vintages: tuple[Vintage, ...]
+    largest_past_due: tuple[PastDue, ...]
     exceptions: tuple[ReasonCount, ...] | None
     provenance: Provenance
     rests_on_drawn_payments: tuple[str, ...]
@@ -338,6 +355,11 @@ def figures(
         purchases=_purchases(views.decisions(session, book_id, as_of)),
         liabilities=_liabilities(ledger),
         months=_months(months, portfolio),
+        vintages=vintage.read(session, book_id, as_of=as_of, business_date=book.business_date),
+        largest_past_due=tuple(
+            PastDue(one.account_id, bucket_name(one.bucket), one.plans, one.principal_open_minor)
+            for one in views.largest_late(session, book_id, as_of, is_now=is_now)
+        ),
         exceptions=_reason_counts(exceptions.items()) if exceptions is not None else None,
         provenance=provenance,
         rests_on_drawn_payments=RESTS_ON_RECEIPTS if provenance.is_drawn else (),
