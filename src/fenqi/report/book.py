@@ -29,7 +29,8 @@ BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
 BUCKET_30_PLUS = 2
 
 # Everything that would differ had the customers paid otherwise: what they owe, and through the
-# limit it leaves them what they could buy. Only who they are and who has an account would not.
+# limit it leaves them what they could buy, so also which lines of a file were declined. Only who
+# they are and who has an account would not.
 RESTS_ON_RECEIPTS = (
     "receivables",
     "deferred_income_minor",
@@ -49,6 +50,7 @@ RESTS_ON_RECEIPTS = (
     "months",
     "vintages",
     "largest_past_due",
+    "exceptions",
 )
 
 
@@ -362,8 +364,15 @@ def figures(
         ),
         exceptions=_reason_counts(exceptions.items()) if exceptions is not None else None,
         provenance=provenance,
-        rests_on_drawn_payments=RESTS_ON_RECEIPTS if provenance.is_drawn else (),
+        rests_on_drawn_payments=_drawn(provenance, has_file=exceptions is not None),
     )
+
+
+def _drawn(provenance: Provenance, *, has_file: bool) -> tuple[str, ...]:
+    """Return the figures that rest on drawn payments; `exceptions` only if a file had any."""
+    if not provenance.is_drawn:
+        return ()
+    return tuple(name for name in RESTS_ON_RECEIPTS if has_file or name != "exceptions")
 
 
 def to_json(book: Book) -> str:

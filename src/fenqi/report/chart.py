@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from fenqi.core.values.rate import PPM
 
-HEIGHT = 208  # pixels from the bottom gridline to the top one
+HEIGHT = 208  # pixels from the bottom gridline to the top one, unless told otherwise
 TICKS = 4  # gridlines above zero, about
 SPARK_HEIGHT = 40
 SPARK_WIDTH = 96
@@ -49,13 +49,14 @@ class Scale:
     low: int
     high: int
     ticks: tuple[int, ...]
+    height: int = HEIGHT
 
     def y(self, value: int) -> float:
         """Return how many pixels below the top a value lies."""
-        return HEIGHT * (self.high - value) / (self.high - self.low)
+        return self.height * (self.high - value) / (self.high - self.low)
 
 
-def scale(values: Sequence[int]) -> Scale:
+def scale(values: Sequence[int], height: int = HEIGHT) -> Scale:
     """Return an axis that holds zero and all values, with round numbers at its gridlines."""
     low, high = min(0, *values, 0), max(0, *values, 0)
     step = _round_step(high - low)
@@ -63,7 +64,7 @@ def scale(values: Sequence[int]) -> Scale:
     if last == first:
         last = first + 1
     ticks = tuple(step * number for number in range(first, last + 1))
-    return Scale(ticks[0], ticks[-1], ticks)
+    return Scale(ticks[0], ticks[-1], ticks, height)
 
 
 def _round_step(span: int) -> int:
@@ -86,6 +87,7 @@ def columns(
     tick_text: Callable[[int], str],
     tips: Sequence[str],
     net: Series | None = None,
+    height: int = HEIGHT,
 ) -> Markup:
     """Return stacked columns, one per label; what is below zero hangs from the zero line.
 
@@ -94,7 +96,7 @@ def columns(
     count = len(labels)
     tops = [_stacked(series, place, above=True) for place in range(count)]
     bottoms = [_stacked(series, place, above=False) for place in range(count)]
-    axis = scale([*tops, *bottoms, *_known(net.values if net else ())])
+    axis = scale([*tops, *bottoms, *_known(net.values if net else ())], height)
     room = 100 / max(count, 1)
     width = min(room * COLUMN_SHARE, COLUMN_PERCENT_MAX)
     parts = [_grid(axis, tick_text)]
@@ -105,8 +107,8 @@ def columns(
         spots = [room * (place + 0.5) for place in range(count)]
         parts.append(_polyline(net, spots, axis))
         parts += _dots(net, spots, axis)
-    parts += _labels(labels, [room * (place + 0.5) for place in range(count)])
-    return _drawing(chart_id, title, description, parts)
+    parts += _labels(labels, [room * (place + 0.5) for place in range(count)], height)
+    return _drawing(chart_id, title, description, parts, height)
 
 
 def lines(
@@ -131,8 +133,8 @@ def lines(
         parts.append(_polyline(one, spots, axis))
     for one in series:
         parts.append(_end(one, spots, axis))
-    parts += _labels(labels, spots)
-    return _drawing(chart_id, title, description, parts)
+    parts += _labels(labels, spots, axis.height)
+    return _drawing(chart_id, title, description, parts, axis.height)
 
 
 def spark(title: str, values: Sequence[int]) -> Markup:
@@ -226,7 +228,7 @@ def _column(
     return Markup("<g><title>{tip}</title>{hit}{parts}</g>").format(
         tip=tip,
         hit=Markup('<rect class="hit" x="{x:.3f}%" y="0" width="{w:.3f}%" height="{h}"/>').format(
-            x=left, w=width, h=HEIGHT
+            x=left, w=width, h=axis.height
         ),
         parts=Markup().join(parts),
     )
@@ -243,7 +245,7 @@ def _polyline(one: Series, spots: Sequence[float], axis: Scale) -> Markup:
         '<svg class="stretch" x="0" y="0" width="100%" height="{height}"'
         ' viewBox="0 0 1000 {height}" preserveAspectRatio="none">'
         '<polyline class="{style}" points="{points}"/></svg>'
-    ).format(height=HEIGHT, style=one.style, points=points)
+    ).format(height=axis.height, style=one.style, points=points)
 
 
 def _dots(one: Series, spots: Sequence[float], axis: Scale) -> list[Markup]:
@@ -257,21 +259,25 @@ def _dots(one: Series, spots: Sequence[float], axis: Scale) -> list[Markup]:
 
 
 def _end(one: Series, spots: Sequence[float], axis: Scale) -> Markup:
-    """Return the dot and the name at a line's last point."""
+    """Return the dot and the name at a line's last point; a line that never rose has no name."""
     known = [
         (spot, value) for spot, value in zip(spots, one.values, strict=False) if value is not None
     ]
     if not known:
         return Markup()
     spot, value = known[-1]
-    return Markup(
-        '<circle class="{style}" cx="{x:.3f}%" cy="{y:.1f}" r="3"/>'
+    dot = Markup('<circle class="{style}" cx="{x:.3f}%" cy="{y:.1f}" r="3"/>').format(
+        style=one.style, x=spot, y=axis.y(value)
+    )
+    if not value:  # lines on the ground lie upon one another, and so would their names
+        return dot
+    return dot + Markup(
         '<text class="name {style}" x="{x:.3f}%" y="{text_y:.1f}"'
         ' text-anchor="middle">{name}</text>'
-    ).format(style=one.style, x=spot, y=axis.y(value), text_y=axis.y(value) - 8, name=one.name)
+    ).format(style=one.style, x=spot, text_y=axis.y(value) - 8, name=one.name)
 
 
-def _labels(labels: Sequence[Label], spots: Sequence[float]) -> list[Markup]:
+def _labels(labels: Sequence[Label], spots: Sequence[float], height: int) -> list[Markup]:
     """Return the words below the drawing; today has a diamond and is never left out."""
     every = -(-len(labels) // LABELS_MAX)
     parts = []
@@ -282,38 +288,40 @@ def _labels(labels: Sequence[Label], spots: Sequence[float]) -> list[Markup]:
         parts.append(
             Markup(
                 '<text class="tick {style}" x="{x:.3f}%" y="{y}" text-anchor="middle">{text}</text>'
-            ).format(style=style, x=spot, y=HEIGHT + 20, text=label.text)
+            ).format(style=style, x=spot, y=height + 20, text=label.text)
         )
         if label.under:
             parts.append(
                 Markup(
                     '<text class="tick year" x="{x:.3f}%" y="{y}"'
                     ' text-anchor="middle">{text}</text>'
-                ).format(x=spot, y=HEIGHT + 35, text=label.under)
+                ).format(x=spot, y=height + 35, text=label.under)
             )
         if label.is_today:
-            parts.append(_diamond(spot))
+            parts.append(_diamond(spot, height))
     return parts
 
 
-def _diamond(spot: float) -> Markup:
+def _diamond(spot: float, height: int) -> Markup:
     """Return the mark of today, on the bottom line."""
     edge = DIAMOND
     points = " ".join(f"{x},{y}" for x, y in ((0, -edge), (edge, 0), (0, edge), (-edge, 0)))
     return Markup(
         '<svg class="stretch" x="{x:.3f}%" y="{y}" width="1" height="1">'
         '<polygon class="today" points="{points}"/></svg>'
-    ).format(x=spot, y=HEIGHT, points=points)
+    ).format(x=spot, y=height, points=points)
 
 
-def _drawing(chart_id: str, title: str, description: str, parts: Sequence[Markup]) -> Markup:
+def _drawing(
+    chart_id: str, title: str, description: str, parts: Sequence[Markup], height: int
+) -> Markup:
     return Markup(
         '<svg class="canvas" role="img" aria-labelledby="{id}-title {id}-desc" width="100%"'
         ' height="{height}"><title id="{id}-title">{title}</title>'
         '<desc id="{id}-desc">{description}</desc>{parts}</svg>'
     ).format(
         id=chart_id,
-        height=HEIGHT,
+        height=height,
         title=title,
         description=description,
         parts=Markup().join(parts),

@@ -22,6 +22,9 @@ MONTHS_DRAWN = 24  # the newest; the tables beside the charts list as many
 VINTAGES_DRAWN = 12
 VINTAGE_AGES_MAX = 24
 WORST_FIRST = tuple(range(1, 8))  # buckets past due
+OVERDUE_HEIGHT = 300  # pixels, so that neighbouring cards end alike
+CASH_HEIGHT = 330
+LENT_HEIGHT = 108
 COMPARED_DAYS_MIN = 28  # a month back: the newest month end at least that long ago
 
 
@@ -116,6 +119,7 @@ class Pictures:
             ],
             tick_text=self._percent_tick,
             tips=tips,
+            height=OVERDUE_HEIGHT,
         )
 
     def cash(self) -> Markup:
@@ -146,6 +150,27 @@ class Pictures:
             tick_text=self._amount_tick,
             tips=tips,
             net=Series("net", _("difference"), net),
+            height=CASH_HEIGHT,
+        )
+
+    def lent(self) -> Markup:
+        """Return the principal lent by month."""
+        _ = self._speech.gettext
+        months = drawn_months(self._book)
+        tips = [
+            _("%(month)s: %(lent)s lent")
+            % {"month": self._speech.month(one.month), "lent": self._amount(one.lent_minor)}
+            for one in months
+        ]
+        return chart.columns(
+            "lent",
+            _("Principal lent, by month"),
+            "; ".join(tips),
+            labels=self._month_labels(months),
+            series=[Series("in", _("lent"), [one.lent_minor for one in months])],
+            tick_text=self._amount_tick,
+            tips=tips,
+            height=LENT_HEIGHT,
         )
 
     def income(self) -> Markup:
