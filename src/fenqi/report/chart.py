@@ -20,6 +20,9 @@ SPARK_WIDTH = 96
 COLUMN_PERCENT_MAX = 7.0
 COLUMN_SHARE = 0.64  # of the room a column has; the rest is air
 LABELS_MAX = 13  # on the axis; beyond, every second, third, ... is left out
+NAME_OFFSETS = (-8, 17, -20)  # pixels from a line's last dot to the foot of its name
+NAME_PERCENT = 8.5  # room of a name across and up
+NAME_PIXELS = 12
 DIAMOND = 5  # half its height
 SHADES = (750_000, 400_000, 100_000, 0)  # a cell's share in ppm from which it is that strong
 
@@ -35,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What stands below one place of the axis; `under` on a second line."""
+    """What stands below one place of the axis; `under` on a second line, where it changes."""
 
     text: str
     under: str = ""
@@ -129,10 +132,8 @@ def lines(
     steps = max(len(labels) - 1, 1)
     spots = [100 * place / steps for place in range(len(labels))]
     parts = [_grid(axis, tick_text)]
-    for one in series:
-        parts.append(_polyline(one, spots, axis))
-    for one in series:
-        parts.append(_end(one, spots, axis))
+    parts += [_polyline(one, spots, axis) for one in series]
+    parts += _ends(series, spots, axis)
     parts += _labels(labels, spots, axis.height)
     return _drawing(chart_id, title, description, parts, axis.height)
 
@@ -258,48 +259,67 @@ def _dots(one: Series, spots: Sequence[float], axis: Scale) -> list[Markup]:
     ]
 
 
-def _end(one: Series, spots: Sequence[float], axis: Scale) -> Markup:
-    """Return the dot and the name at a line's last point; a line that never rose has no name."""
-    known = [
-        (spot, value) for spot, value in zip(spots, one.values, strict=False) if value is not None
-    ]
-    if not known:
-        return Markup()
-    spot, value = known[-1]
-    dot = Markup('<circle class="{style}" cx="{x:.3f}%" cy="{y:.1f}" r="3"/>').format(
-        style=one.style, x=spot, y=axis.y(value)
-    )
-    if not value:  # lines on the ground lie upon one another, and so would their names
-        return dot
-    return dot + Markup(
-        '<text class="name {style}" x="{x:.3f}%" y="{text_y:.1f}"'
-        ' text-anchor="middle">{name}</text>'
-    ).format(style=one.style, x=spot, text_y=axis.y(value) - 8, name=one.name)
+def _ends(series: Sequence[Series], spots: Sequence[float], axis: Scale) -> list[Markup]:
+    """Return the dot and the name at each line's last point; one that never rose has no name.
+
+    A name stands above its dot, or below it, or higher, wherever it meets no other name.
+    """
+    parts, taken = [], list[tuple[float, float]]()
+    for one in series:
+        known = [pair for pair in zip(spots, one.values, strict=False) if pair[1] is not None]
+        if not known:
+            continue
+        spot, value = known[-1]
+        y = axis.y(value or 0)
+        parts.append(
+            Markup('<circle class="{style}" cx="{x:.3f}%" cy="{y:.1f}" r="3"/>').format(
+                style=one.style, x=spot, y=y
+            )
+        )
+        if not value:  # lines on the ground lie upon one another, and so would their names
+            continue
+        tries = [y + offset for offset in NAME_OFFSETS]
+        free = (at for at in tries if not _meets((spot, at), taken))
+        at = next(free, tries[0])
+        taken.append((spot, at))
+        parts.append(
+            Markup(
+                '<text class="name" x="{x:.3f}%" y="{y:.1f}" text-anchor="middle">{name}</text>'
+            ).format(x=spot, y=at, name=one.name)
+        )
+    return parts
+
+
+def _meets(name: tuple[float, float], taken: Sequence[tuple[float, float]]) -> bool:
+    return any(abs(name[0] - x) < NAME_PERCENT and abs(name[1] - y) < NAME_PIXELS for x, y in taken)
 
 
 def _labels(labels: Sequence[Label], spots: Sequence[float], height: int) -> list[Markup]:
     """Return the words below the drawing; today has a diamond and is never left out."""
-    every = -(-len(labels) // LABELS_MAX)
+    every = max(1, -(-len(labels) // LABELS_MAX))
+    todays = {place for place, label in enumerate(labels) if label.is_today}
     parts = []
+    under = ""
     for place, (label, spot) in enumerate(zip(labels, spots, strict=True)):
-        if place % every and not label.is_today:
+        is_crowded = any(0 < today - place < every for today in todays)
+        if (place % every or is_crowded) and not label.is_today:
             continue
-        style = "now" if label.is_today else "odd" if (place // every) % 2 else "even"
-        parts.append(
-            Markup(
-                '<text class="tick {style}" x="{x:.3f}%" y="{y}" text-anchor="middle">{text}</text>'
-            ).format(style=style, x=spot, y=height + 20, text=label.text)
-        )
-        if label.under:
-            parts.append(
-                Markup(
-                    '<text class="tick year" x="{x:.3f}%" y="{y}"'
-                    ' text-anchor="middle">{text}</text>'
-                ).format(x=spot, y=height + 35, text=label.under)
-            )
+        # A narrow page leaves out every other word, and the one that today would run into.
+        is_odd = (place // every) % 2 == 1 or place + every in todays
+        style = "now" if label.is_today else "odd" if is_odd else "even"
+        parts.append(_word(style, spot, height + 20, label.text))
+        if label.under != under:
+            under = label.under
+            parts.append(_word("year", spot, height + 35, under))
         if label.is_today:
             parts.append(_diamond(spot, height))
     return parts
+
+
+def _word(style: str, spot: float, y: float, text: str) -> Markup:
+    return Markup(
+        '<text class="tick {style}" x="{x:.3f}%" y="{y}" text-anchor="middle">{text}</text>'
+    ).format(style=style, x=spot, y=y, text=text)
 
 
 def _diamond(spot: float, height: int) -> Markup:

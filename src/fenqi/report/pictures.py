@@ -244,28 +244,25 @@ class Pictures:
         return chart.spark(title, [getattr(one, field) for one in ended])
 
     def _day_labels(self, days: Sequence[Stand]) -> list[Label]:
-        labels = []
-        for place, one in enumerate(days):
-            is_first = place == 0 or days[place - 1].day.year != one.day.year
-            text = self._speech.month_alone(one.day)
-            if one.is_today:
-                text = self._speech.gettext("today")
-            under = str(one.day.year) if is_first and not one.is_today else ""
-            labels.append(Label(text, under, is_today=one.is_today))
-        return labels
+        today = self._speech.gettext("today")
+        return [
+            Label(
+                today if one.is_today else self._speech.month_alone(one.day),
+                str(one.day.year),
+                is_today=one.is_today,
+            )
+            for one in days
+        ]
 
     def _month_labels(self, months: Sequence[Month]) -> list[Label]:
-        labels = []
-        for place, one in enumerate(months):
-            is_first = place == 0 or months[place - 1].month.year != one.month.year
-            labels.append(
-                Label(
-                    self._speech.month_alone(one.month),
-                    str(one.month.year) if is_first else "",
-                    is_today=month_end(one.month) > self._book.as_of,
-                )
+        return [
+            Label(
+                self._speech.month_alone(one.month),
+                str(one.month.year),
+                is_today=month_end(one.month) > self._book.as_of,
             )
-        return labels
+            for one in months
+        ]
 
     def _percent_tick(self, ppm: int) -> str:
         """Return a share for an axis with no more digits than it needs."""
