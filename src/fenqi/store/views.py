@@ -143,7 +143,7 @@ LATE_NOW = """
 SELECT p.account_id, COUNT(*), MAX(p.bucket), SUM(p.principal_open_minor)::bigint
 FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE a.book_id = %(book_id)s AND p.state = 'active' AND p.bucket > 0
-GROUP BY p.account_id ORDER BY 4 DESC, 1 LIMIT %(most)s
+GROUP BY p.account_id ORDER BY 4 DESC, 3 DESC, 2 DESC, 1 LIMIT %(most)s
 """
 LATE_THEN = (
     STOOD_THEN
@@ -151,7 +151,7 @@ LATE_THEN = (
 SELECT account_id, COUNT(*), MAX(to_bucket), SUM(principal_minor)::bigint
 FROM owed JOIN crossed USING (account_id, plan_id)
 WHERE to_bucket > 0
-GROUP BY account_id ORDER BY 4 DESC, 1 LIMIT %(most)s
+GROUP BY account_id ORDER BY 4 DESC, 3 DESC, 2 DESC, 1 LIMIT %(most)s
 """
 )
 
