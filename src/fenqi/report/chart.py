@@ -298,22 +298,34 @@ def _labels(labels: Sequence[Label], spots: Sequence[float], height: int) -> lis
     """Return the words below the drawing; today has a diamond and is never left out."""
     every = max(1, -(-len(labels) // LABELS_MAX))
     todays = {place for place, label in enumerate(labels) if label.is_today}
+    shown = [
+        place
+        for place, label in enumerate(labels)
+        # One that today would run into is left out as well.
+        if label.is_today
+        or (place % every == 0 and not any(0 < today - place < every for today in todays))
+    ]
     parts = []
-    under = ""
-    for place, (label, spot) in enumerate(zip(labels, spots, strict=True)):
-        is_crowded = any(0 < today - place < every for today in todays)
-        if (place % every or is_crowded) and not label.is_today:
-            continue
-        # A narrow page leaves out every other word, and the one that today would run into.
+    for place in shown:
+        label, spot = labels[place], spots[place]
+        # A narrow page leaves out every other word, and the one before today.
         is_odd = (place // every) % 2 == 1 or place + every in todays
         style = "now" if label.is_today else "odd" if is_odd else "even"
         parts.append(_word(style, spot, height + 20, label.text))
-        if label.under != under:
-            under = label.under
-            parts.append(_word("year", spot, height + 35, under))
         if label.is_today:
             parts.append(_diamond(spot, height))
+    for place in _turns([labels[place].under for place in shown]):
+        spot = spots[shown[place]]
+        parts.append(_word("year", spot, height + 35, labels[shown[place]].under))
     return parts
+
+
+def _turns(years: Sequence[str]) -> list[int]:
+    """Return where a year begins; of two that begin side by side the first is left out."""
+    begins = [
+        place for place, year in enumerate(years) if year and years[place - 1 : place] != [year]
+    ]
+    return [place for place in begins if place + 1 not in begins]
 
 
 def _word(style: str, spot: float, y: float, text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""The page of a book: it shows the report's own figures, needs nothing else, and lets nothing in."""
+"""The page of a book: the report's own figures, nothing else needed, nothing let in."""
 
 import dataclasses
 import json

@@ -148,10 +148,19 @@ def test_today_is_marked_and_named_even_where_other_words_are_left_out() -> None
     assert len(of_style(drawing, "polygon", "today")) == 1
 
 
-def test_a_year_is_written_where_it_begins() -> None:
-    labels = [Label("Dec", "2026"), Label("Jan", "2027"), Label("Feb", "2027")]
-    years = [one.text for one in of_style(drawn_columns([1, 2, 3], labels), "text", "year")]
-    assert years == ["2026", "2027"]
+@pytest.mark.parametrize(
+    ("months", "years"),
+    [
+        (["2026", "2026", "2027", "2027"], ["2026", "2027"]),
+        (["2026", "2027", "2027"], ["2027"]),  # side by side they would run into each other
+        (["2026"], ["2026"]),
+        ([""], []),
+    ],
+)
+def test_a_year_is_written_where_it_begins(months: list[str], years: list[str]) -> None:
+    labels = [Label("m", year) for year in months]
+    drawing = drawn_columns([1] * len(labels), labels)
+    assert [one.text for one in of_style(drawing, "text", "year")] == years
 
 
 def test_a_spark_needs_two_points_and_a_flat_one_is_no_fault() -> None:

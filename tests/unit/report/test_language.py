@@ -1,4 +1,4 @@
-"""Two languages: every sentence has its translation, and numbers are written as people write them."""
+"""Two languages: every sentence is translated, numbers are as people write them."""
 
 from collections.abc import Iterator
 from datetime import date
