@@ -62,10 +62,10 @@ class Scale:
 def scale(values: Sequence[int], height: int = HEIGHT) -> Scale:
     """Return an axis that holds zero and all values, with round numbers at its gridlines."""
     low, high = min(0, *values, 0), max(0, *values, 0)
+    if low == high:
+        return Scale(0, 1, (0,), height)  # nothing but zero: one line, and nothing above it
     step = _round_step(high - low)
     first, last = low // step, -(-high // step)
-    if last == first:
-        last = first + 1
     ticks = tuple(step * number for number in range(first, last + 1))
     return Scale(ticks[0], ticks[-1], ticks, height)
 

@@ -46,8 +46,8 @@ def drawn_lines(*curves: list[int | None], top: int = 0) -> Markup:
 @pytest.mark.parametrize(
     ("values", "ticks"),
     [
-        ([], (0, 1)),
-        ([0, 0], (0, 1)),
+        ([], (0,)),
+        ([0, 0], (0,)),
         ([1], (0, 1)),
         ([3], (0, 1, 2, 3)),
         ([97], (0, 50, 100)),
@@ -63,7 +63,7 @@ def test_an_axis_has_few_round_gridlines_and_holds_zero_and_all_values(
     axis = chart.scale(values)
     assert axis.ticks == ticks
     assert axis.low <= min([0, *values]) <= max([0, *values]) <= axis.high
-    assert len({after - before for before, after in pairwise(axis.ticks)}) == 1
+    assert len({after - before for before, after in pairwise(axis.ticks)}) <= 1
 
 
 def test_a_larger_value_lies_higher_within_the_drawing() -> None:
