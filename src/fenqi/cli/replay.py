@@ -118,8 +118,12 @@ def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
     checked = check.check(runtime.store, book_id=found.book_id)
     beancount.export(runtime.store, found.book_id, out / "ledger.beancount")
     word = "clean" if not checked.findings else f"{len(checked.findings)} findings"
-    console.print(f"Books checked: {word}. Report, ledger and exceptions are in {out}/")
-    console.print(f"The picture of the book: {out / PAGE}")
+    place = escape(str(out))
+    console.print(
+        f"Books checked: {word}. Report, ledger and exceptions are in {place}/\n"
+        f"The picture of the book: {escape(str(out / PAGE))}",
+        soft_wrap=True,  # a path that is cut in two cannot be opened
+    )
     if checked.findings:
         raise typer.Exit(70)
 

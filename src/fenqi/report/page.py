@@ -19,6 +19,7 @@ from fenqi.report import chart, pictures
 from fenqi.report.book import Book
 from fenqi.report.language import Language, Speech
 from fenqi.report.pictures import Pictures
+from fenqi.report.rolls import ppm
 from fenqi.report.whole import whole_file
 
 TEMPLATE = "book.html.j2"
@@ -60,6 +61,7 @@ def render(book: Book, language: Language) -> str:
         bar=chart.bar,
         shade=chart.shade,
         pictures=pictures,
+        ppm=ppm,
         style=Markup(read_template("book.css")),  # noqa: S704 - our own file
         reasons_shown=REASONS_SHOWN,
     )

@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from fenqi.core.values.day import month_end
 from fenqi.core.values.money import currency
-from fenqi.core.values.rate import PPM, Rounding, divide
 from fenqi.report import chart
 from fenqi.report.book import Book, Month
 from fenqi.report.chart import Label, Series
 from fenqi.report.language import Speech
+from fenqi.report.rolls import ppm
 from fenqi.report.vintage import Vintage
 
 MONTHS_DRAWN = 24  # the newest; the tables beside the charts list as many
@@ -43,16 +43,11 @@ class Stand:
 
     def share_ppm(self, bucket: int) -> int:
         """Return a bucket's share of the open principal."""
-        return share(self.principal_minor[bucket], self.total_minor)
+        return ppm(self.principal_minor[bucket], self.total_minor)
 
     def from_ppm(self, bucket: int) -> int:
         """Return the share of a bucket and all worse ones."""
-        return share(sum(self.principal_minor[bucket:]), self.total_minor)
-
-
-def share(part: int, whole: int) -> int:
-    """Return a share in ppm; of nothing it is nothing."""
-    return divide(part * PPM, whole, rounding=Rounding.HALF_EVEN) if whole > 0 else 0
+        return ppm(sum(self.principal_minor[bucket:]), self.total_minor)
 
 
 def stands(book: Book) -> list[Stand]:
@@ -87,7 +82,7 @@ def drawn_vintages(book: Book) -> list[Vintage]:
 def curve_ppm(vintage: Vintage, stage: str) -> list[int]:
     """Return a vintage's curve as shares of the principal lent. `stage` names its list."""
     amounts = getattr(vintage, stage)[: VINTAGE_AGES_MAX + 1]
-    return [share(amount, vintage.lent_minor) for amount in amounts]
+    return [ppm(amount, vintage.lent_minor) for amount in amounts]
 
 
 class Pictures:

@@ -42,22 +42,26 @@ def read(
 
 def build(sums: Sequence[views.VintageSum], through: date) -> tuple[Vintage, ...]:
     """Return one vintage per month with plans, its lists up to the month that ends `through`."""
-    found = []
-    for lent in sums:
-        if lent.stage != "lent":
-            continue
-        ages = months_between(lent.vintage, through) + 1
-        found.append(
-            Vintage(
-                month=lent.vintage,
-                plans=lent.plans,
-                lent_minor=lent.principal_minor,
-                over_30_days_minor=_curve(sums, lent.vintage, "over-30", ages),
-                over_90_days_minor=_curve(sums, lent.vintage, "over-90", ages),
-                written_off_minor=_curve(sums, lent.vintage, "written-off", ages),
-            )
+    lent = [one for one in sums if one.stage == "lent"]
+    reached: Counter[tuple[date, str, int]] = Counter()
+    for one in sums:
+        reached[one.vintage, one.stage, one.months_on_book] += one.principal_minor
+
+    def curve(month: date, stage: str) -> tuple[int, ...]:
+        ages = range(months_between(month, through) + 1)
+        return tuple(accumulate(reached[month, stage, age] for age in ages))
+
+    return tuple(
+        Vintage(
+            month=one.vintage,
+            plans=one.plans,
+            lent_minor=one.principal_minor,
+            over_30_days_minor=curve(one.vintage, "over-30"),
+            over_90_days_minor=curve(one.vintage, "over-90"),
+            written_off_minor=curve(one.vintage, "written-off"),
         )
-    return tuple(found)
+        for one in lent
+    )
 
 
 def last_month_end(day: date) -> date:
@@ -69,13 +73,3 @@ def last_month_end(day: date) -> date:
 def months_between(first: date, last: date) -> int:
     """Return how many calendar months lie from the month of `first` to that of `last`."""
     return 12 * (last.year - first.year) + last.month - first.month
-
-
-def _curve(
-    sums: Sequence[views.VintageSum], vintage: date, stage: str, ages: int
-) -> tuple[int, ...]:
-    by_age: Counter[int] = Counter()
-    for one in sums:
-        if (one.vintage, one.stage) == (vintage, stage):
-            by_age[one.months_on_book] += one.principal_minor
-    return tuple(accumulate(by_age[age] for age in range(ages)))

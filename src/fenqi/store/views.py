@@ -188,20 +188,20 @@ WITH begun AS (
     JOIN operations AS o USING (account_id, plan_id)
     WHERE a.book_id = %(book_id)s AND o.number = 1 AND o.booked_on <= %(through)s
 ), reached AS (
-    (SELECT DISTINCT ON (c.account_id, c.plan_id, s.stage)
-        c.account_id, c.plan_id, s.stage, c.booked_on, c.principal_open_minor AS principal_minor
-    FROM crossings AS c
+    (SELECT DISTINCT ON (account_id, plan_id, s.stage)
+        account_id, plan_id, s.stage, c.booked_on, c.principal_open_minor AS principal_minor
+    FROM begun JOIN crossings AS c USING (account_id, plan_id)
     JOIN (VALUES ('over-30', 2), ('over-90', 4)) AS s (stage, bucket) ON c.to_bucket >= s.bucket
     WHERE c.booked_on <= %(through)s
-    ORDER BY c.account_id, c.plan_id, s.stage, c.event_number)
+    ORDER BY account_id, plan_id, s.stage, c.event_number)
     UNION ALL
-    SELECT o.account_id, o.plan_id, 'written-off', o.booked_on, SUM(t.amount_minor)
-    FROM operations AS o
-    JOIN transfers AS t ON t.account_id = o.account_id AND t.event_number = o.cause_number
-        AND t.plan_id = o.plan_id
+    SELECT account_id, plan_id, 'written-off', o.booked_on, SUM(t.amount_minor)
+    FROM begun JOIN operations AS o USING (account_id, plan_id)
+    JOIN transfers AS t USING (account_id, plan_id)
     WHERE o.kind = 'write-off' AND o.booked_on <= %(through)s
+        AND t.event_number = o.cause_number
         AND t.debit = 'allowance' AND t.credit = 'receivable-principal'
-    GROUP BY o.account_id, o.plan_id, o.booked_on
+    GROUP BY account_id, plan_id, o.booked_on
 )
 SELECT vintage, 'lent', 0, COUNT(*), SUM(principal_minor)::bigint FROM begun GROUP BY vintage
 UNION ALL
