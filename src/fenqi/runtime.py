@@ -32,6 +32,7 @@ from fenqi.store.server import Server, Status, psql_command
 DATA_SETTING = "FENQI_DATA"
 URL_SETTING = "FENQI_DATABASE_URL"
 CATALOGUE_SETTING = "FENQI_CATALOGUE"
+LOCALE_SETTINGS = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts (POSIX)
 
 COUNTER_BITS = 12
 RANDOM_BITS = 62
@@ -49,6 +50,13 @@ class ServerElsewhere(Conflict):
     """FENQI_DATABASE_URL is set, so there is no embedded server to start or stop."""
 
     code = "server-elsewhere"
+
+
+def speaks_chinese(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether the person at this machine reads Chinese, by the usual settings of a language."""
+    given = os.environ if environment is None else environment
+    locale = next((given[name] for name in LOCALE_SETTINGS if given.get(name)), "")
+    return locale.partition("_")[0].partition(".")[0].lower() == "zh"
 
 
 class SystemClock:

@@ -151,7 +151,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "operation-invalid": "This cannot happen to the plan: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
-    "path-unwritable": "{path} cannot be written: {fault}. Give another place with --out.",
+    "path-unwritable": "{path} cannot be written: {fault}. Give another place.",
     "payment-before-advance": (
         "Money flows on {flow_on}, before the first advance on {first_advance_on}."
     ),
