@@ -60,10 +60,15 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "A statement day is 1 to 28, or 31 for the month's last day, and what it asks for falls "
         "due a few days later; not day {statement_day} and {due_after_days} days."
     ),
+    "commit-broken": "A failed transaction came to its commit. Nothing was booked.",
+    "database-full": (
+        "The database has no room left: {said}\n"
+        "Nothing was booked. Make room on its disk, then run the same command again."
+    ),
     "database-gone": (
         "The database cannot be reached: {said}\n"
         "Look whether it runs and what FENQI_DATABASE_URL says, then try again. What was committed "
-        "is kept."
+        "is kept; what was under way was not booked."
     ),
     "database-not-ours": (
         "The database has tables of another program ({tables}) and none of fenqi. Give "
@@ -140,6 +145,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "operation-invalid": "This cannot happen to the plan: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
+    "outcome-unknown": (
+        "The database went away while it was committing ({said}), so nobody knows whether this was "
+        "booked. Send the same command again, with the same key: it is booked once, and you get "
+        "its first answer."
+    ),
     "path-unwritable": "{path} cannot be written: {fault}. Give another place with --out.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
