@@ -168,6 +168,8 @@ class Store:
             min_size=1,
             max_size=connections_max,
             timeout=CONNECTION_WAIT_SECONDS_MAX,
+            # The pause between two attempts doubles; begun anew, it never outlasts who waits.
+            reconnect_timeout=CONNECTION_WAIT_SECONDS_MAX,
             configure=_prepare,
             check=psycopg_pool.ConnectionPool.check_connection,
             kwargs={"connect_timeout": CONNECT_SECONDS_MAX},
