@@ -8,6 +8,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
     "already-enrolled": "This person has an account in the book already: {account}.",
     "already-there": "It is there already (unique key {constraint}).",
+    "book-busy": (
+        "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
+        "finish; run this again if days are still open then."
+    ),
     "book-differs": (
         "The book {book} lives on other terms: its {field} is {is_now}, not {asked}. Name another "
         "book with --book, or give the file and mapping the book was begun with.",
@@ -94,6 +98,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "error": "Something is wrong.",
     "file-unreadable": "{file}: {problem}. Wanted: {allowed}.",
     "flow-broken": "Something went wrong that nobody foresaw; the command was not booked.",
+    "folder-in-use": (
+        "Another program works in {folder}: {programs}. Nothing was touched. Let it finish, end it "
+        "with Ctrl-C, or set FENQI_DATA to another folder."
+    ),
     "folder-not-ours": (
         "The folder {folder} must belong to the user {owner} and be closed to everyone else."
     ),
