@@ -60,30 +60,33 @@ def working(data: Path, *words: object, folder: Path) -> Iterator["subprocess.Po
             program.communicate()
 
 
-@pytest.fixture
-def history(tmp_path: Path) -> Path:
-    file = tmp_path / "history.csv"
-    lines = [f"I{n},S,thing,1,2024-01-{n % 28 + 1:02} 09:00:00,9.5,{n % 7},UK" for n in range(60)]
+def write_history(file: Path, *, months: int) -> Path:
+    """Write a purchase a day."""
+    days = [f"{month:02}-{day:02}" for month in range(1, months + 1) for day in range(1, 29)]
+    lines = [
+        f"I{place},S{place},thing,1,2024-{day} 09:00:00,9.5,{place % 7},UK"
+        for place, day in enumerate(days)
+    ]
     file.write_text("\n".join([HEADING, *lines]) + "\n")
     return file
 
 
 @pytest.mark.timeout(400)
 def test_a_second_program_is_told_of_the_first_and_both_end_well(
-    private_folder: Path, history: Path, tmp_path: Path
+    private_folder: Path, tmp_path: Path
 ) -> None:
     data = private_folder / "shared-by-two"
     server = Server(data / "postgres")
-    words = ("replay", history, "--map", MAP, "--out", tmp_path / "one")
+    long = write_history(tmp_path / "long.csv", months=6)
+    short = write_history(tmp_path / "short.csv", months=1)
+    words = ("--map", MAP, "--out", tmp_path)
     try:
-        with working(data, *words, folder=server.folder) as first:
+        with working(data, "replay", long, *words, folder=server.folder) as first:
             pid = first.pid
             refused = fenqi(data, "db", "stop", code=2)
-            assert f"fenqi replay {history}" in refused.stderr
+            assert f"fenqi replay {long}" in refused.stderr
             assert f"(process {pid})" in refused.stderr
-            second = fenqi(
-                data, *words[:-1], tmp_path / "two", "--book", "other"
-            )  # beside the first, in a book of its own
+            second = fenqi(data, "replay", short, *words)
             assert f"(process {pid})" in second.stderr
             assert "Both go on" in second.stderr
             assert first.poll() is None, "the second was to end first: give the first more to do"
