@@ -32,8 +32,8 @@ conformance: install ## agreement with published figures: those in the project, 
 bench: ## speed, as a ratio to a yardstick
 	@echo 'bench is not yet alive: arrives with the first measured target'
 
-soak: ## a long run that breaks things on purpose
-	@echo 'soak is not yet alive: arrives with the worker'
+soak: install ## fifty times kill -9 under load, and a file of 200 MB; about ten minutes
+	@$(BIN)/python -m pytest tests/soak
 
 serve: ## the pages and the API
 	@echo 'serve is not yet alive: arrives with the web doors'

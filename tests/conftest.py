@@ -17,11 +17,14 @@ from psycopg import sql
 
 from fenqi.store.migrate import migrate
 from fenqi.store.pool import Store
-from fenqi.store.programs import system_folder
+from fenqi.store.programs import owner, system_folder
 from fenqi.store.server import Server
 
 TEMPLATE = f"fenqi_template_{os.getpid()}"
 NUMBERS = itertools.count(1)
+# No test pulls the plug of the machine, so nobody waits for its disk. What is durable has servers
+# of its own: `test_server.py`, `test_failures.py`, `tests/soak`.
+HASTY = "fsync = off\nfull_page_writes = off\n"
 
 
 def at(url: str, database: str) -> str:
@@ -61,6 +64,11 @@ def server_url(private_folder: Path) -> Iterator[str]:
         yield given
         return
     server = Server(private_folder / "shared")
+    server.start()
+    server.stop()
+    settings = server.folder / "settings.conf"
+    settings.write_text(HASTY)
+    os.chown(settings, owner().uid, owner().gid)
     server.start()
     yield server.url
     server.stop()

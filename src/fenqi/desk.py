@@ -4,6 +4,9 @@ Nothing waits on purpose: a writer takes whatever is there. Accounts are split b
 by hash, so two batches never wait for one another's rows. Inside a batch the commands of one
 account keep their order; commands of one kind run together. A batch that fails is tried again one
 by one, so that a poisoned command fails alone.
+
+A batch that lost the database is sent again whole, with its keys: what was kept is answered as it
+was, the rest is booked then. Only if that cannot be asked in time is an outcome left unknown.
 """
 
 import queue
@@ -23,13 +26,20 @@ from fenqi.flows.refund import Refund, refund
 from fenqi.flows.settle import Settle, settle
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
-from fenqi.store.pool import AlreadyThere, TryAgain
+from fenqi.store.pool import (
+    AlreadyThere,
+    DatabaseFull,
+    DatabaseGone,
+    NoConnection,
+    OutcomeUnknown,
+    TryAgain,
+)
 
 BATCH_MAX = 128  # commands run as one; measured best at 256 callers
 QUEUE_MAX = 4096  # commands waiting per writer; beyond it submit blocks
 WRITERS = 2
 STOP_SECONDS_MAX = 30
-TRIES_MAX = 3  # of a command that lost a race to another program
+TRIES_MAX = 3  # of a command that lost a race to another program, or its database
 
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
@@ -127,19 +137,29 @@ class Desk:
             if is_last:
                 return
 
-    def _run(self, slips: Sequence[Slip], tries: int = 1) -> None:
+    def _run(
+        self, slips: Sequence[Slip], tries: int = 1, doubt: OutcomeUnknown | None = None
+    ) -> None:
+        """Run commands of one kind; `doubt` is left from a try of which nobody knows the end."""
         flow = FLOWS[type(slips[0].command)]
         try:
             answers = flow(self._ground, [slip.command for slip in slips])
         except Exception as fault:
+            doubt = fault if isinstance(fault, OutcomeUnknown) else doubt
+            is_lost = isinstance(fault, (DatabaseGone, OutcomeUnknown))
+            if is_lost and tries < TRIES_MAX and not isinstance(fault, NoConnection):
+                self._run(slips, tries + 1, doubt)
+                return
             # Another program may have booked the same key or person at the same moment: looked at
             # again once that is committed, a command finds the other's rows.
             is_race = isinstance(fault, (AlreadyThere, TryAgain)) and tries < TRIES_MAX
-            if len(slips) > 1 or is_race:
+            is_shared = is_lost or isinstance(fault, DatabaseFull)  # each alone would fail too
+            if (len(slips) > 1 and not is_shared) or is_race:
                 for slip in slips:
-                    self._run([slip], tries + 1)
+                    self._run([slip], tries + 1, doubt)
                 return
-            answers = [fault if isinstance(fault, FenqiError) else _foreign(fault)]
+            told = fault if isinstance(fault, FenqiError) else _foreign(fault)
+            answers = [doubt or told] * len(slips)
         for slip, answer in zip(slips, answers, strict=True):
             if isinstance(answer, FenqiError):
                 slip.answer.set_exception(answer)

@@ -11,7 +11,7 @@ Settings:
 
 import os
 import random
-import shutil
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
 from fenqi.store.pool import CONNECTIONS_MAX, Store
 from fenqi.store.programs import checkout, system_folder
+from fenqi.store.seats import Seat
 from fenqi.store.server import Server, Status, psql_command
 
 DATA_SETTING = "FENQI_DATA"
@@ -161,13 +162,15 @@ class Runtime:
         ids: IdSource,
         known: Catalogue,
         server: Server | None = None,
+        seat: Seat | None = None,
     ) -> None:
         self.config = config
         self.store = store
         self.clock = clock
         self.ids = ids
         self.ground = Ground(store=store, clock=clock, ids=ids, catalogue=known)
-        self._server = server  # the one to stop at the end
+        self._server, self._seat = server, seat  # the embedded one, and our place beside others
+        self.others: list[str] = seat.others() if seat is not None else []
 
     @classmethod
     def open(
@@ -182,16 +185,17 @@ class Runtime:
 
         Products and packs of the files are installed as versions on the way.
 
-        With `stop_after` the server is stopped at the end if this call started it.
+        With `stop_after` a server started by this call is stopped by the last program to leave.
+        `others` names the programs that work in the same folder already.
 
         Errors: those of `Server.start`, `migrate`, `Store.open` and `catalogue.install`.
         """
         config = config or Config.from_environment()
         clock = clock or SystemClock()
-        url, started = config.database_url, None
+        url, server, seat = config.database_url, None, None
         if url is None:
             server = Server(config.database_folder)
-            started = server if server.start() and stop_after else None
+            seat = server.join(_own_words(), stop_when_idle=stop_after)
             url = server.url
         try:
             migrate(url)
@@ -200,17 +204,25 @@ class Runtime:
                 catalogue.install(session, clock.now(), config.catalogue_folder)
                 known = catalogue.load(session)
         except BaseException:
-            if started is not None:
-                started.stop()
+            if server is not None and seat is not None:
+                server.leave(seat)
             raise
-        ids = ids or Ids(clock)
-        return cls(config, store=store, clock=clock, ids=ids, known=known, server=started)
+        return cls(
+            config,
+            store=store,
+            clock=clock,
+            ids=ids or Ids(clock),
+            known=known,
+            server=server,
+            seat=seat,
+        )
 
     def close(self) -> None:
-        """Close the store, and stop the server if that was asked for and it is ours."""
+        """Close the store; the last to leave stops the server if that was asked for."""
         self.store.close()
-        if self._server is not None:
-            self._server.stop()
+        if self._server is not None and self._seat is not None:
+            self._server.leave(self._seat)
+            self._seat = None
 
     def __enter__(self) -> "Runtime":
         return self
@@ -233,12 +245,9 @@ def default_data_folder(environment: Mapping[str, str]) -> Path:
 def wipe_database(config: Config) -> None:
     """Stop the embedded server of these settings and delete its files, if there are any.
 
-    Errors: ServerElsewhere, ServerNotStopped.
+    Errors: ServerElsewhere, ServerNotStopped, FolderInUse.
     """
-    server = embedded(config)
-    server.stop()
-    if config.database_folder.exists():
-        shutil.rmtree(config.database_folder)
+    embedded(config).wipe()
 
 
 def start_database(config: Config) -> tuple[Status, bool]:
@@ -250,6 +259,17 @@ def start_database(config: Config) -> tuple[Status, bool]:
     is_new = server.start()
     migrate(server.url)
     return server.status(), is_new
+
+
+def stop_database(config: Config, *, while_used: bool) -> bool:
+    """Stop the embedded server; return whether it ran. `while_used` stops it under others' feet.
+
+    Errors: ServerElsewhere, ServerNotStopped, FolderInUse.
+    """
+    server = embedded(config)
+    if not while_used:
+        server.refuse_if_used()
+    return server.stop()
 
 
 def embedded(config: Config) -> Server:
@@ -274,6 +294,11 @@ def shell_command(config: Config) -> tuple[list[str], dict[str, str]]:
         url = server.url
     command, secrets = psql_command(url)
     return command, {**os.environ, **secrets}
+
+
+def _own_words() -> str:
+    """Return what this program was started as, for other programs to read."""
+    return " ".join([Path(sys.argv[0]).name.replace("__main__.py", "fenqi"), *sys.argv[1:]])
 
 
 def _layout(milliseconds: int, counter: int, noise: int) -> int:

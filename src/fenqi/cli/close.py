@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from fenqi.cli.errors import tell_of
 from fenqi.runtime import Runtime
 from fenqi.worker.close import close_through
 
@@ -27,6 +28,7 @@ def close_day(
         Runtime.open(stop_after=True) as runtime,
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
+        tell_of(runtime.others)
         task = progress.add_task("Closing", total=None)
 
         def on_day(done: object) -> None:

@@ -27,10 +27,12 @@ def start() -> None:
     _console().print(f"PostgreSQL {found.version} {state}: {found.folder}")
 
 
-def stop() -> None:
-    """Stop the embedded server; open transactions are rolled back."""
-    server = runtime.embedded(runtime.Config.from_environment())
-    _console().print("PostgreSQL stopped." if server.stop() else "PostgreSQL was not running.")
+def stop(
+    force: Annotated[bool, typer.Option(help="Stop it although programs work with it.")] = False,  # noqa: FBT002 - an option, named when given
+) -> None:
+    """Stop the embedded server; it is refused while programs work with it."""
+    ran = runtime.stop_database(runtime.Config.from_environment(), while_used=force)
+    _console().print("PostgreSQL stopped." if ran else "PostgreSQL was not running.")
 
 
 def status(

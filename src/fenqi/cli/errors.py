@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -136,6 +136,14 @@ def _say(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"[bold red]fenqi:[/] {escape(text)}"
     )
+
+
+def tell_of(others: Sequence[str]) -> None:
+    """Print who works in the same folder already; the database keeps the programs apart."""
+    if others:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"[bold]fenqi:[/] beside this one works {escape(_shown(list(others)))}. Both go on."
+        )
 
 
 def _where(log: Path | None) -> str:

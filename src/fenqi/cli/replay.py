@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fenqi.cli.errors import tell_of
 from fenqi.cli.report import preferred_language
 from fenqi.replay import leftovers, run, source
 from fenqi.replay.mapping import read_mapping
@@ -95,6 +96,7 @@ def replay(
     plan = run.of_file(stream, mapping, book_id=book_id or file.stem, name=file.name)
     clock = MovingClock(START)
     with Runtime.open(clock=clock, stop_after=True) as runtime:
+        tell_of(runtime.others)
         run.check_offers(runtime, mapping, str(mapping_file))
         found = _live(runtime, clock, plan, stream, out)
         _finish(runtime, found, out, Console(highlight=False))

@@ -12,6 +12,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "An advance or payment is {amount_minor} minor units; it must be above zero."
     ),
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
+    "book-busy": (
+        "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
+        "finish; run this again if days are still open then."
+    ),
     "book-differs": (
         "The book {book} lives on other terms: its {field} is {is_now}, not {asked}. Name another "
         "book with --book, or give the file and mapping the book was begun with.",
@@ -64,10 +68,15 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "A statement day is 1 to 28, or 31 for the month's last day, and what it asks for falls "
         "due a few days later; not day {statement_day} and {due_after_days} days."
     ),
+    "commit-broken": "A failed transaction came to its commit. Nothing was booked.",
+    "database-full": (
+        "The database has no room left: {said}\n"
+        "Nothing was booked. Make room on its disk, then run the same command again."
+    ),
     "database-gone": (
         "The database cannot be reached: {said}\n"
         "Look whether it runs and what FENQI_DATABASE_URL says, then try again. What was committed "
-        "is kept."
+        "is kept; what was under way was not booked."
     ),
     "database-not-ours": (
         "The database has tables of another program ({tables}) and none of fenqi. Give "
@@ -98,6 +107,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "error": "Something is wrong.",
     "file-unreadable": "{file}: {problem}. Wanted: {allowed}.",
     "flow-broken": "Something went wrong that nobody foresaw; the command was not booked.",
+    "folder-in-use": (
+        "Another program works in {folder}: {programs}. Nothing was touched. Let it finish, end it "
+        "with Ctrl-C, or set FENQI_DATA to another folder."
+    ),
     "folder-not-ours": (
         "The folder {folder} must belong to the user {owner} and be closed to everyone else."
     ),
@@ -154,6 +167,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "path-unwritable": "{path} cannot be written: {fault}. Give another place.",
     "payment-before-advance": (
         "Money flows on {flow_on}, before the first advance on {first_advance_on}."
+    ),
+    "outcome-unknown": (
+        "The database went away while it was committing ({said}), so nobody knows whether this was "
+        "booked. Send the same command again, with the same key: it is booked once, and you get "
+        "its first answer."
     ),
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",

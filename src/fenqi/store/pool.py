@@ -3,6 +3,10 @@
 A `Session` is one open transaction that acts as the role `fenqi_app`, in UTC. Every error of the
 driver leaves this file as one of ours, so that nobody above imports psycopg. Error values name
 constraints and tables but never the values of rows, which may be about a person.
+
+What is said of a failure is true: whatever fails before the order to commit is sent was surely not
+kept, what the server refuses at the commit was not kept either, and only when the answer to that
+order is lost is the outcome unknown.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +17,7 @@ import psycopg
 import psycopg_pool
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 from fenqi.core.errors import Broken, Conflict, Forbidden, Invalid, Unavailable
 from fenqi.store.columns import teach
@@ -34,9 +39,25 @@ IS_MIGRATED = "SELECT to_regclass('migrations') IS NOT NULL"
 
 
 class DatabaseGone(Unavailable):
-    """The database cannot be reached, or went away; whether a commit was kept is unknown."""
+    """The database cannot be reached, or went away before the commit: nothing was booked."""
 
     code = "database-gone"
+
+
+class NoConnection(DatabaseGone):
+    """No connection came free in time, or none can be made; it was waited for already."""
+
+
+class DatabaseFull(Unavailable):
+    """The database has no room left on its disk: nothing was booked."""
+
+    code = "database-full"
+
+
+class OutcomeUnknown(Unavailable):
+    """The database went away while it committed: only the command's key tells what was kept."""
+
+    code = "outcome-unknown"
 
 
 class TryAgain(Unavailable):
@@ -49,6 +70,12 @@ class UrlInvalid(Invalid):
     """The address of the database cannot be read as one; it is not repeated, it has a password."""
 
     code = "database-url-invalid"
+
+
+class CommitBroken(Broken):
+    """A transaction came to its end although one of its statements had failed; it was not kept."""
+
+    code = "commit-broken"
 
 
 class NotMigrated(Conflict):
@@ -141,6 +168,8 @@ class Store:
             min_size=1,
             max_size=connections_max,
             timeout=CONNECTION_WAIT_SECONDS_MAX,
+            # The pause between two attempts doubles; begun anew, it never outlasts who waits.
+            reconnect_timeout=CONNECTION_WAIT_SECONDS_MAX,
             configure=_prepare,
             check=psycopg_pool.ConnectionPool.check_connection,
             kwargs={"connect_timeout": CONNECT_SECONDS_MAX},
@@ -152,11 +181,12 @@ class Store:
     def transaction(self) -> Iterator[Session]:
         """Open a transaction; it commits at the end and rolls back on any exception.
 
-        Errors: any of this file. After DatabaseGone it is unknown whether the commit was kept;
-        the idempotency key of a command answers that.
+        Errors: any of this file. After OutcomeUnknown the idempotency key of a command tells
+        whether the commit was kept; after any other error it was not.
         """
         with translated(), self._pool.connection() as connection:
             yield Session(connection)
+            _commit(connection)
 
     def close(self) -> None:
         """Close all connections; transactions that are open are rolled back."""
@@ -186,8 +216,32 @@ def _prepare(connection: "psycopg.Connection[Any]") -> None:
     connection.commit()
 
 
+def _commit(connection: "psycopg.Connection[Any]") -> None:
+    """Commit, and tell a commit that was refused from one whose outcome nobody knows.
+
+    The pool's own commit answers nothing if the connection is lost or a statement had failed.
+    """
+    status = connection.info.transaction_status
+    if status is TransactionStatus.INERROR:
+        raise CommitBroken()
+    if status is TransactionStatus.UNKNOWN:
+        raise DatabaseGone(said="the connection was lost before the commit")
+    try:
+        connection.commit()
+    except psycopg.Error as fault:
+        # An ERROR is the answer to the commit. A FATAL is not: the server may have committed
+        # already when it noticed that it was to end the connection.
+        if fault.diag.severity_nonlocalized == "ERROR":
+            raise
+        raise OutcomeUnknown(said=_said(fault)) from fault
+
+
+def _said(fault: psycopg.Error) -> str:
+    return fault.diag.message_primary or str(fault).strip() or type(fault).__name__
+
+
 def _ours(fault: psycopg.Error) -> Exception:
-    said = fault.diag.message_primary or str(fault).strip() or type(fault).__name__
+    said = _said(fault)
     place = {
         "constraint": fault.diag.constraint_name or fault.diag.column_name or said,
         "table": fault.diag.table_name or "",
@@ -206,6 +260,10 @@ def _ours(fault: psycopg.Error) -> Exception:
             | errors.QueryCanceled()
         ):
             return TryAgain(said=said)
+        case errors.DiskFull():
+            return DatabaseFull(said=said)
+        case psycopg_pool.PoolTimeout():
+            return NoConnection(said=said, seconds=CONNECTION_WAIT_SECONDS_MAX)
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return DatabaseGone(said=said)
         case _:

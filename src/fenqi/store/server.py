@@ -11,6 +11,8 @@ its own; "running" means that a real query was answered.
       log/             one file per weekday
       run/             the socket, unless its path would be too long
       lock             held while starting or stopping
+    programs/        who works here now: `seats.py`
+    stops-when-idle  there if the last program to leave stops the server
 """
 
 import fcntl
@@ -33,6 +35,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fenqi.core.errors import Conflict, Invalid, Unavailable
 from fenqi.store.programs import MAJOR, Programs, programs, wheel_programs
+from fenqi.store.seats import FolderInUse, Seat, living
 
 USER = "fenqi"
 DATABASE = "fenqi"
@@ -145,6 +148,7 @@ class Server:
         # Its processes carry this name, so that they can be told from strangers.
         self._name = f"fenqi-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]}"
         self._cluster = self.folder / "cluster"
+        self._idle_mark = self.folder / "stops-when-idle"
 
     @property
     def url(self) -> str:
@@ -159,20 +163,54 @@ class Server:
         Errors: ProgramsMissing, NobodyToRunAs, FolderNotOurs, FolderUnreachable,
         FolderOfAnotherVersion, SocketPathTooLong, ServerNotStarted.
         """
-        tools = programs(self._major)
-        self._make_folder(self.folder, tools)
-        if not tools.owner.can_enter(self.folder):
-            raise FolderUnreachable(folder=str(self.folder), owner=tools.owner.name)
+        tools = self._tools()
         with self._locked():
-            self._check_version()
-            if self._runs_after_all():
-                return False
-            if not self._cluster.exists():
-                self._create_cluster(tools)
-            self._write_settings(tools)
-            self._launch(tools)
-            self._create_database()
-        return True
+            self._idle_mark.unlink(missing_ok=True)
+            return self._start(tools)
+
+    def join(self, words: str, *, stop_when_idle: bool) -> Seat:
+        """Start the server unless it runs, and take a seat in its folder under the name `words`.
+
+        With `stop_when_idle` a server started by this call is stopped by the last one who leaves.
+
+        Errors: those of `start`.
+        """
+        tools = self._tools()
+        with self._locked():
+            if self._start(tools) and stop_when_idle:
+                self._idle_mark.touch()
+            return Seat(self.folder, words)
+
+    def leave(self, seat: Seat) -> None:
+        """Give a seat back; the last to leave stops a server that was started for a while.
+
+        Errors: those of `stop`.
+        """
+        with self._locked():
+            seat.leave()
+            if self._idle_mark.exists() and not living(self.folder) and self._is_up():
+                self._stop(programs(self._major))
+
+    def wipe(self) -> None:
+        """Stop the server and delete all its files, unless a program works in the folder.
+
+        Errors: FolderInUse and those of `stop`.
+        """
+        if not self.folder.exists():
+            return
+        with self._locked():
+            self.refuse_if_used()
+            if self._is_up():
+                self._stop(programs(self._major))
+            for place in self.folder.iterdir():
+                if place.name != "lock":
+                    shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+    def refuse_if_used(self) -> None:
+        """Refuse to go on while a program works in the folder. Errors: FolderInUse."""
+        found = living(self.folder)
+        if found:
+            raise FolderInUse(folder=str(self.folder), programs=found)
 
     def stop(self) -> bool:
         """Stop the server at once, open transactions rolled back; return whether it ran.
@@ -185,10 +223,7 @@ class Server:
         with self._locked():
             if not self._is_up():
                 return False
-            options = ("-m", "fast", "-w", "-t", str(STOP_SECONDS_MAX))
-            done = tools.run("pg_ctl", "stop", "-D", "cluster", *options, cwd=self.folder)
-            if done.returncode != 0 and self._is_up():
-                raise ServerNotStopped(folder=str(self.folder), said=done.stderr.strip())
+            self._stop(tools)
         return True
 
     def status(self) -> Status:
@@ -247,6 +282,33 @@ class Server:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
     # Running ----------------------------------------------------------------------------------
+
+    def _tools(self) -> Programs:
+        """Return the programs, once the folder is there and theirs."""
+        tools = programs(self._major)
+        self._make_folder(self.folder, tools)
+        if not tools.owner.can_enter(self.folder):
+            raise FolderUnreachable(folder=str(self.folder), owner=tools.owner.name)
+        return tools
+
+    def _start(self, tools: Programs) -> bool:
+        """Start the server unless it runs, the folder being locked; return whether it did."""
+        self._check_version()
+        if self._runs_after_all():
+            return False
+        if not self._cluster.exists():
+            self._create_cluster(tools)
+        self._write_settings(tools)
+        self._launch(tools)
+        self._create_database()
+        return True
+
+    def _stop(self, tools: Programs) -> None:
+        options = ("-m", "fast", "-w", "-t", str(STOP_SECONDS_MAX))
+        done = tools.run("pg_ctl", "stop", "-D", "cluster", *options, cwd=self.folder)
+        if done.returncode != 0 and self._is_up():
+            raise ServerNotStopped(folder=str(self.folder), said=done.stderr.strip())
+        self._idle_mark.unlink(missing_ok=True)
 
     def _launch(self, tools: Programs) -> None:
         # Names relative to the folder: pg_ctl hands them to a shell.

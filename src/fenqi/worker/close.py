@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fenqi.core.errors import Broken, Invalid
+from fenqi.core.errors import Broken, Conflict, Invalid
 from fenqi.core.values.day import days_between
 from fenqi.flows.age import age
 from fenqi.flows.bill import bill
@@ -21,8 +21,9 @@ from fenqi.flows.remit import remit_merchants, remit_refunds
 from fenqi.flows.turn import turn
 from fenqi.flows.write_off import write_off
 from fenqi.store import books, closes
-from fenqi.store.closes import Task
+from fenqi.store.closes import DayNotOpen, Task
 from fenqi.store.ground import Ground
+from fenqi.store.pool import AlreadyThere
 
 CATCH_UP_DAYS_MAX = 3700  # about ten years; a larger gap is a typing mistake
 
@@ -31,6 +32,12 @@ class CloseOrderBroken(Broken):
     """The list of steps puts a step before one it needs."""
 
     code = "close-order-broken"
+
+
+class BookBusy(Conflict):
+    """Another program closes the book at this moment; a step that both began is booked once."""
+
+    code = "book-busy"
 
 
 class DayTooFar(Invalid):
@@ -104,7 +111,8 @@ def close_through(
 ) -> Closed:
     """Close every open day of a book up to and including `day`; none if it is closed already.
 
-    Errors: DayTooFar; what the steps raise, after which a new call goes on where this one stopped.
+    Errors: DayTooFar, BookBusy; what the steps raise, after which a new call goes on where this
+    one stopped.
     """
     check_order(STEPS)
     with ground.store.transaction() as session:
@@ -128,4 +136,17 @@ def _close_day(
     for step in STEPS:
         for slice_ in range(slices if step.is_sliced else 1):
             if (slice_, step.name) not in finished:
-                touched[step.name] += step.flow(ground, Task(book_id, day, slice_, step.name))
+                task = Task(book_id, day, slice_, step.name)
+                touched[step.name] += _run(ground, step, task)
+
+
+def _run(ground: Ground, step: Step, task: Task) -> int:
+    """Run a step that was open a moment ago. Errors: BookBusy if another program finished it."""
+    try:
+        return step.flow(ground, task)
+    except (AlreadyThere, DayNotOpen) as fault:
+        with ground.store.transaction() as session:
+            finished = closes.done(session, task.book_id, task.day)
+        if (task.slice, task.step) not in finished:
+            raise
+        raise BookBusy(book=task.book_id, day=task.day) from fault

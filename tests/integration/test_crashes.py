@@ -1,0 +1,301 @@
+"""The program dies at every round trip of every flow, and starts again (M3, M4).
+
+Whatever had not been committed is gone without a trace; whatever had been is there, once, and is
+answered as it was. The book ends as the one of a program that never died.
+"""
+
+import logging
+import os
+import pkgutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+from copies import copy, drop
+from make_book import (
+    BOOK,
+    World,
+    apply_command,
+    buy,
+    dump,
+    enrol,
+    hold,
+    open_book,
+    pay,
+    payment,
+    purchase,
+    returned,
+    rows,
+    settlement,
+    shipment,
+    until,
+)
+from make_eve import EVE, close_eve
+from mortal import AFTER_COMMIT, Death, live
+
+import fenqi.flows
+from fenqi.core.errors import FenqiError
+from fenqi.core.values.ids import AccountId
+from fenqi.desk import FLOWS, Desk
+from fenqi.flows.apply import Apply
+from fenqi.flows.authorise import Authorise
+from fenqi.flows.capture import Capture
+from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.receive import MoneyState, Receive
+from fenqi.flows.refund import Refund
+from fenqi.flows.settle import Settle
+from fenqi.report.check import check
+from fenqi.store.commands import Command
+from fenqi.store.pool import Store
+from fenqi.worker.close import STEPS
+
+BEGUN = date(2026, 1, 25)
+DAY = date(2026, 3, 2)  # the scene's open day; what was bought in January is overdue
+NOBODY = AccountId(UUID(int=9))
+
+Book = Mapping[str, tuple[int, str]]  # what `dump` says
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """The driver warns of every line that was cut; here that is what happens all the time."""
+    caplog.set_level(logging.ERROR, "psycopg")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A book on the day, in a database to copy, and what comes in that day: a batch per kind."""
+
+    database: str
+    batches: Mapping[type[Command], Sequence[Command]]
+
+
+@pytest.fixture(scope="module")
+def scene(server_url: str, template: str) -> Iterator[Scene]:
+    name = f"fenqi_scene_{os.getpid()}"
+    store = Store.open(copy(server_url, template, name))
+    batches = set_the_scene(open_book(store, opened=BEGUN))
+    store.close()
+    yield Scene(name, batches)
+    drop(server_url, name)
+
+
+def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
+    """Live to the day, and return what comes in on it: what is granted, and what is refused."""
+    people = {
+        name: enrol(world, name, limit_minor=5_000 if name == "poor" else 5_000_000)
+        for name in ("ann", "ben", "late", "over", "waits", "back", "early", "poor")
+    }
+    buy(world, people["late"], 120_001, "free4", 4)
+    over, _ = buy(world, people["over"], 40_000, "flat", 3)
+    returns, _ = buy(world, people["back"], 200_000, "flat", 3)
+    _, early = buy(world, people["early"], 300_000, "annuity18", 12)
+    until(world, date(2026, 2, 10))
+    pay(world, people["back"], 70_000)
+    pay(world, people["over"], 13_534)
+    until(world, DAY)
+    held = hold(world, people["ben"], 50_000, "flat", 3)
+    kept = hold(world, people["back"], 9_000)
+    pending = [
+        pay(world, people["waits"], amount, state=MoneyState.PENDING).receipt_id
+        for amount in (7_000, 8_000)
+    ]
+    buy(world, people["waits"], 5_000)
+    return {
+        Apply: [
+            apply_command(world, "zoe"),
+            apply_command(world, "yan", limit_minor=-1),
+            apply_command(world, "ann"),
+            apply_command(world, "xia", statement_day=31),
+        ],
+        Authorise: [
+            purchase(world, people["ann"], 90_000, "flat", 6),
+            purchase(world, people["ann"], 20_000, capture_now=False),
+            purchase(world, people["poor"], 6_000),
+            purchase(world, people["late"], 1_000),
+            purchase(world, NOBODY, 1_000),
+        ],
+        Capture: [
+            shipment(world, people["ben"], held, 30_000),
+            shipment(world, people["ben"], held, 30_000),
+        ],
+        Receive: [
+            payment(world, people["late"], 60_500, days_ago=3),
+            payment(world, people["over"], 90_000),
+            payment(world, people["waits"], 1_000, state=MoneyState.PENDING),
+            payment(world, people["waits"], 7_000, receipt=pending[0]),
+            payment(world, people["waits"], 8_000, receipt=pending[1], state=MoneyState.REVERSED),
+            payment(world, people["ann"], 0),
+        ],
+        Refund: [
+            returned(world, people["back"], returns, 150_000),
+            returned(world, people["back"], kept, 4_000),
+            returned(world, people["over"], over, 40_001),
+        ],
+        Settle: [
+            settlement(world, people["early"], early, 320_000),
+            settlement(world, people["early"], early, 320_000),
+        ],
+    }
+
+
+def told(answers: Sequence[object]) -> list[object]:
+    """Return answers as they can be compared; of a refusal only which it is."""
+    return [one.code if isinstance(one, FenqiError) else one for one in answers]
+
+
+def assert_clean(store: Store) -> None:
+    assert check(store).findings == ()
+
+
+@contextmanager
+def seen(url: str) -> Iterator[Store]:
+    """Somebody else's look at a database."""
+    store = Store.open(url, connections_max=1)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def found_second(world: World) -> object:
+    command = Found(
+        book_id="second",
+        legal_entity="Second Credit Ltd",
+        currency="CNY",
+        zone="Asia/Shanghai",
+        opened_on=DAY,
+        funding_minor=1_000_000,
+    )
+    return found(world.ground, command)
+
+
+ACTS: dict[str, Callable[[Scene, World], object]] = {
+    **{
+        kind.kind: lambda scene, world, kind=kind: told(
+            FLOWS[kind](world.ground, scene.batches[kind])
+        )
+        for kind in FLOWS
+    },
+    "found": lambda _, world: found_second(world),
+    "enlist": lambda _, world: enlist(world.ground, BOOK, ["baker", "butcher", "shop"]),
+}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_flow_that_dies_at_any_moment_books_nothing_or_all_and_answers_the_same(
+    scene: Scene, copied: Callable[[str], str], name: str
+) -> None:
+    def act(world: World) -> object:
+        return ACTS[name](scene, world)
+
+    whole_url, url = copied(scene.database), copied(scene.database)
+    with seen(whole_url) as whole_book, seen(url) as book:
+        before = dump(whole_book)
+        whole = live(whole_url, DAY, act)
+        after = dump(whole_book)
+        assert before != after
+        assert (whole.commits, whole.moments[-1]) == (1, AFTER_COMMIT)
+        for at, moment in enumerate(whole.moments, start=1):
+            cut = live(url, DAY, act, at)
+            assert (cut.ended, len(cut.moments)) == (moment, at)
+            assert dump(book) == (after if moment == AFTER_COMMIT else before), f"{at}: {moment}"
+        assert live(url, DAY, act).answer == whole.answer
+        assert dump(book) == after
+        assert_clean(book)
+
+
+def test_a_close_that_dies_at_any_moment_goes_on_where_it_stopped(
+    eve_database: str, copied: Callable[[str], str]
+) -> None:
+    whole_url, url = copied(eve_database), copied(eve_database)
+    states: list[Book] = []
+    with seen(whole_url) as whole_book, seen(url) as book:
+
+        def note() -> None:
+            states.append(dump(whole_book))
+            assert_clean(whole_book)
+
+        whole = live(whole_url, EVE, close_eve, on_commit=note)
+        del states[0]  # the close reads the open day, then what is finished, then begins
+        steps = len(states) - 1
+        assert steps == sum(2 if step.is_sliced else 1 for step in STEPS)
+        reading = _place(whole.moments, AFTER_COMMIT, times=2)
+        finished, at, deaths = 0, 1, 0
+        while finished < steps:
+            cut = live(url, EVE, close_eve, at)
+            assert cut.ended is not None
+            deaths += 1
+            if cut.ended == AFTER_COMMIT and at > reading:
+                finished, at = finished + 1, reading + 1
+            else:
+                at += 1
+            where = f"death {deaths}, {cut.ended}, after {finished} steps"
+            assert dump(book) == states[finished], where
+        assert deaths == len(whole.moments)
+        assert sum(live(url, EVE + timedelta(days=1), close_eve).answer.values()) == 0
+        assert dump(book) == states[-1]
+
+
+def _place(moments: Sequence[str], moment: str, *, times: int) -> int:
+    """Return at which moment one comes for the `times`-th time, counted from one."""
+    return [place for place, one in enumerate(moments, start=1) if one == moment][times - 1]
+
+
+def test_a_desk_that_dies_loses_and_doubles_nothing_it_had_acknowledged(
+    scene: Scene, copied: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)  # a writer's death is no news
+    commands = [scene.batches[kind][0] for kind in (Authorise, Receive, Refund)]
+    keys = [command.key for command in commands]
+    acknowledged: dict[str, object] = {}
+
+    def act(world: World) -> list[object]:
+        desk = Desk(world.ground, writers=1)
+        answers = [desk.submit(command) for command in commands]
+        while desk._threads[0].is_alive() and not all(one.done() for one in answers):
+            desk._threads[0].join(0.002)
+        for key, one in zip(keys, answers, strict=True):
+            if one.done():  # an answer that was given once is given for good
+                assert acknowledged.setdefault(key, one.result()) == one.result()
+        desk.close()
+        if not all(one.done() for one in answers):
+            raise Death
+        return [one.result() for one in answers]
+
+    whole_url, url = copied(scene.database), copied(scene.database)
+    live(whole_url, DAY, act)
+    acknowledged.clear()
+    with seen(whole_url) as whole_book, seen(url) as book:
+        deaths = 0
+        while live(url, DAY, act, deaths + 1).ended is not None:
+            deaths += 1
+            kept = {one for (one,) in rows(book, KEPT, keys=keys)}
+            assert acknowledged.keys() <= kept
+            assert_clean(book)
+        assert deaths > 20
+        assert _size(book) == _size(whole_book)
+
+
+KEPT = "SELECT key FROM commands WHERE key = ANY(%(keys)s)"
+
+
+def _size(book: Store) -> tuple[dict[str, int], object]:
+    """Return what does not depend on the ids: how many rows there are, and the ledger's sums."""
+    sums = """
+        SELECT account_id, debit, credit, SUM(amount_minor)::bigint FROM transfers
+        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    """
+    return {table: count for table, (count, _) in dump(book).items()}, rows(book, sums)
+
+
+def test_every_flow_there_is_dies_here() -> None:
+    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist)}
+    here |= {step.flow.__module__ for step in STEPS}
+    there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
+    assert here == there
+    assert ACTS.keys() == {kind.kind for kind in FLOWS} | {"found", "enlist"}

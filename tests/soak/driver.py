@@ -1,0 +1,241 @@
+"""The program under load: buys, pays, ships, returns and closes days until it is killed.
+
+Run as `python driver.py DATA_FOLDER JOURNAL SEED`. Started again it first asks for everything it
+never got an answer to, with the same keys, and then goes on. SIGTERM ends it in order.
+"""
+
+import dataclasses
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from datetime import time as hour
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from journal import Journal, Story, name, read
+
+from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.core.values.ids import AccountId, MerchantId, OrderId, ReceiptId
+from fenqi.desk import Desk
+from fenqi.flows.apply import Apply
+from fenqi.flows.authorise import Authorise
+from fenqi.flows.capture import Capture
+from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.receive import MoneyState, Receive
+from fenqi.flows.refund import Refund
+from fenqi.runtime import Config, MovingClock, Runtime
+from fenqi.store import books
+from fenqi.store.commands import Command
+from fenqi.worker.close import close_through
+
+BOOK = "soak"
+OPENED = date(2026, 1, 5)
+PEOPLE = 300
+CALLERS = 10
+PAUSE_SECONDS = 0.01  # of a caller between two commands
+CLOSE_EVERY_SECONDS = 0.5
+AGAIN_SECONDS = 0.2  # before a failed command is sent again
+PRODUCTS = (("unsplit", 1), ("flat", 3), ("flat", 12), ("free4", 4), ("annuity18", 6))
+WISHES = (["buy", "hold", "ship", "pay", "owe", "sure", "back"], (9, 1, 1, 6, 1, 1, 1))
+FOUND = Found(
+    book_id=BOOK,
+    legal_entity="Soak Credit Ltd",
+    currency="CNY",
+    zone="Asia/Shanghai",
+    opened_on=OPENED,
+    funding_minor=10_000_000_000,
+)
+
+
+class Driver:
+    """Everything one life of the program does."""
+
+    def __init__(self, runtime: Runtime, clock: MovingClock, journal: Journal, seed: str) -> None:
+        self._runtime, self._clock, self._journal = runtime, clock, journal
+        self._seed = seed
+        self._stop = threading.Event()
+        self._fault: BaseException | None = None
+        self._desk = Desk(runtime.ground)
+        found(runtime.ground, FOUND)
+        self._merchant: MerchantId = enlist(runtime.ground, BOOK, ["shop"])["shop"]
+        self._set_clock()
+
+    def stop(self, *_: object) -> None:
+        self._stop.set()
+
+    def run(self, before: Story) -> None:
+        for command in before.in_doubt:
+            self._send(command)
+        accounts = [self._account(number, before) for number in range(PEOPLE)]
+        threads = [
+            threading.Thread(target=self._guard, args=(self._call, accounts[n::CALLERS], n))
+            for n in range(CALLERS)
+        ]
+        threads.append(threading.Thread(target=self._guard, args=(self._close,)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._desk.close()
+        if self._fault is not None:
+            raise self._fault
+
+    def _guard(self, body: Any, *arguments: Any) -> None:
+        try:
+            body(*arguments)
+        except BaseException as fault:
+            self._fault = fault
+            self._stop.set()
+
+    def _send(self, command: Command) -> Any:
+        """Send a command until it is answered; return the answer, or None if it is refused."""
+        self._journal.sent(command)
+        while True:
+            try:
+                answer = self._desk.submit(command).result()
+            except Unavailable as fault:
+                self._journal.failed(command.kind, fault.code)
+                time.sleep(AGAIN_SECONDS)
+                continue
+            except FenqiError as refusal:
+                is_broken = isinstance(refusal, Broken)
+                self._journal.refused(command, refusal.code, is_broken=is_broken)
+                return None
+            self._journal.acknowledged(command, dataclasses.asdict(answer))
+            return answer
+
+    def _account(self, number: int, before: Story) -> AccountId:
+        """Open an account, unless an earlier life did."""
+        command = Apply(
+            scope_kind="book",
+            scope_id=BOOK,
+            key=f"apply-{number}",
+            book_id=BOOK,
+            person_reference=f"person-{number}",
+            limit_minor=5_000_000,
+            statement_day=1 + number % 28,
+        )
+        answered = before.answers.get(name(command))
+        text = answered["account_id"] if answered else self._send(command).account_id
+        return AccountId(UUID(text))
+
+    def _call(self, accounts: list[AccountId], caller: int) -> None:
+        chance = random.Random(f"{self._seed}/{caller}")
+        sales = self._sales(accounts, chance, f"{self._seed}-{caller}")
+        while not self._stop.is_set():
+            next(sales)
+            time.sleep(PAUSE_SECONDS)
+
+    def _sales(self, accounts: list[AccountId], chance: random.Random, mark: str) -> Iterator[None]:
+        """Yield after each command; what is bought may be shipped and given back later."""
+        bought: list[tuple[AccountId, OrderId, int]] = []
+        held: list[tuple[AccountId, OrderId, int]] = []
+        pending: list[tuple[AccountId, ReceiptId, Receive]] = []
+        number = 0
+        while True:
+            number += 1
+            key, account = f"{mark}-{number}", chance.choice(accounts)
+            match chance.choices(
+                ["buy", "hold", "ship", "pay", "owe", "sure", "back"], (9, 1, 1, 6, 1, 1, 1)
+            ):
+                case ["buy" | "hold" as how]:
+                    command = self._purchase(account, key, chance, is_held=how == "hold")
+                    answer = self._send(command)
+                    if answer is not None and answer.order_id is not None:
+                        sale = (account, OrderId(UUID(answer.order_id)), command.amount_minor)
+                        (held if how == "hold" else bought).append(sale)
+                case ["ship"] if held:
+                    owner, order, amount = held.pop()
+                    shipped = {"order_id": order, "shipped_at": self._clock.now()}
+                    self._send(Capture(**self._of(owner, key), amount_minor=amount, **shipped))
+                case ["back"] if bought:
+                    owner, order, amount = bought.pop(chance.randrange(len(bought)))
+                    part = chance.randint(1, amount)
+                    returned = {"order_id": order, "returned_at": self._clock.now()}
+                    self._send(Refund(**self._of(owner, key), amount_minor=part, **returned))
+                case ["owe"]:
+                    notice = self._payment(account, key, chance, MoneyState.PENDING)
+                    answer = self._send(notice)
+                    if answer is not None:
+                        pending.append((account, ReceiptId(UUID(answer.receipt_id)), notice))
+                case ["sure"] if pending:
+                    owner, receipt, notice = pending.pop()
+                    state = chance.choice((MoneyState.FINAL, MoneyState.REVERSED))
+                    change = {"key": key, "receipt_id": receipt, "state": state}
+                    self._send(dataclasses.replace(notice, **change))
+                case _:
+                    self._send(self._payment(account, key, chance, MoneyState.FINAL))
+            yield
+
+    def _of(self, account: AccountId, key: str) -> dict[str, Any]:
+        return {"scope_id": str(account), "key": key, "account_id": account}
+
+    def _purchase(
+        self, account: AccountId, key: str, chance: random.Random, *, is_held: bool
+    ) -> Authorise:
+        product, count = chance.choice(PRODUCTS)
+        return Authorise(
+            **self._of(account, key),
+            merchant_id=self._merchant,
+            merchant_order=key,
+            amount_minor=chance.randint(2_000, 60_000),
+            product=product,
+            count=count,
+            placed_at=self._clock.now(),
+            capture_now=not is_held,
+        )
+
+    def _payment(
+        self, account: AccountId, key: str, chance: random.Random, state: MoneyState
+    ) -> Receive:
+        return Receive(
+            **self._of(account, key),
+            channel="bank",
+            channel_reference=key,
+            amount_minor=chance.randint(1_000, 120_000),
+            received_at=self._clock.now(),
+            state=state,
+        )
+
+    def _close(self) -> None:
+        while not self._stop.wait(CLOSE_EVERY_SECONDS):
+            day = self._open_day()
+            try:
+                close_through(self._runtime.ground, BOOK, day)
+            except (Unavailable, FenqiError) as fault:
+                if isinstance(fault, Broken):
+                    raise
+                self._journal.failed("close", fault.code)
+                continue
+            self._journal.closed(day.isoformat())
+            self._set_clock()
+
+    def _open_day(self) -> date:
+        while True:
+            try:
+                with self._runtime.store.transaction() as session:
+                    return books.read(session, BOOK).business_date
+            except Unavailable as fault:
+                self._journal.failed("read", fault.code)
+
+    def _set_clock(self) -> None:
+        noon = datetime.combine(self._open_day(), hour(4), UTC)  # in Shanghai
+        self._clock.set(noon)
+
+
+def main(data: Path, journal_file: Path, seed: str) -> None:
+    before = read(journal_file)
+    clock = MovingClock(datetime.combine(OPENED, hour(4), UTC))
+    with Runtime.open(Config(data_folder=data), clock=clock) as runtime:
+        driver = Driver(runtime, clock, Journal(journal_file), seed)
+        signal.signal(signal.SIGTERM, driver.stop)
+        driver.run(before)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
