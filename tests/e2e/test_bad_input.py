@@ -63,7 +63,10 @@ def short_map(tmp_path: Path) -> Path:
         (HEADING + GOOD + "3,CUP,x,1.00,2024-01-02 09:00:00,100\n", "line 4, Quantity: x is not"),
         (HEADING + GOOD + "3,CUP,1,1.00,2024-0", "line 4, (whole line)"),
         (HEADING + GOOD + '3,"CUP,1,1.00,2024-01-02 09:00:00,1\n', "quotes that close"),
-        (HEADING.replace("CustomerID", "Who") + GOOD, "column CustomerID (columns.customer)"),
+        (
+            HEADING.replace("CustomerID", "Who") + GOOD,
+            "line 1: column CustomerID (columns.customer",
+        ),
         (HEADING.replace(",", ";") + GOOD, "delimiter"),
         ("", "no columns"),
         (HEADING + GOOD.replace("100", "\x1b[31mred"), "\\x1b[31mred"),
@@ -87,7 +90,10 @@ def test_a_bad_file_is_named_by_line_and_column_and_books_nothing(
     [
         ('product = "flat"', 'product = "flatt"', "plans.choices[2].product: there is no product"),
         ("count = 6", "count = 7", "flat is not offered in 7 instalments"),
-        ('"GBP"', '"XXX"', "book.currency is XXX"),
+        ('"GBP"', '"XXX"', 'line 8, column 1: book.currency is "XXX"'),
+        ("zone =", "zoen =", "line 9, column 1: book.zoen is an unknown key"),
+        ('"UnitPrice"', '"Quantity"', "columns.quantity"),
+        ("[columns]", '[file]\ntime_format = "dd.mm.yyyy"\n[columns]', "file.time_format"),
         ("[book]", "[book", "line 7, column 6"),
     ],
 )
@@ -115,11 +121,23 @@ def test_bad_lines_are_skipped_named_and_counted(
     done = fenqi(database_url, *words, code=0)
 
     with bad.open() as written:
-        rows = [(row["line"], row["column"], row["value"]) for row in csv.DictReader(written)]
-    assert rows == [("4", "Quantity", "x"), ("5", "(whole line)", "1 values")]
-    assert json.loads((out / "tally.json").read_text())["left_out"] == {"bad-line": 2}
+        rows = [
+            (row["file"], row["line"], row["column"], row["reason"], row["raw"])
+            for row in csv.DictReader(written)
+        ]
+    assert rows == [
+        (str(file), "4", "Quantity", "not-a-number", "3,CUP,x,1.00,2024-01-02 09:00:00,100"),
+        (str(file), "5", "(whole line)", "value-count", "4"),
+    ]
+    tally = json.loads((out / "tally.json").read_text())
+    assert tally["lines"] == 4 == tally["booked"] + sum(tally["left_out"].values())
+    assert tally["left_out"] == {"bad-line": 2}
+    assert tally["bad_lines"] == {"not-a-number": 1, "value-count": 1}
     assert "bad-line" in (out / "exceptions.csv").read_text()
-    assert "bad" in done.stdout + done.stderr
+    report = json.loads((out / "report.json").read_text())
+    assert {"reason": "bad-line", "count": 2} in report["exceptions"]
+    assert "bad-line" in done.stdout
+    assert "2 bad lines left out" in done.stderr
 
 
 def test_the_file_of_bad_lines_never_replaces_what_is_read(
@@ -149,8 +167,18 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_booked(
 @pytest.mark.parametrize(
     ("old", "new", "code", "said"),
     [
-        ("fee_ppm_per_period = ", "fee_ppm_per_period = 9", 2, "the pack allows 240000"),
-        ("fee_ppm_per_period = ", "fee_ppm_per_perod = ", 2, "fee_ppm_per_period is (missing)"),
+        (
+            "fee_ppm_per_period = ",
+            "fee_ppm_per_period = 9",
+            2,
+            "line 11, column 1: flat in 3 instalments",
+        ),
+        (
+            "fee_ppm_per_period = ",
+            "fee_ppm_per_perod = ",
+            2,
+            "line 11, column 1: fee_ppm_per_period is (missing)",
+        ),
         ("version = 2", "version = 1", 2, "both say they are version 1"),
         ("version = 2", "version = 99999999999", 2, "version is 99999999999"),
         ('id = "flat"', 'id = "a\\u0000"', 2, "letters, digits"),

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fenqi.replay import leftovers, run, source
-from fenqi.replay.mapping import read_mapping
+from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
 from fenqi.report import beancount, check, terminal
 from fenqi.report.book import Book
@@ -80,22 +80,30 @@ def replay(
 
     A replay that was interrupted goes on where it stopped when it is started again.
     """
-    if skip_bad is not None and skip_bad.resolve() in (file.resolve(), mapping_file.resolve()):
-        raise typer.BadParameter("It would be written over what is read.", param_hint="--skip-bad")
     mapping = read_mapping(mapping_file)
-    console = Console(highlight=False, stderr=True)
-    with console.status("Reading the file"):
-        stream = source.load(file, mapping, skip_bad=skip_bad is not None)
+    stream = _read(file, mapping, skip_bad, mapping_file, out)
     run.make_room(out)
-    if skip_bad is not None:
-        leftovers.write_bad(skip_bad, stream.bad)
-        console.print(f"{len(stream.bad):,} bad lines left out: {escape(str(skip_bad))}")
     plan = run.of_file(stream, mapping, book_id=book_id or file.stem, name=file.name)
     clock = MovingClock(START)
     with Runtime.open(clock=clock, stop_after=True) as runtime:
-        run.check_offers(runtime, mapping, str(mapping_file))
+        run.check_offers(runtime, mapping, mapping_file)
         found = _live(runtime, clock, plan, stream, out)
         _finish(runtime, found, out, Console(highlight=False))
+
+
+def _read(
+    file: Path, mapping: Mapping, skip_bad: Path | None, mapping_file: Path, out: Path
+) -> Stream:
+    """Read the file before anything is booked; lines that make no sense go to `skip_bad`."""
+    console = Console(highlight=False, stderr=True)
+    if skip_bad is None:
+        with console.status("Reading the file"):
+            return source.load(file, mapping)
+    leftovers.check_place(skip_bad, (file, mapping_file), out)
+    with console.status("Reading the file"), leftovers.BadLines(skip_bad, file) as bad:
+        stream = source.load(file, mapping, on_bad=bad.note)
+    console.print(f"{bad.count:,} bad lines left out: {escape(str(skip_bad))}")
+    return stream
 
 
 def _live(

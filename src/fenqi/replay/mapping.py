@@ -4,10 +4,14 @@ Every key is known and typed; a typo is an error that names the file, the key an
 there. `docs/reference/mapping.md` documents each key.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping as AnyMapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -15,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from fenqi.core.errors import Invalid
 from fenqi.core.values.money import CURRENCIES, Currency
+from fenqi.core.values.place import Place, fault_place, key_place
 
 FORMAT = 1
 SEED_MAX = 2**63 - 1
@@ -25,6 +30,8 @@ CHOICES_MAX = 20
 PARTS_MAX = 60
 TEXT_CHARS_MAX = 100
 DAYS_AFTER_LAST_MAX = 3_660
+FILE_BYTES_MAX = 1_000_000
+A_TIME = datetime(2024, 1, 31, 16, 30)  # noqa: DTZ001 - tries a format, is no instant
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -161,7 +168,7 @@ class Mapping:
             zone=_zone(book),
             merchant=book.text("merchant"),
             columns=_columns(top),
-            time_format=layout.text("time_format", default="iso"),
+            time_format=_time_format(layout),
             delimiter=_delimiter(layout),
             encoding=_encoding(layout),
             cancellation_prefix=cancellations.text("prefix"),
@@ -193,29 +200,50 @@ _COLUMNS_OF = {
 def read_mapping(path: Path) -> Mapping:
     """Return the mapping in the TOML file at `path`.
 
-    Errors: MappingInvalid; broken TOML is named by line and column.
+    Errors: MappingInvalid, naming line and column.
     """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it is not written in UTF-8"
-        raise MappingInvalid(file=str(path), problem=f"{problem}.") from error
+    text = _text_of(path)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        said = re.sub(r" \(at [^)]*\)$", "", str(error))
         raise MappingInvalid(
-            file=str(path), **_place(str(error), text), problem=str(error)
+            file=str(path), **fault_place(str(error), text), problem=said
         ) from error
-    return Mapping.read(table, str(path))
+    try:
+        return Mapping.read(table, str(path))
+    except MappingInvalid as refusal:
+        place = key_place(text, str(refusal.fields["key"]))
+        raise MappingInvalid(**place, **refusal.fields) from refusal
 
 
-def _place(problem: str, text: str) -> dict[str, int]:
-    # Python 3.11 says the place in its message only, and the end of the file in words.
-    found = re.search(r"at line (\d+), column (\d+)", problem)
-    if found:
-        return {"line": int(found[1]), "column": int(found[2])}
-    lines = text.split("\n")
-    return {"line": len(lines), "column": len(lines[-1]) + 1}
+def place_of(path: Path, key: str) -> Place:
+    """Return where the mapping at `path` sets `key`; nothing if it cannot be read again."""
+    with suppress(MappingInvalid):
+        return key_place(_text_of(path), key)
+    return {}
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a mapping file. Errors: MappingInvalid."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise MappingInvalid(
+            file=str(path), problem=f"{error.strerror}. Give --map the path of a MAP.toml"
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        column = error.start - (error.object.rfind(b"\n", 0, error.start) + 1) + 1
+        raise MappingInvalid(
+            file=str(path), line=line, column=column, problem="it is not written in UTF-8"
+        ) from error
+    if len(content) > FILE_BYTES_MAX:
+        problem = f"it is larger than {FILE_BYTES_MAX} bytes. Is it another file"
+        raise MappingInvalid(file=str(path), problem=problem)
+    return text
 
 
 def _zone(book: "_Keys") -> ZoneInfo:
@@ -228,7 +256,25 @@ def _zone(book: "_Keys") -> ZoneInfo:
 
 def _columns(top: "_Keys") -> dict[Column, str]:
     keys = top.table("columns", " ".join(_FILE_COLUMNS))
-    return {column: keys.text(column.value) for column in _FILE_COLUMNS}
+    columns: dict[Column, str] = {column: keys.text(column.value) for column in _FILE_COLUMNS}
+    names = list(columns.values())
+    for column in (Column.QUANTITY, Column.PRICE, Column.AT):
+        # A text may serve twice; a price that is also a time, or the quantity, is a slip.
+        if names.count(columns[column]) > 1:
+            keys.refuse(column.value, "a column that no other key names")
+    return columns
+
+
+def _time_format(layout: "_Keys") -> str:
+    form = layout.text("time_format", default="iso")
+    if form == "iso":
+        return form
+    read = None
+    with suppress(ValueError):
+        read = datetime.strptime(A_TIME.strftime(form), form).date()  # noqa: DTZ007 - as A_TIME
+    if read != A_TIME.date():
+        layout.refuse("time_format", "iso, or a format of a whole day such as %d/%m/%Y %H:%M")
+    return form
 
 
 def _delimiter(layout: "_Keys") -> str:
@@ -322,15 +368,21 @@ class _Keys:
         self._table = table
         self._file = file
         self._prefix = prefix
+        known = allowed.split()
         for key in table:
-            if key not in allowed.split():
-                self.refuse(key, "one of the keys " + ", ".join(allowed.split()))
+            if key not in known:
+                close = get_close_matches(key, known, n=1)
+                hint = f" (did you mean {close[0]}?)" if close else ""
+                allowed = f"one of the keys {', '.join(known)}{hint}"
+                self._refuse(key, problem="an unknown key", allowed=allowed)
 
     def refuse(self, key: str, allowed: str) -> NoReturn:
-        name = self._prefix + key
         if key not in self._table:
-            raise MappingInvalid(file=self._file, key=name, problem="missing", allowed=allowed)
-        raise MappingInvalid(file=self._file, key=name, value=self._table[key], allowed=allowed)
+            self._refuse(key, problem="missing", allowed=allowed)
+        self._refuse(key, value=_shown(self._table[key]), allowed=allowed)
+
+    def _refuse(self, key: str, **said: str) -> NoReturn:
+        raise MappingInvalid(file=self._file, key=self._prefix + key, **said)
 
     def absent(self, key: str, allowed: str) -> None:
         if key in self._table:
@@ -393,3 +445,10 @@ class _Keys:
             _Keys(value, self._file, f"{self._prefix}{key}[{number}].", allowed)
             for number, value in enumerate(values, start=1)
         ]
+
+
+def _shown(value: object) -> str:
+    """Return a value as the file has it, so that the text "1" does not look like the number."""
+    return (
+        "a table" if isinstance(value, dict) else json.dumps(value, default=str, ensure_ascii=False)
+    )

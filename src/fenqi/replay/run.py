@@ -22,7 +22,7 @@ from fenqi.replay.behaviour import Behaviour
 from fenqi.replay.drive import Drive, Driven, World
 from fenqi.replay.facts import Fact, Purchase
 from fenqi.replay.leftovers import LeftOut
-from fenqi.replay.mapping import Mapping
+from fenqi.replay.mapping import Mapping, place_of
 from fenqi.replay.source import Stream
 from fenqi.report import book as book_report
 from fenqi.report.book import Book
@@ -113,10 +113,10 @@ def make_room(out: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def check_offers(runtime: Runtime, mapping: Mapping, file: str) -> None:
+def check_offers(runtime: Runtime, mapping: Mapping, file: Path) -> None:
     """Refuse a mapping that draws plans nobody offers, before anything is booked.
 
-    Errors: ProductMissing, CountNotOffered, naming the key.
+    Errors: ProductMissing, CountNotOffered, naming the key and where it stands.
     """
     catalogue = runtime.ground.catalogue
     for number, choice in enumerate(mapping.plans, start=1):
@@ -124,11 +124,14 @@ def check_offers(runtime: Runtime, mapping: Mapping, file: str) -> None:
         try:
             product = catalogue.product(choice.product)
         except Missing as fault:
-            raise type(fault)(file=file, key=f"{key}.product", **fault.fields) from fault
+            where = {"file": str(file), "key": f"{key}.product"}
+            place = place_of(file, where["key"])
+            raise type(fault)(**where, **place, **fault.fields) from fault
         if choice.count not in product.counts:
             raise CountNotOffered(
-                file=file,
+                file=str(file),
                 key=f"{key}.count",
+                **place_of(file, f"{key}.count"),
                 product=choice.product,
                 count=choice.count,
                 offered=product.counts,
@@ -205,6 +208,7 @@ def account(stream: Stream, driven: Driven) -> tuple[list[LeftOut], dict[str, ob
         "booked": stream.tally.booked - len(declined),
         "partly_booked": dict(sorted(stream.tally.partly.items())),
         "left_out": dict(sorted(left_out.items())),
+        "bad_lines": dict(stream.tally.bad),
     }
     return sorted([*rows, *declined.values()], key=lambda row: row.line), tally
 

@@ -52,6 +52,9 @@ def export(store: Store, book_id: str | None, target: Path | TextIO, by: By | No
         book = books.read(session, choose(session, book_id))
         if not isinstance(target, Path):
             return _write(session, book, target, by)
+        if target.exists() and not target.is_file():
+            # A device or a pipe has its place for good; a file must never take it.
+            raise PathUnwritable(path=str(target), fault="it is no regular file")
         part = target.with_name(target.name + ".part")
         try:
             with part.open("w", encoding="utf-8", newline="\n") as file:
@@ -60,7 +63,9 @@ def export(store: Store, book_id: str | None, target: Path | TextIO, by: By | No
         except OSError as fault:
             if fault.errno == errno.ENOSPC:  # no fault of the name
                 raise OSError(fault.errno, fault.strerror, str(target)) from fault
-            raise PathUnwritable(path=str(target), fault=str(fault)) from fault
+            raise PathUnwritable(path=str(target), fault=fault.strerror) from fault
+        finally:
+            part.unlink(missing_ok=True)
         return by
 
 
