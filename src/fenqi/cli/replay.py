@@ -15,7 +15,15 @@ from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
 from fenqi.report import beancount, check, terminal
 from fenqi.report.book import Book
-from fenqi.runtime import Config, Ids, MovingClock, Runtime, wipe_database
+from fenqi.runtime import (
+    Config,
+    Ids,
+    MovingClock,
+    Runtime,
+    keep_for,
+    let_go,
+    make_database_for,
+)
 from fenqi.worker.close import close_through
 
 DEMO_SEED = 20260101
@@ -42,22 +50,28 @@ def demo(
 ) -> None:
     """Live a year of invented shoppers from nothing, check the books and print the report.
 
-    It uses a database of its own, made anew each time and stopped at the end.
+    It uses a database of its own, made anew each time and stopped at the end; one that was
+    interrupted goes on where it stopped when it is started again.
     """
     run.make_room(out)
     config = Config.from_environment()
-    if config.database_url is None:
-        config = dataclasses.replace(config, data_folder=config.data_folder / "demo")
-        wipe_database(config)
+    is_own = config.database_url is None
     clock = MovingClock(START)
     console = Console(highlight=False)
     plan = run.of_population(
         size=shoppers, seed=seed, first_on=DEMO_FIRST_ON, days=days, book_id="demo"
     )
+    if is_own:
+        config = dataclasses.replace(config, data_folder=config.data_folder / "demo")
+        make_database_for(config, plan.book.origin)
     ids = Ids(clock, seed=seed)
     with Runtime.open(config, clock=clock, ids=ids, stop_after=True) as runtime:
+        if is_own:
+            keep_for(config, plan.book.origin)
         found = _live(runtime, clock, plan, None, out)
         _finish(runtime, found, out, console)
+        if is_own:
+            let_go(config)
 
 
 def replay(

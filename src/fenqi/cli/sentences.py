@@ -9,6 +9,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "already-enrolled": "This person has an account in the book already: {account}.",
     "already-there": "It is there already (unique key {constraint}).",
     "book-differs": (
+        "The book {book} was begun with other facts (origin {origin}, not {origin_asked}): the "
+        "file, the mapping or an option is another one now. Nothing was booked. Go on with those "
+        "it was begun with, or begin another book.",
         "The book {book} lives on other terms: its {field} is {is_now}, not {asked}. Name another "
         "book with --book, or give the file and mapping the book was begun with.",
         "There is a book {book} already. Name another one with --book.",

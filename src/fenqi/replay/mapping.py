@@ -4,22 +4,19 @@ Every key is known and typed; a typo is an error that names the file, the key an
 there. `docs/reference/mapping.md` documents each key.
 """
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping as AnyMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
-from fenqi.core.errors import Invalid
 from fenqi.core.values.money import CURRENCIES, Currency
 from fenqi.core.values.place import Place, fault_place, key_place
+from fenqi.replay.keys import Keys, MappingInvalid
 
 FORMAT = 1
 SEED_MAX = 2**63 - 1
@@ -28,18 +25,9 @@ FILTERS_MAX = 50
 VALUES_MAX = 1_000
 CHOICES_MAX = 20
 PARTS_MAX = 60
-TEXT_CHARS_MAX = 100
 DAYS_AFTER_LAST_MAX = 3_660
 FILE_BYTES_MAX = 1_000_000
 A_TIME = datetime(2024, 1, 31, 16, 30)  # noqa: DTZ001 - tries a format, is no instant
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-
-class MappingInvalid(Invalid):
-    """A mapping file cannot be used; the fields say where it is wrong and what is allowed."""
-
-    code = "mapping-invalid"
 
 
 class Column(StrEnum):
@@ -150,7 +138,7 @@ class Mapping:
 
         Errors: MappingInvalid with file, key, value and what is allowed.
         """
-        top = _Keys(
+        top = Keys(
             table,
             file,
             "",
@@ -246,7 +234,7 @@ def _text_of(path: Path) -> str:
     return text
 
 
-def _zone(book: "_Keys") -> ZoneInfo:
+def _zone(book: Keys) -> ZoneInfo:
     name = book.text("zone")
     try:
         return ZoneInfo(name)
@@ -254,7 +242,7 @@ def _zone(book: "_Keys") -> ZoneInfo:
         book.refuse("zone", "the name of a time zone, such as Europe/London")
 
 
-def _columns(top: "_Keys") -> dict[Column, str]:
+def _columns(top: Keys) -> dict[Column, str]:
     keys = top.table("columns", " ".join(_FILE_COLUMNS))
     columns: dict[Column, str] = {column: keys.text(column.value) for column in _FILE_COLUMNS}
     names = list(columns.values())
@@ -265,7 +253,7 @@ def _columns(top: "_Keys") -> dict[Column, str]:
     return columns
 
 
-def _time_format(layout: "_Keys") -> str:
+def _time_format(layout: Keys) -> str:
     form = layout.text("time_format", default="iso")
     if form == "iso":
         return form
@@ -277,14 +265,14 @@ def _time_format(layout: "_Keys") -> str:
     return form
 
 
-def _delimiter(layout: "_Keys") -> str:
+def _delimiter(layout: Keys) -> str:
     delimiter = layout.text("delimiter", default=",")
     if len(delimiter) != 1 or delimiter in '"\r\n':
         layout.refuse("delimiter", "one character that is neither a quote nor a line end")
     return delimiter
 
 
-def _encoding(layout: "_Keys") -> str:
+def _encoding(layout: Keys) -> str:
     encoding = layout.text("encoding", default="utf-8")
     try:
         b"".decode(encoding)
@@ -295,7 +283,7 @@ def _encoding(layout: "_Keys") -> str:
     return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
 
 
-def _filter(keys: "_Keys") -> Filter:
+def _filter(keys: Keys) -> Filter:
     reason = keys.text("reason")
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", reason) or reason.startswith(_OURS):
         keys.refuse(
@@ -315,7 +303,7 @@ def _filter(keys: "_Keys") -> Filter:
     return Filter(reason, condition, lines, column, ())
 
 
-def _limit(top: "_Keys") -> Limit:
+def _limit(top: Keys) -> Limit:
     keys = top.table("limit", "rule amount_minor times step_minor floor_minor cap_minor")
     rule = keys.choice("rule", LimitRule)
 
@@ -338,14 +326,14 @@ def _limit(top: "_Keys") -> Limit:
     )
 
 
-def _statement_days(accounts: "_Keys") -> tuple[int, ...]:
+def _statement_days(accounts: Keys) -> tuple[int, ...]:
     days = accounts.numbers("statement_days", 31)
     if any(day not in (*range(1, 29), 31) for day in days):
         accounts.refuse("statement_days", "days from 1 to 28, or 31 for the month's last day")
     return days
 
 
-def _choices(plans: "_Keys") -> tuple[PlanChoice, ...]:
+def _choices(plans: Keys) -> tuple[PlanChoice, ...]:
     choices = plans.tables("choices", "product count weight", CHOICES_MAX)
     if not choices:
         plans.refuse("choices", "at least one [[plans.choices]]")
@@ -356,99 +344,4 @@ def _choices(plans: "_Keys") -> tuple[PlanChoice, ...]:
             weight=keys.number("weight", least=1, most=1_000_000),
         )
         for keys in choices
-    )
-
-
-class _Keys:
-    """A TOML table whose keys are known: takes typed values out of it, refuses anything else."""
-
-    def __init__(
-        self, table: AnyMapping[str, object], file: str, prefix: str, allowed: str
-    ) -> None:
-        self._table = table
-        self._file = file
-        self._prefix = prefix
-        known = allowed.split()
-        for key in table:
-            if key not in known:
-                close = get_close_matches(key, known, n=1)
-                hint = f" (did you mean {close[0]}?)" if close else ""
-                allowed = f"one of the keys {', '.join(known)}{hint}"
-                self._refuse(key, problem="an unknown key", allowed=allowed)
-
-    def refuse(self, key: str, allowed: str) -> NoReturn:
-        if key not in self._table:
-            self._refuse(key, problem="missing", allowed=allowed)
-        self._refuse(key, value=_shown(self._table[key]), allowed=allowed)
-
-    def _refuse(self, key: str, **said: str) -> NoReturn:
-        raise MappingInvalid(file=self._file, key=self._prefix + key, **said)
-
-    def absent(self, key: str, allowed: str) -> None:
-        if key in self._table:
-            self.refuse(key, allowed)
-
-    def text(self, key: str, *, default: str | None = None) -> str:
-        value = self._table.get(key, default)
-        if not isinstance(value, str) or not value:
-            self.refuse(key, "a text")
-        if len(value) > TEXT_CHARS_MAX or not value.replace("\t", " ").isprintable():
-            self.refuse(key, f"a text of at most {TEXT_CHARS_MAX} characters that can be printed")
-        return value
-
-    def number(self, key: str, *, least: int, most: int) -> int:
-        value = self._table.get(key)
-        # To Python true is a number; to the person who wrote it in a mapping it is not.
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            self.refuse(key, f"a whole number from {least} to {most}")
-        return value
-
-    def one_of(self, key: str, names: list[str], *, default: str | None = None) -> str:
-        value = self._table.get(key, default)
-        if not isinstance(value, str) or value not in names:
-            self.refuse(key, "one of " + ", ".join(names))
-        return value
-
-    def choice(self, key: str, choices: type[Choice], *, default: Choice | None = None) -> Choice:
-        return choices(self.one_of(key, [choice.value for choice in choices], default=default))
-
-    def texts(self, key: str, most: int) -> tuple[str, ...]:
-        values = self._table.get(key)
-        if not isinstance(values, list) or not 1 <= len(values) <= most:
-            self.refuse(key, f"a list of 1 to {most} texts")
-        if not all(isinstance(value, str) and value for value in values):
-            self.refuse(key, f"a list of 1 to {most} texts")
-        return tuple(values)
-
-    def numbers(self, key: str, most: int) -> tuple[int, ...]:
-        values = self._table.get(key)
-        if not isinstance(values, list) or not 1 <= len(values) <= most:
-            self.refuse(key, f"a list of 1 to {most} whole numbers")
-        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-            self.refuse(key, f"a list of 1 to {most} whole numbers")
-        return tuple(values)
-
-    def table(self, key: str, allowed: str, *, optional: bool = False) -> "_Keys":
-        value = self._table.get(key, {} if optional else None)
-        if not isinstance(value, dict):
-            self.refuse(key, f"a table [{self._prefix}{key}] with the keys {allowed}")
-        return _Keys(value, self._file, f"{self._prefix}{key}.", allowed)
-
-    def tables(self, key: str, allowed: str, most: int) -> list["_Keys"]:
-        values = self._table.get(key, [])
-        wanted = f"up to {most} tables [[{self._prefix}{key}]] with the keys {allowed}"
-        if not isinstance(values, list) or len(values) > most:
-            self.refuse(key, wanted)
-        if not all(isinstance(value, dict) for value in values):
-            self.refuse(key, wanted)
-        return [
-            _Keys(value, self._file, f"{self._prefix}{key}[{number}].", allowed)
-            for number, value in enumerate(values, start=1)
-        ]
-
-
-def _shown(value: object) -> str:
-    """Return a value as the file has it, so that the text "1" does not look like the number."""
-    return (
-        "a table" if isinstance(value, dict) else json.dumps(value, default=str, ensure_ascii=False)
     )

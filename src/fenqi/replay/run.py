@@ -4,6 +4,8 @@ In the folder it is given it leaves `exceptions.csv` (lines not booked, with rea
 (what became of every line), `provenance.json` (where the payments came from) and `report.json`.
 """
 
+import dataclasses
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -59,6 +61,18 @@ class Plan:
     last_on: date
     payments_seed: int
 
+    def signed(self) -> "Plan":
+        """Return the plan with the digest of all it does in its book.
+
+        A replay started again finds it there; with other facts it is refused before anything is
+        booked, instead of somewhere on the way.
+        """
+        digest = hashlib.sha256(f"{self.last_on} {self.payments_seed}\n".encode())
+        for fact in self.facts:
+            digest.update(f"{fact}\n".encode())
+        book = dataclasses.replace(self.book, origin=digest.hexdigest())
+        return dataclasses.replace(self, book=book)
+
 
 def of_file(stream: Stream, mapping: Mapping, *, book_id: str, name: str) -> Plan:
     """Return the plan that replays a file's stream. Errors: NothingToReplay."""
@@ -77,7 +91,7 @@ def of_file(stream: Stream, mapping: Mapping, *, book_id: str, name: str) -> Pla
         first_on=stream.first_on,
         last_on=drive.last_day(stream.last_on, mapping.days_after_last),
         payments_seed=mapping.payments_seed,
-    )
+    ).signed()
 
 
 def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: str) -> Plan:
@@ -95,7 +109,7 @@ def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: s
         first_on=first_on,
         last_on=first_on + timedelta(days=days - 1),
         payments_seed=seed,
-    )
+    ).signed()
 
 
 def make_room(out: Path) -> None:
