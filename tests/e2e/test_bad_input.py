@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ HEADING = "InvoiceNo,StockCode,Quantity,UnitPrice,InvoiceDate,CustomerID\n"
 GOOD = "1,CUP,2,3.50,2024-01-01 09:00:00,100\n2,TEA,1,30.50,2024-01-02 09:00:00,101\n"
 TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'books'"
 BOOKS = "SELECT count(*) FROM books"
+EVENTS = "SELECT count(*) FROM events"
+CLOSED = "SELECT count(DISTINCT (book_id, day)) FROM close_steps"
 
 
 def fenqi(
@@ -70,6 +73,14 @@ def short_map(tmp_path: Path) -> Path:
         (HEADING.replace(",", ";") + GOOD, "delimiter"),
         ("", "no columns"),
         (HEADING + GOOD.replace("100", "\x1b[31mred"), "\\x1b[31mred"),
+        (HEADING + GOOD.replace("101\n", "101"), "line 3, (whole line)"),
+        (HEADING + GOOD + "3,CUP,1\n", "line 4, (whole line): 3,CUP,1 is not a line of 6 values"),
+        (HEADING + GOOD + "3,CUP,1,1e400,2024-01-02 09:00:00,1\n", "line 4, UnitPrice: 1e400"),
+        (HEADING + GOOD + '3,CUP,1,"1,234.50",2024-01-02 09:00:00,1\n', "UnitPrice: 1,234.50"),
+        (HEADING + GOOD + "3,CUP,1,1.00,2024-02-31 09:00:00,1\n", "InvoiceDate: 2024-02-31"),
+        (HEADING + GOOD + "3,CUP,1,1.00,31/01/2024,1\n", "line 4, InvoiceDate: 31/01/2024"),
+        (HEADING.replace("CustomerID", "CustomerId") + GOOD, "Is it CustomerId?"),
+        (HEADING, "at least one line"),
     ],
 )
 def test_a_bad_file_is_named_by_line_and_column_and_books_nothing(
@@ -182,6 +193,8 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_booked(
         ("version = 2", "version = 1", 2, "both say they are version 1"),
         ("version = 2", "version = 99999999999", 2, "version is 99999999999"),
         ('id = "flat"', 'id = "a\\u0000"', 2, "letters, digits"),
+        ('id = "flat"', 'id = "flat', 2, "line 2, column"),
+        ("rate_ppm_per_day = ", "rate_ppm_per_day = 9", 2, "the late_rate_ppm_per_day of flat is"),
     ],
 )
 def test_a_product_file_with_a_mistake_is_named(
@@ -219,20 +232,93 @@ def test_an_amount_that_is_none_is_refused(amount: str) -> None:
     assert amount[:20] in fenqi("", "plan", "quote", "--", amount, code=2).stderr
 
 
-def test_an_interrupted_demo_says_how_to_go_on(database_url: str, tmp_path: Path) -> None:
+def interrupt(url: str, by: signal.Signals, *words: object, after_days: int = 3) -> str:
+    """Start a command, end it by a signal once it has closed some days; return what it says."""
+    before = count(url, CLOSED)
     running = subprocess.Popen(
-        [sys.executable, "-m", "fenqi", "demo", "--out", str(tmp_path / "out")],
-        env=os.environ | {"FENQI_DATABASE_URL": database_url},
+        [sys.executable, "-m", "fenqi", *map(str, words)],
+        env=os.environ | {"FENQI_DATABASE_URL": url},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4)
-    running.send_signal(signal.SIGTERM)
+    while count(url, CLOSED) < before + after_days:
+        assert running.poll() is None, "it ended before it could be interrupted"
+        time.sleep(0.02)
+    running.send_signal(by)
     _, said = running.communicate(timeout=60)
-
-    assert running.returncode == 130
-    assert "run the same command again" in said
+    assert running.returncode == 128 + by
     assert "Traceback" not in said
+    assert shlex.join(map(str, words)) in said, "the command to go on with"
+    return said
+
+
+def figures(file: Path) -> dict[str, object]:
+    report: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
+    return {name: report[name] for name in report if name not in ("book_id", "legal_entity")}
+
+
+def test_a_demo_ended_by_signals_goes_on_to_the_same_figures(
+    database_url: str, empty_url: str, tmp_path: Path
+) -> None:
+    words = ("demo", "--shoppers", 30, "--days", 30, "--out")
+    interrupt(database_url, signal.SIGTERM, *words, tmp_path / "cut")
+    interrupt(database_url, signal.SIGINT, *words, tmp_path / "cut", after_days=9)
+    fenqi(database_url, *words, tmp_path / "cut", code=0)
+    fenqi(empty_url, *words, tmp_path / "whole", code=0)
+
+    cut, whole = (figures(tmp_path / name / "report.json") for name in ("cut", "whole"))
+    assert cut == whole
+    assert whole["plans"] > 0, "figures of nothing prove nothing"
+
+
+def test_a_close_ended_by_a_signal_goes_on_to_the_same_figures(
+    database_url: str, tmp_path: Path, short_map: Path
+) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text(HEADING + GOOD, encoding="utf-8")
+    reports = []
+    for book in ("cut", "whole"):
+        fenqi(
+            database_url,
+            "replay",
+            file,
+            "--map",
+            short_map,
+            "--out",
+            tmp_path,
+            "--book",
+            book,
+            code=0,
+        )
+        close = ("close-day", "2024-01-28", "--book", book)
+        if book == "cut":
+            interrupt(database_url, signal.SIGINT, *close)
+        fenqi(database_url, *close, code=0)
+        reports.append(
+            json.loads(fenqi(database_url, "report", "--book", book, "--json", code=0).stdout)
+        )
+
+    cut, whole = ({**report, "book_id": ""} for report in reports)
+    assert cut == whole
+
+
+def test_a_book_goes_on_only_with_the_facts_it_was_begun_with(
+    database_url: str, tmp_path: Path, short_map: Path
+) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text(HEADING + GOOD, encoding="utf-8")
+    words = ("replay", file, "--map", short_map, "--out", tmp_path / "out")
+    fenqi(database_url, *words, code=0)
+    booked = count(database_url, EVENTS)
+
+    for changed in (GOOD.replace("30.50", "30.51"), GOOD + GOOD.replace("2,TEA", "3,TEA")):
+        file.write_text(HEADING + changed, encoding="utf-8")
+        assert "begun with other facts" in fenqi(database_url, *words, code=2).stderr
+        assert count(database_url, EVENTS) == booked
+    file.write_text(HEADING + GOOD.replace("\n", "\r\n"), encoding="utf-8")
+    fenqi(database_url, *words, code=0)
+    assert count(database_url, EVENTS) == booked
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
