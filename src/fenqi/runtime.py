@@ -35,6 +35,7 @@ from fenqi.store.server import Server, Status, psql_command
 DATA_SETTING = "FENQI_DATA"
 URL_SETTING = "FENQI_DATABASE_URL"
 CATALOGUE_SETTING = "FENQI_CATALOGUE"
+LOCALE_SETTINGS = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts (POSIX)
 
 UNFINISHED = "unfinished"  # the file that says whose half-done work a database holds
 
@@ -54,6 +55,13 @@ class ServerElsewhere(Conflict):
     """FENQI_DATABASE_URL is set, so there is no embedded server to start or stop."""
 
     code = "server-elsewhere"
+
+
+def speaks_chinese(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether the person at this machine reads Chinese, by the usual settings of a language."""
+    given = os.environ if environment is None else environment
+    locale = next((given[name] for name in LOCALE_SETTINGS if given.get(name)), "")
+    return locale.partition("_")[0].partition(".")[0].lower() == "zh"
 
 
 class SystemClock:
@@ -96,17 +104,26 @@ class Ids:
 
     def __init__(self, clock: Clock, *, seed: int | None = None) -> None:
         self._clock = clock
-        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - ids guard nothing
+        # Seeded from the system when no seed is given: asking it for each id costs a system call.
+        self._random = random.Random(seed)  # noqa: S311 - ids guard nothing
         self._lock = threading.Lock()
         self._last = -1  # milliseconds and counter as one number
 
     def new(self) -> UUID:
         """Return an id that sorts after those made before it by this source."""
+        return self.many(1)[0]
+
+    def many(self, count: int) -> list[UUID]:
+        """Return as many ids as asked, in their order."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
         with self._lock:
-            self._last = max(self._last + 1, milliseconds << COUNTER_BITS)
-            last, noise = self._last, self._random.getrandbits(RANDOM_BITS)
-        return UUID(int=_layout(last >> COUNTER_BITS, last & (1 << COUNTER_BITS) - 1, noise))
+            first = max(self._last + 1, milliseconds << COUNTER_BITS)
+            self._last = first + count - 1
+            noise = [self._random.getrandbits(RANDOM_BITS) for _ in range(count)]
+        return [
+            UUID(int=_layout(*divmod(first + place, 1 << COUNTER_BITS), noise[place]))
+            for place in range(count)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,10 @@ from fenqi.desk import FLOWS, Desk, DeskClosed, FlowBroken
 from fenqi.flows.apply import AlreadyEnrolled
 from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.receive import ReceiptInvalid
+from fenqi.store.books import MerchantMissing
 from fenqi.store.commands import Command, KeyReused
 from fenqi.store.lending import Lending
-from fenqi.store.pool import AlreadyThere, ConstraintBroken, Store
+from fenqi.store.pool import AlreadyThere, StatementBroken, Store
 
 WAIT_SECONDS_MAX = 20
 
@@ -267,23 +268,35 @@ def test_a_batch_sells_the_limit_once_whatever_its_order(store: Store) -> None:
 def test_a_poisoned_command_fails_alone_and_nineteen_are_booked_once(store: Store) -> None:
     world = open_book(store)
     buyers = [enrol(world, f"person-{number}") for number in range(20)]
-    nobody = MerchantId(UUID(int=7))
     commands = [purchase(world, buyer, 1_000, "flat", 3) for buyer in buyers]
-    commands[7] = purchase(world, buyers[7], 1_000, merchant_id=nobody)
-    with pytest.raises(ConstraintBroken):
+    commands[7] = purchase(world, buyers[7], 1_000, merchant_order="no text holds \0")
+    with pytest.raises(StatementBroken):
         authorise(world.ground, commands)
     assert counts(store)["plans"] == 0
     with paused(world) as (desk, go):
         futures = [desk.submit(command) for command in commands]
         go()
         answers = [outcome(future) for future in futures]
-    assert isinstance(answers[7], ConstraintBroken)
-    assert answers[7].fields["constraint"] == "orders_merchant_id_fkey"
+    assert isinstance(answers[7], StatementBroken)
     booked = [answer for answer in answers if isinstance(answer, Authorised)]
     assert len({answer.plan_id for answer in booked}) == 19
     assert counts(store)["plans"] == 19
     assert [used(world, buyer)[0] for buyer in buyers] == [1_000] * 7 + [0] + [1_000] * 12
     assert_sound(world, accounts=20, plans=19)
+
+
+def test_a_merchant_of_no_book_or_of_another_is_refused_alone(store: Store) -> None:
+    world = open_book(store)
+    account = enrol(world)
+    nobody = MerchantId(UUID(int=7))
+    answers = authorise(
+        world.ground,
+        [purchase(world, account, 100, merchant_id=nobody), purchase(world, account, 100)],
+    )
+    assert isinstance(answers[0], MerchantMissing)
+    assert answers[0].fields == {"merchant": nobody}
+    assert isinstance(answers[1], Authorised)
+    assert_sound(world, plans=1)
 
 
 def test_a_flow_that_raises_in_a_way_nobody_foresaw_harms_one_command(
@@ -294,7 +307,7 @@ def test_a_flow_that_raises_in_a_way_nobody_foresaw_harms_one_command(
     begin = Lending.begin
 
     def explode(self: Any, account: Any, shipment: Any) -> Any:
-        if shipment.terms.principal_minor == 666:
+        if shipment.shown.terms.principal_minor == 666:
             raise ZeroDivisionError
         return begin(self, account, shipment)
 

@@ -1,5 +1,6 @@
 """The array twins equal the scalar to the minor unit, for all products and amounts."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -7,15 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from fenqi.core import ledger
 from fenqi.core.errors import Invalid
 from fenqi.core.servicing import ageing
 from fenqi.core.terms import batch
 from fenqi.core.terms.product import Product, ScheduleKind
-from fenqi.core.terms.replay import earned_minor
+from fenqi.core.terms.replay import COST, earned_minor, replay
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, schedule
 from fenqi.core.values.money import OddUnits
-from fenqi.core.values.rate import Rounding
-from make import product, terms
+from fenqi.core.values.rate import Rounding, apply_ppm
+from make import life, product, terms
 
 DAYS = some.dates(date(2000, 1, 1), date(2040, 12, 31))
 
@@ -53,6 +55,46 @@ def test_schedules_equal_the_scalar_schedule(of: Product, count: int, lent: list
         assert [tuple(row) for row in amounts] == [
             due.amounts for due in schedule(terms(of, principal, count))
         ]
+
+
+@settings(max_examples=200)
+@given(
+    of=products(),
+    count=some.integers(1, 24),
+    lent=principals,
+    discount_ppm=some.integers(0, 1_000_000),
+)
+def test_signing_many_plans_equals_the_replay_of_each_ones_first_operation(
+    of: Product, count: int, lent: list[int], discount_ppm: int
+) -> None:
+    of = replace(of, merchant_discount_ppm=discount_ppm)
+    signed = batch.sign(of, count, np.array(lent, dtype=np.int64))
+    for place, principal in enumerate(lent):
+        plan = terms(of, principal, count)
+        fresh = replay(plan, life(plan), charged_through=plan.starts_on, excused=())
+        posted = ledger.postings(plan, fresh, plan.starts_on)
+        cost = sum(fresh.total("due", component) for component in COST)
+        assert signed.cost_minor[place] == cost
+        assert signed.discount_minor[place] == posted.get(ledger.DISCOUNT_TAKEN, 0)
+        assert posted[ledger.PRINCIPAL_LENT] == principal
+        assert plan.due_on[signed.first[place]] == fresh.oldest_claim_due_on
+        for component, pair in ledger.COST_DEFERRED.items():
+            assert signed.amounts[place, :, component].sum() == posted.get(pair, 0)
+        assert posted.keys() <= {
+            ledger.PRINCIPAL_LENT,
+            ledger.DISCOUNT_TAKEN,
+            *ledger.COST_DEFERRED.values(),
+        }
+
+
+@given(
+    amounts=some.lists(some.integers(-PRINCIPAL_MINOR_MAX, PRINCIPAL_MINOR_MAX), max_size=30),
+    ppm=some.integers(0, 2_000_000),
+    rounding=some.sampled_from(Rounding),
+)
+def test_shares_equal_the_scalar(amounts: list[int], ppm: int, rounding: Rounding) -> None:
+    found = batch.shares(np.array(amounts, dtype=np.int64), ppm, rounding)
+    assert found.tolist() == [apply_ppm(one, ppm, rounding=rounding) for one in amounts]
 
 
 @pytest.mark.parametrize("rounding", Rounding)

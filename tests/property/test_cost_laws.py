@@ -6,7 +6,18 @@ from decimal import Context, Decimal, localcontext
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fenqi.core.terms.cost import RateNotFound, effective_annual, nominal_annual, xirr
+from fenqi.core.terms.cash_flow import xirr
+from fenqi.core.terms.cost import effective_annual, nominal_annual
+from fenqi.core.terms.pack import CapBroken, check_plan
+from fenqi.core.terms.product import ScheduleKind
+from fenqi.core.terms.root import RateNotFound, RateNotUnique
+from fenqi.core.terms.schedule import schedule
+from fenqi.core.values.money import OddUnits
+from fenqi.core.values.rate import Rounding
+from fenqi.store.catalogue import from_files
+from make import product, terms
+
+CN = from_files().pack("cn")
 
 AMOUNT = st.integers(1, 10**11)
 PAID = st.lists(st.one_of(st.just(0), AMOUNT), min_size=1, max_size=60).filter(any)
@@ -85,10 +96,12 @@ def test_dated_flows_are_worth_nothing_at_their_rate(
 
 
 @given(st.lists(st.tuples(st.integers(0, 2_000), st.integers(-(10**8), 10**8)), max_size=12))
-def test_any_flows_have_a_rate_that_solves_them_or_none(flows: list[tuple[int, int]]) -> None:
+def test_any_flows_have_a_rate_that_solves_them_or_are_refused(
+    flows: list[tuple[int, int]],
+) -> None:
     try:
         rate = xirr([(FIRST + timedelta(days=days), minor) for days, minor in flows])
-    except RateNotFound:
+    except (RateNotFound, RateNotUnique):
         return
     assume(RATE_MIN < rate < 10**9)
     with localcontext(Context(prec=60)):
@@ -102,3 +115,26 @@ def test_growth_by_whole_years_is_its_own_rate(scale: int, years: int, permille:
     back = scale * (1_000 + permille) ** years
     flows = [(FIRST, -lent), (FIRST + timedelta(days=365 * years), back)]
     assert xirr(flows) == Decimal(permille).scaleb(-3)
+
+
+@given(
+    kind=st.sampled_from([ScheduleKind.FLAT_FEE, ScheduleKind.ANNUITY]),
+    share=st.integers(1, 100),
+    count=st.integers(1, 24),
+    lent=st.integers(1, 20_000),
+    odd_units=st.sampled_from(OddUnits),
+    rounding=st.sampled_from(Rounding),
+)
+def test_a_plan_is_refused_if_and_only_if_its_own_rate_is_above_the_cap(
+    kind: ScheduleKind, share: int, count: int, lent: int, odd_units: OddUnits, rounding: Rounding
+) -> None:
+    most = 240_000 if kind is ScheduleKind.ANNUITY else 11_000
+    of = product(kind, rate_ppm=most * share // 100, odd_units=odd_units, rounding=rounding)
+    plan = terms(of, lent, count)
+    rate = nominal_annual(lent, [due.total_minor for due in schedule(plan)])
+    try:
+        check_plan(plan, CN)
+        is_taken = True
+    except CapBroken:
+        is_taken = False
+    assert is_taken == (rate * 1_000_000 <= CN.nominal_annual_max_ppm)

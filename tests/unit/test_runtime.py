@@ -7,7 +7,15 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from fenqi.runtime import ClockNaive, Config, Ids, MovingClock, SystemClock, default_data_folder
+from fenqi.runtime import (
+    ClockNaive,
+    Config,
+    Ids,
+    MovingClock,
+    SystemClock,
+    default_data_folder,
+    speaks_chinese,
+)
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -97,3 +105,22 @@ def test_an_empty_setting_counts_as_not_given() -> None:
     config = Config.from_environment({"FENQI_DATA": "", "FENQI_DATABASE_URL": ""})
     assert config.database_url is None
     assert config.data_folder == default_data_folder({})
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_chinese"),
+    [
+        ({}, False),
+        ({"LANG": "zh_CN.UTF-8"}, True),
+        ({"LANG": "zh"}, True),
+        ({"LANG": "en_GB.UTF-8"}, False),
+        ({"LANG": "zh_CN.UTF-8", "LC_MESSAGES": "en_GB.UTF-8"}, False),
+        ({"LANG": "C", "LC_ALL": "zh_CN"}, True),
+        ({"LANG": "zh_CN", "LC_ALL": ""}, True),
+        ({"LANG": "zha_CN"}, False),
+    ],
+)
+def test_the_language_is_that_of_the_first_setting_given(
+    environment: dict[str, str], is_chinese: bool
+) -> None:
+    assert speaks_chinese(environment) is is_chinese

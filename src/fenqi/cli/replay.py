@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fenqi.cli.report import preferred_language
 from fenqi.replay import leftovers, run, source
 from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
-from fenqi.report import beancount, check, terminal
+from fenqi.report import beancount, check, page, terminal
 from fenqi.report.book import Book
 from fenqi.runtime import (
     Config,
@@ -26,6 +27,7 @@ from fenqi.runtime import (
 )
 from fenqi.worker.close import close_through
 
+PAGE = "report.html"
 DEMO_SEED = 20260101
 DEMO_FIRST_ON = date(2026, 1, 1)
 DEMO_DAYS = 365
@@ -134,10 +136,16 @@ def _live(
 def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
     """Print the report, check the book, export its ledger and say where everything is."""
     terminal.show(found, console)
+    page.write(found, out / PAGE, preferred_language())
     checked = check.check(runtime.store, book_id=found.book_id)
     beancount.export(runtime.store, found.book_id, out / "ledger.beancount")
     word = "clean" if not checked.findings else f"{len(checked.findings)} findings"
-    console.print(f"Books checked: {word}. Report, ledger and exceptions are in {out}/")
+    place = escape(str(out))
+    console.print(
+        f"Books checked: {word}. Report, ledger and exceptions are in {place}/\n"
+        f"The picture of the book: {escape(str(out / PAGE))}",
+        soft_wrap=True,  # a path that is cut in two cannot be opened
+    )
     if checked.findings:
         raise typer.Exit(70)
 

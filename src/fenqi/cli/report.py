@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from fenqi.report import book, terminal
-from fenqi.runtime import Runtime
+from fenqi.report import book, page, terminal
+from fenqi.report.language import Language
+from fenqi.runtime import Runtime, speaks_chinese
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,14 @@ def report(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the report as one HTML file to look at and send."),
+    ] = None,
+    language: Annotated[
+        Language | None,
+        typer.Option("--lang", help="The language of the HTML file; default: that of LANG."),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--out", help="The folder a replay wrote: where its payments came from."),
@@ -36,7 +45,17 @@ def report(
     with Runtime.open(stop_after=True) as runtime:
         day = as_of.date() if as_of else None
         found = book.read(runtime.store, book_id, day, folder=folder)
+    if html is not None:
+        page.write(found, html, language or preferred_language())
     if as_json:
         typer.echo(book.to_json(found))
         return
+    if html is not None:
+        typer.echo(f"The report is in {html}")
+        return
     terminal.show(found, Console(highlight=False))
+
+
+def preferred_language() -> Language:
+    """Return the language of the person at this machine, of those pages are written in."""
+    return Language.CHINESE if speaks_chinese() else Language.ENGLISH

@@ -8,6 +8,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
     "already-enrolled": "This person has an account in the book already: {account}.",
     "already-there": "It is there already (unique key {constraint}).",
+    "amount-not-positive": (
+        "An advance or payment is {amount_minor} minor units; it must be above zero."
+    ),
+    "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
     "book-differs": (
         "The book {book} was begun with other facts (origin {origin}, not {origin_asked}): the "
         "file, the mapping or an option is another one now. Nothing was booked. Go on with those "
@@ -84,6 +88,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{setting} cannot be read as an address. It looks like "
         "postgresql://user:password@host:5432/database."
     ),
+    "day-count-invalid": (
+        "The convention {convention} needs {needs}.",
+        "The period {period_start} to {period_end} is not one of whole {needs}.",
+        "No days can be counted from {start} to {end}.",
+    ),
     "day-not-open": "The book {book} stands at {open_day}; {day} is not its open day.",
     "day-outside-book": "The book lives from {first} to {last}; {day} is outside.",
     "day-outside-calendar": "{day} is outside the years {first} to {last}.",
@@ -112,6 +121,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "to other users. Set FENQI_DATA to a folder that is not, for example below /var/lib."
     ),
     "forbidden": "You may not do this.",
+    "interval-reversed": "{end} comes before {start}.",
     "invalid": "This makes no sense as it was asked.",
     "key-invalid": "A key has 1 to {length_max} characters; this one is {key}.",
     "key-reused": (
@@ -145,6 +155,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "missing": "There is no such thing.",
     "name-invalid": "A name has 1 to {length_max} printable characters; this one is {name}.",
     "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
+    "merchant-missing": "There is no merchant {merchant} in the account's book.",
     "not-migrated": "The database has not been migrated. Run: fenqi db start",
     "nothing-to-replay": (
         "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
@@ -153,8 +164,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "operation-invalid": "This cannot happen to the plan: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
+    "path-unwritable": "{path} cannot be written: {fault}. Give another place.",
+    "payment-before-advance": (
+        "Money flows on {flow_on}, before the first advance on {first_advance_on}."
+    ),
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
-    "path-unwritable": "{path} cannot be written: {fault}. Give another place with --out.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
     "principal-out-of-range": (
@@ -177,6 +191,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "digits after it, such as 1299."
     ),
     "rate-not-found": "No yearly rate fits these payments: {reason}.",
+    "rate-not-unique": (
+        "These payments turn {sign_changes} times and {rates} yearly rates fit them, so "
+        "none is theirs."
+    ),
     "receipt-invalid": "A receipt of {amount_minor} minor units in state {state} is none.",
     "receipt-missing": "There is no receipt {receipt}.",
     "receipt-settled": "The receipt {receipt} is {state} already.",
@@ -189,6 +207,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "server-elsewhere": "{setting} is set: that server is not ours to start or stop.",
     "server-not-started": "PostgreSQL did not start in {folder}:\n{log}",
     "server-not-stopped": "PostgreSQL in {folder} did not stop: {said}",
+    "settlement-invalid": (
+        "Of {whole} periods {left} cannot be left, or the cost {cost_minor} is below zero.",
+        "A rate of {rate} or a payment of {least_payment_minor} is below zero.",
+        "A yearly rate of {yearly_rate} has no rate for one of {periods_per_year} periods.",
+        "Money of {least_minor}, a credit after {credit_after} periods and a rate of "
+        "{period_rate} cannot be settled after {settled_after}.",
+    ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
     "shape-invalid": "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
     "socket-path-too-long": (
@@ -202,4 +227,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "try-again": "Another transaction stood in the way. Try again. ({said})",
     "unavailable": "Something outside failed. Try again.",
+    "unit-period-invalid": (
+        "A unit-period of {count} x {kind} is not between 1 and {most}.",
+        "A term of months {months} and days {days} is not one of whole months or of up "
+        "to 365 days.",
+    ),
 }

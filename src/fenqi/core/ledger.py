@@ -99,6 +99,14 @@ INCOME = {
 }
 
 Pair = tuple[Account, Account]  # (debit, credit)
+
+# What signing a plan posts, whatever comes later; `_add_lending` says how much.
+PRINCIPAL_LENT: Pair = (Account.RECEIVABLE_PRINCIPAL, Account.MERCHANT_PAYABLE)
+DISCOUNT_TAKEN: Pair = (Account.MERCHANT_PAYABLE, Account.INCOME_MERCHANT_DISCOUNT)
+COST_DEFERRED: Mapping[Component, Pair] = {
+    component: (RECEIVABLE[component], Account.DEFERRED_INCOME) for component in INCOME
+}
+
 Postings = dict[Pair, int]  # cumulative minor units; zero amounts may be left out
 
 
@@ -168,14 +176,12 @@ def unearned_minor(terms: Terms, projection: Projection, recognised_through: dat
 
 def _add_lending(posted: Postings, terms: Terms, projection: Projection) -> None:
     """Add what the lending itself posts: the goods paid for, and the cost set up as deferred."""
-    payable = Account.MERCHANT_PAYABLE
-    _add(posted, Account.RECEIVABLE_PRINCIPAL, payable, terms.principal_minor)
+    _add(posted, *PRINCIPAL_LENT, terms.principal_minor)
     kept = terms.principal_minor - projection.refunded_principal_minor
     discount = apply_ppm(kept, terms.product.merchant_discount_ppm, rounding=Rounding.HALF_EVEN)
-    _add(posted, payable, Account.INCOME_MERCHANT_DISCOUNT, discount)
-    for component in INCOME:
-        due = projection.total("due", component)
-        _add(posted, RECEIVABLE[component], Account.DEFERRED_INCOME, due)
+    _add(posted, *DISCOUNT_TAKEN, discount)
+    for component, pair in COST_DEFERRED.items():
+        _add(posted, *pair, projection.total("due", component))
 
 
 def _unearned_side(component: Component) -> Account | None:

@@ -12,11 +12,10 @@ from typing import ClassVar
 from fenqi.core.account import Outcome, judge
 from fenqi.core.errors import FenqiError
 from fenqi.core.servicing.statement import due_days
-from fenqi.core.terms.cost import digest
 from fenqi.core.terms.pack import check_plan
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId
-from fenqi.store import accounts, orders
+from fenqi.store import accounts, books, orders
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
@@ -56,9 +55,12 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
+        merchants = books.of_merchants(session, {command.merchant_id for command in commands})
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
+                if merchants.get(command.merchant_id) != account.book.book_id:
+                    raise books.MerchantMissing(merchant=command.merchant_id)
                 terms = _terms(ground, account, command)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
@@ -93,9 +95,10 @@ class _Counter:
         self.ground = ground
         self.booking = Booking(ground)
         self._decisions = Rows(orders.DECISIONS)
-        self._orders = Rows(orders.ORDERS)
-        self.booking.before_plans = [self._decisions, self._orders]
         self._lending = Lending(ground, self.booking)
+        self._orders = orders.Placements()  # after the lending, which digests what was shown
+        self.booking.others += [self._decisions, self._orders]
+        self._menu = orders.menu_text(_menu(ground))
 
     def decide(self, account: Account, terms: Terms, command: Authorise) -> Authorised:
         """Judge one purchase and book what follows."""
@@ -110,7 +113,7 @@ class _Counter:
                 verdict=verdict,
                 standing=standing,
                 amount_minor=command.amount_minor,
-                menu=self._menu(),
+                menu=self._menu,
                 decided_at=self.booking.now,
                 booked_on=account.book.business_date,
             ),
@@ -120,7 +123,8 @@ class _Counter:
             self._tell(account, command, "purchase-declined", {"reasons": reasons})
             return Authorised(verdict.outcome.value, reasons)
         order_id = OrderId(self.ground.ids.new())
-        self._add_order(account, terms, command, decision_id, order_id)
+        shown = self._lending.show(terms)
+        self._place(account, shown, command, decision_id, order_id)
         if not command.capture_now:
             account.held_minor += command.amount_minor
             self._tell(account, command, "purchase-authorised", {"order_id": order_id})
@@ -131,7 +135,7 @@ class _Counter:
                 order_id=order_id,
                 merchant_id=command.merchant_id,
                 agreement_version=account.agreement_version,
-                terms=terms,
+                shown=shown,
                 shipped_at=command.placed_at,
                 actor=command.actor,
                 command_key=command.key,
@@ -139,41 +143,31 @@ class _Counter:
         )
         return Authorised(verdict.outcome.value, [], str(order_id), str(plan_id))
 
-    def _menu(self) -> list[tuple[str, int]]:
-        """Return every plan on offer; a later room narrows it by risk."""
-        products = {one.product_id for one in self.ground.catalogue.products.values()}
-        return [
-            (name, count)
-            for name in sorted(products)
-            for count in self.ground.catalogue.product(name).counts
-        ]
-
-    def _add_order(
+    def _place(
         self,
         account: Account,
-        terms: Terms,
+        shown: orders.Shown,
         command: Authorise,
         decision_id: DecisionId,
         order_id: OrderId,
     ) -> None:
-        pack = self.ground.catalogue.packs[account.book.pack, account.book.pack_version]
-        expires_on = account.book.business_date + timedelta(days=pack.hold_days)
+        book = account.book
+        pack = self.ground.catalogue.packs[book.pack, book.pack_version]
+        expires_on = book.business_date + timedelta(days=pack.hold_days)
         self._orders.add(
-            account.account_id,
-            order_id,
-            command.merchant_id,
-            command.merchant_order,
-            decision_id,
-            terms.product.product_id,
-            terms.product.version,
-            terms.count,
-            account.agreement_version,
-            digest(terms),
-            command.amount_minor,
-            command.amount_minor if command.capture_now else 0,
-            None if command.capture_now else expires_on,
-            command.placed_at,
-            account.book.business_date,
+            orders.Placed(
+                account_id=account.account_id,
+                order_id=order_id,
+                decision_id=decision_id,
+                merchant_id=command.merchant_id,
+                merchant_order=command.merchant_order,
+                agreement_version=account.agreement_version,
+                shown=shown,
+                captured_minor=command.amount_minor if command.capture_now else 0,
+                hold_expires_on=None if command.capture_now else expires_on,
+                placed_at=command.placed_at,
+                booked_on=book.business_date,
+            )
         )
 
     def _tell(
@@ -188,3 +182,13 @@ class _Counter:
             command_key=command.key,
             topic="merchant",
         )
+
+
+def _menu(ground: Ground) -> list[tuple[str, int]]:
+    """Return every plan on offer; a later room narrows it by risk."""
+    products = {one.product_id for one in ground.catalogue.products.values()}
+    return [
+        (name, count)
+        for name in sorted(products)
+        for count in ground.catalogue.product(name).counts
+    ]

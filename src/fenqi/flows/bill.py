@@ -23,7 +23,7 @@ def bill(ground: Ground, task: Task) -> int:
     """Cut today's statements; return how many."""
     booking = Booking(ground)
     statements, lines = Rows(STATEMENTS), Rows(STATEMENT_LINES)
-    booking.after_projections = [statements, lines]
+    booking.others += [statements, lines]
     with ground.store.transaction() as session:
         book = books.read(session, task.book_id)
         if not closes.is_open(session, task, book):

@@ -72,7 +72,7 @@ def capture(ground: Ground, commands: Sequence[Capture]) -> list[Captured | Fenq
                 order_id=order.order_id,
                 merchant_id=order.merchant_id,
                 agreement_version=order.agreement_version,
-                terms=terms,
+                shown=lending.show(terms),
                 shipped_at=command.shipped_at,
                 actor=command.actor,
                 command_key=command.key,

@@ -115,7 +115,7 @@ class _Till:
         self._owing = owing
         self._receipts = Rows(receipts.RECEIPTS)
         self._lines = Rows(receipts.RECEIPT_LINES)
-        self.booking.after_plans = [self._receipts, self._lines]
+        self.booking.others += [self._receipts, self._lines]
 
     def take(self, account: Account, command: Receive) -> Received:
         """Book a new receipt. Errors: ReceiptInvalid."""

@@ -101,7 +101,7 @@ class _Counter:
         self.ground = ground
         self.booking = Booking(ground)
         self._refunds = Rows(REFUNDS)
-        self.booking.after_plans = [self._refunds]
+        self.booking.others += [self._refunds]
 
     def refund(
         self, account: Account, order: Order, records: Sequence[PlanRecord], command: Refund

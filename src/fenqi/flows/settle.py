@@ -62,7 +62,7 @@ def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiEr
     """Settle each command's plan."""
     booking = Booking(ground)
     rows, lines = Rows(receipts.RECEIPTS), Rows(receipts.RECEIPT_LINES)
-    booking.after_plans = [rows, lines]
+    booking.others += [rows, lines]
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Settle, Settled] = Inbox(session, commands, Settled)

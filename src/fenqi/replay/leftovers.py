@@ -116,7 +116,14 @@ def check_place(path: Path, read: Iterable[Path], out: Path) -> None:
 
 
 LEFT_IN_OUT = frozenset(
-    {"exceptions.csv", "tally.json", "provenance.json", "report.json", "ledger.beancount"}
+    {
+        "exceptions.csv",
+        "tally.json",
+        "provenance.json",
+        "report.json",
+        "report.html",
+        "ledger.beancount",
+    }
 )
 
 

@@ -6,7 +6,6 @@ sums equal ours to the minor unit. The same ledger gives the same bytes.
 Source: the Beancount language syntax, https://beancount.github.io/docs/beancount_language_syntax.html.
 """
 
-import errno
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -14,22 +13,16 @@ from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
-from fenqi.core.errors import Invalid
 from fenqi.core.ledger import CHART, Account
 from fenqi.core.values.money import Currency, currency, decimal_text
 from fenqi.report.book import choose
+from fenqi.report.whole import whole_file
 from fenqi.store import audit, books
 from fenqi.store.books import Book
 from fenqi.store.pool import Session, Store
 from fenqi.store.views import snapshot
 
 EVENTS_MAX_IN_FULL = 200_000  # bean-check reads about ten thousand transactions a second
-
-
-class PathUnwritable(Invalid):
-    """The export cannot be written there."""
-
-    code = "path-unwritable"
 
 
 class By(StrEnum):
@@ -52,21 +45,8 @@ def export(store: Store, book_id: str | None, target: Path | TextIO, by: By | No
         book = books.read(session, choose(session, book_id))
         if not isinstance(target, Path):
             return _write(session, book, target, by)
-        if target.exists() and not target.is_file():
-            # A device or a pipe has its place for good; a file must never take it.
-            raise PathUnwritable(path=str(target), fault="it is no regular file")
-        part = target.with_name(target.name + ".part")
-        try:
-            with part.open("w", encoding="utf-8", newline="\n") as file:
-                by = _write(session, book, file, by)
-            part.replace(target)
-        except OSError as fault:
-            if fault.errno == errno.ENOSPC:  # no fault of the name
-                raise OSError(fault.errno, fault.strerror, str(target)) from fault
-            raise PathUnwritable(path=str(target), fault=fault.strerror) from fault
-        finally:
-            part.unlink(missing_ok=True)
-        return by
+        with whole_file(target) as file:
+            return _write(session, book, file, by)
 
 
 def account_name(account: Account) -> str:

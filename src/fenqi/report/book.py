@@ -16,17 +16,20 @@ from fenqi.core.account import Outcome
 from fenqi.core.errors import Invalid
 from fenqi.core.ledger import Account
 from fenqi.core.terms.replay import PlanState
-from fenqi.core.values.rate import PPM, Rounding, divide
+from fenqi.core.values.ids import AccountId
+from fenqi.report import vintage
 from fenqi.report.origin import RECEIVED, Provenance, read_exceptions, read_provenance
+from fenqi.report.rolls import LAST_BUCKET, RollRates, bucket_name, ppm, roll_rates
+from fenqi.report.vintage import Vintage
 from fenqi.store import books, views
 from fenqi.store.pool import Session, Store
 
-LAST_BUCKET = 7  # M7 and above are one bucket
 BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
 BUCKET_30_PLUS = 2
 
 # Everything that would differ had the customers paid otherwise: what they owe, and through the
-# limit it leaves them what they could buy. Only who they are and who has an account would not.
+# limit it leaves them what they could buy, so also which lines of a file were declined. Only who
+# they are and who has an account would not.
 RESTS_ON_RECEIPTS = (
     "receivables",
     "deferred_income_minor",
@@ -44,6 +47,9 @@ RESTS_ON_RECEIPTS = (
     "statements",
     "plans",
     "months",
+    "vintages",
+    "largest_past_due",
+    "exceptions",
 )
 
 
@@ -86,36 +92,6 @@ class Overdue:
 
     over_30_days_ppm: int
     over_90_days_ppm: int
-
-
-@dataclass(frozen=True, slots=True)
-class RollCell:
-    """Where a part of a bucket went within the month."""
-
-    to: str
-    plans: int
-    plans_ppm: int
-    principal_minor: int
-    principal_ppm: int
-
-
-@dataclass(frozen=True, slots=True)
-class RollRow:
-    """Where the plans of one bucket went within the month; the cells' shares sum to one."""
-
-    name: str
-    plans: int
-    principal_minor: int
-    cells: tuple[RollCell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RollRates:
-    """The transition matrix of the last two month ends."""
-
-    month_before: date | None
-    month_end: date
-    rows: tuple[RollRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +197,16 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
+class PastDue:
+    """An account with plans past due: how many, the worst one's bucket, what they owe."""
+
+    account_id: AccountId
+    bucket: str
+    plans: int
+    principal_open_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """The report. Field names are the names of the figures in JSON and in the reference."""
 
@@ -246,6 +232,8 @@ class Book:
     purchases: Purchases
     liabilities: Liabilities
     months: tuple[Month, ...]
+    vintages: tuple[Vintage, ...]
+    largest_past_due: tuple[PastDue, ...]
     exceptions: tuple[ReasonCount, ...] | None
     provenance: Provenance
     rests_on_drawn_payments: tuple[str, ...]
@@ -322,7 +310,7 @@ def figures(
         deferred_income_minor=-ledger.balance(Account.DEFERRED_INCOME),
         buckets=buckets,
         overdue=_overdue(buckets),
-        roll_rates=_roll_rates(portfolio),
+        roll_rates=roll_rates(portfolio),
         bad_debt=_bad_debt(ledger, buckets),
         cash=Cash(
             ledger.balance(Account.CASH_IN_TRANSIT),
@@ -338,10 +326,22 @@ def figures(
         purchases=_purchases(views.decisions(session, book_id, as_of)),
         liabilities=_liabilities(ledger),
         months=_months(months, portfolio),
+        vintages=vintage.read(session, book_id, as_of=as_of, business_date=book.business_date),
+        largest_past_due=tuple(
+            PastDue(one.account_id, bucket_name(one.bucket), one.plans, one.principal_open_minor)
+            for one in views.largest_late(session, book_id, as_of, is_now=is_now)
+        ),
         exceptions=_reason_counts(exceptions.items()) if exceptions is not None else None,
         provenance=provenance,
-        rests_on_drawn_payments=RESTS_ON_RECEIPTS if provenance.is_drawn else (),
+        rests_on_drawn_payments=_drawn(provenance, has_file=exceptions is not None),
     )
+
+
+def _drawn(provenance: Provenance, *, has_file: bool) -> tuple[str, ...]:
+    """Return the figures that rest on drawn payments; `exceptions` only if a file had any."""
+    if not provenance.is_drawn:
+        return ()
+    return tuple(name for name in RESTS_ON_RECEIPTS if has_file or name != "exceptions")
 
 
 def to_json(book: Book) -> str:
@@ -425,17 +425,12 @@ def _bad_debt(ledger: _Ledger, buckets: Sequence[Bucket]) -> BadDebt:
     return BadDebt(
         lent_minor=lent,
         written_off_minor=written_off,
-        written_off_ppm=_ppm(written_off, lent),
+        written_off_ppm=ppm(written_off, lent),
         over_90_days_minor=late,
-        over_90_days_ppm=_ppm(late, _principal(buckets)),
+        over_90_days_ppm=ppm(late, _principal(buckets)),
         provision_minor=ledger.balance(Account.PROVISION),
         allowance_minor=-ledger.balance(Account.ALLOWANCE),
     )
-
-
-def bucket_name(bucket: int) -> str:
-    """Return a bucket's name: M0 to M6, and M7+ for all beyond."""
-    return f"M{bucket}" if bucket < LAST_BUCKET else f"M{LAST_BUCKET}+"
 
 
 def _buckets(sums: Iterable[views.BucketSum]) -> tuple[Bucket, ...]:
@@ -445,15 +440,15 @@ def _buckets(sums: Iterable[views.BucketSum]) -> tuple[Bucket, ...]:
         plans[place] += one.plans
         principal[place] += one.principal_open_minor
     return tuple(
-        Bucket(bucket_name(place), plans[place], amount, _ppm(amount, sum(principal)))
+        Bucket(bucket_name(place), plans[place], amount, ppm(amount, sum(principal)))
         for place, amount in enumerate(principal)
     )
 
 
 def _overdue(buckets: Sequence[Bucket]) -> Overdue:
     return Overdue(
-        over_30_days_ppm=_ppm(_principal_from(buckets, BUCKET_30_PLUS), _principal(buckets)),
-        over_90_days_ppm=_ppm(_principal_from(buckets, BUCKET_90_PLUS), _principal(buckets)),
+        over_30_days_ppm=ppm(_principal_from(buckets, BUCKET_30_PLUS), _principal(buckets)),
+        over_90_days_ppm=ppm(_principal_from(buckets, BUCKET_90_PLUS), _principal(buckets)),
     )
 
 
@@ -465,53 +460,6 @@ def _principal_from(buckets: Sequence[Bucket], first: int) -> int:
     return _principal(buckets[first:])
 
 
-def _roll_rates(portfolio: Sequence[views.PortfolioSum]) -> RollRates | None:
-    """Return where each bucket of the month end before the last went, or None without any.
-
-    Left out: plans begun within the month; and those that are no risk any more, that is written
-    off in an earlier month, or paid off while current.
-    """
-    ends = sorted({one.month_end for one in portfolio})
-    if not ends:
-        return None
-    plans: Counter[tuple[int, str]] = Counter()
-    principal: Counter[tuple[int, str]] = Counter()
-    for one in portfolio:
-        if one.month_end == ends[-1] and _is_at_risk(one):
-            cell = (min(one.from_bucket, LAST_BUCKET), _arrival(one))
-            plans[cell] += one.plans
-            principal[cell] += one.principal_open_minor + one.principal_written_off_minor
-    arrivals = [bucket_name(place) for place in range(LAST_BUCKET + 1)]
-    arrivals += [PlanState.CLOSED.value, PlanState.WRITTEN_OFF.value]
-    rows = []
-    for place in range(LAST_BUCKET + 1):
-        all_plans = sum(plans[place, to] for to in arrivals)
-        all_principal = sum(principal[place, to] for to in arrivals)
-        cells = tuple(
-            RollCell(
-                to=to,
-                plans=plans[place, to],
-                plans_ppm=_ppm(plans[place, to], all_plans),
-                principal_minor=principal[place, to],
-                principal_ppm=_ppm(principal[place, to], all_principal),
-            )
-            for to in arrivals
-        )
-        rows.append(RollRow(bucket_name(place), all_plans, all_principal, cells))
-    return RollRates(ends[-2] if len(ends) > 1 else None, ends[-1], tuple(rows))
-
-
-def _is_at_risk(one: views.PortfolioSum) -> bool:
-    """Whether plans belong into the matrix: running a month ago, and not just paid on time."""
-    is_paid_on_time = one.to_state == PlanState.CLOSED.value and one.from_bucket == 0
-    return one.from_state == PlanState.ACTIVE.value and not is_paid_on_time
-
-
-def _arrival(one: views.PortfolioSum) -> str:
-    is_running = one.to_state == PlanState.ACTIVE.value
-    return bucket_name(one.to_bucket) if is_running else one.to_state
-
-
 def _purchases(decided: Sequence[views.DecisionCount]) -> Purchases:
     totals = {one.outcome: one.decisions for one in decided if not one.reason}
     approved = totals.get(Outcome.APPROVE.value, 0)
@@ -520,7 +468,7 @@ def _purchases(decided: Sequence[views.DecisionCount]) -> Purchases:
     return Purchases(
         approved=approved,
         declined=declined,
-        approved_ppm=_ppm(approved, approved + declined),
+        approved_ppm=ppm(approved, approved + declined),
         decline_reasons=_reason_counts(reasons),
     )
 
@@ -557,8 +505,3 @@ def _months(
             )
         )
     return tuple(months)
-
-
-def _ppm(part: int, whole: int) -> int:
-    """Return a share in ppm; of nothing it is nothing."""
-    return divide(part * PPM, whole, rounding=Rounding.HALF_EVEN) if whole > 0 else 0

@@ -110,7 +110,7 @@ def _differences(
     with store.transaction() as session:
         snapshot(session)
         accounts, plan_count = audit.size(session, book_id)
-        found = list(audit.compare_days(session, book_id))
+        found = [*audit.orphans(session), *audit.compare_days(session, book_id)]
         chosen = None if sample is None else audit.sample_plans(session, book_id, sample)
     counter.begin(accounts + (plan_count if chosen is None else len(chosen)))
     yield from found

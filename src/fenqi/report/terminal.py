@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.values.money import Currency, currency
-from fenqi.report.book import Book, Bucket, ReasonCount, RollRates
+from fenqi.report.book import Book, Bucket, ReasonCount
+from fenqi.report.rolls import RollRates
 
 BRAND = "#2a9d83"
 GOLD = "#c98f2b"

@@ -230,7 +230,50 @@ HAVING COALESCE(SUM(
 ), 0) <> s.total_minor
 ORDER BY s.account_id, s.number LIMIT %(most)s
 """
+# Which row must have which other: (table, columns, other table, its columns). The hot tables have
+# no foreign keys between them, see docs/adr/0010-drop-hot-references.md.
+BELONGINGS = (
+    ("orders", "decision_id", "decisions", "decision_id"),
+    ("orders", "agreement_version", "agreements", "version"),
+    ("captures", "order_id", "orders", "order_id"),
+    ("captures", "plan_id", "plans", "plan_id"),
+    ("plans", "order_id", "orders", "order_id"),
+    ("plans", "agreement_version", "agreements", "version"),
+    ("instalments", "plan_id", "plans", "plan_id"),
+    ("operations", "plan_id", "plans", "plan_id"),
+    ("operations", "cause_number", "events", "number"),
+    ("allocations", "plan_id, operation_number", "operations", "plan_id, number"),
+    ("crossings", "plan_id", "plans", "plan_id"),
+    ("crossings", "event_number", "events", "number"),
+    ("transfers", "event_number", "events", "number"),
+    ("transfers", "plan_id", "plans", "plan_id"),
+    ("outbox", "event_number", "events", "number"),
+)
+
+
+def _belonging(table: str, columns: str, other: str, others: str) -> str:
+    """Return the query of rows whose other row is missing; a NULL names no row."""
+    pairs = list(zip(columns.split(", "), others.split(", "), strict=True))
+    same = " AND ".join(f"o.{theirs} = r.{ours}" for ours, theirs in pairs)
+    named = " AND ".join(f"r.{ours} IS NOT NULL" for ours, _ in pairs)
+    # Names come from the constant above only.
+    return (
+        f"SELECT r.account_id, '{table} in {other}', COUNT(*) FROM {table} AS r "  # noqa: S608
+        f"JOIN members USING (account_id) WHERE {named} AND NOT EXISTS (SELECT 1 "
+        f"FROM {other} AS o WHERE o.account_id = r.account_id AND {same}) GROUP BY r.account_id"
+    )
+
+
+BELONGING = (
+    ", strays (account_id, what, rows) AS ("
+    + " UNION ALL ".join(_belonging(*one) for one in BELONGINGS)
+    + """)
+SELECT account_id, NULL, 'a row of each of its ' || what, rows || ' without'
+FROM strays ORDER BY account_id, what LIMIT %(most)s
+"""
+)
 COMPARISONS = {
+    "rows that belong together": BELONGING,
     "M1 ledger lines": LINES,
     "M1 control accounts": CONTROL,
     "event numbers": EVENTS,
@@ -267,6 +310,24 @@ FROM booked FULL JOIN closed USING (day, debit, credit)
 WHERE (booked.minor, booked.lines) IS DISTINCT FROM (closed.minor, closed.lines)
 ORDER BY day, debit, credit LIMIT %(most)s
 """
+
+
+ORPHANS = """
+SELECT account_id, NULL, 'an account', what || ' of none'
+FROM (
+    SELECT account_id, 'an event' AS what FROM events
+    UNION ALL SELECT account_id, 'a decision' FROM decisions
+    UNION ALL SELECT account_id, 'a plan' FROM plans
+) AS rows
+WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)
+LIMIT %(most)s
+"""
+
+
+def orphans(session: Session) -> Iterator[Difference]:
+    """Yield rows of accounts that do not exist."""
+    for account, plan, expected, found in session.rows(ORPHANS, {"most": DIFFERENCES_MAX}):
+        yield Difference("rows that belong together", account, plan, expected, found)
 
 
 def compare_days(session: Session, book_id: str) -> Iterator[Difference]:

@@ -6,10 +6,11 @@ after, keeps the accounts' sums in step, and in `write` sends all rows in the or
 are locked: accounts, plans, ledger.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+
+import msgspec
 
 from fenqi.core.ledger import Transfer, difference
 from fenqi.core.servicing.ageing import bucket_of, days_past_due
@@ -22,30 +23,31 @@ from fenqi.store.accounts import Account
 from fenqi.store.ground import Ground
 from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session
-from fenqi.store.projections import Projections, Signed
-from fenqi.store.rows import Rows, Table
+from fenqi.store.projections import Projections
+from fenqi.store.rows import Change, Rows, Sending, Table
 
 EVENT_VERSION = 1
+ENCODE = msgspec.json.Encoder().encode
 LATE_CHARGE = CostKind.LATE_CHARGE.value  # the only cost that an operation adds to a plan
 
 EVENTS = Table(
     "events",
-    "account_id uuid, number bigint, schema_version smallint, kind text, command_key text,"
-    "cause_number bigint, actor text, occurred_at timestamptz, recorded_at timestamptz,"
-    "booked_on date, effective_on date, payload jsonb",
+    "account_id uuid, number bigint, schema_version smallint, kind word, command_key text,"
+    "actor word, occurred_at timestamptz, recorded_at timestamptz, booked_on date,"
+    "effective_on date, payload jsonb",
 )
-OUTBOX = Table("outbox", "account_id uuid, event_number bigint, topic text, not_before timestamptz")
+OUTBOX = Table("outbox", "account_id uuid, event_number bigint, topic word, not_before timestamptz")
 TRANSFERS = Table(
     "transfers",
     "account_id uuid, event_number bigint, line smallint, booked_on date, effective_on date,"
-    "debit text, credit text, amount_minor bigint, currency text, plan_id uuid,"
-    "merchant_id uuid, channel text",
+    "debit word, credit word, amount_minor bigint, currency word, plan_id uuid?,"
+    "merchant_id uuid?, channel word",
 )
 OPERATIONS = Table(
     "operations",
-    "account_id uuid, plan_id uuid, number integer, kind text, is_derived boolean,"
+    "account_id uuid, plan_id uuid, number integer, kind word, is_derived boolean,"
     "effective_on date, booked_on date, amount_minor bigint, cause_number bigint,"
-    "agreement_version integer, cost_line text",
+    "agreement_version integer?, cost_line word",
 )
 CROSSINGS = Table(
     "crossings",
@@ -53,14 +55,12 @@ CROSSINGS = Table(
     "to_bucket smallint, principal_open_minor bigint",
 )
 
-UPDATE_ACCOUNTS = """
-UPDATE accounts AS a SET event_count = n, statement_count = s, principal_open_minor = p,
-    held_minor = h, credit_minor = c, refunds_payable_minor = r, status = t
-FROM UNNEST(%(ids)s::uuid[], %(events)s::bigint[], %(statements)s::integer[],
-    %(principal)s::bigint[], %(held)s::bigint[], %(credit)s::bigint[], %(refunds)s::bigint[],
-    %(statuses)s::text[]) AS u (i, n, s, p, h, c, r, t)
-WHERE a.account_id = u.i
-"""
+ACCOUNTS = Change(
+    "accounts",
+    keys="account_id uuid",
+    columns="event_count bigint, statement_count integer, principal_open_minor bigint,"
+    "held_minor bigint, credit_minor bigint, refunds_payable_minor bigint, status word",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,11 @@ class Booking:
         self._accounts: dict[AccountId, Account] = {}
         self._projections = Projections()
         self._lines: dict[tuple[AccountId, int], int] = {}  # transfer lines per event so far
-        self.before_plans: list[Rows] = []  # the flow's own tables that plans refer to
-        self.after_plans: list[Rows] = []  # those that refer to plans
-        self.after_projections: list[Rows] = []  # and those that refer to instalments
+        self.others: list[Sending] = []  # the flow's own rows
         self._events = Rows(EVENTS)
         self._outbox = Rows(OUTBOX)
-        self._transfers = Rows(TRANSFERS)
-        self._operations = Rows(OPERATIONS)
+        self.transfers = Rows(TRANSFERS)
+        self.operations = Rows(OPERATIONS)
         # Per plan and event: the bucket before and after; one event may pass through several.
         self._crossings: dict[tuple[PlanKey, int], _Crossing] = {}
 
@@ -125,13 +123,12 @@ class Booking:
             EVENT_VERSION,
             kind,
             command_key,
-            None,
             actor,
             occurred_at or self.now,
             self.now,
             booked_on,
             effective_on,
-            json.dumps(payload, default=str),
+            ENCODE(payload),
         )
         if topic:
             self._outbox.add(account.account_id, account.event_count, topic, self.now)
@@ -150,7 +147,7 @@ class Booking:
         account = happening.account
         key = (account.account_id, happening.number)
         self._lines[key] = self._lines.get(key, 0) + 1
-        self._transfers.add(
+        self.transfers.add(
             account.account_id,
             happening.number,
             self._lines[key],
@@ -164,25 +161,6 @@ class Booking:
             merchant_id,
             channel,
         )
-
-    def begin(self, happening: Happening, record: PlanRecord, signed: Signed) -> None:
-        """Book a plan that begins with this event: its record has no operation yet."""
-        terms = record.terms
-        disburse = Operation(
-            1,
-            OperationKind.DISBURSE,
-            happening.effective_on,
-            happening.booked_on,
-            terms.principal_minor,
-        )
-        self._projections.begin(record, signed)
-        self._append(happening, record, disburse)
-        record.extend([disburse], record.charged_through)
-        self._settle_record(happening, record)
-        for transfer in difference({}, record.postings()):
-            self.transfer(
-                happening, transfer, plan_id=record.plan_id, merchant_id=record.merchant_id
-            )
 
     def change(
         self,
@@ -261,7 +239,7 @@ class Booking:
 
     def _append(self, happening: Happening, record: PlanRecord, operation: Operation) -> None:
         line = LATE_CHARGE if operation.kind is OperationKind.LATE_CHARGE else None
-        self._operations.add(
+        self.operations.add(
             record.account_id,
             record.plan_id,
             operation.number,
@@ -293,39 +271,30 @@ class Booking:
     def write(self, session: Session) -> None:
         """Send every row."""
         with session.pipeline():
-            self._events.insert(session)
-            self._update_accounts(session)
-            for rows in self.before_plans:
-                rows.insert(session)
-            self._projections.insert_plans(session)
-            for rows in self.after_plans:
-                rows.insert(session)
-            self._projections.update_plans(session)
-            self._operations.insert(session)
-            self._projections.write(session)
-            for rows in self.after_projections:
-                rows.insert(session)
+            self._events.send(session)
+            self._change_accounts(session)
+            for other in self.others:
+                other.send(session)
+            self._projections.send(session)
+            self.operations.send(session)
             self._insert_crossings(session)
-            self._transfers.insert(session)
-            self._outbox.insert(session)
+            self.transfers.send(session)
+            self._outbox.send(session)
 
-    def _update_accounts(self, session: Session) -> None:
-        accounts = list(self._accounts.values())
-        if not accounts:
-            return
-        session.run(
-            UPDATE_ACCOUNTS,
-            {
-                "ids": [one.account_id for one in accounts],
-                "events": [one.event_count for one in accounts],
-                "statements": [one.statement_count for one in accounts],
-                "principal": [one.principal_open_minor for one in accounts],
-                "held": [one.held_minor for one in accounts],
-                "credit": [one.credit_minor for one in accounts],
-                "refunds": [one.refunds_payable_minor for one in accounts],
-                "statuses": [one.status.value for one in accounts],
-            },
-        )
+    def _change_accounts(self, session: Session) -> None:
+        rows = Rows(ACCOUNTS)
+        for one in self._accounts.values():
+            rows.add(
+                one.account_id,
+                one.event_count,
+                one.statement_count,
+                one.principal_open_minor,
+                one.held_minor,
+                one.credit_minor,
+                one.refunds_payable_minor,
+                one.status.value,
+            )
+        rows.send(session)
 
     def _insert_crossings(self, session: Session) -> None:
         rows = Rows(CROSSINGS)
@@ -339,4 +308,4 @@ class Booking:
                     crossing.to_bucket,
                     crossing.principal_open_minor,
                 )
-        rows.insert(session)
+        rows.send(session)

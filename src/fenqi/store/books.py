@@ -30,6 +30,12 @@ class BookDiffers(Conflict):
     code = "book-differs"
 
 
+class MerchantMissing(Missing):
+    """No such merchant in the account's book."""
+
+    code = "merchant-missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
     """One book. `business_date` is the open day; every day before it is closed for good."""
@@ -228,6 +234,14 @@ def merchant(session: Session, book_id: str, name: str, *, ids: IdSource) -> Mer
     session.run(ADD_MERCHANT, entry)
     found: UUID = session.rows(FIND_MERCHANT, entry)[0][0]
     return MerchantId(found)
+
+
+OF_MERCHANTS = "SELECT merchant_id, book_id FROM merchants WHERE merchant_id = ANY(%(merchants)s)"
+
+
+def of_merchants(session: Session, merchants: Collection[MerchantId]) -> dict[MerchantId, str]:
+    """Return the book of each merchant that exists."""
+    return dict(session.rows(OF_MERCHANTS, {"merchants": list(merchants)}))
 
 
 def _one(rows: list[tuple[Any, ...]], book_id: str) -> Book:

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from importlib import resources
@@ -68,13 +68,17 @@ class Catalogue:
 
     products: Mapping[tuple[str, int], Product]
     packs: Mapping[tuple[str, int], Pack]
+    _newest: dict[str, Product] = field(default_factory=dict, repr=False, compare=False)
 
     def product(self, name: str) -> Product:
         """Return the newest version of a product. Errors: ProductMissing."""
-        versions = [version for known, version in self.products if known == name]
-        if not versions:
-            raise ProductMissing(product=name, known=sorted({known for known, _ in self.products}))
-        return self.products[name, max(versions)]
+        if name not in self._newest:
+            versions = [version for known, version in self.products if known == name]
+            if not versions:
+                known_names = sorted({known for known, _ in self.products})
+                raise ProductMissing(product=name, known=known_names)
+            self._newest[name] = self.products[name, max(versions)]
+        return self._newest[name]
 
     def pack(self, name: str) -> Pack:
         """Return the newest version of a pack. Errors: Missing."""

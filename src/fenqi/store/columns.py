@@ -1,7 +1,8 @@
 """Columns packed for the database: one array of one type in PostgreSQL's binary form.
 
 A batch sends its rows as arrays, one per column. The driver turns a Python list into an array one
-element at a time; packing a whole column at once costs a fraction of that.
+element at a time; packing a whole column at once costs a fraction of that, and a numpy array of
+numbers, days or ids is packed without touching its elements.
 Source: array_send and the types' send functions of PostgreSQL; all integers big-endian.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
@@ -20,9 +22,14 @@ HEADER = struct.Struct(">iiiii")  # dimensions, has nulls, element type, length,
 LENGTH = struct.Struct(">i")
 NULL = LENGTH.pack(-1)
 DAY_ZERO = date(2000, 1, 1).toordinal()
+DAYS_TO_ZERO = 10_957  # from 1970, where numpy counts days from, to 2000, where the database does
 INSTANT_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 JSONB_VERSION = b"\x01"
+ID = np.dtype("V16")
+
+Ids = NDArray[np.void]  # sixteen bytes each
+Values = Sequence[Any] | NDArray[Any]
 
 
 class Packed(bytes):
@@ -39,6 +46,10 @@ def _instant(value: datetime) -> bytes:
     return struct.pack(">q", (value - INSTANT_ZERO) // MICROSECOND)
 
 
+def _json(text: str | bytes) -> bytes:
+    return JSONB_VERSION + (text if isinstance(text, bytes) else text.encode())
+
+
 # Element type: (its oid, its array's oid, how one element is packed).
 # Source: pg_type.dat of PostgreSQL; these numbers are fixed for all versions.
 KINDS: dict[str, tuple[int, int, Callable[[Any], bytes]]] = {
@@ -47,7 +58,7 @@ KINDS: dict[str, tuple[int, int, Callable[[Any], bytes]]] = {
     "smallint": (21, 1005, struct.Struct(">h").pack),
     "boolean": (16, 1000, struct.Struct(">?").pack),
     "text": (25, 1009, str.encode),
-    "jsonb": (3802, 3807, lambda text: JSONB_VERSION + text.encode()),
+    "jsonb": (3802, 3807, _json),
     "uuid": (2950, 2951, lambda value: value.bytes),
     "date": (1082, 1182, _day),
     "timestamptz": (1184, 1185, _instant),
@@ -58,41 +69,59 @@ CLASSES: dict[str, type[Packed]] = {
 }
 
 
-def pack(kind: str, values: Sequence[Any]) -> Packed:
+def ids(values: Sequence[UUID]) -> Ids:
+    """Return ids as an array that numpy can repeat and pick from. Shapes: (n,) -> (n,)."""
+    return np.frombuffer(b"".join([value.bytes for value in values]), dtype=ID)
+
+
+def pack(kind: str, values: Values) -> Packed:
     """Return a column of values, or None for NULL, as one array parameter.
 
-    Shapes: a sequence of any length; the array has one dimension.
+    Shapes: a sequence or numpy array of any length, numbers as integers, days as datetime64[D],
+    ids as `Ids`; the packed array has one dimension.
     Errors: OverflowError or struct.error for a number its type cannot hold.
     """
     element, _, one = KINDS[kind]
-    has_null = any(value is None for value in values)
-    if not values:
-        body = b""
-    elif kind in WIDTHS and not has_null:
-        body = _whole_numbers(values, WIDTHS[kind])
-    elif kind == "uuid" and not has_null:
-        body = _ids(values)
+    length = len(values)
+    if not length:
+        return CLASSES[kind](HEADER.pack(0, 0, element, 0, 1)[:12])
+    has_null = False
+    if isinstance(values, np.ndarray):
+        body = _array(kind, values)
+    elif kind in WIDTHS and None not in values:
+        body = _array(kind, np.asarray(values, dtype=np.int64))
+    elif kind == "uuid" and None not in values:
+        body = _array(kind, ids(values))
     else:
+        has_null = any(value is None for value in values)
         body = b"".join(
             NULL if value is None else LENGTH.pack(len(packed := one(value))) + packed
             for value in values
         )
-    dimensions = 1 if values else 0
-    header = HEADER.pack(dimensions, has_null, element, len(values), 1)
-    return CLASSES[kind]((header if values else header[:12]) + body)
+    return CLASSES[kind](HEADER.pack(1, has_null, element, length, 1) + body)
 
 
-def _whole_numbers(values: Sequence[int], width: int) -> bytes:
-    packed = np.empty(len(values), dtype=[("length", ">i4"), ("value", f">i{width}")])
+def _array(kind: str, values: NDArray[Any]) -> bytes:
+    """Return the elements of an array that has no NULL, each with its length before it."""
+    if kind == "uuid":
+        return _sized(16, "V16", values)
+    if kind == "date":
+        return _sized(4, ">i4", values.astype("datetime64[D]").astype(np.int64) - DAYS_TO_ZERO)
+    if kind == "boolean":
+        return _sized(1, "?", values)
+    width = WIDTHS[kind]
+    if width < values.dtype.itemsize:
+        most = 1 << 8 * width - 1
+        least, greatest = int(values.min()), int(values.max())
+        if least < -most or greatest >= most:
+            raise OverflowError(f"{kind} cannot hold {least if least < -most else greatest}")
+    return _sized(width, f">i{width}", values)
+
+
+def _sized(width: int, kind: str, values: NDArray[Any]) -> bytes:
+    packed = np.empty(len(values), dtype=[("length", ">i4"), ("value", kind)])
     packed["length"] = width
     packed["value"] = values
-    return packed.tobytes()
-
-
-def _ids(values: Sequence[UUID]) -> bytes:
-    packed = np.empty(len(values), dtype=[("length", ">i4"), ("value", "V16")])
-    packed["length"] = 16
-    packed["value"] = np.frombuffer(b"".join([value.bytes for value in values]), dtype="V16")
     return packed.tobytes()
 
 

@@ -5,19 +5,21 @@ accounts are locked before the inbox is opened, so no other batch can be answeri
 the same account; a key reused for another account meets the table's unique constraint.
 """
 
-import dataclasses
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
+import msgspec
+
 from fenqi.core.errors import Conflict, FenqiError, Invalid
 from fenqi.core.values.ids import AccountId
 from fenqi.store.pool import Session
+from fenqi.store.rows import Rows, Table
 
 KEY_LENGTH_MAX = 200
+ENCODE = msgspec.json.Encoder().encode
 
 
 class KeyReused(Conflict):
@@ -49,9 +51,7 @@ class Command:
 
     def body_sha256(self) -> str:
         """Return the digest of everything the command says, with its kind."""
-        body = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        text = json.dumps([self.kind, body], default=str, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(ENCODE((self.kind, self))).hexdigest()
 
 
 AnyCommand = TypeVar("AnyCommand", bound=Command)
@@ -64,13 +64,11 @@ FROM commands AS c
 JOIN UNNEST(%(kinds)s::text[], %(scopes)s::text[], %(keys)s::text[]) AS asked (k, s, y)
     ON c.scope_kind = k AND c.scope_id = s AND c.key = y
 """
-ADD = """
-INSERT INTO commands
-    (scope_kind, scope_id, key, account_id, kind, body_sha256, answer, recorded_at)
-SELECT k, s, y, a, n, h, w::jsonb, %(now)s
-FROM UNNEST(%(kinds)s::text[], %(scopes)s::text[], %(keys)s::text[], %(accounts)s::uuid[],
-    %(names)s::text[], %(hashes)s::text[], %(answers)s::text[]) AS t (k, s, y, a, n, h, w)
-"""
+COMMANDS = Table(
+    "commands",
+    "scope_kind word, scope_id word, key text, account_id uuid, kind word, body_sha256 text,"
+    "answer jsonb, recorded_at timestamptz",
+)
 
 
 class Inbox(Generic[AnyCommand, Answer]):
@@ -131,26 +129,20 @@ class Inbox(Generic[AnyCommand, Answer]):
 
     def keep(self, session: Session, now: datetime) -> None:
         """Write the answers given."""
-        if not self._given:
-            return
-        places = [place for place, _ in self._given]
-        chosen = [self._commands[place] for place in places]
-        session.run(
-            ADD,
-            {
-                "kinds": [command.scope_kind for command in chosen],
-                "scopes": [command.scope_id for command in chosen],
-                "keys": [command.key for command in chosen],
-                "accounts": [account for _, account in self._given],
-                "names": [command.kind for command in chosen],
-                "hashes": [self._hashes[place] for place in places],
-                "answers": [
-                    json.dumps(dataclasses.asdict(self._answers[place]))  # type: ignore[call-overload] # answered, see answer()
-                    for place in places
-                ],
-                "now": now,
-            },
-        )
+        rows = Rows(COMMANDS)
+        for place, account_id in self._given:
+            command = self._commands[place]
+            rows.add(
+                command.scope_kind,
+                command.scope_id,
+                command.key,
+                account_id,
+                command.kind,
+                self._hashes[place],
+                ENCODE(self._answers[place]),
+                now,
+            )
+        rows.send(session)
 
     def answers(self) -> list[Answer | FenqiError]:
         """Return every command's answer or refusal, in the order of the commands."""

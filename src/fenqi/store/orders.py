@@ -1,28 +1,30 @@
 """Decisions, orders with their holds, and captures."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+import msgspec
+
 from fenqi.core.account import POLICY, Standing, Verdict
 from fenqi.core.errors import Missing
+from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId
 from fenqi.store.pool import Session
-from fenqi.store.rows import Rows, Table, array_text
+from fenqi.store.rows import Change, Rows, Table, array_text
 
 DECISIONS = Table(
     "decisions",
-    "account_id uuid, decision_id uuid, kind text, outcome text, reasons text>text[],"
-    "inputs jsonb, menu jsonb, policy text, policy_version integer, decided_at timestamptz,"
+    "account_id uuid, decision_id uuid, kind word, outcome word, reasons word>text[],"
+    "inputs jsonb, menu word>jsonb, policy word, policy_version integer, decided_at timestamptz,"
     "booked_on date",
 )
 ORDERS = Table(
     "orders",
     "account_id uuid, order_id uuid, merchant_id uuid, merchant_order text, decision_id uuid,"
-    "product text, product_version integer, count smallint, agreement_version integer,"
-    "shown_sha256 text, amount_minor bigint, captured_minor bigint, hold_expires_on date,"
+    "product word, product_version integer, count smallint, agreement_version integer,"
+    "shown_sha256 text, amount_minor bigint, captured_minor bigint, hold_expires_on date?,"
     "placed_at timestamptz, booked_on date",
 )
 CAPTURES = Table(
@@ -71,9 +73,17 @@ class Decided:
     verdict: Verdict
     standing: Standing
     amount_minor: int
-    menu: Collection[tuple[str, int]]
+    menu: str  # as JSON text, see `menu_text`
     decided_at: datetime
     booked_on: date
+
+
+ENCODE = msgspec.json.Encoder().encode
+
+
+def menu_text(menu: Collection[tuple[str, int]]) -> str:
+    """Return the plans on offer, (product, count) each, as a decision keeps them."""
+    return ENCODE([{"product": name, "count": count} for name, count in menu]).decode()
 
 
 def add_decision(rows: Rows, decided: Decided) -> None:
@@ -85,7 +95,7 @@ def add_decision(rows: Rows, decided: Decided) -> None:
         "purchase",
         decided.verdict.outcome.value,
         array_text(reason.value for reason in decided.verdict.reasons),
-        json.dumps(
+        ENCODE(
             {
                 "status": standing.status.value,
                 "limit_minor": standing.limit_minor,
@@ -94,11 +104,71 @@ def add_decision(rows: Rows, decided: Decided) -> None:
                 "amount_minor": decided.amount_minor,
             }
         ),
-        json.dumps([{"product": name, "count": count} for name, count in decided.menu]),
+        decided.menu,
         *POLICY,
         decided.decided_at,
         decided.booked_on,
     )
+
+
+@dataclass(slots=True)
+class Shown:
+    """The schedule and cost lines a customer was shown; the batch digests all of them at once."""
+
+    terms: Terms
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An approved order to store."""
+
+    account_id: AccountId
+    order_id: OrderId
+    decision_id: DecisionId
+    merchant_id: MerchantId
+    merchant_order: str
+    agreement_version: int
+    shown: Shown
+    captured_minor: int
+    hold_expires_on: date | None
+    placed_at: datetime
+    booked_on: date
+
+
+class Placements:
+    """The orders one batch adds; sent once what was shown has its digest."""
+
+    def __init__(self) -> None:
+        self._placed: list[Placed] = []
+
+    def add(self, placed: Placed) -> None:
+        """Add one order."""
+        self._placed.append(placed)
+
+    def send(self, session: Session) -> None:
+        """Send the orders."""
+        rows = Rows(ORDERS)
+        for one in self._placed:
+            terms = one.shown.terms
+            rows.add(
+                one.account_id,
+                one.order_id,
+                one.merchant_id,
+                one.merchant_order,
+                one.decision_id,
+                terms.product.product_id,
+                terms.product.version,
+                terms.count,
+                one.agreement_version,
+                one.shown.sha256,
+                terms.principal_minor,
+                one.captured_minor,
+                one.hold_expires_on,
+                one.placed_at,
+                one.booked_on,
+            )
+        rows.send(session)
 
 
 LOCK = """
@@ -135,28 +205,24 @@ def expired(
     return [(row[0], row[1]) for row in session.rows(EXPIRED, asked)]
 
 
-UPDATE = """
-UPDATE orders AS o SET captured_minor = c, released_minor = r, hold_expires_on = h
-FROM UNNEST(%(accounts)s::uuid[], %(orders)s::uuid[], %(captured)s::bigint[],
-    %(released)s::bigint[], %(expires)s::date[]) AS t (a, i, c, r, h)
-WHERE o.account_id = t.a AND o.order_id = t.i
-"""
+HOLDS = Change(
+    "orders",
+    keys="account_id uuid, order_id uuid",
+    columns="captured_minor bigint, released_minor bigint, hold_expires_on date?",
+)
 
 
 def update(session: Session, changed: Collection[Order]) -> None:
     """Write orders back; a hold that is used up has no expiry any more."""
-    if not changed:
-        return
+    rows = Rows(HOLDS)
     for order in changed:
         if order.captured_minor + order.released_minor == order.amount_minor:
             order.hold_expires_on = None
-    session.run(
-        UPDATE,
-        {
-            "accounts": [one.account_id for one in changed],
-            "orders": [one.order_id for one in changed],
-            "captured": [one.captured_minor for one in changed],
-            "released": [one.released_minor for one in changed],
-            "expires": [one.hold_expires_on for one in changed],
-        },
-    )
+        rows.add(
+            order.account_id,
+            order.order_id,
+            order.captured_minor,
+            order.released_minor,
+            order.hold_expires_on,
+        )
+    rows.send(session)

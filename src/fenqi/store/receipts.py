@@ -8,16 +8,16 @@ from uuid import UUID
 from fenqi.core.errors import Missing
 from fenqi.core.values.ids import AccountId, ReceiptId
 from fenqi.store.pool import Session
-from fenqi.store.rows import Table
+from fenqi.store.rows import Change, Rows, Table
 
 RECEIPTS = Table(
     "receipts",
-    "account_id uuid, receipt_id uuid, channel text, channel_reference text, amount_minor bigint,"
-    "state text, received_at timestamptz, effective_on date, booked_on date",
+    "account_id uuid, receipt_id uuid, channel word, channel_reference text, amount_minor bigint,"
+    "state word, received_at timestamptz, effective_on date, booked_on date",
 )
 RECEIPT_LINES = Table(
     "receipt_lines",
-    "account_id uuid, receipt_id uuid, line smallint, plan_id uuid, amount_minor bigint",
+    "account_id uuid, receipt_id uuid, line smallint, plan_id uuid?, amount_minor bigint",
 )
 REFUNDS = Table(
     "refunds",
@@ -63,21 +63,12 @@ def lock(
     return {(row[0], row[1]): Receipt(*row) for row in session.rows(LOCK, asked)}
 
 
-UPDATE = """
-UPDATE receipts AS r SET state = s
-FROM UNNEST(%(accounts)s::uuid[], %(receipts)s::uuid[], %(states)s::text[]) AS t (a, i, s)
-WHERE r.account_id = t.a AND r.receipt_id = t.i
-"""
+STATES = Change("receipts", keys="account_id uuid, receipt_id uuid", columns="state word")
 
 
 def update(session: Session, changed: Collection[Receipt]) -> None:
     """Write receipts' states back."""
-    if changed:
-        session.run(
-            UPDATE,
-            {
-                "accounts": [one.account_id for one in changed],
-                "receipts": [one.receipt_id for one in changed],
-                "states": [one.state for one in changed],
-            },
-        )
+    rows = Rows(STATES)
+    for receipt in changed:
+        rows.add(receipt.account_id, receipt.receipt_id, receipt.state)
+    rows.send(session)

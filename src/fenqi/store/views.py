@@ -1,4 +1,4 @@
-"""Read-only queries of the report: sums and counts of one book, never a row per customer.
+"""Read-only queries of the report: sums and counts of one book, and its few largest debts.
 
 Ledger figures come from the closed days' totals plus the lines of the open day, so their cost does
 not grow with the number of lines. Every figure can be asked for as it stood at the end of a day.
@@ -7,12 +7,14 @@ not grow with the number of lines. Every figure can be asked for as it stood at 
 from dataclasses import dataclass
 from datetime import date
 
+from fenqi.core.values.ids import AccountId
 from fenqi.store.pool import Session
 
 PAIRS_MAX = 400  # a chart of 20 accounts has 380 pairs
 MONTH_ROWS_MAX = 480_000  # of a hundred years
 BUCKETS_MAX = 100
 REASONS_MAX = 1_000
+LATE_ACCOUNTS_SHOWN = 10
 
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -94,7 +96,7 @@ GROUP BY p.bucket ORDER BY p.bucket LIMIT %(most)s
 """
 # A plan was active on a day if its receivables had a balance then; its bucket was that of its
 # last crossing. Both are append-only, so the past can be read as it stood.
-BUCKETS_THEN = """
+STOOD_THEN = """
 WITH owed AS (
     SELECT t.account_id, t.plan_id,
         SUM(t.amount_minor * ((t.debit = 'receivable-principal')::int
@@ -109,10 +111,15 @@ WITH owed AS (
     FROM crossings WHERE booked_on <= %(as_of)s
     ORDER BY account_id, plan_id, event_number DESC
 )
+"""
+BUCKETS_THEN = (
+    STOOD_THEN
+    + """
 SELECT COALESCE(to_bucket, 0), COUNT(*), SUM(principal_minor)::bigint
 FROM owed LEFT JOIN crossed USING (account_id, plan_id)
 GROUP BY 1 ORDER BY 1 LIMIT %(most)s
 """
+)
 
 
 def buckets(session: Session, book_id: str, as_of: date, *, is_now: bool) -> list[BucketSum]:
@@ -120,6 +127,98 @@ def buckets(session: Session, book_id: str, as_of: date, *, is_now: bool) -> lis
     statement = BUCKETS_NOW if is_now else BUCKETS_THEN
     rows = session.rows(statement, {"book_id": book_id, "as_of": as_of, "most": BUCKETS_MAX})
     return [BucketSum(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class LateAccount:
+    """An account with plans past due: its worst bucket and what those plans owe of principal."""
+
+    account_id: AccountId
+    plans: int
+    bucket: int
+    principal_open_minor: int
+
+
+LATE_NOW = """
+SELECT p.account_id, COUNT(*), MAX(p.bucket), SUM(p.principal_open_minor)::bigint
+FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE a.book_id = %(book_id)s AND p.state = 'active' AND p.bucket > 0
+GROUP BY p.account_id ORDER BY 4 DESC, 3 DESC, 2 DESC, 1 LIMIT %(most)s
+"""
+LATE_THEN = (
+    STOOD_THEN
+    + """
+SELECT account_id, COUNT(*), MAX(to_bucket), SUM(principal_minor)::bigint
+FROM owed JOIN crossed USING (account_id, plan_id)
+WHERE to_bucket > 0
+GROUP BY account_id ORDER BY 4 DESC, 3 DESC, 2 DESC, 1 LIMIT %(most)s
+"""
+)
+
+
+def largest_late(session: Session, book_id: str, as_of: date, *, is_now: bool) -> list[LateAccount]:
+    """Return the accounts with the largest principal past due, largest first."""
+    statement = LATE_NOW if is_now else LATE_THEN
+    asked = {"book_id": book_id, "as_of": as_of, "most": LATE_ACCOUNTS_SHOWN}
+    return [LateAccount(*row) for row in session.rows(statement, asked)]
+
+
+@dataclass(frozen=True, slots=True)
+class VintageSum:
+    """What became of one month's plans in one month of their life, told by `stage`.
+
+    `lent` is told once, in month 0; `over-30`, `over-90` and `written-off` in the month in which a
+    plan got there first, with the principal it still owed then. Units: minor units.
+    """
+
+    vintage: date  # the first day of the month the plans began in
+    stage: str
+    months_on_book: int
+    plans: int
+    principal_minor: int
+
+
+# M2 begins at 31 days past due and M4 at 91. A plan that skips a bucket counts in both.
+VINTAGES = """
+WITH begun AS (
+    SELECT p.account_id, p.plan_id, date_trunc('month', p.starts_on)::date AS vintage,
+        p.principal_minor
+    FROM plans AS p
+    JOIN accounts AS a USING (account_id)
+    JOIN operations AS o USING (account_id, plan_id)
+    WHERE a.book_id = %(book_id)s AND o.number = 1 AND o.booked_on <= %(through)s
+), reached AS (
+    (SELECT DISTINCT ON (account_id, plan_id, s.stage)
+        account_id, plan_id, s.stage, c.booked_on, c.principal_open_minor AS principal_minor
+    FROM begun JOIN crossings AS c USING (account_id, plan_id)
+    JOIN (VALUES ('over-30', 2), ('over-90', 4)) AS s (stage, bucket) ON c.to_bucket >= s.bucket
+    WHERE c.booked_on <= %(through)s
+    ORDER BY account_id, plan_id, s.stage, c.event_number)
+    UNION ALL
+    SELECT account_id, plan_id, 'written-off', o.booked_on, SUM(t.amount_minor)
+    FROM begun JOIN operations AS o USING (account_id, plan_id)
+    JOIN transfers AS t USING (account_id, plan_id)
+    WHERE o.kind = 'write-off' AND o.booked_on <= %(through)s
+        AND t.event_number = o.cause_number
+        AND t.debit = 'allowance' AND t.credit = 'receivable-principal'
+    GROUP BY account_id, plan_id, o.booked_on
+)
+SELECT vintage, 'lent', 0, COUNT(*), SUM(principal_minor)::bigint FROM begun GROUP BY vintage
+UNION ALL
+SELECT b.vintage, r.stage,
+    (12 * (EXTRACT(YEAR FROM r.booked_on) - EXTRACT(YEAR FROM b.vintage))
+        + EXTRACT(MONTH FROM r.booked_on) - EXTRACT(MONTH FROM b.vintage))::int,
+    COUNT(*), SUM(r.principal_minor)::bigint
+FROM begun AS b JOIN reached AS r USING (account_id, plan_id)
+GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3 LIMIT %(most)s
+"""
+
+
+def vintages(session: Session, book_id: str, through: date) -> list[VintageSum]:
+    """Return what was booked through a day about the plans of each month, oldest first."""
+    asked = {"book_id": book_id, "through": through, "most": MONTH_ROWS_MAX}
+    return [VintageSum(*row) for row in session.rows(VINTAGES, asked)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,25 @@ def test_report_prints_json_as_of_a_day(fenqi: Run) -> None:
     assert json.loads(ended.stdout)["as_of"] == "2026-03-31"
 
 
+def test_report_writes_a_page_in_the_language_of_the_person(fenqi: Run, tmp_path: Path) -> None:
+    path = tmp_path / "book.html"
+    ended = fenqi("report", "--html", str(path), "--lang", "zh-CN")
+    assert ended.exit_code == 0
+    assert ended.stdout == f"The report is in {path}\n"
+    assert '<html lang="zh-CN">' in path.read_text(encoding="utf-8")
+    ended = fenqi("report", "--html", str(path), "--lang", "en", "--json")
+    assert json.loads(ended.stdout)["book_id"] == "small"
+    assert '<html lang="en">' in path.read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_written_gets_a_sentence(fenqi: Run, tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "book.html"
+    ended = fenqi("report", "--html", str(path))
+    assert ended.exit_code == 2
+    assert str(path) in ended.stderr.replace("\n", "")
+    assert "cannot be written" in ended.stderr.replace("\n", " ")
+
+
 def test_report_of_an_unknown_book_is_refused(fenqi: Run) -> None:
     assert fenqi("report", "--book", "other").exit_code == 2
 

@@ -12,8 +12,9 @@ import pytest
 
 from fenqi.core.ledger import CHART, Account
 from fenqi.report import beancount
-from fenqi.report.beancount import By, PathUnwritable
+from fenqi.report.beancount import By
 from fenqi.report.book import BookUnclear
+from fenqi.report.whole import PathUnwritable
 from fenqi.runtime import Ids, MovingClock
 from fenqi.store import books
 from fenqi.store.pool import Store

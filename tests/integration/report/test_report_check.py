@@ -113,6 +113,24 @@ TAMPERED = {
         "UPDATE captures SET amount_minor = amount_minor + 1",
         {"captures of orders"},
     ),
+    "an event was taken away": (
+        "DELETE FROM events WHERE kind = 'purchase-captured'",
+        {"rows that belong together", "event numbers"},
+    ),
+    "an order was taken away": (
+        "DELETE FROM orders WHERE order_id NOT IN (SELECT order_id FROM refunds)",
+        {"rows that belong together"},
+    ),
+    "a plan's operations point nowhere": (
+        "UPDATE operations SET cause_number = cause_number + 10000",
+        {"rows that belong together"},
+    ),
+    "events of nobody": (
+        "INSERT INTO events (account_id, number, schema_version, kind, actor, occurred_at, "
+        "recorded_at, booked_on, effective_on, payload) SELECT gen_random_uuid(), 1, 1, kind, "
+        "actor, occurred_at, recorded_at, booked_on, effective_on, payload FROM events LIMIT 1",
+        {"rows that belong together"},
+    ),
 }
 
 

@@ -151,9 +151,6 @@ WRONG_ROWS = {
     "merchants' money without a merchant": "INSERT INTO transfers SELECT account_id, "
     "event_number, 90::smallint, booked_on, effective_on, 'merchant-payable', 'suspense', 1, "
     "currency, plan_id, NULL, channel FROM transfers WHERE line = 1 LIMIT 1",
-    "a transfer without an event": "INSERT INTO transfers SELECT account_id, 999, line, booked_on, "
-    "effective_on, debit, credit, 1, currency, plan_id, merchant_id, channel FROM transfers "
-    "WHERE line = 1 LIMIT 1",
     "a charge that names no line": "INSERT INTO operations SELECT account_id, plan_id, 90, "
     "'late-charge', TRUE, effective_on, booked_on, 5, '{}', cause_number, NULL, NULL "
     "FROM operations LIMIT 1",

@@ -8,6 +8,7 @@ the cut is not on it, what is refunded after it appears on the next.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from fenqi.core.errors import Invalid
 from fenqi.core.values.day import add_months, month_end, next_month_day
@@ -20,6 +21,7 @@ class CycleInvalid(Invalid):
 
 
 DUE_AFTER_DAYS_MAX = 27  # a statement falls due before the next one is cut
+REMEMBERED = 4096  # lists of due days; a day has one per statement day and count
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Cycle:
             raise CycleInvalid(statement_day=self.statement_day, due_after_days=self.due_after_days)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def due_days(cycle: Cycle, purchased_on: date, count: int) -> tuple[date, ...]:
     """Return the due days of the first `count` statements after a purchase.
 

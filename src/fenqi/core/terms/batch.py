@@ -5,6 +5,7 @@ floating point comes near a rounding tie or a product would overflow 64 bits, th
 to the scalar and only those.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import assert_never
@@ -24,7 +25,7 @@ from fenqi.core.terms.schedule import (
 )
 from fenqi.core.values.day import add_months
 from fenqi.core.values.money import OddUnits
-from fenqi.core.values.rate import PPM, Rounding
+from fenqi.core.values.rate import PPM, Rounding, apply_ppm
 
 Minor = NDArray[np.int64]  # amounts in minor units
 
@@ -61,6 +62,43 @@ def schedules(product: Product, count: int, principal_minor: Minor) -> Minor:
         case _:
             assert_never(product.kind)
     return amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What plans of one product and count are on the day they are signed, before anything happens.
+
+    Units: minor units. Shapes: `amounts` (plans, count, 4) by Component; the others (plans,).
+    """
+
+    amounts: Minor
+    cost_minor: Minor  # interest and fee, if all goes normally
+    discount_minor: Minor  # kept back from what the merchant is paid
+    first: NDArray[np.int64]  # place of the first instalment that asks for something
+
+
+def sign(product: Product, count: int, principal_minor: Minor) -> Signed:
+    """Return what signing makes of many plans; twin of `schedule`, a fresh replay and its postings.
+
+    Shapes: `principal_minor` (plans,). Errors: those of `schedules`.
+    """
+    amounts = schedules(product, count, principal_minor)
+    asked = amounts.sum(axis=2)
+    return Signed(
+        amounts=amounts,
+        cost_minor=asked.sum(axis=1) - principal_minor,
+        discount_minor=shares(principal_minor, product.merchant_discount_ppm, Rounding.HALF_EVEN),
+        first=np.argmax(asked > 0, axis=1).astype(np.int64),
+    )
+
+
+def shares(amount_minor: Minor, ppm: int, rounding: Rounding) -> Minor:
+    """Return parts per million of amounts; twin of `apply_ppm`. Shapes: (n,) -> (n,)."""
+    is_small = np.abs(amount_minor) <= PRODUCT_MAX // max(ppm, 1)
+    found = _divided(np.where(is_small, amount_minor, 0) * ppm, PPM, rounding)
+    for place in np.flatnonzero(~is_small):
+        found[place] = apply_ppm(int(amount_minor[place]), ppm, rounding=rounding)
+    return found
 
 
 def days_past_due(oldest_due_on: NDArray[np.datetime64], on: date) -> NDArray[np.int64]:

@@ -12,28 +12,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from enum import StrEnum
-from itertools import pairwise
+from functools import lru_cache
 from typing import assert_never
 
-from fenqi.core.errors import Invalid
+from fenqi.core.terms.cash_flow import discount_factor
 from fenqi.core.terms.product import Component, Product, ScheduleKind
+from fenqi.core.terms.root import SOLVING, shown
 from fenqi.core.terms.schedule import MONTHS_PER_YEAR, Due, Terms, schedule
 
-DAYS_PER_YEAR = 365
-SOLVE_DIGITS = 40  # a daily rate loses up to 16 of them to 1 + rate
-SOLVING = Context(prec=SOLVE_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
-SHOWN_DIGITS = 18
-STEP_MIN = Decimal("1e-20")  # the step is applied, so the error left is about its square
-STEPS_MAX = 200
-BRACKETS_MAX = 24  # each is twice as wide as the one before
-
-
-class RateNotFound(Invalid):
-    """No yearly rate makes these payments worth what was lent."""
-
-    code = "rate-not-found"
+DAYS_REMEMBERED = 4096  # lists of due days; a day has one per statement day and count
 
 
 class CostKind(StrEnum):
@@ -124,23 +113,6 @@ def effective_annual(principal_minor: int, amounts_minor: Sequence[int]) -> Deci
     return _yearly(discount).effective
 
 
-def xirr(flows: Sequence[tuple[date, int]]) -> Decimal:
-    """Return the effective yearly rate of dated flows, actual days over 365.
-
-    Flows of one sign change have exactly one rate; with more, one near zero is sought.
-
-    Units: minor units, money out negative and money in positive or the other way round; a fraction
-    of one per year out, to 18 significant digits.
-    Errors: RateNotFound if all flows have one sign or fall on one day.
-    Source: the XIRR function of spreadsheets.
-    """
-    first = min((on for on, _ in flows), default=date.min)
-    discount = _discount([((on - first).days, minor) for on, minor in flows])
-    with localcontext(SOLVING):
-        rate = 1 / discount**DAYS_PER_YEAR - 1
-    return _shown(rate)
-
-
 def cost_table(terms: Terms) -> CostTable:
     """Return the cost table of a purchase as it is shown before signing.
 
@@ -165,20 +137,40 @@ def digest(terms: Terms) -> str:
     The yearly rates are left out: they follow from the schedule, and solving them for each order
     of a batch would cost more than the rest of the order.
     """
-    dues = schedule(terms)
-    shown = {
-        "form": 1,  # of this text; a change of its fields is a new form
-        "product": [terms.product.product_id, terms.product.version],
-        "principal_minor": terms.principal_minor,
-        "starts_on": terms.starts_on.isoformat(),
-        "dues": [[due.number, due.due_on.isoformat(), *due.amounts] for due in dues],
-        "lines": [
-            {name: getattr(line, name) for name in LINE_FIELDS}
-            for line in _cost_lines(terms.product, dues)
-        ],
+    amounts = [list(due.amounts) for due in schedule(terms)]
+    return digest_of(terms, amounts, product_head(terms.product))
+
+
+def product_head(product: Product) -> str:
+    """Return the part of the text that all plans of a product share: its name and cost lines.
+
+    What each line comes to is left to the amounts of the schedule.
+    """
+    lines = [
+        {name: getattr(line, name) for name in LINE_FIELDS if name != "amount_minor"}
+        for line in _cost_lines(product, ())
+    ]
+    head = {
+        "form": 2,  # of this text; a change of its fields is a new form
+        "product": [product.product_id, product.version],
+        "lines": lines,
     }
-    text = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def digest_of(terms: Terms, amounts: Sequence[Sequence[int]], head: str) -> str:
+    """Return `digest` of terms whose schedule is known, with the head of their product.
+
+    Shapes: `amounts` (count, 4) as lists by Component.
+    """
+    days = _days_text((terms.starts_on, *terms.due_on))
+    text = f"{head}{terms.principal_minor}{days}{amounts}"
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=DAYS_REMEMBERED)
+def _days_text(days: tuple[date, ...]) -> str:
+    return f"[{','.join(day.isoformat() for day in days)}]"
 
 
 def _cost_lines(product: Product, dues: Sequence[Due]) -> tuple[CostLine, ...]:
@@ -246,103 +238,8 @@ def _yearly(monthly_discount: Decimal) -> _Yearly:
     with localcontext(SOLVING):
         nominal = (1 - monthly_discount) / monthly_discount * MONTHS_PER_YEAR
         effective = 1 / monthly_discount**MONTHS_PER_YEAR - 1
-    return _Yearly(_shown(nominal), _shown(effective))
+    return _Yearly(shown(nominal), shown(effective))
 
 
 def _monthly_discount(principal_minor: int, amounts_minor: Sequence[int]) -> Decimal:
-    return _discount([(0, -principal_minor), *enumerate(amounts_minor, start=1)])
-
-
-def _shown(rate: Decimal) -> Decimal:
-    """Return a rate with the digits that are surely right, zero without a sign or a tail."""
-    return Context(prec=SHOWN_DIGITS).plus(rate) if rate else Decimal(0)
-
-
-def _discount(flows: Sequence[tuple[int, int]]) -> Decimal:
-    """Return the discount factor of one unit of time that makes dated flows worth nothing.
-
-    That is the positive root v of the sum of amount * v^time: Newton's method, kept inside a
-    bracket by bisection. A loan's sum is rising and convex in v and Newton starts right of the
-    root, so bisection is for odd flows only.
-
-    Units: times in whole units from the first flow; amounts of any one unit.
-    Errors: RateNotFound.
-    """
-    sums: dict[int, int] = {}
-    for time, amount in flows:
-        sums[time] = sums.get(time, 0) + amount
-    present = sorted((time, amount) for time, amount in sums.items() if amount)
-    if not present or all(amount * present[0][1] > 0 for _, amount in present):
-        raise RateNotFound(reason="money flows one way only")
-    start, sign = present[0][0], -1 if present[0][1] > 0 else 1
-    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(present)]
-    worth = _Worth([sign * amount for _, amount in present], [0, *gaps])
-    with localcontext(SOLVING):
-        return _solve(worth, *_bracket(worth, span=present[-1][0] - start))
-
-
-class _Worth:
-    """The present worth of flows as a function of the discount factor, negative near zero."""
-
-    def __init__(self, amounts: Sequence[int], gaps: Sequence[int]) -> None:
-        self._steps = list(zip(map(Decimal, amounts), gaps, strict=True))
-
-    def at(self, discount: Decimal) -> tuple[Decimal, Decimal]:
-        """Return the worth and its slope."""
-        worth = slope = Decimal(0)
-        power, time = Decimal(1), 0
-        for amount, gap in self._steps:
-            power *= discount if gap == 1 else discount**gap
-            time += gap
-            term = amount * power
-            worth += term
-            slope += time * term
-        return worth, slope / discount
-
-
-def _bracket(worth: _Worth, *, span: int) -> tuple[Decimal, Decimal]:
-    """Return two discount factors around a root, searching outwards from one, a rate of zero.
-
-    The first steps are of 1 + 1/span, a factor of 2 to e over the whole life of the flows; each
-    further one is twice as wide.
-    """
-    step = 1 + 1 / Decimal(span)
-    inner_low = inner_high = Decimal(1)
-    at_low = at_high = worth.at(inner_low)[0]
-    if at_low == 0:
-        return inner_low, inner_low
-    for _ in range(BRACKETS_MAX):
-        low, high = inner_low / step, inner_high * step
-        at_low_next, at_high_next = worth.at(low)[0], worth.at(high)[0]
-        if at_low_next * at_low <= 0:
-            return low, inner_low
-        if at_high_next * at_high <= 0:
-            return inner_high, high
-        inner_low, inner_high, at_low, at_high = low, high, at_low_next, at_high_next
-        step *= step
-    raise RateNotFound(reason="no rate within the range searched")
-
-
-def _solve(worth: _Worth, low: Decimal, high: Decimal) -> Decimal:
-    """Return the root between two discount factors at which the worth differs in sign.
-
-    A Newton step is taken if it stays inside and is at most half the last one, else a bisection.
-    """
-    guess, last_step = high, high - low
-    is_rising = worth.at(high)[0] >= 0
-    for _ in range(STEPS_MAX):
-        value, slope = worth.at(guess)
-        if value == 0:
-            return guess
-        if (value > 0) == is_rising:
-            high = guess
-        else:
-            low = guess
-        tried = guess - value / slope if slope else low
-        is_quick = low <= tried <= high and 2 * abs(tried - guess) <= last_step
-        following = tried if is_quick else (low + high) / 2
-        last_step = abs(following - guess)
-        if last_step <= STEP_MIN * guess:
-            return following
-        guess = following
-    raise RateNotFound(reason="no convergence", steps=STEPS_MAX)
+    return discount_factor([(0, -principal_minor), *enumerate(amounts_minor, start=1)])

@@ -4,16 +4,18 @@ Every number in a pack names where it comes from: a rule of law, a published pra
 No product is offered under a pack whose caps it breaks (`check_product`).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from fractions import Fraction
 from functools import cache
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.cost import nominal_annual
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
-from fenqi.core.terms.schedule import Terms, schedule
+from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, Terms, schedule
 from fenqi.core.values.day import add_months
 from fenqi.core.values.money import CURRENCIES
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
@@ -153,6 +155,8 @@ def check_plan(terms: Terms, pack: Pack) -> None:
 
     Errors: CapBroken.
     """
+    if terms.principal_minor >= _sound_from(terms.product, terms.count, pack):
+        return
     dues = schedule(terms)
     if not any(due.amounts[1] or due.amounts[2] for due in dues):
         return
@@ -166,6 +170,46 @@ def check_plan(terms: Terms, pack: Pack) -> None:
         raise _broken(terms.product, terms.count, "nominal_annual_ppm", value=value, cap=cap)
 
 
+class _SoundFrom:
+    """From which principal on no rounding can lift a product's yearly cost above a pack's cap."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int, str, int], tuple[Product, Pack, int]] = {}
+
+    def __call__(self, product: Product, count: int, pack: Pack) -> int:
+        """Return that principal in minor units, or one no plan reaches.
+
+        A product or pack is known by its name and version; whether it is the same one is looked at,
+        since a hash of all its fields costs more than the check this spares.
+        """
+        key = (product.product_id, product.version, count, pack.pack_id, pack.version)
+        known = self._known.get(key)
+        if known is None or known[0] is not product or known[1] is not pack:
+            known = self._known[key] = (product, pack, _least_sound(product, count, pack))
+        return known[2]
+
+
+_sound_from = _SoundFrom()
+
+
+def _least_sound(product: Product, count: int, pack: Pack) -> int:
+    """Return the principal whose room below the cap exceeds whatever rounding could add.
+
+    Equal splits of principal and fee move fewer than `count` units each between instalments. A
+    level payment is off by at most one unit and so is each row's interest, which the last row makes
+    good, with interest. The room grows with the principal, the rounding does not.
+    """
+    dues = schedule(_reference(product, count))
+    factors = _discounts_at(pack.nominal_annual_max_ppm)
+    worth = sum(due.total_minor * factors[due.number] for due in dues)
+    grown = (1 + Fraction(product.interest_ppm_per_year, 12 * PPM)) ** count
+    rounding = 2 * count + 1 + 4 * math.ceil(count * grown)
+    room = REFERENCE_PRINCIPAL_MINOR * factors[0] - worth - rounding * factors[0]
+    if room <= 0:
+        return PRINCIPAL_MINOR_MAX + 1
+    return math.ceil(Fraction(rounding * factors[0] * REFERENCE_PRINCIPAL_MINOR, room))
+
+
 @cache
 def _discounts_at(nominal_annual_ppm: int) -> tuple[int, ...]:
     """Return the worth today of one unit paid after 0, 1, ... months, scaled and rounded down."""
@@ -176,15 +220,18 @@ def _discounts_at(nominal_annual_ppm: int) -> tuple[int, ...]:
     return tuple(factors)
 
 
-def _reference_nominal_ppm(product: Product, count: int) -> int:
-    terms = Terms(
+def _reference(product: Product, count: int) -> Terms:
+    return Terms(
         product=product,
         count=count,
         principal_minor=REFERENCE_PRINCIPAL_MINOR,
         starts_on=REFERENCE_START,
         due_on=tuple(add_months(REFERENCE_START, month) for month in range(1, count + 1)),
     )
-    paid = [sum(due.amounts) for due in schedule(terms)]
+
+
+def _reference_nominal_ppm(product: Product, count: int) -> int:
+    paid = [sum(due.amounts) for due in schedule(_reference(product, count))]
     rate = nominal_annual(REFERENCE_PRINCIPAL_MINOR, paid)
     return round_decimal(rate * PPM, rounding=Rounding.HALF_EVEN)
 

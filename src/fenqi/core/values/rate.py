@@ -60,3 +60,11 @@ def apply_ppm(amount_minor: int, ppm: int, *, rounding: Rounding) -> int:
 def round_decimal(value: Decimal, *, rounding: Rounding) -> int:
     """Return `value` as an integer of minor units, rounded as named."""
     return int(value.to_integral_value(rounding=DECIMAL_ROUNDING[rounding]))
+
+
+def round_places(value: Decimal, *, decimals: int, rounding: Rounding) -> Decimal:
+    """Return `value` with that many digits after the point, rounded once and as named.
+
+    Halves of HALF_UP go away from zero.
+    """
+    return value.quantize(Decimal(1).scaleb(-decimals), rounding=DECIMAL_ROUNDING[rounding])

@@ -1,0 +1,100 @@
+"""Two languages: every sentence is translated, numbers are as people write them."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from re import findall
+
+import pytest
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+
+from fenqi import report
+from fenqi.core.values.money import currency
+from fenqi.report.language import Language, Speech, read_catalogue
+
+ROOM = Path(report.__file__).parent
+CATALOGUE = ROOM.parent / "data" / "languages" / "zh_CN.po"
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
+EN, ZH = Speech(Language.ENGLISH), Speech(Language.CHINESE)
+
+
+def sentences() -> Iterator[str | tuple[str, ...]]:
+    """Yield every sentence of the templates and of the code."""
+    for file in sorted(ROOM.glob("templates/*.j2")):
+        with file.open("rb") as text:
+            for _, message, _, _ in extract(babel_extract, text, keywords=KEYWORDS):  # type: ignore[arg-type]
+                yield message
+    for file in sorted(ROOM.glob("*.py")):
+        with file.open("rb") as text:
+            for _, message, _, _ in extract("python", text, keywords=KEYWORDS):
+                yield message
+
+
+def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> None:
+    said = {one if isinstance(one, str) else one[0] for one in sentences()}
+    assert len(said) > 120
+    assert said == set(read_catalogue(Language.CHINESE))
+
+
+def test_a_translation_names_the_same_values_as_its_sentence() -> None:
+    with CATALOGUE.open("rb") as file:
+        catalogue = read_po(file, locale="zh_CN")
+    for message in catalogue:
+        if not message.id:
+            continue
+        texts = [message.string] if isinstance(message.string, str) else message.string
+        first = message.id if isinstance(message.id, str) else message.id[0]
+        for text in texts:
+            assert sorted(findall(r"%\(\w+\)s", text)) == sorted(findall(r"%\(\w+\)s", first)), text
+            assert not findall(r"%(?!\(\w+\)s|%)", text), text
+
+
+def test_no_translation_is_still_english() -> None:
+    for sentence, text in read_catalogue(Language.CHINESE).items():
+        assert findall(r"[\u4e00-\u9fff]", text), sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "minor", "exact", "english", "chinese"),
+    [
+        ("CNY", 247_630_961, "2,476,309.61", "2.48M", "247.63万"),
+        ("CNY", -5, "-0.05", "-0.05", "-0.05"),
+        ("CNY", 0, "0.00", "0", "0"),
+        ("JPY", 1_234, "1,234", "1.23K", "1234"),
+        ("KWD", 13_231_123, "13,231.123", "13.23K", "1.32万"),
+        ("CNY", 10**18 + 1, "10,000,000,000,000,000.01", "10000T", "10000万亿"),
+    ],
+)
+def test_amounts_are_exact_in_full_and_short_in_passing(
+    code: str, minor: int, exact: str, english: str, chinese: str
+) -> None:
+    unit = currency(code)
+    assert EN.amount(minor, unit) == ZH.amount(minor, unit) == exact
+    assert (EN.compact(minor, unit), ZH.compact(minor, unit)) == (english, chinese)
+
+
+def test_shares_and_changes_keep_their_sign() -> None:
+    assert EN.percent(32_200, 2) == ZH.percent(32_200, 2) == "3.22%"
+    assert EN.percent(1_000_000, 0) == "100%"
+    assert EN.points(-2_900) == "\u22120.29"
+    assert EN.points(2_900) == "+0.29"
+    assert ZH.change(-199_000) == "\u221219.9%"
+
+
+def test_days_are_written_in_each_language() -> None:
+    day = date(2027, 1, 9)
+    assert (EN.day(day), ZH.day(day)) == ("9 Jan 2027", "2027年1月9日")
+    assert (EN.month(day), ZH.month(day)) == ("Jan 2027", "2027年1月")
+    assert (EN.month_alone(day), ZH.month_alone(day)) == ("Jan", "1月")
+
+
+def test_counts_choose_their_form() -> None:
+    one, many = "%(count)s plan", "%(count)s plans"
+    assert [EN.ngettext(one, many, count) for count in (0, 1, 2)] == [many, one, many]
+    assert {ZH.ngettext(one, many, count) for count in (0, 1, 2)} == {"%(count)s 笔计划"}
+
+
+def test_an_unknown_sentence_stays_english() -> None:
+    assert ZH.gettext("never said") == "never said"
