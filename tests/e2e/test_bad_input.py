@@ -253,8 +253,9 @@ def interrupt(url: str, by: signal.Signals, *words: object, after_days: int = 3)
     return said
 
 
-def figures(file: Path) -> dict[str, object]:
-    report: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
+def figures(text: str) -> dict[str, object]:
+    """Return a report without what names the run: its book, and the ids of its accounts."""
+    report: dict[str, object] = json.loads(re.sub(r'"account_id": "[0-9a-f-]+",?', "", text))
     return {name: report[name] for name in report if name not in ("book_id", "legal_entity")}
 
 
@@ -267,7 +268,9 @@ def test_a_demo_ended_by_signals_goes_on_to_the_same_figures(
     fenqi(database_url, *words, tmp_path / "cut", code=0)
     fenqi(empty_url, *words, tmp_path / "whole", code=0)
 
-    cut, whole = (figures(tmp_path / name / "report.json") for name in ("cut", "whole"))
+    cut, whole = (
+        figures((tmp_path / name / "report.json").read_text("utf-8")) for name in ("cut", "whole")
+    )
     assert cut == whole
     assert whole["plans"] > 0, "figures of nothing prove nothing"
 
@@ -296,11 +299,10 @@ def test_a_close_ended_by_a_signal_goes_on_to_the_same_figures(
             interrupt(database_url, signal.SIGINT, *close)
         fenqi(database_url, *close, code=0)
         reports.append(
-            json.loads(fenqi(database_url, "report", "--book", book, "--json", code=0).stdout)
+            figures(fenqi(database_url, "report", "--book", book, "--json", code=0).stdout)
         )
 
-    cut, whole = ({**report, "book_id": ""} for report in reports)
-    assert cut == whole
+    assert reports[0] == reports[1]
 
 
 def test_a_book_goes_on_only_with_the_facts_it_was_begun_with(
