@@ -9,6 +9,8 @@ Settings:
     FENQI_CATALOGUE     a folder with products/ and packs/ of your own, laid over the shipped ones
 """
 
+import hashlib
+import json
 import os
 import random
 import sys
@@ -25,6 +27,7 @@ from fenqi.store import catalogue
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
+from fenqi.store.migrate import read as read_migrations
 from fenqi.store.pool import CONNECTIONS_MAX, Store
 from fenqi.store.programs import checkout, system_folder
 from fenqi.store.seats import Seat
@@ -34,6 +37,8 @@ DATA_SETTING = "FENQI_DATA"
 URL_SETTING = "FENQI_DATABASE_URL"
 CATALOGUE_SETTING = "FENQI_CATALOGUE"
 LOCALE_SETTINGS = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts (POSIX)
+
+UNFINISHED = "unfinished"  # the file that says whose half-done work a database holds
 
 COUNTER_BITS = 12
 RANDOM_BITS = 62
@@ -248,6 +253,36 @@ def wipe_database(config: Config) -> None:
     Errors: ServerElsewhere, ServerNotStopped, FolderInUse.
     """
     embedded(config).wipe()
+
+
+def make_database_for(config: Config, work: str) -> None:
+    """Make the embedded database of `work` anew, unless that very work stands in it half done.
+
+    Half done is what `keep_for` marked, by this version's tables, products and packs.
+
+    Errors: those of `wipe_database`.
+    """
+    mark = config.data_folder / UNFINISHED
+    if not mark.is_file() or mark.read_text("utf-8") != _signature(config, work):
+        wipe_database(config)
+        mark.unlink(missing_ok=True)
+
+
+def keep_for(config: Config, work: str) -> None:
+    """Mark an embedded database as that of `work`, until `let_go`."""
+    (config.data_folder / UNFINISHED).write_text(_signature(config, work), "utf-8")
+
+
+def let_go(config: Config) -> None:
+    """Take the mark away: the work is done."""
+    (config.data_folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def _signature(config: Config, work: str) -> str:
+    files = catalogue.read_files(config.catalogue_folder)
+    known = {"/".join(key): table for key, table in files.items()}
+    text = json.dumps([[one.sha256 for one in read_migrations()], known], sort_keys=True)
+    return f"{work} {hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def start_database(config: Config) -> tuple[Status, bool]:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ HEADING = "InvoiceNo,StockCode,Quantity,UnitPrice,InvoiceDate,CustomerID\n"
 GOOD = "1,CUP,2,3.50,2024-01-01 09:00:00,100\n2,TEA,1,30.50,2024-01-02 09:00:00,101\n"
 TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'books'"
 BOOKS = "SELECT count(*) FROM books"
+EVENTS = "SELECT count(*) FROM events"
+CLOSED = "SELECT count(DISTINCT (book_id, day)) FROM close_steps"
 
 
 def fenqi(
@@ -63,10 +66,21 @@ def short_map(tmp_path: Path) -> Path:
         (HEADING + GOOD + "3,CUP,x,1.00,2024-01-02 09:00:00,100\n", "line 4, Quantity: x is not"),
         (HEADING + GOOD + "3,CUP,1,1.00,2024-0", "line 4, (whole line)"),
         (HEADING + GOOD + '3,"CUP,1,1.00,2024-01-02 09:00:00,1\n', "quotes that close"),
-        (HEADING.replace("CustomerID", "Who") + GOOD, "column CustomerID (columns.customer)"),
+        (
+            HEADING.replace("CustomerID", "Who") + GOOD,
+            "line 1: column CustomerID (columns.customer",
+        ),
         (HEADING.replace(",", ";") + GOOD, "delimiter"),
         ("", "no columns"),
         (HEADING + GOOD.replace("100", "\x1b[31mred"), "\\x1b[31mred"),
+        (HEADING + GOOD.replace("101\n", "101"), "line 3, (whole line)"),
+        (HEADING + GOOD + "3,CUP,1\n", "line 4, (whole line): 3,CUP,1 is not a line of 6 values"),
+        (HEADING + GOOD + "3,CUP,1,1e400,2024-01-02 09:00:00,1\n", "line 4, UnitPrice: 1e400"),
+        (HEADING + GOOD + '3,CUP,1,"1,234.50",2024-01-02 09:00:00,1\n', "UnitPrice: 1,234.50"),
+        (HEADING + GOOD + "3,CUP,1,1.00,2024-02-31 09:00:00,1\n", "InvoiceDate: 2024-02-31"),
+        (HEADING + GOOD + "3,CUP,1,1.00,31/01/2024,1\n", "line 4, InvoiceDate: 31/01/2024"),
+        (HEADING.replace("CustomerID", "CustomerId") + GOOD, "Is it CustomerId?"),
+        (HEADING, "at least one line"),
     ],
 )
 def test_a_bad_file_is_named_by_line_and_column_and_books_nothing(
@@ -87,7 +101,10 @@ def test_a_bad_file_is_named_by_line_and_column_and_books_nothing(
     [
         ('product = "flat"', 'product = "flatt"', "plans.choices[2].product: there is no product"),
         ("count = 6", "count = 7", "flat is not offered in 7 instalments"),
-        ('"GBP"', '"XXX"', "book.currency is XXX"),
+        ('"GBP"', '"XXX"', 'line 8, column 1: book.currency is "XXX"'),
+        ("zone =", "zoen =", "line 9, column 1: book.zoen is an unknown key"),
+        ('"UnitPrice"', '"Quantity"', "columns.quantity"),
+        ("[columns]", '[file]\ntime_format = "dd.mm.yyyy"\n[columns]', "file.time_format"),
         ("[book]", "[book", "line 7, column 6"),
     ],
 )
@@ -115,11 +132,23 @@ def test_bad_lines_are_skipped_named_and_counted(
     done = fenqi(database_url, *words, code=0)
 
     with bad.open() as written:
-        rows = [(row["line"], row["column"], row["value"]) for row in csv.DictReader(written)]
-    assert rows == [("4", "Quantity", "x"), ("5", "(whole line)", "1 values")]
-    assert json.loads((out / "tally.json").read_text())["left_out"] == {"bad-line": 2}
+        rows = [
+            (row["file"], row["line"], row["column"], row["reason"], row["raw"])
+            for row in csv.DictReader(written)
+        ]
+    assert rows == [
+        (str(file), "4", "Quantity", "not-a-number", "3,CUP,x,1.00,2024-01-02 09:00:00,100"),
+        (str(file), "5", "(whole line)", "value-count", "4"),
+    ]
+    tally = json.loads((out / "tally.json").read_text())
+    assert tally["lines"] == 4 == tally["booked"] + sum(tally["left_out"].values())
+    assert tally["left_out"] == {"bad-line": 2}
+    assert tally["bad_lines"] == {"not-a-number": 1, "value-count": 1}
     assert "bad-line" in (out / "exceptions.csv").read_text()
-    assert "bad" in done.stdout + done.stderr
+    report = json.loads((out / "report.json").read_text())
+    assert {"reason": "bad-line", "count": 2} in report["exceptions"]
+    assert "bad-line" in done.stdout
+    assert "2 bad lines left out" in done.stderr
 
 
 def test_the_file_of_bad_lines_never_replaces_what_is_read(
@@ -149,11 +178,23 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_booked(
 @pytest.mark.parametrize(
     ("old", "new", "code", "said"),
     [
-        ("fee_ppm_per_period = ", "fee_ppm_per_period = 9", 2, "the pack allows 240000"),
-        ("fee_ppm_per_period = ", "fee_ppm_per_perod = ", 2, "fee_ppm_per_period is (missing)"),
+        (
+            "fee_ppm_per_period = ",
+            "fee_ppm_per_period = 9",
+            2,
+            "line 11, column 1: flat in 3 instalments",
+        ),
+        (
+            "fee_ppm_per_period = ",
+            "fee_ppm_per_perod = ",
+            2,
+            "line 11, column 1: fee_ppm_per_period is (missing)",
+        ),
         ("version = 2", "version = 1", 2, "both say they are version 1"),
         ("version = 2", "version = 99999999999", 2, "version is 99999999999"),
         ('id = "flat"', 'id = "a\\u0000"', 2, "letters, digits"),
+        ('id = "flat"', 'id = "flat', 2, "line 2, column"),
+        ("rate_ppm_per_day = ", "rate_ppm_per_day = 9", 2, "the late_rate_ppm_per_day of flat is"),
     ],
 )
 def test_a_product_file_with_a_mistake_is_named(
@@ -191,20 +232,95 @@ def test_an_amount_that_is_none_is_refused(amount: str) -> None:
     assert amount[:20] in fenqi("", "plan", "quote", "--", amount, code=2).stderr
 
 
-def test_an_interrupted_demo_says_how_to_go_on(database_url: str, tmp_path: Path) -> None:
+def interrupt(url: str, by: signal.Signals, *words: object, after_days: int = 3) -> str:
+    """Start a command, end it by a signal once it has closed some days; return what it says."""
+    before = count(url, CLOSED)
     running = subprocess.Popen(
-        [sys.executable, "-m", "fenqi", "demo", "--out", str(tmp_path / "out")],
-        env=os.environ | {"FENQI_DATABASE_URL": database_url},
+        [sys.executable, "-m", "fenqi", *map(str, words)],
+        env=os.environ | {"FENQI_DATABASE_URL": url},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4)
-    running.send_signal(signal.SIGTERM)
+    while count(url, CLOSED) < before + after_days:
+        assert running.poll() is None, "it ended before it could be interrupted"
+        time.sleep(0.02)
+    running.send_signal(by)
     _, said = running.communicate(timeout=60)
-
-    assert running.returncode == 130
-    assert "run the same command again" in said
+    assert running.returncode == 128 + by
     assert "Traceback" not in said
+    assert shlex.join(map(str, words)) in said, "the command to go on with"
+    return said
+
+
+def figures(text: str) -> dict[str, object]:
+    """Return a report without what names the run: its book, and the ids of its accounts."""
+    report: dict[str, object] = json.loads(re.sub(r'"account_id": "[0-9a-f-]+",?', "", text))
+    return {name: report[name] for name in report if name not in ("book_id", "legal_entity")}
+
+
+def test_a_demo_ended_by_signals_goes_on_to_the_same_figures(
+    database_url: str, empty_url: str, tmp_path: Path
+) -> None:
+    words = ("demo", "--shoppers", 30, "--days", 30, "--out")
+    interrupt(database_url, signal.SIGTERM, *words, tmp_path / "cut")
+    interrupt(database_url, signal.SIGINT, *words, tmp_path / "cut", after_days=9)
+    fenqi(database_url, *words, tmp_path / "cut", code=0)
+    fenqi(empty_url, *words, tmp_path / "whole", code=0)
+
+    cut, whole = (
+        figures((tmp_path / name / "report.json").read_text("utf-8")) for name in ("cut", "whole")
+    )
+    assert cut == whole
+    assert whole["plans"] > 0, "figures of nothing prove nothing"
+
+
+def test_a_close_ended_by_a_signal_goes_on_to_the_same_figures(
+    database_url: str, tmp_path: Path, short_map: Path
+) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text(HEADING + GOOD, encoding="utf-8")
+    reports = []
+    for book in ("cut", "whole"):
+        fenqi(
+            database_url,
+            "replay",
+            file,
+            "--map",
+            short_map,
+            "--out",
+            tmp_path,
+            "--book",
+            book,
+            code=0,
+        )
+        close = ("close-day", "2024-01-28", "--book", book)
+        if book == "cut":
+            interrupt(database_url, signal.SIGINT, *close)
+        fenqi(database_url, *close, code=0)
+        reports.append(
+            figures(fenqi(database_url, "report", "--book", book, "--json", code=0).stdout)
+        )
+
+    assert reports[0] == reports[1]
+
+
+def test_a_book_goes_on_only_with_the_facts_it_was_begun_with(
+    database_url: str, tmp_path: Path, short_map: Path
+) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_text(HEADING + GOOD, encoding="utf-8")
+    words = ("replay", file, "--map", short_map, "--out", tmp_path / "out")
+    fenqi(database_url, *words, code=0)
+    booked = count(database_url, EVENTS)
+
+    for changed in (GOOD.replace("30.50", "30.51"), GOOD + GOOD.replace("2,TEA", "3,TEA")):
+        file.write_text(HEADING + changed, encoding="utf-8")
+        assert "begun with other facts" in fenqi(database_url, *words, code=2).stderr
+        assert count(database_url, EVENTS) == booked
+    file.write_text(HEADING + GOOD.replace("\n", "\r\n"), encoding="utf-8")
+    fenqi(database_url, *words, code=0)
+    assert count(database_url, EVENTS) == booked
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -1,14 +1,16 @@
 """How an error looks in a terminal: one sentence, no stack trace, an exit code a script can read.
 
 Exit codes: 2 the request cannot be done as asked, 3 something outside failed and trying again may
-help, 70 an invariant is false or nobody foresaw what happened, 130 interrupted. What an engineer
-needs to mend the last kind goes to a file in `log/` below the data folder.
+help, 70 an invariant is false or nobody foresaw what happened, 128 and the number of the signal
+that ended it (130 Ctrl-C, 143 a request to end, 129 a terminal that closed). What an engineer needs
+to mend a 70 goes to a file in `log/` below the data folder.
 """
 
 import errno
 import itertools
 import logging
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -32,7 +34,7 @@ T = TypeVar("T")
 REFUSED = 2
 UNAVAILABLE = 3
 BROKEN = 70
-INTERRUPTED = 130
+BY_SIGNAL = 128  # and the number of the signal, as shells count
 
 # What a person can do nothing about by asking differently: a full disk, a broken one, no memory.
 OUTSIDE = frozenset(
@@ -57,13 +59,16 @@ VALUE_CHARS_MAX = 400
 LOG_BYTES_MAX = 1 << 20
 FAREWELLS_MAX = 3
 
-GO_ON = "What was committed is kept; run the same command again to go on from there."
-AFTER_INTERRUPT = {
-    "demo": "The demo begins from nothing each time: run the same command again.",
-    "report": "Nothing was changed.",
-    "ledger": "Nothing was changed.",
-    "plan": "Nothing was changed.",
-}
+GO_ON = "What was committed is kept; run the same command again to go on from there:\n  {command}"
+AFTER_INTERRUPT = dict.fromkeys(("report", "ledger", "plan"), "Nothing was changed.")
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asked the command to end; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 class Group(TyperGroup):
@@ -93,6 +98,13 @@ def run(body: Callable[[], T], after_interrupt: Callable[[], str] = lambda: GO_O
         raise typer.Exit(tell(fault, after_interrupt())) from fault
 
 
+def _command() -> str:
+    """Return the command that was given, as a shell takes it."""
+    program, *words = sys.argv
+    is_module = Path(program).name == "__main__.py"
+    return f"{'python -m fenqi' if is_module else 'fenqi'} {shlex.join(words)}"
+
+
 def _is_typers(fault: BaseException) -> bool:
     # Exit, Abort and usage errors: all come from the library typer is made of.
     return type(fault).__module__.split(".")[0] in ("click", "typer")
@@ -101,8 +113,8 @@ def _is_typers(fault: BaseException) -> bool:
 def tell(fault: BaseException, after_interrupt: str = GO_ON) -> int:
     """Print what a person should know of a fault and return the exit code."""
     if isinstance(fault, KeyboardInterrupt):
-        _say(f"interrupted. {after_interrupt}")
-        return INTERRUPTED
+        _say(f"interrupted. {after_interrupt.format(command=_command())}")
+        return BY_SIGNAL + (fault.number if isinstance(fault, Ended) else signal.SIGINT)
     if isinstance(fault, OSError) and fault.strerror:
         return _tell_place(fault)
     if isinstance(fault, UnicodeEncodeError):
@@ -248,12 +260,12 @@ def interrupt_on_signals() -> None:
     """
     heard = itertools.count(1)
 
-    def interrupt(*_: object) -> None:
+    def interrupt(number: int, _: object) -> None:
         times = next(heard)
         if times == 1:
-            raise KeyboardInterrupt
+            raise Ended(number)
         if times == FAREWELLS_MAX:
-            os._exit(INTERRUPTED)
+            os._exit(BY_SIGNAL + number)
 
     for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(wanted) is not signal.SIG_IGN:  # as in the background of a shell

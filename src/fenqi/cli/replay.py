@@ -13,11 +13,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fenqi.cli.errors import tell_of
 from fenqi.cli.report import preferred_language
 from fenqi.replay import leftovers, run, source
-from fenqi.replay.mapping import read_mapping
+from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
 from fenqi.report import beancount, check, page, terminal
 from fenqi.report.book import Book
-from fenqi.runtime import Config, Ids, MovingClock, Runtime, wipe_database
+from fenqi.runtime import (
+    Config,
+    Ids,
+    MovingClock,
+    Runtime,
+    keep_for,
+    let_go,
+    make_database_for,
+)
 from fenqi.worker.close import close_through
 
 PAGE = "report.html"
@@ -45,22 +53,28 @@ def demo(
 ) -> None:
     """Live a year of invented shoppers from nothing, check the books and print the report.
 
-    It uses a database of its own, made anew each time and stopped at the end.
+    It uses a database of its own, made anew each time and stopped at the end; one that was
+    interrupted goes on where it stopped when it is started again.
     """
     run.make_room(out)
     config = Config.from_environment()
-    if config.database_url is None:
-        config = dataclasses.replace(config, data_folder=config.data_folder / "demo")
-        wipe_database(config)
+    is_own = config.database_url is None
     clock = MovingClock(START)
     console = Console(highlight=False)
     plan = run.of_population(
         size=shoppers, seed=seed, first_on=DEMO_FIRST_ON, days=days, book_id="demo"
     )
+    if is_own:
+        config = dataclasses.replace(config, data_folder=config.data_folder / "demo")
+        make_database_for(config, plan.book.origin)
     ids = Ids(clock, seed=seed)
     with Runtime.open(config, clock=clock, ids=ids, stop_after=True) as runtime:
+        if is_own:
+            keep_for(config, plan.book.origin)
         found = _live(runtime, clock, plan, None, out)
         _finish(runtime, found, out, console)
+        if is_own:
+            let_go(config)
 
 
 def replay(
@@ -83,23 +97,31 @@ def replay(
 
     A replay that was interrupted goes on where it stopped when it is started again.
     """
-    if skip_bad is not None and skip_bad.resolve() in (file.resolve(), mapping_file.resolve()):
-        raise typer.BadParameter("It would be written over what is read.", param_hint="--skip-bad")
     mapping = read_mapping(mapping_file)
-    console = Console(highlight=False, stderr=True)
-    with console.status("Reading the file"):
-        stream = source.load(file, mapping, skip_bad=skip_bad is not None)
+    stream = _read(file, mapping, skip_bad, mapping_file, out)
     run.make_room(out)
-    if skip_bad is not None:
-        leftovers.write_bad(skip_bad, stream.bad)
-        console.print(f"{len(stream.bad):,} bad lines left out: {escape(str(skip_bad))}")
     plan = run.of_file(stream, mapping, book_id=book_id or file.stem, name=file.name)
     clock = MovingClock(START)
     with Runtime.open(clock=clock, stop_after=True) as runtime:
         tell_of(runtime.others)
-        run.check_offers(runtime, mapping, str(mapping_file))
+        run.check_offers(runtime, mapping, mapping_file)
         found = _live(runtime, clock, plan, stream, out)
         _finish(runtime, found, out, Console(highlight=False))
+
+
+def _read(
+    file: Path, mapping: Mapping, skip_bad: Path | None, mapping_file: Path, out: Path
+) -> Stream:
+    """Read the file before anything is booked; lines that make no sense go to `skip_bad`."""
+    console = Console(highlight=False, stderr=True)
+    if skip_bad is None:
+        with console.status("Reading the file"):
+            return source.load(file, mapping)
+    leftovers.check_place(skip_bad, (file, mapping_file), out)
+    with console.status("Reading the file"), leftovers.BadLines(skip_bad, file) as bad:
+        stream = source.load(file, mapping, on_bad=bad.note)
+    console.print(f"{bad.count:,} bad lines left out: {escape(str(skip_bad))}")
+    return stream
 
 
 def _live(

@@ -17,6 +17,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "finish; run this again if days are still open then."
     ),
     "book-differs": (
+        "The book {book} was begun with other facts (origin {origin}, not {origin_asked}): the "
+        "file, the mapping or an option is another one now. Nothing was booked. Go on with those "
+        "it was begun with, or begin another book.",
         "The book {book} lives on other terms: its {field} is {is_now}, not {asked}. Name another "
         "book with --book, or give the file and mapping the book was begun with.",
         "There is a book {book} already. Name another one with --book.",
@@ -25,14 +28,18 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "book-unclear": "Say which book with --book. There are: {books}.",
     "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
     "cap-broken": (
+        "{file}, line {line}, column {column}: {product} in {count} instalments has a {what} of "
+        "{value}; the pack allows {cap}. Lower it, or take that number of instalments away.",
         "{file}: {product} in {count} instalments has a {what} of {value}; the pack allows {cap}. "
         "Lower it, or take that number of instalments away.",
+        "{file}, line {line}, column {column}: the {what} of {product} is {value}; the pack allows "
+        "{cap}. Change it in the file.",
         "{file}: the {what} of {product} is {value}; the pack allows {cap}. Change it in the file.",
         "The {what} of {product} is {value}; the pack allows {cap}.",
     ),
     "capture-above-hold": "Of the order {order} only {held_minor} minor units are held.",
     "catalogue-file-unreadable": (
-        "{file}, line {line}: {fault}. Correct the file.",
+        "{file}, line {line}, column {column}: {fault}. Correct the file.",
         "{file}: {fault}. Correct the file.",
     ),
     "catalogue-folder-missing": (
@@ -49,8 +56,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "clock-naive": "The instant {instant} has no time zone.",
     "close-order-broken": "The step {step} of the day close runs before what it needs: {needs}.",
-    "column-missing": "{file}: column {column} ({key}) is there {found} times. {remedy} "
-    "The heading: {allowed}",
+    "column-missing": (
+        "{file}, line 1: column {column} ({key} in the mapping) is {found}. {remedy} The heading: "
+        "{allowed}"
+    ),
     "column-unreadable": (
         "{file}: column {column} holds {type}; it must hold {allowed}. Write it as one of these."
     ),
@@ -58,6 +67,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "conflict": "The state does not allow this now.",
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
     "count-not-offered": (
+        "{file}, line {line}, column {column}: {key}: {product} is not offered in {count} "
+        "instalments. Offered: {offered}.",
         "{file}: {key}: {product} is not offered in {count} instalments. Offered: {offered}.",
         "{product} is not offered in {count} instalments. Offered: {offered}.",
     ),
@@ -65,8 +76,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "currency-outside-pack": "The pack {pack} is not made for {currency}, only for {currencies}.",
     "currency-unknown": "The currency {code} is not known. Known are {known}.",
     "cycle-invalid": (
-        "A statement day is 1 to 28, or 31 for the month's last day, and what it asks for falls "
-        "due a few days later; not day {statement_day} and {due_after_days} days."
+        "A statement day is 1 to 31 (of a shorter month, its last day), and what it asks for falls "
+        "due 1 to 27 days later; not day {statement_day} and {due_after_days} days."
     ),
     "commit-broken": "A failed transaction came to its commit. Nothing was booked.",
     "database-full": (
@@ -99,8 +110,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "smaller steps if you mean it."
     ),
     "days-too-many": (
-        "{file}: its times run from {first} (line {first_line}) to {last} (line {last_line}), more "
-        "than {days_max} days. Correct the mistyped one."
+        "{file}, column {column}: its times run from {first} (line {first_line}) to {last} (line "
+        "{last_line}), more than {days_max} days. Correct the mistyped one."
     ),
     "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
     "due-days-invalid": "The due days do not follow one another.",
@@ -136,10 +147,12 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{remedy}."
     ),
     "mapping-invalid": (
+        "{file}, line {line}, column {column}: {key} is {value}; it must be {allowed}.",
+        "{file}, line {line}, column {column}: {key} is {problem}; it must be {allowed}.",
+        "{file}, line {line}, column {column}: this is no TOML ({problem}). Correct the line.",
         "{file}: {key} is {value}; it must be {allowed}.",
         "{file}: {key} is {problem}; it must be {allowed}.",
-        "{file}, line {line}, column {column}: this is no TOML ({problem}). Correct the line.",
-        "{file} cannot be read: {problem}",
+        "{file} cannot be read: {problem}.",
     ),
     "migration-edited": (
         "The migration {file} was changed after it had been applied. Put the applied text back "
@@ -173,6 +186,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "booked. Send the same command again, with the same key: it is booked once, and you get "
         "its first answer."
     ),
+    "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
     "principal-out-of-range": (
@@ -180,6 +194,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "product-invalid": "The product's {field} is {value}; it must be {expected}.",
     "product-missing": (
+        "{file}, line {line}, column {column}: {key}: there is no product {product}. There are: "
+        "{known}.",
         "{file}: {key}: there is no product {product}. There are: {known}.",
         "There is no product {product}. There are: {known}.",
     ),

@@ -30,7 +30,8 @@ class Found:
     """What a book is founded with. Units: `funding_minor` in minor units of the currency.
 
     Founding it again with the same words changes nothing. A trial book, in which a history is
-    replayed and nobody is owed anything, may use a pack made for other currencies.
+    replayed and nobody is owed anything, may use a pack made for other currencies. `origin` is
+    the digest of such a history, or of an invented one.
     """
 
     book_id: str
@@ -43,6 +44,7 @@ class Found:
     due_after_days: int = 9
     funding_minor: int = 0
     is_trial: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def found(ground: Ground, command: Found) -> Founded:
         slices=command.slices,
         due_after_days=command.due_after_days,
         funding_minor=command.funding_minor,
+        origin=command.origin,
     )
     with ground.store.transaction() as session:
         book = books.find_or_create(session, new, ids=ground.ids, now=ground.clock.now())

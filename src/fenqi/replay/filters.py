@@ -60,7 +60,7 @@ def _repeated() -> Callable[[Line], str | None]:
     seen: dict[tuple[object, ...], int] = {}
 
     def repeated(line: Line) -> str | None:
-        first = seen.setdefault(line[1:], line.number)
+        first = seen.setdefault(line[1:-1], line.number)  # its values, not its raw form
         return f"same as line {first}" if first != line.number else None
 
     return repeated

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from fenqi.core.values.rate import Rounding, divide
 from fenqi.replay.mapping import AMOUNT_MINOR_MAX, Mapping
-from fenqi.replay.rows import FileUnreadable, Unreadable, read_rows
+from fenqi.replay.rows import Fault, FileUnreadable, Raw, Unreadable, read_rows
 
 REMEMBERED_VALUES = 65_536  # a file repeats its prices, days and customers; reading each once pays
 NUMBER_MAX = 10**12
@@ -43,6 +43,7 @@ class Line(NamedTuple):
     at: datetime | Unreadable | None
     customer: str | Unreadable | None
     amount_minor: int | Unreadable | None
+    raw: Raw  # the row as it stands in the file
 
 
 class Entry(NamedTuple):
@@ -73,7 +74,7 @@ def read_lines(path: Path, mapping: Mapping) -> Iterator[Line]:
     amount = _amounts(mapping.currency.digits)
     when = _instants(mapping)
     count = 0
-    for number, (invoice, item, quantity, price, at, customer) in read_rows(path, mapping):
+    for number, (invoice, item, quantity, price, at, customer), raw in read_rows(path, mapping):
         count += 1
         units, each = _whole(quantity), _exact(price)
         yield Line(
@@ -85,6 +86,7 @@ def read_lines(path: Path, mapping: Mapping) -> Iterator[Line]:
             when(at),
             _text(customer),
             amount(units, each),
+            raw,
         )
     if count == 0:
         raise FileUnreadable(
@@ -102,12 +104,13 @@ def _text(value: object) -> str | Unreadable | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # a customer number that became a double for its missing values
     if not isinstance(value, str | int):
-        return Unreadable(str(value), "a text or a whole number")
+        return Unreadable(str(value), "a text or a whole number", Fault.NOT_TEXT)
     text = str(value).strip()
     if UNFIT.search(text):
-        return Unreadable(text, "text without control characters, in the file's encoding")
+        wanted = "text without control characters, in the file's encoding"
+        return Unreadable(text, wanted, Fault.NOT_TEXT)
     if len(text) > TEXT_CHARS_MAX:
-        return Unreadable(text, f"a text of at most {TEXT_CHARS_MAX} characters")
+        return Unreadable(text, f"a text of at most {TEXT_CHARS_MAX} characters", Fault.TOO_LONG)
     return text or None
 
 
@@ -117,7 +120,11 @@ def _exact(value: object) -> Decimal | Unreadable | None:
         return value
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    wanted = Unreadable(str(value), "a decimal number such as 2.55")
+    wanted = Unreadable(
+        str(value),
+        "a decimal number such as 2.55, without thousands or currency",
+        Fault.NOT_A_NUMBER,
+    )
     if isinstance(value, float):
         if math.isnan(value):
             return None
@@ -141,8 +148,10 @@ def _whole(value: object) -> int | Unreadable | None:
     if isinstance(number, Decimal):
         if number == int(number):
             return int(number)
-        return Unreadable(str(value), "a whole number")
-    return Unreadable(number.value, "a whole number") if number else None
+        return Unreadable(str(value), "a whole number", Fault.NOT_WHOLE)
+    if number is None or number.is_torn:
+        return number
+    return Unreadable(number.value, "a whole number", number.fault)
 
 
 def _amounts(
@@ -156,7 +165,8 @@ def _amounts(
             return None
         minor = times(price, abs(quantity), digits=digits)
         if abs(minor) > AMOUNT_MINOR_MAX:
-            return Unreadable(str(minor), f"at most {AMOUNT_MINOR_MAX} minor units")
+            wanted = f"at most {AMOUNT_MINOR_MAX} minor units"
+            return Unreadable(str(minor), wanted, Fault.AMOUNT_OUT_OF_RANGE)
         return minor
 
     return amount
@@ -182,14 +192,16 @@ def _instants(mapping: Mapping) -> Callable[[object], datetime | Unreadable | No
         if isinstance(value, str):
             read = _read_time(value.strip(), mapping.time_format)
         if read is None:
-            return Unreadable(str(value), f"a time {_shape(mapping.time_format)}")
+            wanted = f"a time {_shape(mapping.time_format)}"
+            return Unreadable(str(value), wanted, Fault.NOT_A_TIME)
         # An hour that the clock skipped or had twice is read with the offset before the change.
         local = read if read.tzinfo else read.replace(tzinfo=mapping.zone)
         with suppress(OverflowError):
             at = local.astimezone(UTC)
             if YEAR_MIN <= at.year <= YEAR_MAX:
                 return at
-        return Unreadable(str(value), f"a time in the years {YEAR_MIN} to {YEAR_MAX}")
+        wanted = f"a time in the years {YEAR_MIN} to {YEAR_MAX}"
+        return Unreadable(str(value), wanted, Fault.OUTSIDE_YEARS)
 
     return instant
 

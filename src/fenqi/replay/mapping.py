@@ -7,14 +7,16 @@ there. `docs/reference/mapping.md` documents each key.
 import re
 import tomllib
 from collections.abc import Mapping as AnyMapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
-from fenqi.core.errors import Invalid
 from fenqi.core.values.money import CURRENCIES, Currency
+from fenqi.core.values.place import Place, fault_place, key_place
+from fenqi.replay.keys import Keys, MappingInvalid
 
 FORMAT = 1
 SEED_MAX = 2**63 - 1
@@ -23,16 +25,9 @@ FILTERS_MAX = 50
 VALUES_MAX = 1_000
 CHOICES_MAX = 20
 PARTS_MAX = 60
-TEXT_CHARS_MAX = 100
 DAYS_AFTER_LAST_MAX = 3_660
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-
-class MappingInvalid(Invalid):
-    """A mapping file cannot be used; the fields say where it is wrong and what is allowed."""
-
-    code = "mapping-invalid"
+FILE_BYTES_MAX = 1_000_000
+A_TIME = datetime(2024, 1, 31, 16, 30)  # noqa: DTZ001 - tries a format, is no instant
 
 
 class Column(StrEnum):
@@ -143,7 +138,7 @@ class Mapping:
 
         Errors: MappingInvalid with file, key, value and what is allowed.
         """
-        top = _Keys(
+        top = Keys(
             table,
             file,
             "",
@@ -161,7 +156,7 @@ class Mapping:
             zone=_zone(book),
             merchant=book.text("merchant"),
             columns=_columns(top),
-            time_format=layout.text("time_format", default="iso"),
+            time_format=_time_format(layout),
             delimiter=_delimiter(layout),
             encoding=_encoding(layout),
             cancellation_prefix=cancellations.text("prefix"),
@@ -193,32 +188,53 @@ _COLUMNS_OF = {
 def read_mapping(path: Path) -> Mapping:
     """Return the mapping in the TOML file at `path`.
 
-    Errors: MappingInvalid; broken TOML is named by line and column.
+    Errors: MappingInvalid, naming line and column.
     """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it is not written in UTF-8"
-        raise MappingInvalid(file=str(path), problem=f"{problem}.") from error
+    text = _text_of(path)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        said = re.sub(r" \(at [^)]*\)$", "", str(error))
         raise MappingInvalid(
-            file=str(path), **_place(str(error), text), problem=str(error)
+            file=str(path), **fault_place(str(error), text), problem=said
         ) from error
-    return Mapping.read(table, str(path))
+    try:
+        return Mapping.read(table, str(path))
+    except MappingInvalid as refusal:
+        place = key_place(text, str(refusal.fields["key"]))
+        raise MappingInvalid(**place, **refusal.fields) from refusal
 
 
-def _place(problem: str, text: str) -> dict[str, int]:
-    # Python 3.11 says the place in its message only, and the end of the file in words.
-    found = re.search(r"at line (\d+), column (\d+)", problem)
-    if found:
-        return {"line": int(found[1]), "column": int(found[2])}
-    lines = text.split("\n")
-    return {"line": len(lines), "column": len(lines[-1]) + 1}
+def place_of(path: Path, key: str) -> Place:
+    """Return where the mapping at `path` sets `key`; nothing if it cannot be read again."""
+    with suppress(MappingInvalid):
+        return key_place(_text_of(path), key)
+    return {}
 
 
-def _zone(book: "_Keys") -> ZoneInfo:
+def _text_of(path: Path) -> str:
+    """Return the text of a mapping file. Errors: MappingInvalid."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise MappingInvalid(
+            file=str(path), problem=f"{error.strerror}. Give --map the path of a MAP.toml"
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        column = error.start - (error.object.rfind(b"\n", 0, error.start) + 1) + 1
+        raise MappingInvalid(
+            file=str(path), line=line, column=column, problem="it is not written in UTF-8"
+        ) from error
+    if len(content) > FILE_BYTES_MAX:
+        problem = f"it is larger than {FILE_BYTES_MAX} bytes. Is it another file"
+        raise MappingInvalid(file=str(path), problem=problem)
+    return text
+
+
+def _zone(book: Keys) -> ZoneInfo:
     name = book.text("zone")
     try:
         return ZoneInfo(name)
@@ -226,19 +242,37 @@ def _zone(book: "_Keys") -> ZoneInfo:
         book.refuse("zone", "the name of a time zone, such as Europe/London")
 
 
-def _columns(top: "_Keys") -> dict[Column, str]:
+def _columns(top: Keys) -> dict[Column, str]:
     keys = top.table("columns", " ".join(_FILE_COLUMNS))
-    return {column: keys.text(column.value) for column in _FILE_COLUMNS}
+    columns: dict[Column, str] = {column: keys.text(column.value) for column in _FILE_COLUMNS}
+    names = list(columns.values())
+    for column in (Column.QUANTITY, Column.PRICE, Column.AT):
+        # A text may serve twice; a price that is also a time, or the quantity, is a slip.
+        if names.count(columns[column]) > 1:
+            keys.refuse(column.value, "a column that no other key names")
+    return columns
 
 
-def _delimiter(layout: "_Keys") -> str:
+def _time_format(layout: Keys) -> str:
+    form = layout.text("time_format", default="iso")
+    if form == "iso":
+        return form
+    read = None
+    with suppress(ValueError):
+        read = datetime.strptime(A_TIME.strftime(form), form).date()  # noqa: DTZ007 - as A_TIME
+    if read != A_TIME.date():
+        layout.refuse("time_format", "iso, or a format of a whole day such as %d/%m/%Y %H:%M")
+    return form
+
+
+def _delimiter(layout: Keys) -> str:
     delimiter = layout.text("delimiter", default=",")
     if len(delimiter) != 1 or delimiter in '"\r\n':
         layout.refuse("delimiter", "one character that is neither a quote nor a line end")
     return delimiter
 
 
-def _encoding(layout: "_Keys") -> str:
+def _encoding(layout: Keys) -> str:
     encoding = layout.text("encoding", default="utf-8")
     try:
         b"".decode(encoding)
@@ -249,7 +283,7 @@ def _encoding(layout: "_Keys") -> str:
     return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
 
 
-def _filter(keys: "_Keys") -> Filter:
+def _filter(keys: Keys) -> Filter:
     reason = keys.text("reason")
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", reason) or reason.startswith(_OURS):
         keys.refuse(
@@ -269,7 +303,7 @@ def _filter(keys: "_Keys") -> Filter:
     return Filter(reason, condition, lines, column, ())
 
 
-def _limit(top: "_Keys") -> Limit:
+def _limit(top: Keys) -> Limit:
     keys = top.table("limit", "rule amount_minor times step_minor floor_minor cap_minor")
     rule = keys.choice("rule", LimitRule)
 
@@ -292,14 +326,14 @@ def _limit(top: "_Keys") -> Limit:
     )
 
 
-def _statement_days(accounts: "_Keys") -> tuple[int, ...]:
+def _statement_days(accounts: Keys) -> tuple[int, ...]:
     days = accounts.numbers("statement_days", 31)
     if any(day not in (*range(1, 29), 31) for day in days):
         accounts.refuse("statement_days", "days from 1 to 28, or 31 for the month's last day")
     return days
 
 
-def _choices(plans: "_Keys") -> tuple[PlanChoice, ...]:
+def _choices(plans: Keys) -> tuple[PlanChoice, ...]:
     choices = plans.tables("choices", "product count weight", CHOICES_MAX)
     if not choices:
         plans.refuse("choices", "at least one [[plans.choices]]")
@@ -311,85 +345,3 @@ def _choices(plans: "_Keys") -> tuple[PlanChoice, ...]:
         )
         for keys in choices
     )
-
-
-class _Keys:
-    """A TOML table whose keys are known: takes typed values out of it, refuses anything else."""
-
-    def __init__(
-        self, table: AnyMapping[str, object], file: str, prefix: str, allowed: str
-    ) -> None:
-        self._table = table
-        self._file = file
-        self._prefix = prefix
-        for key in table:
-            if key not in allowed.split():
-                self.refuse(key, "one of the keys " + ", ".join(allowed.split()))
-
-    def refuse(self, key: str, allowed: str) -> NoReturn:
-        name = self._prefix + key
-        if key not in self._table:
-            raise MappingInvalid(file=self._file, key=name, problem="missing", allowed=allowed)
-        raise MappingInvalid(file=self._file, key=name, value=self._table[key], allowed=allowed)
-
-    def absent(self, key: str, allowed: str) -> None:
-        if key in self._table:
-            self.refuse(key, allowed)
-
-    def text(self, key: str, *, default: str | None = None) -> str:
-        value = self._table.get(key, default)
-        if not isinstance(value, str) or not value:
-            self.refuse(key, "a text")
-        if len(value) > TEXT_CHARS_MAX or not value.replace("\t", " ").isprintable():
-            self.refuse(key, f"a text of at most {TEXT_CHARS_MAX} characters that can be printed")
-        return value
-
-    def number(self, key: str, *, least: int, most: int) -> int:
-        value = self._table.get(key)
-        # To Python true is a number; to the person who wrote it in a mapping it is not.
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            self.refuse(key, f"a whole number from {least} to {most}")
-        return value
-
-    def one_of(self, key: str, names: list[str], *, default: str | None = None) -> str:
-        value = self._table.get(key, default)
-        if not isinstance(value, str) or value not in names:
-            self.refuse(key, "one of " + ", ".join(names))
-        return value
-
-    def choice(self, key: str, choices: type[Choice], *, default: Choice | None = None) -> Choice:
-        return choices(self.one_of(key, [choice.value for choice in choices], default=default))
-
-    def texts(self, key: str, most: int) -> tuple[str, ...]:
-        values = self._table.get(key)
-        if not isinstance(values, list) or not 1 <= len(values) <= most:
-            self.refuse(key, f"a list of 1 to {most} texts")
-        if not all(isinstance(value, str) and value for value in values):
-            self.refuse(key, f"a list of 1 to {most} texts")
-        return tuple(values)
-
-    def numbers(self, key: str, most: int) -> tuple[int, ...]:
-        values = self._table.get(key)
-        if not isinstance(values, list) or not 1 <= len(values) <= most:
-            self.refuse(key, f"a list of 1 to {most} whole numbers")
-        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-            self.refuse(key, f"a list of 1 to {most} whole numbers")
-        return tuple(values)
-
-    def table(self, key: str, allowed: str, *, optional: bool = False) -> "_Keys":
-        value = self._table.get(key, {} if optional else None)
-        if not isinstance(value, dict):
-            self.refuse(key, f"a table [{self._prefix}{key}] with the keys {allowed}")
-        return _Keys(value, self._file, f"{self._prefix}{key}.", allowed)
-
-    def tables(self, key: str, allowed: str, most: int) -> list["_Keys"]:
-        values = self._table.get(key, [])
-        wanted = f"up to {most} tables [[{self._prefix}{key}]] with the keys {allowed}"
-        if not isinstance(values, list) or len(values) > most:
-            self.refuse(key, wanted)
-        if not all(isinstance(value, dict) for value in values):
-            self.refuse(key, wanted)
-        return [
-            _Keys(value, self._file, f"{self._prefix}{key}[{number}].", allowed)
-            for number, value in enumerate(values, start=1)
-        ]

@@ -4,6 +4,8 @@ In the folder it is given it leaves `exceptions.csv` (lines not booked, with rea
 (what became of every line), `provenance.json` (where the payments came from) and `report.json`.
 """
 
+import dataclasses
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +24,7 @@ from fenqi.replay.behaviour import Behaviour
 from fenqi.replay.drive import Drive, Driven, World
 from fenqi.replay.facts import Fact, Purchase
 from fenqi.replay.leftovers import LeftOut
-from fenqi.replay.mapping import Mapping
+from fenqi.replay.mapping import Mapping, place_of
 from fenqi.replay.source import Stream
 from fenqi.report import book as book_report
 from fenqi.report.book import Book
@@ -59,6 +61,18 @@ class Plan:
     last_on: date
     payments_seed: int
 
+    def signed(self) -> "Plan":
+        """Return the plan with the digest of all it does in its book.
+
+        A replay started again finds it there; with other facts it is refused before anything is
+        booked, instead of somewhere on the way.
+        """
+        digest = hashlib.sha256(f"{self.last_on} {self.payments_seed}\n".encode())
+        for fact in self.facts:
+            digest.update(f"{fact}\n".encode())
+        book = dataclasses.replace(self.book, origin=digest.hexdigest())
+        return dataclasses.replace(self, book=book)
+
 
 def of_file(stream: Stream, mapping: Mapping, *, book_id: str, name: str) -> Plan:
     """Return the plan that replays a file's stream. Errors: NothingToReplay."""
@@ -77,7 +91,7 @@ def of_file(stream: Stream, mapping: Mapping, *, book_id: str, name: str) -> Pla
         first_on=stream.first_on,
         last_on=drive.last_day(stream.last_on, mapping.days_after_last),
         payments_seed=mapping.payments_seed,
-    )
+    ).signed()
 
 
 def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: str) -> Plan:
@@ -95,7 +109,7 @@ def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: s
         first_on=first_on,
         last_on=first_on + timedelta(days=days - 1),
         payments_seed=seed,
-    )
+    ).signed()
 
 
 def make_room(out: Path) -> None:
@@ -113,10 +127,10 @@ def make_room(out: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def check_offers(runtime: Runtime, mapping: Mapping, file: str) -> None:
+def check_offers(runtime: Runtime, mapping: Mapping, file: Path) -> None:
     """Refuse a mapping that draws plans nobody offers, before anything is booked.
 
-    Errors: ProductMissing, CountNotOffered, naming the key.
+    Errors: ProductMissing, CountNotOffered, naming the key and where it stands.
     """
     catalogue = runtime.ground.catalogue
     for number, choice in enumerate(mapping.plans, start=1):
@@ -124,11 +138,14 @@ def check_offers(runtime: Runtime, mapping: Mapping, file: str) -> None:
         try:
             product = catalogue.product(choice.product)
         except Missing as fault:
-            raise type(fault)(file=file, key=f"{key}.product", **fault.fields) from fault
+            where = {"file": str(file), "key": f"{key}.product"}
+            place = place_of(file, where["key"])
+            raise type(fault)(**where, **place, **fault.fields) from fault
         if choice.count not in product.counts:
             raise CountNotOffered(
-                file=file,
+                file=str(file),
                 key=f"{key}.count",
+                **place_of(file, f"{key}.count"),
                 product=choice.product,
                 count=choice.count,
                 offered=product.counts,
@@ -205,6 +222,7 @@ def account(stream: Stream, driven: Driven) -> tuple[list[LeftOut], dict[str, ob
         "booked": stream.tally.booked - len(declined),
         "partly_booked": dict(sorted(stream.tally.partly.items())),
         "left_out": dict(sorted(left_out.items())),
+        "bad_lines": dict(stream.tally.bad),
     }
     return sorted([*rows, *declined.values()], key=lambda row: row.line), tally
 

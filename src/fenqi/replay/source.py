@@ -19,7 +19,7 @@ from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX
 from fenqi.replay.chance import pick
 from fenqi.replay.facts import Fact, Opening, Purchase, Refund, in_order
 from fenqi.replay.filters import PLACES, condition
-from fenqi.replay.leftovers import Bad, LeftOut
+from fenqi.replay.leftovers import VALUE_CHARS_SHOWN, Bad, LeftOut, printable
 from fenqi.replay.lines import Entry, Line, read_lines
 from fenqi.replay.mapping import (
     Column,
@@ -27,7 +27,7 @@ from fenqi.replay.mapping import (
     Mapping,
 )
 from fenqi.replay.matching import WHOLLY_SHORT, Short, Take, match
-from fenqi.replay.rows import FileUnreadable, Unreadable
+from fenqi.replay.rows import Fault, FileUnreadable, Unreadable
 
 Value = TypeVar("Value")
 
@@ -38,7 +38,6 @@ REMEDY = (
 )
 BAD_LINES_MAX = 100_000  # a file with more of them is not understood
 DAYS_MAX = 7_320  # twenty years; a longer file has a mistyped time
-VALUE_CHARS_SHOWN = 100
 WHOLE_LINE = "(whole line)"
 
 
@@ -68,13 +67,13 @@ class Tally:
     booked: int
     partly: AnyMapping[str, int]  # booked up to a rest that is an exception, by its reason
     left_out: AnyMapping[str, int]  # not booked at all, by reason
+    bad: AnyMapping[str, int] = field(default_factory=dict)  # of those, the bad lines by fault
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """The facts of a file by time, and the account of its lines.
 
-    `bad` are the lines that were skipped because they make no sense; each is an exception too.
     `first_on` and `last_on` are the days of its first and last line, in the mapping's zone.
     """
 
@@ -83,19 +82,22 @@ class Stream:
     tally: Tally
     first_on: date
     last_on: date
-    bad: tuple[Bad, ...] = ()
 
 
-def load(file: Path, mapping: Mapping, *, skip_bad: bool = False) -> Stream:
+OnBad = Callable[[Bad], None]
+
+
+def load(file: Path, mapping: Mapping, *, on_bad: OnBad | None = None) -> Stream:
     """Return the stream of facts in the file at `file`, read as `mapping` says.
 
-    A line that makes no sense ends the load; with `skip_bad` it is left out and kept in `bad`.
+    A line that makes no sense ends the load; with `on_bad` it is handed to it, in the file's
+    order, and is an exception.
 
     Memory grows with the lines that are kept, not with the width of the file.
     Errors: FileUnreadable, ColumnMissing, ColumnUnreadable, DaysTooMany; LineUnreadable, or
-    TooManyBad with `skip_bad`.
+    TooManyBad with `on_bad`.
     """
-    sorted_out = _sort_out(file, mapping, skip_bad=skip_bad)
+    sorted_out = _sort_out(file, mapping, on_bad)
     purchases = sorted_out.purchases.entries()
     takes, shorts = match(
         purchases, sorted_out.cancellations.entries(), digits=mapping.currency.digits
@@ -103,9 +105,9 @@ def load(file: Path, mapping: Mapping, *, skip_bad: bool = False) -> Stream:
     bought = _purchases(sorted_out.purchases, mapping)
     facts = in_order([*_openings(bought, mapping), *bought, *_refunds(takes)])
     exceptions = sorted([*sorted_out.left_out, *map(_left_over, shorts)], key=lambda row: row.line)
-    tally = _tally(sorted_out.total, facts, sorted_out.left_out, shorts)
+    tally = _tally(sorted_out, facts, shorts)
     first_on, last_on = sorted_out.days(file, mapping)
-    return Stream(tuple(facts), tuple(exceptions), tally, first_on, last_on, tuple(sorted_out.bad))
+    return Stream(tuple(facts), tuple(exceptions), tally, first_on, last_on)
 
 
 class _Invoices:
@@ -115,17 +117,19 @@ class _Invoices:
         self._by_key: defaultdict[str, list[Entry]] = defaultdict(list)
         self._sums: dict[str, int] = {}
 
-    def add(self, entry: Entry) -> tuple[Column, str] | None:
-        """Keep `entry`, or return the column that contradicts its invoice and what it must hold."""
+    def add(self, entry: Entry) -> tuple[Column, str, Fault] | None:
+        """Keep `entry`, or return the column that contradicts its invoice, what it must hold."""
         invoice = self._by_key.get(entry.invoice)
         if invoice and invoice[0].customer != entry.customer:
             return (
                 Column.CUSTOMER,
                 f"the customer of the invoice's first line, {invoice[0].customer}",
+                Fault.OTHER_CUSTOMER,
             )
         amount_minor = self._sums.get(entry.invoice, 0) + entry.amount_minor
         if amount_minor > PRINCIPAL_MINOR_MAX:
-            return Column.AMOUNT, f"an invoice of at most {PRINCIPAL_MINOR_MAX} minor units"
+            wanted = f"an invoice of at most {PRINCIPAL_MINOR_MAX} minor units"
+            return Column.AMOUNT, wanted, Fault.AMOUNT_OUT_OF_RANGE
         self._sums[entry.invoice] = amount_minor
         self._by_key[entry.invoice].append(entry)
         return None
@@ -150,7 +154,7 @@ class _SortedOut:
     purchases: _Invoices = field(default_factory=_Invoices)
     cancellations: _Invoices = field(default_factory=_Invoices)
     left_out: list[LeftOut] = field(default_factory=list)
-    bad: list[Bad] = field(default_factory=list)
+    bad: Counter[str] = field(default_factory=Counter)  # by fault
     total: int = 0
     first: tuple[datetime, int] | None = None  # the earliest time, and its line
     last: tuple[datetime, int] | None = None
@@ -165,10 +169,11 @@ class _SortedOut:
 
     def skip(self, bad: Bad, file: Path) -> None:
         """Leave a line out that makes no sense. Errors: TooManyBad."""
-        if len(self.bad) == BAD_LINES_MAX:
+        if self.bad.total() == BAD_LINES_MAX:
             raise TooManyBad(file=str(file), most=BAD_LINES_MAX, line=bad.line, column=bad.column)
         detail = f"{bad.column} is {bad.value}, not {bad.wanted}"
-        self.bad.append(bad)
+        self.total += 1
+        self.bad[bad.fault] += 1
         self.left_out.append(LeftOut(bad.line, bad.invoice, BAD_LINE, detail))
 
     def days(self, file: Path, mapping: Mapping) -> tuple[date, date]:
@@ -186,6 +191,7 @@ class _SortedOut:
                 first_line=self.first[1],
                 last=last_on,
                 last_line=self.last[1],
+                column=mapping.columns[Column.AT],
                 days_max=DAYS_MAX,
             )
         return first_on, last_on
@@ -198,7 +204,7 @@ class _BadLine(Exception):
         self.bad = bad
 
 
-def _sort_out(file: Path, mapping: Mapping, *, skip_bad: bool) -> _SortedOut:
+def _sort_out(file: Path, mapping: Mapping, on_bad: OnBad | None) -> _SortedOut:
     """Return the file's lines, sorted into purchases, cancellations and exceptions."""
     result = _SortedOut()
     filters = [(one.reason, one.lines, condition(one, mapping)) for one in mapping.filters]
@@ -207,7 +213,7 @@ def _sort_out(file: Path, mapping: Mapping, *, skip_bad: bool) -> _SortedOut:
             _place(line, filters, mapping, result)
         except _BadLine as found:
             bad = found.bad
-            if not skip_bad:
+            if on_bad is None:
                 raise LineUnreadable(
                     file=str(file),
                     line=bad.line,
@@ -217,7 +223,7 @@ def _sort_out(file: Path, mapping: Mapping, *, skip_bad: bool) -> _SortedOut:
                     remedy=REMEDY,
                 ) from None
             result.skip(bad, file)
-            result.total += 1
+            on_bad(bad)
         else:
             result.see(line)
     return result
@@ -229,7 +235,7 @@ _Named = tuple[str, Lines, Callable[[Line], str | None]]
 def _place(line: Line, filters: list[_Named], mapping: Mapping, result: _SortedOut) -> None:
     """Put a line where it belongs. Errors: _BadLine."""
     if isinstance(line.invoice, Unreadable) and line.invoice.is_torn:
-        raise _unreadable(line, Column.INVOICE, line.invoice.wanted, mapping)
+        raise _unreadable(line, Column.INVOICE, line.invoice.wanted, line.invoice.fault, mapping)
     invoice = line.invoice if isinstance(line.invoice, str) else ""
     is_cancellation = invoice.startswith(mapping.cancellation_prefix)
     skipped = Lines.PURCHASES if is_cancellation else Lines.CANCELLATIONS
@@ -241,8 +247,8 @@ def _place(line: Line, filters: list[_Named], mapping: Mapping, result: _SortedO
     entry = _entry(line, mapping, is_cancellation=is_cancellation)
     contradiction = (result.cancellations if is_cancellation else result.purchases).add(entry)
     if contradiction is not None:
-        column, wanted = contradiction
-        raise _unreadable(line, column, wanted, mapping)
+        column, wanted, fault = contradiction
+        raise _unreadable(line, column, wanted, fault, mapping)
 
 
 def _entry(line: Line, mapping: Mapping, *, is_cancellation: bool) -> Entry:
@@ -255,8 +261,9 @@ def _entry(line: Line, mapping: Mapping, *, is_cancellation: bool) -> Entry:
         value = line[PLACES[column]]
         if isinstance(value, kind):
             return value
-        wanted = value.wanted if isinstance(value, Unreadable) else "a value"
-        raise _unreadable(line, column, wanted, mapping)
+        if isinstance(value, Unreadable):
+            raise _unreadable(line, column, value.wanted, value.fault, mapping)
+        raise _unreadable(line, column, "a value", Fault.VALUE_MISSING, mapping)
 
     invoice, item = sound(Column.INVOICE, str), sound(Column.ITEM, str)
     quantity, price = sound(Column.QUANTITY, int), sound(Column.PRICE, Decimal)
@@ -265,15 +272,18 @@ def _entry(line: Line, mapping: Mapping, *, is_cancellation: bool) -> Entry:
     units = -quantity if is_cancellation else quantity
     if units <= 0:
         wanted = "a negative number" if is_cancellation else "a positive number"
-        raise _unreadable(line, Column.QUANTITY, wanted, mapping)
+        raise _unreadable(line, Column.QUANTITY, wanted, Fault.WRONG_SIGN, mapping)
     if price <= 0:
-        raise _unreadable(line, Column.PRICE, "a positive number", mapping)
+        raise _unreadable(line, Column.PRICE, "a positive number", Fault.WRONG_SIGN, mapping)
     if amount_minor <= 0:
-        raise _unreadable(line, Column.AMOUNT, "at least one minor unit", mapping)
+        wanted = "at least one minor unit"
+        raise _unreadable(line, Column.AMOUNT, wanted, Fault.AMOUNT_OUT_OF_RANGE, mapping)
     return Entry(line.number, invoice, item, units, price, at, customer, amount_minor)
 
 
-def _unreadable(line: Line, column: Column, wanted: str, mapping: Mapping) -> _BadLine:
+def _unreadable(
+    line: Line, column: Column, wanted: str, fault: Fault, mapping: Mapping
+) -> _BadLine:
     value = line[PLACES[column]]
     is_torn = isinstance(value, Unreadable) and value.is_torn
     return _BadLine(
@@ -283,6 +293,8 @@ def _unreadable(line: Line, column: Column, wanted: str, mapping: Mapping) -> _B
             column=WHOLE_LINE if is_torn else mapping.columns.get(column, "amount"),
             value=_shown(value.value if isinstance(value, Unreadable) else value),
             wanted=wanted,
+            fault=fault.value,
+            raw=line.raw,
         )
     )
 
@@ -290,8 +302,7 @@ def _unreadable(line: Line, column: Column, wanted: str, mapping: Mapping) -> _B
 def _shown(value: object) -> str:
     """Return a value as a person can read it: short, and without what a terminal would obey."""
     text = "(missing)" if value is None else str(value).strip()
-    shown = text[:VALUE_CHARS_SHOWN] + ("..." if len(text) > VALUE_CHARS_SHOWN else "")
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
+    return printable(text[:VALUE_CHARS_SHOWN]) + ("..." if len(text) > VALUE_CHARS_SHOWN else "")
 
 
 def _purchases(invoices: _Invoices, mapping: Mapping) -> list[Purchase]:
@@ -355,15 +366,14 @@ def _left_over(short: Short) -> LeftOut:
     return LeftOut(entry.number, entry.invoice, short.why.value, short.detail)
 
 
-def _tally(
-    total: int, facts: Iterable[Fact], left_out: Iterable[LeftOut], shorts: Iterable[Short]
-) -> Tally:
+def _tally(sorted_out: _SortedOut, facts: Iterable[Fact], shorts: Iterable[Short]) -> Tally:
     """Return the account of the lines; counted from the facts, so that it can be false.
 
     Errors: Broken if a line is lost or counted twice.
     """
     partly = Counter(short.why.value for short in shorts if short.why not in WHOLLY_SHORT)
-    outside = Counter(row.reason for row in left_out)
+    total = sorted_out.total
+    outside = Counter(row.reason for row in sorted_out.left_out)
     outside += Counter(short.why.value for short in shorts if short.why in WHOLLY_SHORT)
     lines = {line for fact in facts if not isinstance(fact, Opening) for line in fact.lines}
     booked = len(lines) - partly.total()
@@ -375,4 +385,5 @@ def _tally(
         partly=partly.total(),
         left_out=outside.total(),
     )
-    return Tally(total, booked, dict(sorted(partly.items())), dict(sorted(outside.items())))
+    by_name = [dict(sorted(counts.items())) for counts in (partly, outside, sorted_out.bad)]
+    return Tally(total, booked, *by_name)

@@ -22,7 +22,7 @@ from fenqi.core.terms.cost import CostLine, cost_table
 from fenqi.core.terms.operation import Operation, OperationKind
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import settle_quote
-from fenqi.core.terms.schedule import Due, Terms, schedule
+from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, schedule
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.terminal import BRAND, money_text, percent_text
 from fenqi.store.catalogue import ProductMissing, shipped
@@ -113,8 +113,13 @@ def quote(asked: Asked) -> Quote:
     products = shipped()
     if asked.product not in products:
         raise ProductMissing(product=asked.product, known=sorted(products))
+    product = products[asked.product]
+    if asked.count not in product.counts:  # before its due days are counted, which may have no end
+        raise CountNotOffered(
+            product=asked.product, count=asked.count, offered=list(product.counts)
+        )
     terms = Terms(
-        product=products[asked.product],
+        product=product,
         count=asked.count,
         principal_minor=read_amount(asked.amount, unit),
         starts_on=asked.on,

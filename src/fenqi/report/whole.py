@@ -21,6 +21,9 @@ def whole_file(target: Path) -> Iterator[TextIO]:
 
     Errors: PathUnwritable; OSError if the disk is full, which another name would not mend.
     """
+    if target.exists() and not target.is_file():
+        # A device or a pipe has its place for good; a file must never take it.
+        raise PathUnwritable(path=str(target), fault="it is no regular file")
     part = target.parent / f"{target.name}.part"
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:

@@ -1,5 +1,6 @@
 """Books: the legal entity's set of accounts, its business date, and the merchants it pays."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -82,7 +83,7 @@ INSERT INTO events
      effective_on, payload)
 VALUES
     (%(house)s, 1, 1, 'book-opened', 'operator', %(now)s, %(now)s, %(opened_on)s, %(opened_on)s,
-     '{}')
+     %(payload)s::jsonb)
 """
 ADD_FUNDING = """
 INSERT INTO transfers
@@ -95,7 +96,10 @@ VALUES
 
 @dataclass(frozen=True, slots=True)
 class NewBook:
-    """What a book is opened with. `funding_minor` is the lender's own money put in on day one."""
+    """What a book is opened with. `funding_minor` is the lender's own money put in on day one.
+
+    `origin` is the digest of a history that is replayed in it; a book goes on with that one only.
+    """
 
     book_id: str
     legal_entity: str
@@ -107,6 +111,7 @@ class NewBook:
     slices: int = 2
     due_after_days: int = 9
     funding_minor: int = 0
+    origin: str = ""
 
 
 def create(session: Session, book: NewBook, *, ids: IdSource, now: datetime) -> None:
@@ -131,6 +136,7 @@ def create(session: Session, book: NewBook, *, ids: IdSource, now: datetime) -> 
         "house": house,
         "slice": slice_of(house),
         "now": now,
+        "payload": json.dumps({"origin": book.origin} if book.origin else {}),
         "cash": Account.CASH_SETTLED.value,
         "funding": Account.FUNDING.value,
     }
@@ -180,6 +186,11 @@ def names(session: Session) -> list[str]:
     return [row[0] for row in session.rows(NAMES)]
 
 
+ORIGIN = """
+SELECT payload ->> 'origin' FROM events WHERE account_id = %(house)s AND number = 1
+"""
+
+
 def find_or_create(session: Session, new: NewBook, *, ids: IdSource, now: datetime) -> Book:
     """Return the book of that name, opening it if there is none.
 
@@ -196,6 +207,9 @@ def find_or_create(session: Session, new: NewBook, *, ids: IdSource, now: dateti
                 is_now=getattr(book, field),
                 asked=getattr(new, field),
             )
+    (origin,) = session.rows(ORIGIN, {"house": book.house_account_id})[0]
+    if origin != (new.origin or None):
+        raise BookDiffers(book=new.book_id, origin=origin, origin_asked=new.origin)
     return book
 
 

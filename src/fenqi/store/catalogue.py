@@ -12,16 +12,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
 from fenqi.core.errors import Conflict, Invalid, Missing
 from fenqi.core.terms.pack import CapBroken, Pack, check_product
 from fenqi.core.terms.product import Product
+from fenqi.core.terms.reading import NO_SUCH_FIELD
+from fenqi.core.values.place import Place, fault_place, key_place
 from fenqi.store.pool import Session
 
 SHIPPED = Path(str(resources.files("fenqi"))) / "data"
 FOLDERS = {"product": "products", "pack": "packs"}
+LATE_FIELDS = {  # what a cap on late charges is about, and the key that sets it
+    "late_rate_ppm_per_day": "late_charge.rate_ppm_per_day",
+    "late_cap_ppm": "late_charge.cap_ppm",
+    "late_grace_days": "late_charge.grace_days",
+}
 
 
 class FileUnreadable(Invalid):
@@ -113,23 +121,48 @@ def _read(own: Path | None) -> dict[tuple[str, str], tuple[dict[str, object], Pa
 
 def _parse(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as fault:
         raise FileUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
     except OSError as fault:
         raise FileUnreadable(file=str(file), fault=fault.strerror) from fault
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise FileUnreadable(file=str(file), fault=f"this is no TOML, {fault}") from fault
+        said = re.sub(r" \(at [^)]*\)$", "", str(fault))
+        place = fault_place(str(fault), text)
+        raise FileUnreadable(file=str(file), fault=f"this is no TOML, {said}", **place) from fault
 
 
-def _line_of(file: str, field: object) -> dict[str, int]:
-    """Return where a file sets a field, if it is a file and does."""
+def _place_of(file: str, field: str) -> Place:
+    """Return where a file sets a field, if it is a file; what the database keeps has no place."""
     with suppress(OSError, UnicodeDecodeError):
-        name = re.escape(str(field).rpartition(".")[2])
-        for number, line in enumerate(Path(file).read_text(encoding="utf-8").splitlines(), start=1):
-            if re.match(rf"\s*\[?{name}\s*[=\]]", line):
-                return {"line": number}
+        return key_place(Path(file).read_text(encoding="utf-8-sig"), field)
     return {}
+
+
+def _refusal_of(file: str, table: Mapping[str, object], refusal: Invalid) -> FileUnreadable:
+    """Return a refused table's error with the file, the place, and the key that was meant."""
+    field, value = str(refusal.fields.get("field")), refusal.fields.get("value")
+    expected = refusal.fields.get("expected")
+    fault = f"{field} is {value}; it must be {expected}"
+    if expected == NO_SUCH_FIELD:
+        fault = f"{field} is no key that is known; take it away"
+    parent, _, name = field.rpartition(".")
+    within = table.get(parent) if parent else table
+    keys = [str(key) for key in within] if isinstance(within, Mapping) else []
+    close = [] if name in keys else get_close_matches(name, keys, n=1)
+    if close:
+        field = f"{parent}.{close[0]}".lstrip(".")
+        fault += f" (is {close[0]} mistyped?)"
+    return FileUnreadable(file=file, fault=fault, **_place_of(file, field))
+
+
+def _with_place(file: str, product: Product, refusal: CapBroken) -> CapBroken:
+    rate = "fee_ppm_per_period" if product.fee_ppm_per_period else "interest_ppm_per_year"
+    known = {name: value for name, value in refusal.fields.items() if value is not None}
+    field = LATE_FIELDS.get(str(refusal.fields["what"]), rate)
+    return CapBroken(file=file, **_place_of(file, field), **known)
 
 
 def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
@@ -147,9 +180,7 @@ def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
                 packs[pack.pack_id, pack.version] = pack
                 named = (kind, pack.pack_id, pack.version)
         except Invalid as refusal:
-            field, value = refusal.fields.get("field"), refusal.fields.get("value")
-            fault = f"{field} is {value}; it must be {refusal.fields.get('expected')}"
-            raise FileUnreadable(file=file, fault=fault, **_line_of(file, field)) from refusal
+            raise _refusal_of(file, table, refusal) from refusal
         if named in files:
             raise Twice(file=file, other=files[named], kind=kind, name=named[1], version=named[2])
         files[named] = file
@@ -158,7 +189,7 @@ def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
             try:
                 check_product(product, pack)
             except CapBroken as refusal:
-                raise CapBroken(file=files["product", name, version], **refusal.fields) from refusal
+                raise _with_place(files["product", name, version], product, refusal) from refusal
     return Catalogue(products, packs)
 
 

@@ -34,6 +34,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from fenqi.core.errors import Conflict, Invalid, Unavailable
+from fenqi.store.pool import UrlInvalid
 from fenqi.store.programs import MAJOR, Programs, programs, wheel_programs
 from fenqi.store.seats import FolderInUse, Seat, living
 
@@ -426,9 +427,12 @@ def psql_command(url: str) -> tuple[list[str], dict[str, str]]:
 
     The password travels in the environment, because arguments are visible to every user.
 
-    Errors: ProgramsMissing.
+    Errors: ProgramsMissing; UrlInvalid.
     """
-    parts = conninfo_to_dict(url)
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise UrlInvalid(setting="FENQI_DATABASE_URL") from None  # its text holds the password
     password = parts.pop("password", None)
     psql = wheel_programs() / "psql"
     environment = {} if password is None else {"PGPASSWORD": str(password)}

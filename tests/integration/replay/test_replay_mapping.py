@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fenqi.replay.mapping import Column, Condition, Limit, LimitRule, MappingInvalid, read_mapping
+from fenqi.replay.keys import MappingInvalid
+from fenqi.replay.mapping import Column, Condition, Limit, LimitRule, read_mapping
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "online_retail.toml"

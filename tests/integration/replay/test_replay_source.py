@@ -245,8 +245,8 @@ def test_a_cheaper_cancellation_gives_back_what_it_says(tmp_path: Path) -> None:
         (line("C2", quantity=1), "Quantity", "1"),
         (line("C2", quantity=-1, price="0.001"), "amount", "0"),
         (line("1", customer="bob"), "CustomerID", "bob"),
-        (("2", "CUP", "1"), "(whole line)", "3 values"),
-        ((*line("2"), "more"), "(whole line)", "7 values"),
+        (("2", "CUP", "1"), "(whole line)", "2,CUP,1"),
+        ((*line("2"), "more"), "(whole line)", ",".join(map(str, line("2"))) + ",more"),
     ],
 )
 def test_a_line_that_no_filter_names_stops_the_load_by_line_column_and_value(

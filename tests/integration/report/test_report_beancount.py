@@ -1,5 +1,6 @@
 """The Beancount export: a stranger's tool adds it up and arrives at our balances."""
 
+import os
 import re
 import subprocess
 import sys
@@ -124,3 +125,14 @@ def test_a_place_that_cannot_be_written_is_named(lived_store: Store, tmp_path: P
     with pytest.raises(PathUnwritable) as refusal:
         beancount.export(lived_store, None, tmp_path / "no" / "such.beancount")
     assert refusal.value.fields["path"] == str(tmp_path / "no" / "such.beancount")
+
+
+def test_a_pipe_or_a_device_is_never_replaced_by_a_ledger(
+    lived_store: Store, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(PathUnwritable):
+        beancount.export(lived_store, None, pipe)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

@@ -18,6 +18,8 @@ WHOLE_MAX = 2_000_000_000  # fits the integers of the database
 
 FOR_PEOPLE = frozenset({"title", "source", "note"})  # texts the core does not compute with
 
+NO_SUCH_FIELD = "no such field"
+
 
 class Reader:
     """Takes typed fields out of a table and remembers which were taken.
@@ -99,7 +101,7 @@ class Reader:
     def done(self) -> None:
         """Refuse fields nobody took."""
         if self._left:
-            raise self.refused(sorted(self._left)[0], "no such field")
+            raise self.refused(sorted(self._left)[0], NO_SUCH_FIELD)
 
     def refused(self, field: str, expected: str) -> Invalid:
         """Return the error for a field whose value is not what was expected."""
