@@ -51,7 +51,7 @@ class Authorised:
 
 def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised | FenqiError]:
     """Decide each purchase of the batch in order."""
-    counter = _Counter(ground)
+    counter = _Counter(ground, len(commands))
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
@@ -91,8 +91,9 @@ def _terms(ground: Ground, account: Account, command: Authorise) -> Terms:
 class _Counter:
     """Where one batch's purchases are decided and booked."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, commands: int) -> None:
         self.ground = ground
+        self._ids = iter(ground.ids.many(2 * commands))  # of its decisions and orders
         self.booking = Booking(ground)
         self._decisions = Rows(orders.DECISIONS)
         self._lending = Lending(ground, self.booking)
@@ -104,7 +105,7 @@ class _Counter:
         """Judge one purchase and book what follows."""
         standing = account.standing
         verdict = judge(standing, command.amount_minor)
-        decision_id = DecisionId(self.ground.ids.new())
+        decision_id = DecisionId(next(self._ids))
         orders.add_decision(
             self._decisions,
             orders.Decided(
@@ -122,7 +123,7 @@ class _Counter:
             reasons = [reason.value for reason in verdict.reasons]
             self._tell(account, command, "purchase-declined", {"reasons": reasons})
             return Authorised(verdict.outcome.value, reasons)
-        order_id = OrderId(self.ground.ids.new())
+        order_id = OrderId(next(self._ids))
         shown = self._lending.show(terms)
         self._place(account, shown, command, decision_id, order_id)
         if not command.capture_now:

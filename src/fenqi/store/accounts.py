@@ -13,6 +13,7 @@ from fenqi.core.servicing.statement import Cycle
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
 from fenqi.store.books import Book, hold
 from fenqi.store.catalogue import Catalogue
+from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 
 ACCOUNTS_MAX = 10_000  # locked by one batch
@@ -81,7 +82,7 @@ def lock(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId
 
     Lock order of the whole house: accounts by id, then their books, then plans.
     """
-    ids = {"ids": sorted(account_ids)}
+    ids = {"ids": pack("uuid", list(account_ids))}
     rows = session.rows(LOCK, ids)
     books = hold(session, {row[1] for row in rows})
     oldest: dict[UUID, date] = dict(session.rows(OLDEST_DUE, ids))

@@ -33,10 +33,12 @@ LATE_CHARGE = CostKind.LATE_CHARGE.value  # the only cost that an operation adds
 EVENTS = Table(
     "events",
     "account_id uuid, number bigint, schema_version smallint, kind word, command_key text,"
-    "actor word, occurred_at timestamptz, recorded_at timestamptz, booked_on date,"
+    "actor word, occurred_at timestamptz, recorded_at timestamptz?, booked_on date,"
     "effective_on date, payload jsonb",
 )
-OUTBOX = Table("outbox", "account_id uuid, event_number bigint, topic word, not_before timestamptz")
+OUTBOX = Table(
+    "outbox", "account_id uuid, event_number bigint, topic word, not_before timestamptz?"
+)
 TRANSFERS = Table(
     "transfers",
     "account_id uuid, event_number bigint, line smallint, booked_on date, effective_on date,"

@@ -92,6 +92,10 @@ def pack(kind: str, values: Values) -> Packed:
         body = _array(kind, np.asarray(values, dtype=np.int64))
     elif kind == "uuid" and None not in values:
         body = _array(kind, ids(values))
+    elif kind == "text" and None not in values:
+        body = b"".join([LENGTH.pack(len(one)) + one for one in map(str.encode, values)])
+    elif kind == "jsonb" and None not in values:
+        body = b"".join([LENGTH.pack(len(one)) + one for one in map(_json, values)])
     else:
         has_null = any(value is None for value in values)
         body = b"".join(

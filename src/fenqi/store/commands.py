@@ -15,6 +15,7 @@ import msgspec
 
 from fenqi.core.errors import Conflict, FenqiError, Invalid
 from fenqi.core.values.ids import AccountId
+from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Table
 
@@ -67,7 +68,7 @@ JOIN UNNEST(%(kinds)s::text[], %(scopes)s::text[], %(keys)s::text[]) AS asked (k
 COMMANDS = Table(
     "commands",
     "scope_kind word, scope_id word, key text, account_id uuid, kind word, body_sha256 text,"
-    "answer jsonb, recorded_at timestamptz",
+    "answer jsonb, recorded_at timestamptz?",
 )
 
 
@@ -109,7 +110,8 @@ class Inbox(Generic[AnyCommand, Answer]):
     def _find(self, session: Session) -> dict[tuple[str, str, str], tuple[str, dict[str, object]]]:
         asked = sorted({command.scope for command in self._commands})
         kinds, scopes, keys = (list(column) for column in zip(*asked, strict=True))
-        rows = session.rows(FIND, {"kinds": kinds, "scopes": scopes, "keys": keys})
+        columns = {"kinds": kinds, "scopes": scopes, "keys": keys}
+        rows = session.rows(FIND, {name: pack("text", one) for name, one in columns.items()})
         return {(kind, scope, key): (sha, answer) for kind, scope, key, sha, answer in rows}
 
     def fresh(self) -> Iterator[tuple[int, AnyCommand]]:

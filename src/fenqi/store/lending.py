@@ -46,6 +46,17 @@ INSTALMENTS = Table(
     "open_minor bigint, principal_due_minor bigint, interest_due_minor bigint,"
     "fee_due_minor bigint",
 )
+# A new plan's own operation and lines: no NULL among them, so no column needs a code per row.
+DISBURSEMENTS = Table(
+    "operations",
+    "account_id uuid, plan_id uuid, number integer, kind word, is_derived boolean,"
+    "effective_on date, booked_on date, amount_minor bigint, cause_number bigint",
+)
+LENDING_LINES = Table(
+    "transfers",
+    "account_id uuid, event_number bigint, line smallint, booked_on date, effective_on date,"
+    "debit word, credit word, amount_minor bigint, currency word, plan_id uuid, merchant_id uuid",
+)
 COST_LINE = {
     ScheduleKind.FREE: None,
     ScheduleKind.FLAT_FEE: CostKind.FLAT_FEE.value,
@@ -119,6 +130,7 @@ class Lending:
     def send(self, session: Session) -> None:
         """Send the plans, and write each digest on what was shown."""
         plans, instalments, captures = Rows(PLANS), Rows(INSTALMENTS), Rows(CAPTURES)
+        operations, lines = Rows(DISBURSEMENTS), Rows(LENDING_LINES)
         for shown in self._shown.values():
             product, count = shown[0].terms.product, shown[0].terms.count
             lent = np.array([one.terms.principal_minor for one in shown], dtype=np.int64)
@@ -132,11 +144,11 @@ class Lending:
                 group = _Group(product, count, begun, signed, np.array(places))
                 group.add_plans(plans)
                 group.add_instalments(instalments)
-                group.book(self._booking)
+                group.add_operations(operations)
+                group.add_lines(lines)
                 self._capture(captures, group)
-        plans.send(session)
-        instalments.send(session)
-        captures.send(session)
+        for rows in (plans, instalments, captures, operations, lines):
+            rows.send(session)
 
     def _capture(self, captures: Rows, group: "_Group") -> None:
         captures.extend(
@@ -167,7 +179,8 @@ class _Group:
         self.accounts = ids([one.happening.account.account_id for one in begun])
         self.plans = ids([one.plan_id for one in begun])
         self.orders = ids([one.shipment.order_id for one in begun])
-        self.merchants = [one.shipment.merchant_id for one in begun]
+        self.merchants = ids([one.shipment.merchant_id for one in begun])
+        self._currencies = [one.happening.account.currency for one in begun]
         self.numbers = np.array([one.happening.number for one in begun])
         self.agreements = np.array([one.shipment.agreement_version for one in begun])
         self.lent: Minor = np.array([one.principal_minor for one in terms], dtype=np.int64)
@@ -197,7 +210,7 @@ class _Group:
             self.accounts,
             self.plans,
             self.orders,
-            ids(self.merchants),
+            self.merchants,
             self._product.product_id,
             self._product.version,
             [name for name, _ in pack],
@@ -239,9 +252,9 @@ class _Group:
             amounts[:, Component.FEE],
         )
 
-    def book(self, booking: Booking) -> None:
-        """Book the operation and the transfers that begin each plan."""
-        booking.operations.extend(
+    def add_operations(self, operations: Rows) -> None:
+        """Add the operation that begins each plan."""
+        operations.extend(
             self.length,
             self.accounts,
             self.plans,
@@ -252,39 +265,34 @@ class _Group:
             self.booked_on,
             self.lent,
             self.numbers,
-            None,
-            None,
         )
-        lines = np.zeros(self.length, dtype=np.int64)
-        self._transfer(booking, lines, PRINCIPAL_LENT, self.lent)
-        self._transfer(booking, lines, DISCOUNT_TAKEN, self._discount)
-        for component, pair in COST_DEFERRED.items():
-            self._transfer(booking, lines, pair, self._amounts[:, :, component].sum(axis=1))
 
-    def _transfer(
-        self, booking: Booking, lines: NDArray[np.int64], pair: Pair, amounts: Minor
-    ) -> None:
-        """Book one kind of transfer where there is an amount, as each event's next line."""
+    def add_lines(self, lines: Rows) -> None:
+        """Add the transfers that begin each plan, as the lines of its event."""
+        last = np.zeros(self.length, dtype=np.int64)
+        self._add_pair(lines, last, PRINCIPAL_LENT, self.lent)
+        self._add_pair(lines, last, DISCOUNT_TAKEN, self._discount)
+        for component, pair in COST_DEFERRED.items():
+            self._add_pair(lines, last, pair, self._amounts[:, :, component].sum(axis=1))
+
+    def _add_pair(self, lines: Rows, last: NDArray[np.int64], pair: Pair, amounts: Minor) -> None:
+        """Add one kind of transfer where there is an amount, as each event's next line."""
         where = np.flatnonzero(amounts)
-        if not len(where):
-            return
-        lines[where] += 1
-        chosen = where.tolist()
+        last[where] += 1
         debit, credit = pair
-        booking.transfers.extend(
-            len(chosen),
+        lines.extend(
+            len(where),
             self.accounts[where],
             self.numbers[where],
-            lines[where],
+            last[where],
             self.booked_on[where],
             self.effective_on[where],
             debit.value,
             credit.value,
             amounts[where],
-            [self._begun[place].happening.account.currency for place in chosen],
-            [self._begun[place].plan_id for place in chosen],
-            [self.merchants[place] for place in chosen],
-            None,
+            [self._currencies[place] for place in where.tolist()],
+            self.plans[where],
+            self.merchants[where],
         )
 
 

@@ -17,7 +17,7 @@ from fenqi.store.rows import Change, Rows, Table, array_text
 DECISIONS = Table(
     "decisions",
     "account_id uuid, decision_id uuid, kind word, outcome word, reasons word>text[],"
-    "inputs jsonb, menu word>jsonb, policy word, policy_version integer, decided_at timestamptz,"
+    "inputs jsonb, menu word>jsonb, policy word, policy_version integer, decided_at timestamptz?,"
     "booked_on date",
 )
 ORDERS = Table(

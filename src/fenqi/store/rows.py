@@ -175,15 +175,16 @@ def _code(parts: Iterable[tuple[int, Any]]) -> tuple[Packed, list[Any]]:
 
 def _joined(element: str, parts: Sequence[tuple[int, Any]]) -> Values:
     """Return one column's parts one behind the other."""
+    if element in DTYPES:
+        arrays = [_array(element, count, values) for count, values in parts]
+        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     if len(parts) == 1 and _is_many(parts[0][1]):
         return parts[0][1]  # type: ignore[no-any-return] # a list, tuple or array
-    if element not in DTYPES:
-        return [
-            value
-            for count, values in parts
-            for value in (values if _is_many(values) else [values] * count)
-        ]
-    return np.concatenate([_array(element, count, values) for count, values in parts])
+    return [
+        value
+        for count, values in parts
+        for value in (values if _is_many(values) else [values] * count)
+    ]
 
 
 def _array(element: str, count: int, values: Any) -> NDArray[Any]:
