@@ -145,6 +145,21 @@ def test_earned_cost_equals_the_scalar(on: date, parts: list[tuple[int, date, in
     assert found.tolist() == [earned_minor(*row, on) for row in rows]
 
 
+@given(
+    parts=some.lists(
+        some.tuples(some.integers(0, PRINCIPAL_MINOR_MAX), DAYS, some.integers(1, 3650), DAYS),
+        max_size=30,
+    ),
+)
+def test_cost_earned_by_a_day_of_each_ones_own_equals_the_scalar(
+    parts: list[tuple[int, date, int, date]],
+) -> None:
+    rows = [(part[0], part[1], part[1] + timedelta(days=part[2]), part[3]) for part in parts]
+    amounts = np.array([row[0] for row in rows], dtype=np.int64)
+    days = [np.array([row[n] for row in rows], dtype="datetime64[D]") for n in (1, 2, 3)]
+    assert batch.earned(amounts, *days).tolist() == [earned_minor(*row) for row in rows]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

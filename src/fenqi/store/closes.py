@@ -148,10 +148,10 @@ ORDER BY p.account_id, p.plan_id
 """
 
 
-def to_recognise(session: Session, book: Book, task: Task, non_accrual: date) -> list[PlanKey]:
-    """Return the plans with income to move by today, those overdue since `non_accrual` left out."""
-    asked = _asked(book, task) | {"day": task.day, "non_accrual": non_accrual}
-    return keys_of(session.rows(TO_RECOGNISE, asked))
+def to_recognise(session: Session, book: Book, task: Task, non_accrual: date) -> list[Page]:
+    """Return the accounts of plans that earn by today, those owing since `non_accrual` left out."""
+    asked = _asked(book, task) | {"non_accrual": non_accrual}
+    return _pages(session, TO_RECOGNISE, asked)
 
 
 TO_PAY = """

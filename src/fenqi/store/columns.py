@@ -74,6 +74,20 @@ def ids(values: Sequence[UUID]) -> Ids:
     return np.frombuffer(b"".join([value.bytes for value in values]), dtype=ID)
 
 
+def unpack(kind: str, packed: bytes | None) -> NDArray[Any]:
+    """Return a column that a query gathered with the type's send function, nulls not allowed.
+
+    Shapes: the bytes of n elements, None for no row -> (n,): int64, datetime64[D] or `Ids`.
+    """
+    packed = packed or b""
+    if kind == "uuid":
+        return np.frombuffer(packed, dtype=ID)
+    if kind == "date":
+        days = np.frombuffer(packed, dtype=">i4").astype(np.int64) + DAYS_TO_ZERO
+        return days.astype("datetime64[D]")
+    return np.frombuffer(packed, dtype=f">i{WIDTHS[kind]}").astype(np.int64)
+
+
 def pack(kind: str, values: Values) -> Packed:
     """Return a column of values, or None for NULL, as one array parameter.
 

@@ -38,7 +38,7 @@ from fenqi.desk import Desk
 from fenqi.flows.age import age
 from fenqi.flows.authorise import authorise
 from fenqi.flows.receive import MoneyState
-from fenqi.store import accounts, billing, closes, crossings, orders, plans
+from fenqi.store import accounts, billing, closes, crossings, earning, orders, plans
 from fenqi.store.accounts import AccountMissing
 from fenqi.store.books import BookMissing
 from fenqi.store.closes import DayNotOpen, Task
@@ -371,6 +371,8 @@ OF_PAGES = {
     "to replay": (billing.TO_REPLAY, {"due_on": 9, "horizon": -400}),
     "cut": (billing.CUT, {"due_on": 9, "horizon": -400}),
     "cross": (crossings.CROSS, {"due_days": [0, -1, -31]}),
+    "to replay at month end": (earning.TO_REPLAY, {"non_accrual": -90}),
+    "earned": (earning.PARTS, {}),
 }
 SEVERAL = {"packs": ["cn"] * 3, "versions": [1] * 3, "buckets": [0, 1, 2]}
 

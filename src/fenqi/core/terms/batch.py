@@ -122,15 +122,16 @@ def earned(
     due_minor: Minor,
     starts_on: NDArray[np.datetime64],
     due_on: NDArray[np.datetime64],
-    on: date,
+    on: date | NDArray[np.datetime64],
 ) -> Minor:
     """Return the cost that time has earned by `on`; twin of `earned_minor`.
 
-    Units: minor units in and out. Shapes: all (instalments,). Amounts times days must stay below
-    2**63, which amounts up to 10**13 minor units and periods up to ten years do.
+    Units: minor units in and out. Shapes: all (instalments,), `on` also one day. Amounts times
+    days must stay below 2**63, which amounts up to 10**13 minor units and ten years of days do.
     """
     whole = (due_on - starts_on).astype(np.int64)
-    gone = np.clip((np.datetime64(on, "D") - starts_on).astype(np.int64), 0, whole)
+    until = np.asarray(on, dtype="datetime64[D]")
+    gone = np.clip((until - starts_on).astype(np.int64), 0, whole)
     return due_minor * gone // whole
 
 
