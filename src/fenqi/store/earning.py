@@ -95,19 +95,7 @@ FROM (
     ORDER BY p.account_id, p.plan_id, i.number
 ) AS parts
 """
-KINDS = [
-    "uuid",
-    "uuid",
-    "uuid",
-    "bigint",
-    "bigint",
-    "date",
-    "bigint",
-    "date",
-    "date",
-    "bigint",
-    "bigint",
-]
+KINDS = (*("uuid",) * 3, "bigint", "bigint", "date", "bigint", "date", "date", "bigint", "bigint")
 
 
 def recognise_in_time(session: Session, page: Page, month: Month) -> int:
