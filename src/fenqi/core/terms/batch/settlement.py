@@ -26,7 +26,7 @@ from fenqi.core.terms.batch.arrays import (
 from fenqi.core.terms.batch.schedule import schedules
 from fenqi.core.terms.operation import Operation, OperationKind
 from fenqi.core.terms.product import Component, Product
-from fenqi.core.terms.replay import COST, settle_quote
+from fenqi.core.terms.replay import CONTRACT, COST, settle_quote
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, Terms
 from fenqi.core.values.rate import PPM
 
@@ -91,9 +91,10 @@ def settle_quotes(lives: Lives, on: date, *, excused: Collection[date] = frozens
     plain = lives.of(places)
     due = schedules(lives.product, lives.count, plain.principal_minor)
     is_small = _small(plain, due, on)
-    places = places[is_small]
+    if not is_small.all():
+        places, plain, due = places[is_small], plain.of(is_small), due[is_small]
     if places.size:
-        quotes[places] = _quotes(plain.of(is_small), due[is_small], on, excused)
+        quotes[places] = _quotes(plain, due, on, excused)
     for place in np.delete(np.arange(len(quotes)), places):
         terms, operations = _scalar(lives, int(place))
         quote = settle_quote(terms, operations, on, excused=excused)
@@ -138,8 +139,15 @@ def _small(lives: Lives, due: Minor, on: date) -> Flags:
     rule = lives.product.late
     age = (np.datetime64(on, "D") - lives.starts_on).astype(np.int64)
     factor = np.maximum(age, 1) * max(rule.rate_ppm_per_day, 1) + rule.cap_ppm
-    is_small: Flags = due.sum(axis=2).max(axis=1) <= PRODUCT_MAX // factor
+    is_small: Flags = _asked(due).max(axis=1) <= PRODUCT_MAX // factor
     return is_small
+
+
+def _asked(due: Minor) -> Minor:
+    """Return what each instalment asks for as signed; three sums beat one over so short an axis."""
+    principal, interest, fee = (due[:, :, component] for component in CONTRACT)
+    asked: Minor = principal + interest + fee
+    return asked
 
 
 def _lengths(lives: Lives) -> Minor:
@@ -153,7 +161,7 @@ def _quotes(lives: Lives, due: Minor, on: date, excused: Collection[date]) -> Mi
         walk.accrue(days - 1)
         walk.pay(amounts)
     walk.accrue(np.full(len(due), _number(on) - 1))
-    owed: Minor = walk.open.sum(axis=(1, 2))
+    owed: Minor = walk.asked[:, -1] - walk.paid
     starts_on = np.concatenate((lives.starts_on[:, None], lives.due_on[:, :-1]), axis=1)
     for component in COST:
         cost = due[:, :, component]
@@ -184,21 +192,31 @@ def _number(on: date) -> int:
 class _Walk:
     """The state of many plans while their repayments count; twin of the walk of `replay`.
 
-    Shapes: `open` (plans, count, 4), its components in the order in which a payment fills them.
-    Days are numbers, from 1970.
+    Money fills instalments in order, so what a plan was paid in all says which of its instalments
+    are open. What is open of each component matters only where a late charge grows, and money is
+    laid over the components only there and then.
+
+    Shapes: `paid` (plans,); `asked` (plans, count), all instalments up to that one; `open`
+    (plans, count, 4), its components in the order in which a payment fills them. Days are numbers,
+    from 1970.
     """
 
     def __init__(self, lives: Lives, due: Minor, on: date, excused: Collection[date]) -> None:
+        plans = len(due)
         self.rule = lives.product.late
+        self.paid = np.zeros(plans, dtype=np.int64)
+        self.laid = np.zeros(plans, dtype=np.int64)  # of what was paid, taken off `open`
         self.open = np.take(due, lives.product.allocation, axis=2)
         self.penalty = self.open[:, :, lives.product.allocation.index(Component.PENALTY)]
-        self.charged = np.zeros(due.shape[:2], dtype=np.int64)
-        self.overdue_minor_days = np.zeros(due.shape[:2], dtype=np.int64)
-        self.cap = due.sum(axis=2) * self.rule.cap_ppm // PPM
+        each = _asked(due)
+        self.asked = each.cumsum(axis=1)
+        self.cap = each * self.rule.cap_ppm // PPM
+        self.charged = np.zeros_like(each)
+        self.overdue_minor_days = np.zeros_like(each)
         self.through = lives.starts_on.astype(np.int64)
-        due_on = lives.due_on.astype(np.int64)
+        self.first = lives.due_on.astype(np.int64) + (self.rule.grace_days + 1)
         self.excused = np.array(sorted(excused), dtype=DAY).astype(np.int64)
-        self.first = due_on + (self.rule.grace_days + 1)
+        due_on = lives.due_on.astype(np.int64)
         for day in self.excused[self.excused <= _number(on)]:
             self.first += (due_on < day) & (day <= self.first)
 
@@ -209,26 +227,39 @@ class _Walk:
         """
         start = np.maximum(self.first, self.through[:, None] + 1)
         self.through = np.maximum(self.through, through)
-        is_late = start <= through[:, None]
-        if not is_late.any():
+        is_late = (start <= through[:, None]) & (self.paid[:, None] < self.asked)
+        places, parts = np.nonzero(is_late)
+        if not places.size:
             return
-        plans, parts = np.nonzero(is_late)
-        until, begun = through[plans], start[plans, parts]
+        self._lay(np.flatnonzero(is_late.any(axis=1)))
+        until, begun = through[places], start[places, parts]
         counted = until - begun + 1
         if self.excused.size:
             counted -= np.searchsorted(self.excused, until, side="right")
             counted += np.searchsorted(self.excused, begun, side="left")
-        base = self.open[plans, parts].sum(axis=1) - self.penalty[plans, parts]
-        days = self.overdue_minor_days[plans, parts] + base * counted
-        charged = np.minimum(days * self.rule.rate_ppm_per_day // PPM, self.cap[plans, parts])
-        self.penalty[plans, parts] += charged - self.charged[plans, parts]
-        self.overdue_minor_days[plans, parts] = days
-        self.charged[plans, parts] = charged
+        base = self.open[places, parts].sum(axis=1) - self.penalty[places, parts]
+        days = self.overdue_minor_days[places, parts] + base * counted
+        charged = np.minimum(days * self.rule.rate_ppm_per_day // PPM, self.cap[places, parts])
+        more = np.zeros_like(self.asked)
+        more[places, parts] = charged - self.charged[places, parts]
+        self.penalty += more
+        self.asked += more.cumsum(axis=1)
+        self.overdue_minor_days[places, parts] = days
+        self.charged[places, parts] = charged
 
     def pay(self, amount_minor: Minor) -> None:
-        """Put money onto what is owed, the rest is in excess; twin of `_allocate`."""
-        flat = self.open.reshape(len(amount_minor), -1)
-        self.open -= takes(amount_minor, flat).reshape(self.open.shape)
+        """Put money onto what is owed; twin of `_allocate`. What is beyond all of it is in excess.
+
+        Shapes: `amount_minor` (plans,).
+        """
+        self.paid += np.minimum(amount_minor, self.asked[:, -1] - self.paid)
+
+    def _lay(self, places: NDArray[np.intp]) -> None:
+        """Take off the components what was paid and is not yet taken off."""
+        open_minor = self.open[places]
+        taken = takes((self.paid - self.laid)[places], open_minor.reshape(len(places), -1))
+        self.open[places] = open_minor - taken.reshape(open_minor.shape)
+        self.laid[places] = self.paid[places]
 
 
 def _scalar(lives: Lives, place: int) -> tuple[Terms, list[Operation]]:
