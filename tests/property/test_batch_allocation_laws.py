@@ -1,12 +1,14 @@
 """The array twins of the allocation equal the scalar to the minor unit."""
 
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from numpy.typing import NDArray
 
 from fenqi.core.errors import Invalid
 from fenqi.core.servicing.allocation import Debt, allocate
@@ -36,7 +38,7 @@ ACCOUNTS = some.lists(some.tuples(MINOR, DEBTS), max_size=8)
 
 def arrays(
     accounts: list[tuple[int, list[Debt]]], width: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+) -> tuple[batch.Minor, batch.Minor, batch.Days, NDArray[np.bool_]]:
     shape = len(accounts), width
     claims = np.zeros(shape, dtype=np.int64)
     due_on = np.full(shape, "NaT", dtype="datetime64[D]")
@@ -90,11 +92,14 @@ def test_a_written_off_claim_is_paid_after_a_younger_running_debt() -> None:
 
 @pytest.mark.parametrize("place", range(4))
 def test_arrays_that_do_not_fit_together_are_refused(place: int) -> None:
-    one = (TODAY, [Debt(PlanId(UUID(int=1)), TODAY, 5, is_written_off=False)])
-    fitting = list(arrays([(7, one[1])], 1))
+    debts = [Debt(PlanId(UUID(int=1)), TODAY, 5, is_written_off=False)]
+    fitting: list[Any] = list(arrays([(7, debts)], 1))
     for wrong in (fitting[place][None], fitting[place].astype("datetime64[s]")):
+        changed = [*fitting]
+        changed[place] = wrong
+        money, claims, due_on, written_off = changed
         with pytest.raises(batch.ShapeInvalid):
-            batch.allocations(*[*fitting[:place], wrong, *fitting[place + 1 :]], TODAY)
+            batch.allocations(money, claims, due_on, written_off, TODAY)
 
 
 @pytest.mark.parametrize(("amount", "claim"), [(-1, 5), (5, -1), (2**62 + 1, 5), (5, 2**62 + 1)])

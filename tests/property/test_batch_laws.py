@@ -139,7 +139,7 @@ def test_ageing_equals_the_scalar_ageing(
         np.array([5.0]),
     ],
 )
-def test_an_array_out_of_range_or_shape_is_refused(wrong: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_an_array_out_of_range_or_shape_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(Invalid):
         batch.schedules(product(), 3, wrong)
 
@@ -153,4 +153,4 @@ def test_ageing_of_arrays_of_another_type_is_refused() -> None:
     with pytest.raises(batch.ShapeInvalid):
         batch.days_past_due(np.array(["2027-01-10"], dtype="datetime64[s]"), date(2027, 1, 11))
     with pytest.raises(batch.ShapeInvalid):
-        batch.buckets(np.array([1.0]), (0, 30))  # type: ignore[arg-type]
+        batch.buckets(np.array([1.0]), (0, 30))

@@ -11,6 +11,7 @@ from fenqi.core.errors import Invalid
 from fenqi.core.terms import batch
 from fenqi.core.terms.batch import rates
 from fenqi.core.terms.cost import effective_annual, nominal_annual
+from fenqi.core.terms.product import Product
 from fenqi.core.terms.root import RateNotFound
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, schedule
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
@@ -65,14 +66,14 @@ def test_rates_of_loans_equal_the_scalar_to_the_ppm(
     rounding=some.sampled_from(Rounding),
 )
 def test_rates_of_products_equal_the_scalar_to_the_ppm(
-    of: object, count: int, lent: list[int], rounding: Rounding
+    of: Product, count: int, lent: list[int], rounding: Rounding
 ) -> None:
     principals = np.array(lent, dtype=np.int64)
-    amounts = batch.schedules(of, count, principals).sum(axis=2)  # type: ignore[arg-type]
+    amounts = batch.schedules(of, count, principals).sum(axis=2)
     for twin, scalar in TWINS:
         found = twin(principals, amounts, rounding)
         for place, principal in enumerate(lent):
-            dues = schedule(terms(of, principal, count))  # type: ignore[arg-type]
+            dues = schedule(terms(of, principal, count))
             rate = scalar(principal, [due.total_minor for due in dues])
             assert found[place] == whole_ppm(rate, rounding)
 
@@ -156,10 +157,10 @@ def test_no_plans_have_no_rates() -> None:
         (np.array([5]), np.array([[5.0]])),
     ],
 )
-def test_rates_of_arrays_of_another_shape_are_refused(lent: object, paid: object) -> None:
+def test_rates_of_arrays_of_another_shape_are_refused(lent: batch.Minor, paid: batch.Minor) -> None:
     for twin, _ in TWINS:
         with pytest.raises(batch.ShapeInvalid):
-            twin(lent, paid, Rounding.HALF_EVEN)  # type: ignore[arg-type]
+            twin(lent, paid, Rounding.HALF_EVEN)
 
 
 def test_nothing_lent_or_paid_is_refused_as_the_scalar_refuses_it() -> None:
