@@ -133,7 +133,21 @@ def test_ties_and_whole_ppm_go_to_the_scalar_and_few_others_do(
     assert asked[before:] == [24 * PPM]
 
 
-def test_plans_without_cost_have_a_rate_of_exactly_zero() -> None:
+def test_payments_whose_sum_overflows_have_the_scalar_rate() -> None:
+    lent, paid = 2**61, [2**62, 2**62, 2**62, 2**62 + 2**61]  # in 64 bits they sum to what was lent
+    for twin, scalar in TWINS:
+        found = twin(np.array([lent]), np.array([paid]), Rounding.HALF_EVEN)
+        assert found.tolist() == [whole_ppm(scalar(lent, paid), Rounding.HALF_EVEN)] != [0]
+
+
+def test_plans_without_cost_have_a_rate_of_exactly_zero_and_none_is_solved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unasked(principal_minor: int, amounts_minor: list[int]) -> Decimal:
+        raise AssertionError((principal_minor, amounts_minor))
+
+    monkeypatch.setattr(rates, "nominal_annual", unasked)
+    monkeypatch.setattr(rates, "effective_annual", unasked)
     lent = np.array([100, 101, 10**13], dtype=np.int64)
     amounts = batch.schedules(product(), 7, lent).sum(axis=2)
     for twin, _ in TWINS:

@@ -127,6 +127,38 @@ def test_late_charges_too_large_for_64_bits_go_to_the_scalar() -> None:
                 batch.settle_quotes(lives(whole), on)
 
 
+@pytest.mark.parametrize("grace_days", [0, 1, 3])
+@pytest.mark.parametrize("pattern", [(), (1,), (0, 1), (1, 2, 4), (3,), (4, 5), (-1, 0, 9, 40)])
+def test_excused_days_prolong_the_grace_as_the_scalar_prolongs_it(
+    grace_days: int, pattern: tuple[int, ...]
+) -> None:
+    rule = LateRule(rate_ppm_per_day=20_000, grace_days=grace_days, cap_ppm=1_000_000)
+    plan = terms(flat(late=rule), 600_000, 3)
+    excused = {later(plan.due_on[0], days) for days in pattern}
+    one = History(plan, life(plan, pay(later(plan.due_on[0], 7), 100)), frozenset(), START)
+    for days in range(-1, 45):
+        on = later(plan.due_on[0], days)
+        found = batch.settle_quotes(lives([one]), on, excused=excused)
+        assert found.tolist() == scalar_quotes([one], on, excused)
+
+
+def test_repayments_far_above_what_is_owed_leave_nothing_to_pay() -> None:
+    plan = terms(flat(), 600_000, 3)
+    for much in (2**62, 2**62 + 1):
+        steps = [pay(later(START, days), much) for days in range(4)]
+        one = History(plan, life(plan, *steps), frozenset(), START)
+        assert batch.settle_quotes(lives([one]), plan.due_on[1]).tolist() == [0]
+
+
+def test_a_repayment_below_zero_or_before_the_start_is_refused_as_the_scalar_refuses_it() -> None:
+    plan = terms(product(), 100, 2)
+    for step in (pay(later(START, 1), -1), pay(later(START, -1), 1)):
+        one = lives([History(plan, life(plan, step), frozenset(), START)])
+        with pytest.raises(Invalid) as refused:
+            batch.settle_quotes(one, plan.due_on[0])
+        assert refused.value.code == "operation-invalid"
+
+
 def test_a_day_before_the_start_is_refused_as_the_scalar_refuses_it() -> None:
     plan = terms(product(), 100, 2)
     one = lives([History(plan, life(plan), frozenset(), START)])
