@@ -170,7 +170,7 @@ def main() -> None:
     words.add_argument("--seconds", type=float, default=20)
     words.add_argument("--json", type=Path)
     asked = words.parse_args()
-    config = Config(data_folder=system_folder() / "bench")
+    config = Config(data_folder=Config.from_environment().data_folder / "bench")
     with Runtime.open(config, stop_after=True) as runtime:
         url = Server(config.database_folder).url
         prepare_yardstick(url)
