@@ -81,7 +81,7 @@ def main() -> None:
     asked = words.parse_args()
     if not FILE.exists():
         raise SystemExit(f"not measured: there is no {FILE.name} in {FILE.parent}")
-    data, out = folder("replay"), folder("replay") / "out"
+    data, out = folder("replay"), ROOT / "out" / "bench" / "replay"
     shutil.rmtree(data, ignore_errors=True)
     os.environ["FENQI_DATA"] = str(data)
     result = measured(out)
