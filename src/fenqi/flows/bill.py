@@ -1,7 +1,8 @@
 """Close step: statements are cut for the accounts whose statement day it is.
 
 A statement names each open instalment that falls due by its due day, and what is overdue, with the
-late charge up to today. Once cut it never changes.
+late charge up to today. Once cut it never changes. Accounts on which everything is in time, nearly
+all, are cut set-wise (`store/billing.py`); where a late charge moves, plans are replayed.
 """
 
 from datetime import timedelta
@@ -9,33 +10,45 @@ from itertools import groupby
 
 from fenqi.core.servicing.statement import statement_days_of
 from fenqi.core.terms.product import Component
-from fenqi.store import accounts, books, closes, plans
+from fenqi.store import accounts, billing, books, closes, plans
 from fenqi.store.accounts import Account
+from fenqi.store.billing import Cut
 from fenqi.store.booking import Booking
 from fenqi.store.closes import Task
 from fenqi.store.ground import Ground
-from fenqi.store.plans import PlanRecord
+from fenqi.store.plans import PlanKey, PlanRecord
+from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
 from fenqi.store.statements import STATEMENT_LINES, STATEMENTS
 
 
 def bill(ground: Ground, task: Task) -> int:
     """Cut today's statements; return how many."""
-    booking = Booking(ground)
-    statements, lines = Rows(STATEMENTS), Rows(STATEMENT_LINES)
-    booking.others += [statements, lines]
     with ground.store.transaction() as session:
         book = books.read(session, task.book_id)
         if not closes.is_open(session, task, book):
             return 0
-        keys = closes.to_bill(session, book, task, statement_days_of(task.day))
-        locked = accounts.lock(session, {account for account, _ in keys})
-        records = plans.load(session, keys, ground.catalogue)
-        grouped = groupby(records.values(), key=lambda record: record.account_id)
-        for account_id, group in grouped:
-            _cut(booking, statements, lines, locked[account_id], list(group), task)
-        booking.write(session)
-        closes.finish(session, task, len(statements), booking.now)
+        due_on = task.day + timedelta(days=book.due_after_days)
+        cut = Cut(task.day, due_on, ground.clock.now())
+        count = 0
+        for page in closes.to_bill(session, book, task, statement_days_of(task.day)):
+            accounts.lock_page(session, page, task.book_id)
+            count += _replayed(ground, session, billing.to_replay(session, page, cut), task)
+            count += billing.cut_in_time(session, page, cut)
+        closes.finish(session, task, count, cut.now)
+    return count
+
+
+def _replayed(ground: Ground, session: Session, keys: list[PlanKey], task: Task) -> int:
+    """Cut the statements that name these plans, replaying each; return how many."""
+    booking = Booking(ground)
+    statements, lines = Rows(STATEMENTS), Rows(STATEMENT_LINES)
+    booking.others += [statements, lines]
+    locked = accounts.lock(session, {account for account, _ in keys}) if keys else {}
+    records = plans.load(session, keys, ground.catalogue)
+    for account_id, group in groupby(records.values(), key=lambda record: record.account_id):
+        _cut(booking, statements, lines, locked[account_id], list(group), task)
+    booking.write(session)
     return len(statements)
 
 

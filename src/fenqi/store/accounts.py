@@ -13,6 +13,7 @@ from fenqi.core.servicing.statement import Cycle
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
 from fenqi.store.books import Book, holding
 from fenqi.store.catalogue import Catalogue
+from fenqi.store.closes import Page
 from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 
@@ -102,6 +103,20 @@ def locking(
         return {row[0]: _account(row, books[row[1]], oldest.get(row[0])) for row in rows}
 
     return locked
+
+
+LOCK_PAGE = """
+SELECT COUNT(*) FROM (
+    SELECT account_id FROM accounts
+    WHERE account_id = ANY(%(accounts)s::uuid[]) ORDER BY account_id FOR NO KEY UPDATE
+) AS locked
+"""
+
+
+def lock_page(session: Session, page: Page, book_id: str) -> None:
+    """Lock a page of a book's accounts until the transaction ends, with the book held."""
+    session.rows(LOCK_PAGE, {"accounts": page})
+    hold(session, {book_id})
 
 
 def _account(row: tuple[Any, ...], book: Book, oldest_due_on: date | None) -> Account:

@@ -231,7 +231,7 @@ HAVING COALESCE(SUM(
 ORDER BY s.account_id, s.number LIMIT %(most)s
 """
 # Which row must have which other: (table, columns, other table, its columns). The hot tables have
-# no foreign keys between them, see docs/adr/0010-drop-hot-references.md.
+# no foreign keys between them, see docs/adr/0010-drop-hot-references.md and 0012.
 BELONGINGS = (
     ("orders", "decision_id", "decisions", "decision_id"),
     ("orders", "agreement_version", "agreements", "version"),
@@ -248,6 +248,9 @@ BELONGINGS = (
     ("transfers", "event_number", "events", "number"),
     ("transfers", "plan_id", "plans", "plan_id"),
     ("outbox", "event_number", "events", "number"),
+    ("statements", "event_number", "events", "number"),
+    ("statement_lines", "statement_number", "statements", "number"),
+    ("statement_lines", "plan_id, instalment_number", "instalments", "plan_id, number"),
 )
 
 
@@ -318,6 +321,7 @@ FROM (
     SELECT account_id, 'an event' AS what FROM events
     UNION ALL SELECT account_id, 'a decision' FROM decisions
     UNION ALL SELECT account_id, 'a plan' FROM plans
+    UNION ALL SELECT account_id, 'a statement' FROM statements
 ) AS rows
 WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)
 LIMIT %(most)s

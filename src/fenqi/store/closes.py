@@ -7,15 +7,21 @@ close reads what something happens to today and nothing else.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NewType
 
 from fenqi.core.errors import Conflict
 from fenqi.core.values.day import add_months, month_end
-from fenqi.core.values.ids import SLICES, AccountId, PlanId
+from fenqi.core.values.ids import SLICES, AccountId
 from fenqi.store.books import Book
-from fenqi.store.plans import PlanKey
+from fenqi.store.plans import PlanKey, keys_of
 from fenqi.store.pool import Session
 
 WRITE_OFF_WINDOW_DAYS = 31  # how far back a due day may lie that turned while nobody looked
+
+PAGE_ACCOUNTS = 10_000  # locked and written at once by a set-wise step
+
+# Accounts of one slice in id order, as the text of an array: nobody here looks at a single one.
+Page = NewType("Page", str)
 
 
 class DayNotOpen(Conflict):
@@ -93,16 +99,14 @@ ORDER BY 1, 2
 BILL_HORIZON_DAYS = 400  # older debts are written off or in a person's hands
 
 
-def to_bill(
-    session: Session, book: Book, task: Task, statement_days: Sequence[int]
-) -> list[PlanKey]:
-    """Return the plans that today's statements name: newly billed ones and overdue ones."""
+def to_bill(session: Session, book: Book, task: Task, statement_days: Sequence[int]) -> list[Page]:
+    """Return the accounts whose statements today name plans: newly billed and overdue ones."""
     asked = _asked(book, task) | {
         "due_on": task.day + timedelta(days=book.due_after_days),
         "horizon": task.day - timedelta(days=BILL_HORIZON_DAYS),
         "statement_days": list(statement_days),
     }
-    return _keys(session.rows(TO_BILL, asked))
+    return _pages(session, TO_BILL, asked)
 
 
 OWING_SINCE = """
@@ -113,11 +117,9 @@ ORDER BY p.account_id, p.plan_id
 """
 
 
-def owing_since(
-    session: Session, book: Book, task: Task, due_days: Sequence[date]
-) -> list[PlanKey]:
-    """Return the plans whose oldest unpaid due day is one of these."""
-    return _keys(session.rows(OWING_SINCE, _asked(book, task) | {"due_days": list(due_days)}))
+def owing_since(session: Session, book: Book, task: Task, due_days: Sequence[date]) -> list[Page]:
+    """Return the accounts with plans whose oldest unpaid due day is one of these."""
+    return _pages(session, OWING_SINCE, _asked(book, task) | {"due_days": list(due_days)})
 
 
 TO_WRITE_OFF = """
@@ -134,7 +136,7 @@ def to_write_off(session: Session, book: Book, task: Task, due_on: date) -> list
         "due_on": due_on,
         "horizon": due_on - timedelta(days=WRITE_OFF_WINDOW_DAYS),
     }
-    return _keys(session.rows(TO_WRITE_OFF, asked))
+    return keys_of(session.rows(TO_WRITE_OFF, asked))
 
 
 TO_RECOGNISE = """
@@ -149,7 +151,7 @@ ORDER BY p.account_id, p.plan_id
 def to_recognise(session: Session, book: Book, task: Task, non_accrual: date) -> list[PlanKey]:
     """Return the plans with income to move by today, those overdue since `non_accrual` left out."""
     asked = _asked(book, task) | {"day": task.day, "non_accrual": non_accrual}
-    return _keys(session.rows(TO_RECOGNISE, asked))
+    return keys_of(session.rows(TO_RECOGNISE, asked))
 
 
 TO_PAY = """
@@ -163,7 +165,7 @@ ORDER BY p.account_id, p.plan_id
 def to_pay(session: Session, book: Book, day: date, statement_days: Sequence[int]) -> list[PlanKey]:
     """Return the plans that owe something by `day`, of accounts with one of these cycles."""
     asked = {"book_id": book.book_id, "day": day, "statement_days": list(statement_days)}
-    return _keys(session.rows(TO_PAY, asked))
+    return keys_of(session.rows(TO_PAY, asked))
 
 
 IN_CREDIT = """
@@ -300,5 +302,18 @@ def _asked(book: Book, task: Task) -> dict[str, object]:
     return {"book_id": task.book_id, "first": first, "last": last, "day": task.day}
 
 
-def _keys(rows: Sequence[tuple[object, ...]]) -> list[PlanKey]:
-    return [(AccountId(row[0]), PlanId(row[1])) for row in rows]  # type: ignore[arg-type] # uuid columns
+PAGES = """
+SELECT array_agg(account_id ORDER BY account_id)::text
+FROM (
+    SELECT account_id, (row_number() OVER (ORDER BY account_id) - 1) / %(page)s AS page
+    FROM (SELECT DISTINCT account_id FROM ({found}) AS found) AS accounts
+) AS placed
+GROUP BY page ORDER BY page
+"""
+
+
+def _pages(session: Session, found: str, asked: dict[str, object]) -> list[Page]:
+    """Return the accounts that a query of plans finds, in pages of `PAGE_ACCOUNTS`."""
+    statement = PAGES.replace("{found}", found)
+    rows = session.rows(statement, asked | {"page": PAGE_ACCOUNTS})
+    return [Page(row[0]) for row in rows]

@@ -1,6 +1,6 @@
 """Plans with their operations: what a flow replays."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -18,6 +18,11 @@ from fenqi.store.pool import Session
 
 PlanKey = tuple[AccountId, PlanId]
 PAGE = 500  # plans loaded at once when walking a whole book
+
+
+def keys_of(rows: Sequence[tuple[object, ...]]) -> list[PlanKey]:
+    """Return the first two columns of rows, account and plan, as keys."""
+    return [(AccountId(row[0]), PlanId(row[1])) for row in rows]  # type: ignore[arg-type] # uuids
 
 
 class PlanMissing(Missing):

@@ -125,6 +125,14 @@ TAMPERED = {
         "UPDATE operations SET cause_number = cause_number + 10000",
         {"rows that belong together"},
     ),
+    "a statement was taken away": (
+        "DELETE FROM statements WHERE number = 1",
+        {"rows that belong together"},
+    ),
+    "a statement's lines name no instalment": (
+        "UPDATE statement_lines SET instalment_number = instalment_number + 100",
+        {"rows that belong together"},
+    ),
     "events of nobody": (
         "INSERT INTO events (account_id, number, schema_version, kind, actor, occurred_at, "
         "recorded_at, booked_on, effective_on, payload) SELECT gen_random_uuid(), 1, 1, kind, "

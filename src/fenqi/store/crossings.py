@@ -1,0 +1,88 @@
+"""Bucket crossings written set-wise: for each due day that turns, the core says into which bucket.
+
+What is compared and written stands in the plans' own columns, so no plan is replayed.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from fenqi.core.servicing.ageing import bucket_of, days_past_due
+from fenqi.core.terms.pack import Pack
+from fenqi.store.closes import Page
+from fenqi.store.pool import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A debt of this pack that is due since `due_on` is in `bucket` today."""
+
+    pack: str
+    pack_version: int
+    due_on: date
+    bucket: int
+
+
+def turns(
+    packs: Collection[Pack], due_days: Sequence[date], on: date, excused: Collection[date]
+) -> list[Turn]:
+    """Return the bucket of debts of each of these due days on a day, for plans of any pack."""
+    return [
+        Turn(
+            pack.pack_id,
+            pack.version,
+            due_on,
+            bucket_of(days_past_due(due_on, on, excused), pack.bucket_bounds),
+        )
+        for pack in packs
+        for due_on in due_days
+    ]
+
+
+CROSS = """
+WITH crossing AS MATERIALIZED (
+    SELECT p.account_id, p.plan_id, p.bucket AS from_bucket, t.bucket AS to_bucket,
+        p.principal_open_minor,
+        a.event_count + row_number() OVER (PARTITION BY p.account_id ORDER BY p.plan_id) AS number
+    FROM accounts AS a
+    JOIN plans AS p USING (account_id)
+    JOIN UNNEST(%(packs)s::text[], %(versions)s::integer[], %(due_days)s::date[],
+        %(buckets)s::smallint[]) AS t (pack, pack_version, oldest_due_on, bucket)
+        USING (pack, pack_version, oldest_due_on)
+    WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.oldest_due_on = ANY(%(due_days)s::date[])
+        AND p.bucket <> t.bucket
+), told AS (
+    INSERT INTO events
+        (account_id, number, schema_version, kind, actor, occurred_at, recorded_at, booked_on,
+         effective_on, payload)
+    SELECT account_id, number, 1, 'bucket-crossed', 'system', %(now)s, %(now)s, %(day)s, %(day)s,
+        jsonb_build_object('plan_id', plan_id, 'from', from_bucket, 'to', to_bucket)
+    FROM crossing
+), crossed AS (
+    INSERT INTO crossings
+        (account_id, plan_id, event_number, booked_on, from_bucket, to_bucket,
+         principal_open_minor)
+    SELECT account_id, plan_id, number, %(day)s, from_bucket, to_bucket, principal_open_minor
+    FROM crossing
+), counted AS (
+    UPDATE accounts AS a SET event_count = c.number
+    FROM (SELECT account_id, MAX(number) AS number FROM crossing GROUP BY account_id) AS c
+    WHERE a.account_id = c.account_id
+)
+UPDATE plans AS p SET bucket = c.to_bucket, version = p.version + 1
+FROM crossing AS c WHERE p.account_id = c.account_id AND p.plan_id = c.plan_id
+"""
+
+
+def cross(session: Session, page: Page, turning: Sequence[Turn], day: date, now: datetime) -> int:
+    """Move a locked page's plans into the buckets their due days turn to; return how many."""
+    asked = {
+        "accounts": page,
+        "packs": [one.pack for one in turning],
+        "versions": [one.pack_version for one in turning],
+        "due_days": [one.due_on for one in turning],
+        "buckets": [one.bucket for one in turning],
+        "day": day,
+        "now": now,
+    }
+    return session.run(CROSS, asked)
