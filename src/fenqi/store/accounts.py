@@ -11,7 +11,7 @@ from fenqi.core.errors import Missing
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.statement import Cycle
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
-from fenqi.store.books import Book, holding
+from fenqi.store.books import Book, hold, holding
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.closes import Page
 from fenqi.store.columns import pack
