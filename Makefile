@@ -29,8 +29,8 @@ conformance: install ## agreement with published figures: those in the project, 
 	@status=0; PYTHONPATH=tests $(BIN)/python -m conformance.run || status=1; \
 	$(BIN)/python -m pytest tests/conformance || status=1; exit $$status
 
-bench: ## speed, as a ratio to a yardstick
-	@echo 'bench is not yet alive: arrives with the first measured target'
+bench: install ## speed, as ratios to yardsticks; half an hour on a quiet machine
+	@$(BIN)/python tests/bench/run.py --out $(OUT)/bench $(BENCH)
 
 soak: install ## fifty times kill -9 under load, and a file of 200 MB; about ten minutes
 	@$(BIN)/python -m pytest tests/soak

@@ -24,12 +24,13 @@ from uuid import UUID
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from bench import folder
 from fenqi.core.values.ids import AccountId, MerchantId
 from fenqi.desk import Desk
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.found import Found, enlist, found
 from fenqi.runtime import Config, Runtime
-from fenqi.store.programs import system_folder, wheel_programs
+from fenqi.store.programs import wheel_programs
 from fenqi.store.server import Server
 
 CALLERS = 256
@@ -170,7 +171,7 @@ def main() -> None:
     words.add_argument("--seconds", type=float, default=20)
     words.add_argument("--json", type=Path)
     asked = words.parse_args()
-    config = Config(data_folder=system_folder() / "bench")
+    config = Config(data_folder=folder("authorise"))
     with Runtime.open(config, stop_after=True) as runtime:
         url = Server(config.database_folder).url
         prepare_yardstick(url)

@@ -20,11 +20,10 @@ from pathlib import Path
 import psycopg
 from big_book import BOOK, COPY, DAY, DROP, at, big_book, ground_of, run, run_script
 
+from bench import folder
 from fenqi.report.check import plan_differences
-from fenqi.runtime import Config
 from fenqi.store import audit, catalogue, plans
 from fenqi.store.pool import Store
-from fenqi.store.programs import system_folder
 from fenqi.store.server import Server
 from fenqi.worker import close
 
@@ -168,9 +167,7 @@ def main() -> None:
     words.add_argument("--all-due", action="store_true")
     words.add_argument("--json", type=Path)
     asked = words.parse_args()
-    given = Config.from_environment().data_folder
-    folder = system_folder() / "bench" if given == system_folder() else given
-    server = Server(folder / "postgres")
+    server = Server(folder("close") / "postgres")
     is_ours = server.start()
     try:
         tell(f"a book of {asked.plans} plans; loaded once, which takes some minutes")

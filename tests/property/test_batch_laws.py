@@ -13,7 +13,7 @@ from fenqi.core.errors import Invalid
 from fenqi.core.servicing import ageing
 from fenqi.core.terms import batch
 from fenqi.core.terms.product import Product, ScheduleKind
-from fenqi.core.terms.replay import COST, earned_minor, replay
+from fenqi.core.terms.replay import COST, replay
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, schedule
 from fenqi.core.values.money import OddUnits
 from fenqi.core.values.rate import Rounding, apply_ppm
@@ -115,49 +115,19 @@ def test_a_run_of_principals_has_no_tie_that_goes_the_other_way(
     on=DAYS,
     due=some.lists(some.one_of(some.none(), DAYS), max_size=30),
     bounds=some.sets(some.integers(1, 400), max_size=8).map(lambda more: (0, *sorted(more))),
+    back=some.frozensets(some.integers(-30, 400), max_size=40),
 )
 def test_ageing_equals_the_scalar_ageing(
-    on: date, due: list[date | None], bounds: tuple[int, ...]
+    on: date, due: list[date | None], bounds: tuple[int, ...], back: frozenset[int]
 ) -> None:
-    days = batch.days_past_due(np.array(due, dtype="datetime64[D]"), on)
-    expected = [ageing.days_past_due(day, on, frozenset()) for day in due]
+    excused = {on - timedelta(days=days) for days in back}
+    due += [on - timedelta(days=days) for days in range(-3, 60, 3)]
+    days = batch.days_past_due(np.array(due, dtype="datetime64[D]"), on, excused)
+    expected = [ageing.days_past_due(day, on, excused) for day in due]
     assert days.tolist() == expected
     assert batch.buckets(days, bounds).tolist() == [
         ageing.bucket_of(late, bounds) for late in expected
     ]
-
-
-@given(
-    on=DAYS,
-    parts=some.lists(
-        some.tuples(some.integers(0, PRINCIPAL_MINOR_MAX), DAYS, some.integers(1, 3650)),
-        max_size=30,
-    ),
-)
-def test_earned_cost_equals_the_scalar(on: date, parts: list[tuple[int, date, int]]) -> None:
-    rows = [(amount, start, start + timedelta(days=length)) for amount, start, length in parts]
-    found = batch.earned(
-        np.array([row[0] for row in rows], dtype=np.int64),
-        np.array([row[1] for row in rows], dtype="datetime64[D]"),
-        np.array([row[2] for row in rows], dtype="datetime64[D]"),
-        on,
-    )
-    assert found.tolist() == [earned_minor(*row, on) for row in rows]
-
-
-@given(
-    parts=some.lists(
-        some.tuples(some.integers(0, PRINCIPAL_MINOR_MAX), DAYS, some.integers(1, 3650), DAYS),
-        max_size=30,
-    ),
-)
-def test_cost_earned_by_a_day_of_each_ones_own_equals_the_scalar(
-    parts: list[tuple[int, date, int, date]],
-) -> None:
-    rows = [(part[0], part[1], part[1] + timedelta(days=part[2]), part[3]) for part in parts]
-    amounts = np.array([row[0] for row in rows], dtype=np.int64)
-    days = [np.array([row[n] for row in rows], dtype="datetime64[D]") for n in (1, 2, 3)]
-    assert batch.earned(amounts, *days).tolist() == [earned_minor(*row) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +139,7 @@ def test_cost_earned_by_a_day_of_each_ones_own_equals_the_scalar(
         np.array([5.0]),
     ],
 )
-def test_an_array_out_of_range_or_shape_is_refused(wrong: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_an_array_out_of_range_or_shape_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(Invalid):
         batch.schedules(product(), 3, wrong)
 
@@ -177,3 +147,10 @@ def test_an_array_out_of_range_or_shape_is_refused(wrong: np.ndarray) -> None:  
 def test_a_count_that_is_not_offered_is_refused() -> None:
     with pytest.raises(Invalid):
         batch.schedules(product(counts=(3,)), 4, np.array([5], dtype=np.int64))
+
+
+def test_ageing_of_arrays_of_another_type_is_refused() -> None:
+    with pytest.raises(batch.ShapeInvalid):
+        batch.days_past_due(np.array(["2027-01-10"], dtype="datetime64[s]"), date(2027, 1, 11))
+    with pytest.raises(batch.ShapeInvalid):
+        batch.buckets(np.array([1.0]), (0, 30))

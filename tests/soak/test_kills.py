@@ -40,6 +40,7 @@ SEED = int(os.environ.get("FENQI_SOAK_SEED", "1"))
 LIFE_SECONDS = (0.0, 8.0)  # between a recovery and the next kill
 START_SECONDS = (0.2, 2.5)  # of the program, in which it may be killed again
 RECOVERY_SECONDS_MAX = 60
+SECONDS_A_KILL_MAX = 15  # on the whole; a soak that takes longer is ended
 END_SECONDS_MAX = 60
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -181,6 +182,7 @@ class Soak:
             self.kill(number)
             self._tell(number)
             number += 1
+            assert time.monotonic() - self._begun < 60 + SECONDS_A_KILL_MAX * KILLS, "too slow"
         self.summary.is_whole = True
 
     def _settings(self) -> dict[str, str]:

@@ -12,12 +12,16 @@ CLOCKS = {"now", "today", "utcnow", "time", "monotonic"}
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
 # Array twins multiply by factors in floating point and hand near-ties to the scalar.
-FLOATS_ALLOWED = {"core/terms/batch.py"}
+FLOATS_ALLOWED = {"core/terms/batch/rates.py", "core/terms/batch/schedule.py"}
 ENTRIES = {"fenqi.__main__", "fenqi.cli"}
 READ_BY_TESTS_ONLY = {
     # Until contracts of other countries ask for them; the published figures do already.
     "fenqi.core.terms.annuity",
     "fenqi.core.terms.aprc",
+    # Until risk and lab, which work on columns of many plans, are furnished; lending reads the
+    # twin of the schedule already.
+    "fenqi.core.terms.batch.ageing",
+    "fenqi.core.terms.batch.rates",
     "fenqi.core.terms.day_count",
     "fenqi.core.terms.regz",
     "fenqi.core.terms.settlement",
@@ -107,7 +111,9 @@ def test_no_module_is_unread() -> None:
         for name, _ in files()
         if name != "__init__.py"
     }
-    read = set().union(*(imported(tree) for _, tree in files()))
+    # A package of the core that names its modules again does not read them: somebody else must.
+    listings = re.compile(r"core/.*/__init__\.py")
+    read = set().union(*(imported(tree) for name, tree in files() if not listings.match(name)))
     packages = {
         module for module in modules if any(one.startswith(module + ".") for one in modules)
     }

@@ -53,9 +53,11 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
     """Decide each purchase of the batch in order."""
     counter = _Counter(ground, len(commands))
     with ground.store.transaction() as session:
-        locked = accounts.lock(session, {command.account_id for command in commands})
-        inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
-        merchants = books.of_merchants(session, {command.merchant_id for command in commands})
+        with session.pipeline():  # one round trip for all that is asked
+            lock = accounts.locking(session, {command.account_id for command in commands})
+            inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
+            found = books.of_merchants(session, {command.merchant_id for command in commands})
+        locked, merchants = lock(), found()
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)

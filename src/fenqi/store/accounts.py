@@ -1,6 +1,6 @@
 """Accounts as a batch works on them: locked in id order, changed in memory, written once."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ from fenqi.core.errors import Missing
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.statement import Cycle
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
-from fenqi.store.books import Book, hold
+from fenqi.store.books import Book, hold, holding
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.closes import Page
 from fenqi.store.columns import pack
@@ -83,11 +83,26 @@ def lock(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId
 
     Lock order of the whole house: accounts by id, then their books, then plans.
     """
+    with session.pipeline():
+        locked = locking(session, account_ids)
+    return locked()
+
+
+def locking(
+    session: Session, account_ids: Collection[AccountId]
+) -> Callable[[], dict[AccountId, Account]]:
+    """Ask for what `lock` returns, so that more can be asked in the same round trip."""
     ids = {"ids": pack("uuid", list(account_ids))}
-    rows = session.rows(LOCK, ids)
-    books = hold(session, {row[1] for row in rows})
-    oldest: dict[UUID, date] = dict(session.rows(OLDEST_DUE, ids))
-    return {row[0]: _account(row, books[row[1]], oldest.get(row[0])) for row in rows}
+    asked = session.ask(LOCK, ids)
+    held = holding(session, ids)
+    due = session.ask(OLDEST_DUE, ids)
+
+    def locked() -> dict[AccountId, Account]:
+        rows, books = asked(), held()
+        oldest: dict[UUID, date] = dict(due())
+        return {row[0]: _account(row, books[row[1]], oldest.get(row[0])) for row in rows}
+
+    return locked
 
 
 LOCK_PAGE = """

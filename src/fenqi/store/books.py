@@ -1,7 +1,7 @@
 """Books: the legal entity's set of accounts, its business date, and the merchants it pays."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from fenqi.core.errors import Conflict, Missing
 from fenqi.core.ledger import Account
 from fenqi.core.ports import IdSource
 from fenqi.core.values.ids import AccountId, MerchantId, slice_of
+from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 
 BOOKS_MAX = 1000
@@ -147,18 +148,24 @@ def create(session: Session, book: NewBook, *, ids: IdSource, now: datetime) -> 
         session.run(ADD_FUNDING, entry)
 
 
-FIND = """
+COLUMNS = """
 SELECT book_id, legal_entity, currency, zone, business_date, opened_on, slices, due_after_days,
     pack, pack_version, house_account_id,
     ARRAY(
         SELECT DISTINCT day FROM excused_days
         WHERE excused_days.book_id = books.book_id ORDER BY day LIMIT 10000
     )
-FROM books WHERE book_id = ANY(%(book_ids)s)
+FROM books
 """
+FIND = COLUMNS + "WHERE book_id = ANY(%(book_ids)s)"
 # Shared: batches run beside one another; the close's last step, which moves the date, waits for
 # them and they for it, so nothing is ever booked in a closed day.
 HOLD = FIND + " ORDER BY book_id FOR SHARE OF books"
+HOLD_OF = (
+    COLUMNS  # noqa: S608 - constants only
+    + "WHERE book_id IN (SELECT a.book_id FROM accounts AS a WHERE a.account_id = ANY(%(ids)s)) "
+    + "ORDER BY book_id FOR SHARE OF books"
+)
 HOLD_ALONE = FIND + " FOR UPDATE OF books"
 
 
@@ -171,6 +178,12 @@ def hold(session: Session, book_ids: Collection[str]) -> dict[str, Book]:
     """Return books whose business date stays as it is until this transaction ends."""
     rows = session.rows(HOLD, {"book_ids": sorted(book_ids)})
     return {row[0]: _book(row) for row in rows}
+
+
+def holding(session: Session, accounts: Mapping[str, object]) -> Callable[[], dict[str, Book]]:
+    """Ask for the books of accounts (`ids`), whose business date then stays until the end."""
+    rows = session.ask(HOLD_OF, accounts)
+    return lambda: {row[0]: _book(row) for row in rows()}
 
 
 def hold_alone(session: Session, book_id: str) -> Book:
@@ -239,9 +252,12 @@ def merchant(session: Session, book_id: str, name: str, *, ids: IdSource) -> Mer
 OF_MERCHANTS = "SELECT merchant_id, book_id FROM merchants WHERE merchant_id = ANY(%(merchants)s)"
 
 
-def of_merchants(session: Session, merchants: Collection[MerchantId]) -> dict[MerchantId, str]:
-    """Return the book of each merchant that exists."""
-    return dict(session.rows(OF_MERCHANTS, {"merchants": list(merchants)}))
+def of_merchants(
+    session: Session, merchants: Collection[MerchantId]
+) -> Callable[[], dict[MerchantId, str]]:
+    """Ask for the book of each merchant that exists."""
+    rows = session.ask(OF_MERCHANTS, {"merchants": pack("uuid", list(merchants))})
+    return lambda: dict(rows())
 
 
 def _one(rows: list[tuple[Any, ...]], book_id: str) -> Book:

@@ -6,10 +6,10 @@ the same account; a key reused for another account meets the table's unique cons
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -88,10 +88,12 @@ class Inbox(Generic[AnyCommand, Answer]):
         self._answers: list[Answer | FenqiError | None] = [None] * len(commands)
         self._copies: dict[int, int] = {}  # place of a copy -> place of the first
         self._given: list[tuple[int, AccountId]] = []
-        self._recall(session)
+        self._found = self._ask(session)
 
-    def _recall(self, session: Session) -> None:
-        known = self._find(session)
+    def _recall(self) -> None:
+        known = {
+            (kind, scope, key): (sha, answer) for kind, scope, key, sha, answer in self._found()
+        }
         first: dict[tuple[str, str, str], int] = {}
         for place, command in enumerate(self._commands):
             if not 0 < len(command.key) <= KEY_LENGTH_MAX:
@@ -107,15 +109,14 @@ class Inbox(Generic[AnyCommand, Answer]):
             else:
                 first[command.scope] = place
 
-    def _find(self, session: Session) -> dict[tuple[str, str, str], tuple[str, dict[str, object]]]:
-        asked = sorted({command.scope for command in self._commands})
-        kinds, scopes, keys = (list(column) for column in zip(*asked, strict=True))
-        columns = {"kinds": kinds, "scopes": scopes, "keys": keys}
-        rows = session.rows(FIND, {name: pack("text", one) for name, one in columns.items()})
-        return {(kind, scope, key): (sha, answer) for kind, scope, key, sha, answer in rows}
+    def _ask(self, session: Session) -> Callable[[], list[tuple[Any, ...]]]:
+        asked = list({command.scope for command in self._commands})
+        kinds, scopes, keys = (pack("text", column) for column in zip(*asked, strict=True))
+        return session.ask(FIND, {"kinds": kinds, "scopes": scopes, "keys": keys})
 
     def fresh(self) -> Iterator[tuple[int, AnyCommand]]:
-        """Yield the commands nobody answered yet, with their places, in order."""
+        """Yield the commands nobody answered yet, with their places, in order; call it once."""
+        self._recall()
         for place, command in enumerate(self._commands):
             if self._answers[place] is None and place not in self._copies:
                 yield place, command

@@ -1,7 +1,7 @@
 """Income recognised set-wise: for accounts on which everything is in time.
 
 A month's end touches nearly every plan of a book. The instalments of a page of accounts are read as
-columns, what time has earned is computed by the core's arrays (`core.terms.batch.earned`), and
+columns, what time has earned is computed by the core (`batch.earned`), and
 what the plans post is written as columns. Accounts with an overdue plan are given back, to be
 replayed one by one: what they owe may have moved.
 """
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fenqi.core.ledger import INCOME, Account
-from fenqi.core.terms.batch import Minor, earned
+from fenqi.core.terms.batch.arrays import Minor
+from fenqi.core.terms.batch.settlement import earned
 from fenqi.core.terms.product import Component
 from fenqi.store.booking import EVENT_VERSION
 from fenqi.store.closes import Page

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from fenqi.core.account import POLICY
 from fenqi.core.ledger import COST_DEFERRED, DISCOUNT_TAKEN, PRINCIPAL_LENT, Pair
-from fenqi.core.terms.batch import Minor, Signed, sign
+from fenqi.core.terms.batch.arrays import Minor
+from fenqi.core.terms.batch.schedule import Signed, sign
 from fenqi.core.terms.cost import CostKind, digest_of, product_head
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component, Product, ScheduleKind

@@ -9,7 +9,7 @@ kept, what the server refuses at the commit was not kept either, and only when t
 order is lost is the outcome unknown.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -121,8 +121,26 @@ class Session:
 
         Errors: any of this file.
         """
+        return self.ask(sql, parameters)()
+
+    def ask(
+        self, sql: str, parameters: Mapping[str, object] | None = None
+    ) -> Callable[[], list[tuple[Any, ...]]]:
+        """Send a statement and return how to get its rows, once.
+
+        Inside `pipeline` the statement is only sent: several asked before any is read cost one
+        round trip. Rows may be read after the pipeline has ended.
+
+        Errors: any of this file, here or where the rows are read.
+        """
         with translated():
-            return self._connection.execute(sql, parameters).fetchall()
+            cursor = self._connection.execute(sql, parameters)
+
+        def rows() -> list[tuple[Any, ...]]:
+            with translated():
+                return cursor.fetchall()
+
+        return rows
 
     def run(self, sql: str, parameters: Mapping[str, object] | None = None) -> int:
         """Run a statement and return how many rows it touched.

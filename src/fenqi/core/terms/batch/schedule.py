@@ -1,8 +1,7 @@
-"""Array twins: the same arithmetic over many plans at once, equal to the scalar to the minor unit.
+"""What many plans of one product ask for; twin of `core.terms.schedule`, and of signing.
 
-The scalar rule is the reference. Where an array cannot be as exact, that is where a factor in
-floating point comes near a rounding tie or a product would overflow 64 bits, those plans are handed
-to the scalar and only those.
+Plans whose level payment comes near a rounding tie in floating point, or whose products would
+overflow 64 bits, are handed to the scalar.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from fenqi.core.errors import Invalid
+from fenqi.core.terms.batch.arrays import PRODUCT_MAX, Minor, divided, require, shares
 from fenqi.core.terms.product import COMPONENTS, Component, Product, ScheduleKind
 from fenqi.core.terms.schedule import (
     MONTHS_PER_YEAR,
@@ -25,19 +24,10 @@ from fenqi.core.terms.schedule import (
 )
 from fenqi.core.values.day import add_months
 from fenqi.core.values.money import OddUnits
-from fenqi.core.values.rate import PPM, Rounding, apply_ppm
+from fenqi.core.values.rate import PPM, Rounding
 
-Minor = NDArray[np.int64]  # amounts in minor units
-
-PRODUCT_MAX = 2**62  # of two integers multiplied in 64 bits
 FLOAT_SLACK = 2.0**-48  # bounds the relative error of a factor and one multiplication, with room
 ANY_START = date(2026, 1, 1)  # the scalar wants days; amounts do not depend on them
-
-
-class ShapeInvalid(Invalid):
-    """An array is not of the shape or type a function asks for."""
-
-    code = "shape-invalid"
 
 
 def schedules(product: Product, count: int, principal_minor: Minor) -> Minor:
@@ -92,56 +82,10 @@ def sign(product: Product, count: int, principal_minor: Minor) -> Signed:
     )
 
 
-def shares(amount_minor: Minor, ppm: int, rounding: Rounding) -> Minor:
-    """Return parts per million of amounts; twin of `apply_ppm`. Shapes: (n,) -> (n,)."""
-    is_small = np.abs(amount_minor) <= PRODUCT_MAX // max(ppm, 1)
-    found = _divided(np.where(is_small, amount_minor, 0) * ppm, PPM, rounding)
-    for place in np.flatnonzero(~is_small):
-        found[place] = apply_ppm(int(amount_minor[place]), ppm, rounding=rounding)
-    return found
-
-
-def days_past_due(oldest_due_on: NDArray[np.datetime64], on: date) -> NDArray[np.int64]:
-    """Return how late debts are at the end of `on` with no day excused; twin of the scalar.
-
-    Shapes: days (plans,) of type datetime64[D], NaT where nothing is owed -> (plans,) of int64.
-    """
-    late = (np.datetime64(on, "D") - oldest_due_on).astype(np.int64)
-    return np.where(np.isnat(oldest_due_on), 0, np.maximum(late, 0))
-
-
-def buckets(days: NDArray[np.int64], upper_bounds: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the bucket of each number of days past due; twin of `bucket_of`.
-
-    Shapes: (plans,) -> (plans,).
-    """
-    return np.searchsorted(np.asarray(upper_bounds), days, side="left").astype(np.int64)
-
-
-def earned(
-    due_minor: Minor,
-    starts_on: NDArray[np.datetime64],
-    due_on: NDArray[np.datetime64],
-    on: date | NDArray[np.datetime64],
-) -> Minor:
-    """Return the cost that time has earned by `on`; twin of `earned_minor`.
-
-    Units: minor units in and out. Shapes: all (instalments,), `on` also one day. Amounts times
-    days must stay below 2**63, which amounts up to 10**13 minor units and ten years of days do.
-    """
-    whole = (due_on - starts_on).astype(np.int64)
-    until = np.asarray(on, dtype="datetime64[D]")
-    gone = np.clip((until - starts_on).astype(np.int64), 0, whole)
-    return due_minor * gone // whole
-
-
 def _check(product: Product, count: int, principal_minor: Minor) -> None:
     if count not in product.counts:
         raise CountNotOffered(product=product.product_id, count=count, offered=product.counts)
-    if principal_minor.ndim != 1 or principal_minor.dtype != np.int64:
-        raise ShapeInvalid(
-            wants="int64 (plans,)", dtype=str(principal_minor.dtype), shape=principal_minor.shape
-        )
+    require("principal_minor", principal_minor, "int64", (-1,))
     if principal_minor.size:
         least, most = int(principal_minor.min()), int(principal_minor.max())
         if least < 1 or most > PRINCIPAL_MINOR_MAX:
@@ -165,30 +109,10 @@ def _splits(total_minor: Minor, parts: int, odd_units: OddUnits) -> Minor:
     return shares
 
 
-def _divided(numerator: Minor, denominator: int, rounding: Rounding) -> Minor:
-    """Return the quotient rounded to integers, exactly as `divide` does."""
-    is_up: NDArray[np.bool_]
-    quotient: Minor = numerator // denominator
-    rest: Minor = numerator - quotient * denominator
-    match rounding:
-        case Rounding.DOWN:
-            return quotient
-        case Rounding.UP:
-            is_up = rest > 0
-        case Rounding.HALF_UP:
-            is_up = rest >= denominator - rest
-        case Rounding.HALF_EVEN:
-            is_odd_tie = (rest == denominator - rest) & (quotient % 2 == 1)
-            is_up = (rest > denominator - rest) | is_odd_tie
-        case _:
-            assert_never(rounding)
-    return quotient + is_up.astype(np.int64)
-
-
 def _flat_fees(product: Product, count: int, principal_minor: Minor, amounts: Minor) -> None:
     fee_ppm = product.fee_ppm_per_period * count
     is_small = principal_minor <= PRODUCT_MAX // max(fee_ppm, 1)
-    whole = _divided(np.where(is_small, principal_minor, 0) * fee_ppm, PPM, product.rounding)
+    whole = divided(np.where(is_small, principal_minor, 0) * fee_ppm, PPM, product.rounding)
     amounts[:, :, Component.FEE] = _splits(whole, count, product.odd_units)
     _hand_over(product, count, principal_minor, ~is_small, amounts)
 
@@ -199,7 +123,7 @@ def _annuities(product: Product, count: int, principal_minor: Minor, amounts: Mi
     balance = np.where(is_small, principal_minor, 0)
     level, is_sure = _level_payments(product, count, balance)
     for row in range(count):
-        interest = _divided(balance * rate, denominator, product.rounding)
+        interest = divided(balance * rate, denominator, product.rounding)
         is_last = row == count - 1
         principal = balance if is_last else np.minimum(level - interest, balance)
         amounts[:, row, Component.PRINCIPAL] = principal
