@@ -85,16 +85,15 @@ def done(session: Session, book_id: str, day: date) -> dict[tuple[int, str], int
 
 
 TO_BILL = """
-SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+SELECT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
     AND a.statement_day = ANY(%(statement_days)s)
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
 UNION
-SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+SELECT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.oldest_due_on < %(day)s AND p.oldest_due_on > %(horizon)s AND p.state = 'active'
     AND a.statement_day = ANY(%(statement_days)s)
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
-ORDER BY 1, 2
 """
 BILL_HORIZON_DAYS = 400  # older debts are written off or in a person's hands
 
@@ -110,10 +109,9 @@ def to_bill(session: Session, book: Book, task: Task, statement_days: Sequence[i
 
 
 OWING_SINCE = """
-SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+SELECT DISTINCT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.oldest_due_on = ANY(%(due_days)s)
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
-ORDER BY p.account_id, p.plan_id
 """
 
 
@@ -140,11 +138,10 @@ def to_write_off(session: Session, book: Book, task: Task, due_on: date) -> list
 
 
 TO_RECOGNISE = """
-SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
+SELECT DISTINCT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.is_earning AND p.recognised_through < %(day)s
     AND (p.oldest_due_on IS NULL OR p.oldest_due_on > %(non_accrual)s)
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
-ORDER BY p.account_id, p.plan_id
 """
 
 
@@ -306,14 +303,14 @@ PAGES = """
 SELECT array_agg(account_id ORDER BY account_id)::text
 FROM (
     SELECT account_id, (row_number() OVER (ORDER BY account_id) - 1) / %(page)s AS page
-    FROM (SELECT DISTINCT account_id FROM ({found}) AS found) AS accounts
+    FROM ({found}) AS found
 ) AS placed
 GROUP BY page ORDER BY page
 """
 
 
 def _pages(session: Session, found: str, asked: dict[str, object]) -> list[Page]:
-    """Return the accounts that a query of plans finds, in pages of `PAGE_ACCOUNTS`."""
+    """Return the accounts that a query finds, each once, in pages of `PAGE_ACCOUNTS`."""
     statement = PAGES.replace("{found}", found)
     rows = session.rows(statement, asked | {"page": PAGE_ACCOUNTS})
     return [Page(row[0]) for row in rows]
