@@ -30,7 +30,7 @@ from fenqi.store.migrate import migrate
 from fenqi.store.migrate import read as read_migrations
 from fenqi.store.pool import CONNECTIONS_MAX, Store
 from fenqi.store.programs import checkout, system_folder
-from fenqi.store.seats import Seat
+from fenqi.store.seats import FolderInUse, Seat
 from fenqi.store.server import Server, Status, psql_command
 
 DATA_SETTING = "FENQI_DATA"
@@ -222,6 +222,11 @@ class Runtime:
             seat=seat,
         )
 
+    def refuse_others(self) -> None:
+        """Refuse to work beside another program in this data folder. Errors: FolderInUse."""
+        if self.others:
+            raise FolderInUse(folder=str(self.config.data_folder), programs=self.others)
+
     def close(self) -> None:
         """Close the store; the last to leave stops the server if that was asked for."""
         self.store.close()
@@ -301,10 +306,7 @@ def stop_database(config: Config, *, while_used: bool) -> bool:
 
     Errors: ServerElsewhere, ServerNotStopped, FolderInUse.
     """
-    server = embedded(config)
-    if not while_used:
-        server.refuse_if_used()
-    return server.stop()
+    return embedded(config).stop(while_used=while_used)
 
 
 def embedded(config: Config) -> Server:

@@ -1,9 +1,11 @@
 """The desk under fire: copies, races, poison, callers who leave, and the last yuan (M3, M5)."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -26,12 +28,13 @@ from make_book import (
 
 import fenqi.desk as desk_module
 from fenqi.core.errors import FenqiError
+from fenqi.core.terms.schedule import PrincipalOutOfRange
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId
 from fenqi.desk import FLOWS, Desk, DeskClosed, FlowBroken
 from fenqi.flows.apply import AlreadyEnrolled
 from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.receive import ReceiptInvalid
-from fenqi.store.books import MerchantMissing
+from fenqi.store.books import BeforeBook, MerchantMissing
 from fenqi.store.commands import Command, KeyReused
 from fenqi.store.lending import Lending
 from fenqi.store.pool import AlreadyThere, StatementBroken, Store
@@ -283,6 +286,42 @@ def test_a_poisoned_command_fails_alone_and_nineteen_are_booked_once(store: Stor
     assert counts(store)["plans"] == 19
     assert [used(world, buyer)[0] for buyer in buyers] == [1_000] * 7 + [0] + [1_000] * 12
     assert_sound(world, accounts=20, plans=19)
+
+
+@pytest.mark.parametrize("field", ["merchant_order", "scope_id"])
+def test_a_text_too_long_for_its_index_harms_nobody_else(store: Store, field: str) -> None:
+    world = open_book(store)
+    buyers = [enrol(world, f"person-{number}") for number in range(3)]
+    commands = [purchase(world, buyer, 1_000, "flat", 3) for buyer in buyers]
+    # Random, so that no packing makes it short.
+    noise = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=20_000))
+    commands[1] = purchase(world, buyers[1], 1_000, **{field: noise})
+    with paused(world) as (desk, go):
+        futures = [desk.submit(command) for command in commands]
+        go()
+        answers = [outcome(future) for future in futures]
+    assert isinstance(answers[0], Authorised)
+    assert isinstance(answers[2], Authorised)
+    assert isinstance(answers[1], Authorised if field == "merchant_order" else StatementBroken)
+
+
+def test_a_fraction_of_a_minor_unit_and_a_day_before_the_book_are_refused(store: Store) -> None:
+    world = open_book(store)
+    account = enrol(world)
+    long_ago = datetime(1990, 1, 1, tzinfo=UTC)
+    answers = authorise(
+        world.ground,
+        [
+            purchase(world, account, 1_000.5),  # type: ignore[arg-type] # on purpose
+            purchase(world, account, 1_000, placed_at=long_ago),
+            purchase(world, account, 1_000),
+        ],
+    )
+    assert isinstance(answers[0], PrincipalOutOfRange)
+    assert isinstance(answers[1], BeforeBook)
+    assert isinstance(answers[2], Authorised)
+    assert used(world, account)[0] == 1_000
+    assert_sound(world, plans=1)
 
 
 def test_a_merchant_of_no_book_or_of_another_is_refused_alone(store: Store) -> None:

@@ -70,6 +70,7 @@ def demo(
     ids = Ids(clock, seed=seed)
     with Runtime.open(config, clock=clock, ids=ids, stop_after=True) as runtime:
         if is_own:
+            runtime.refuse_others()  # the same demo, begun twice
             keep_for(config, plan.book.origin)
         found = _live(runtime, clock, plan, None, out)
         _finish(runtime, found, out, console)

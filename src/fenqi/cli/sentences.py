@@ -12,6 +12,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "An advance or payment is {amount_minor} minor units; it must be above zero."
     ),
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
+    "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
     "book-busy": (
         "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
         "finish; run this again if days are still open then."

@@ -63,7 +63,7 @@ def check(
         names = [books.read(session, book_id).book_id] if book_id else books.names(session)
         known = catalogue.load(session)
     accounts_checked = plans_checked = 0
-    findings: list[Finding] = []
+    findings = [] if book_id else _orphans(store)  # rows of no account are of no book
     for name in names:
         counter = _Counter(progress or _silent, f"book {name}")
         for difference in _differences(store, name, known, sample, counter):
@@ -73,6 +73,12 @@ def check(
         accounts_checked += counter.accounts
         plans_checked += counter.plans
     return Checked(accounts_checked, plans_checked, tuple(findings))
+
+
+def _orphans(store: Store) -> list[Finding]:
+    with store.transaction() as session:
+        snapshot(session)
+        return [_finding(difference) for difference in audit.orphans(session)]
 
 
 def as_table(checked: Checked) -> dict[str, object]:
@@ -110,7 +116,7 @@ def _differences(
     with store.transaction() as session:
         snapshot(session)
         accounts, plan_count = audit.size(session, book_id)
-        found = [*audit.orphans(session), *audit.compare_days(session, book_id)]
+        found = list(audit.compare_days(session, book_id))
         chosen = None if sample is None else audit.sample_plans(session, book_id, sample)
     counter.begin(accounts + (plan_count if chosen is None else len(chosen)))
     yield from found

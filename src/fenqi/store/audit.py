@@ -275,7 +275,31 @@ SELECT account_id, NULL, 'a row of each of its ' || what, rows || ' without'
 FROM strays ORDER BY account_id, what LIMIT %(most)s
 """
 )
+MERCHANTS = """
+, named (account_id, plan_id, what, merchant_id) AS (
+    SELECT o.account_id, NULL::uuid, 'order ' || o.order_id, o.merchant_id
+    FROM orders AS o JOIN members USING (account_id)
+    UNION ALL
+    SELECT p.account_id, p.plan_id, 'plan', p.merchant_id
+    FROM plans AS p JOIN members USING (account_id)
+)
+SELECT account_id, plan_id, what || ' of a merchant of the book', what || ' of ' || merchant_id
+FROM named
+WHERE NOT EXISTS (
+    SELECT 1 FROM merchants AS m
+    WHERE m.merchant_id = named.merchant_id AND m.book_id = %(book_id)s
+)
+UNION ALL
+SELECT p.account_id, p.plan_id, 'the merchant of its order, ' || o.merchant_id,
+    p.merchant_id::text
+FROM plans AS p
+JOIN members USING (account_id)
+JOIN orders AS o ON o.account_id = p.account_id AND o.order_id = p.order_id
+WHERE o.merchant_id <> p.merchant_id
+ORDER BY 1, 2 LIMIT %(most)s
+"""
 COMPARISONS = {
+    "merchants": MERCHANTS,
     "rows that belong together": BELONGING,
     "M1 ledger lines": LINES,
     "M1 control accounts": CONTROL,
@@ -320,7 +344,17 @@ SELECT account_id, NULL, 'an account', what || ' of none'
 FROM (
     SELECT account_id, 'an event' AS what FROM events
     UNION ALL SELECT account_id, 'a decision' FROM decisions
+    UNION ALL SELECT account_id, 'an order' FROM orders
+    UNION ALL SELECT account_id, 'a capture' FROM captures
     UNION ALL SELECT account_id, 'a plan' FROM plans
+    UNION ALL SELECT account_id, 'an operation' FROM operations
+    UNION ALL SELECT account_id, 'an instalment' FROM instalments
+    UNION ALL SELECT account_id, 'an allocation' FROM allocations
+    UNION ALL SELECT account_id, 'a crossing' FROM crossings
+    UNION ALL SELECT account_id, 'a transfer' FROM transfers
+    UNION ALL SELECT account_id, 'a statement' FROM statements
+    UNION ALL SELECT account_id, 'a statement line' FROM statement_lines
+    UNION ALL SELECT account_id, 'an outbox row' FROM outbox
     UNION ALL SELECT account_id, 'a statement' FROM statements
 ) AS rows
 WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fenqi.core.errors import Conflict, Missing
+from fenqi.core.errors import Conflict, Invalid, Missing
 from fenqi.core.ledger import Account
 from fenqi.core.ports import IdSource
 from fenqi.core.values.ids import AccountId, MerchantId, slice_of
@@ -29,6 +29,12 @@ class BookDiffers(Conflict):
     """A book of that name exists with other terms."""
 
     code = "book-differs"
+
+
+class BeforeBook(Invalid):
+    """A fact of a day before the book was opened."""
+
+    code = "before-book"
 
 
 class MerchantMissing(Missing):
@@ -58,8 +64,17 @@ class Book:
         """Return the book's local day of an instant, never later than the business date.
 
         A fact of the small hours before yesterday is closed still belongs to yesterday's books.
+
+        Errors: BeforeBook.
         """
+        if at < self._earliest:
+            raise BeforeBook(book=self.book_id, at=at, opened_on=self.opened_on)
         return min(at.astimezone(ZoneInfo(self.zone)).date(), self.business_date)
+
+    @property
+    def _earliest(self) -> datetime:
+        """The first instant of the book's first day."""
+        return datetime.combine(self.opened_on, time(), ZoneInfo(self.zone))
 
 
 ADD_BOOK = """

@@ -88,6 +88,14 @@ def unpack(kind: str, packed: bytes | None) -> NDArray[Any]:
     return np.frombuffer(packed, dtype=f">i{WIDTHS[kind]}").astype(np.int64)
 
 
+def whole_numbers(values: Sequence[Any]) -> NDArray[np.int64]:
+    """Return integers as an array. Errors: TypeError if one is something else, as a fraction is."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"whole numbers are wanted, not {array.dtype}")
+    return array.astype(np.int64)
+
+
 def pack(kind: str, values: Values) -> Packed:
     """Return a column of values, or None for NULL, as one array parameter.
 
@@ -103,7 +111,7 @@ def pack(kind: str, values: Values) -> Packed:
     if isinstance(values, np.ndarray):
         body = _array(kind, values)
     elif kind in WIDTHS and None not in values:
-        body = _array(kind, np.asarray(values, dtype=np.int64))
+        body = _array(kind, whole_numbers(values))
     elif kind == "uuid" and None not in values:
         body = _array(kind, ids(values))
     elif kind == "text" and None not in values:
@@ -124,6 +132,8 @@ def _array(kind: str, values: NDArray[Any]) -> bytes:
     if kind == "uuid":
         return _sized(16, "V16", values)
     if kind == "date":
+        if np.isnat(values).any():
+            raise TypeError("a day is missing in a column without NULL")
         return _sized(4, ">i4", values.astype("datetime64[D]").astype(np.int64) - DAYS_TO_ZERO)
     if kind == "boolean":
         return _sized(1, "?", values)

@@ -282,6 +282,9 @@ def _ours(fault: psycopg.Error) -> Exception:
             return DatabaseFull(said=said)
         case psycopg_pool.PoolTimeout():
             return NoConnection(said=said, seconds=CONNECTION_WAIT_SECONDS_MAX)
+        case errors.ProgramLimitExceeded() | errors.StatementTooComplex():
+            # Of the driver's family "operational", but the fault is in the values.
+            return StatementBroken(said=said, sqlstate=fault.sqlstate or "")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return DatabaseGone(said=said)
         case _:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fenqi.store.columns import ID, Packed, Values, ids, pack
+from fenqi.store.columns import ID, Packed, Values, ids, pack, whole_numbers
 from fenqi.store.pool import Session
 
 FREE = frozenset({"text", "jsonb"})  # of any width, and each row has its own
@@ -127,6 +127,9 @@ class Rows:
 
     def extend(self, count: int, *columns: Any) -> None:
         """Add `count` rows; a column is a list or array of them, or one value for all."""
+        wrong = [one for one in columns if _is_many(one) and len(one) != count]
+        if wrong or len(columns) != len(self._table.columns):
+            raise ValueError(f"{count} rows of {len(self._table.columns)} columns are wanted")
         if count:
             self._tidy()
             self._parts.append((count, columns))
@@ -152,6 +155,8 @@ class Rows:
         """Turn the rows added one by one into a part of columns."""
         if self._loose:
             columns = list(zip(*self._loose, strict=True))
+            if len(columns) != len(self._table.columns):
+                raise ValueError(f"{len(self._table.columns)} values are wanted in each row")
             self._parts.append((len(self._loose), columns))
             self._loose = []
 
@@ -191,8 +196,19 @@ def _array(element: str, count: int, values: Any) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         return values
     several = values if _is_many(values) else [values]
-    array = ids(several) if element == "uuid" else np.asarray(several, dtype=DTYPES[element])
-    return array if len(array) == count else np.repeat(array, count)
+    array = _converted(element, several)
+    return array if _is_many(values) else np.repeat(array, count)
+
+
+def _converted(element: str, values: Sequence[Any]) -> NDArray[Any]:
+    """Return values as an array, refusing what numpy would quietly make something else of."""
+    if element == "uuid":
+        return ids(values)
+    if element == "date":
+        if None in values:
+            raise TypeError("a column of days that may be NULL is not declared so")
+        return np.asarray(values, dtype=DTYPES[element])
+    return whole_numbers(values)
 
 
 def array_text(values: Iterable[object]) -> str:

@@ -44,9 +44,11 @@ class Seat:
 
 def living(folder: Path, *, but: Path | None = None) -> list[str]:
     """Return the names of the programs that work in a folder; seats of dead ones are removed."""
-    names = []
+    names: list[str] = []
     programs = folder / "programs"
-    for file in sorted(programs.iterdir() if programs.exists() else ())[:PROGRAMS_MAX]:
+    for file in sorted(programs.iterdir() if programs.exists() else ()):
+        if len(names) == PROGRAMS_MAX:
+            break
         if file == but:
             continue
         with suppress(FileNotFoundError), file.open("rb") as seat:

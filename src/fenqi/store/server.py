@@ -215,15 +215,19 @@ class Server:
         if found:
             raise FolderInUse(folder=str(self.folder), programs=found)
 
-    def stop(self) -> bool:
+    def stop(self, *, while_used: bool = True) -> bool:
         """Stop the server at once, open transactions rolled back; return whether it ran.
 
-        Errors: ServerNotStopped, ProgramsMissing, NobodyToRunAs.
+        Unless `while_used`, only if no program works in the folder.
+
+        Errors: ServerNotStopped, ProgramsMissing, NobodyToRunAs, FolderInUse.
         """
         if not self._is_up():
             return False
         tools = programs(self._major)
         with self._locked():
+            if not while_used:
+                self.refuse_if_used()
             if not self._is_up():
                 return False
             self._stop(tools)

@@ -133,6 +133,15 @@ TAMPERED = {
         "UPDATE statement_lines SET instalment_number = instalment_number + 100",
         {"rows that belong together"},
     ),
+    "a plan of another merchant": (
+        "UPDATE plans SET merchant_id = gen_random_uuid() WHERE state = 'active'",
+        {"merchants"},
+    ),
+    "captures of nobody": (
+        "INSERT INTO captures SELECT gen_random_uuid(), capture_id, order_id, plan_id, "
+        "amount_minor, booked_on FROM captures LIMIT 1",
+        {"rows that belong together"},
+    ),
     "events of nobody": (
         "INSERT INTO events (account_id, number, schema_version, kind, actor, occurred_at, "
         "recorded_at, booked_on, effective_on, payload) SELECT gen_random_uuid(), 1, 1, kind, "

@@ -9,6 +9,7 @@ import pytest
 
 from fenqi.store.columns import KINDS, pack
 from fenqi.store.pool import Store
+from fenqi.store.rows import Rows, Table
 
 VALUES: dict[str, list[Any]] = {
     "bigint": [0, 1, -1, 2**63 - 1, -(2**63)],
@@ -57,3 +58,31 @@ def test_a_number_its_type_cannot_hold_is_refused_before_it_is_sent(kind: str, v
         pack(kind, [value])
     with pytest.raises((OverflowError, struct.error)):
         pack(kind, [None, value])
+
+
+WRONG: dict[str, tuple[str, list[Any]]] = {
+    "a day that is missing": ("date", [None]),
+    "a fraction where whole numbers are wanted": ("bigint", [1.5]),
+    "a number that is missing": ("bigint", [None]),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_rows_do_not_make_another_value_of_a_wrong_one(store: Store, what: str) -> None:
+    kind, values = WRONG[what]
+    rows = Rows(Table("nowhere", f"value {kind}"))
+    rows.extend(1, values)
+    with pytest.raises(TypeError), store.transaction() as session:
+        rows.send(session)
+
+
+def test_rows_of_another_width_or_length_are_refused(store: Store) -> None:
+    table = Table("nowhere", "one bigint, other bigint")
+    with pytest.raises(ValueError, match="2 columns"):
+        Rows(table).extend(1, [1])
+    with pytest.raises(ValueError, match="3 rows"):
+        Rows(table).extend(3, [1, 2, 3], [1])
+    rows = Rows(table)
+    rows.add(1, 2, 3)
+    with pytest.raises(ValueError, match="2 values"), store.transaction() as session:
+        rows.send(session)

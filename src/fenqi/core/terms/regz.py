@@ -191,7 +191,9 @@ def unit_time(
             if odd_days == 0:
                 return UnitTime(years, Fraction(rest, MONTHS_PER_YEAR))
             middle = add_months(end, -years * MONTHS_PER_YEAR, anchor_day=anchor_day)
-            return UnitTime(years, Fraction((middle - start).days, DAYS_PER_YEAR))
+            # Across a 29 February the days that are left over may be a whole year of 365.
+            whole, odd = divmod((middle - start).days, DAYS_PER_YEAR)
+            return UnitTime(years + whole, Fraction(odd, DAYS_PER_YEAR))
         case _:
             assert_never(unit.kind)
 

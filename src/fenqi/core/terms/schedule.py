@@ -58,7 +58,8 @@ class Terms:
             raise CountNotOffered(
                 product=self.product.product_id, count=self.count, offered=self.product.counts
             )
-        if not 1 <= self.principal_minor <= PRINCIPAL_MINOR_MAX:
+        is_whole = type(self.principal_minor) is int
+        if not is_whole or not 1 <= self.principal_minor <= PRINCIPAL_MINOR_MAX:
             raise PrincipalOutOfRange(
                 principal_minor=self.principal_minor, least=1, most=PRINCIPAL_MINOR_MAX
             )
