@@ -122,7 +122,7 @@ def main() -> int:
         _say(f"skipped: there is no {folder} with published figures; {SETTING} names another")
     for name in NOT_ALIVE:
         if (vectors_folder() / name).is_dir():
-            _say(f"skipped: {name}, lives of contracts; arrives with the contract engine")
+            _say(f"skipped: {name}, lives of contracts; not yet run by this program")
     return 0 if is_clean else 1
 
 

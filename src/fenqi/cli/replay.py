@@ -144,8 +144,10 @@ def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
     beancount.export(runtime.store, found.book_id, out / "ledger.beancount")
     word = "clean" if not checked.findings else f"{len(checked.findings)} findings"
     place = escape(str(out))
+    is_file = (out / "exceptions.csv").exists()
+    what = "Report, ledger and exceptions" if is_file else "Its report and ledger"
     console.print(
-        f"Books checked: {word}. Report, ledger and exceptions are in {place}/\n"
+        f"Books checked: {word}. {what} are in {place}/\n"
         f"The picture of the book: {escape(str(out / PAGE))}",
         soft_wrap=True,  # a path that is cut in two cannot be opened
     )

@@ -26,7 +26,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "There is a book {book} already. Name another one with --book.",
     ),
     "book-missing": "There is no book {book}. `fenqi report` names the books there are.",
-    "book-unclear": "Say which book with --book. There are: {books}.",
+    "book-unclear": (
+        "Say which book with --book. There are: {books}.",
+        "There is no book here yet. Begin one with fenqi replay, or see fenqi demo.",
+    ),
     "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
     "cap-broken": (
         "{file}, line {line}, column {column}: {product} in {count} instalments has a {what} of "

@@ -18,7 +18,7 @@ from fenqi.core.ledger import Account
 from fenqi.core.terms.replay import PlanState
 from fenqi.core.values.ids import AccountId
 from fenqi.report import vintage
-from fenqi.report.origin import RECEIVED, Provenance, read_exceptions, read_provenance
+from fenqi.report.origin import UNTOLD, Provenance, read_exceptions, read_provenance
 from fenqi.report.rolls import LAST_BUCKET, RollRates, bucket_name, ppm, roll_rates
 from fenqi.report.vintage import Vintage
 from fenqi.store import books, views
@@ -267,7 +267,7 @@ def choose(session: Session, book_id: str | None) -> str:
         return book_id
     names = books.names(session)
     if len(names) != 1:
-        raise BookUnclear(books=", ".join(names) or "none")
+        raise BookUnclear(books=", ".join(names)) if names else BookUnclear()
     return names[0]
 
 
@@ -276,7 +276,7 @@ def figures(
     book_id: str,
     as_of: date | None = None,
     *,
-    provenance: Provenance = RECEIVED,
+    provenance: Provenance = UNTOLD,
     exceptions: Mapping[str, int] | None = None,
 ) -> Book:
     """Return the report of a book at the end of `as_of`; by default of its business date.

@@ -1,7 +1,7 @@
 """Where a book's facts come from: what a replay left beside it.
 
 A replay draws the payments its file does not tell, and leaves lines out; it says so in
-`provenance.json` and `tally.json`. Without these files payments were received from customers.
+`provenance.json` and `tally.json`. Without these files the book does not tell who paid.
 """
 
 import json
@@ -22,32 +22,32 @@ class FileUnreadable(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the payments of a book come from: its customers, or a seeded draw."""
+    """Where the payments of a book come from: a seeded draw, or it is not told."""
 
-    payments: str = "received"
+    payments: str = "untold"
     seed: int | None = None
     source: str | None = None
 
     @property
     def is_drawn(self) -> bool:
-        """Whether payments were drawn, not received."""
+        """Whether payments are known to be drawn."""
         return self.payments == "drawn"
 
 
-RECEIVED = Provenance()
+UNTOLD = Provenance()
 
 
 def read_provenance(folder: Path | None) -> Provenance:
-    """Return what a replay's folder says about its payments; without one they were received.
+    """Return what a replay's folder says about its payments; without one it is not told.
 
     Errors: FileUnreadable.
     """
     table = _read(folder, "provenance.json")
     if table is None:
-        return RECEIVED
+        return UNTOLD
     seed, source = table.get("seed"), table.get("source")
     return Provenance(
-        payments=str(table.get("payments", RECEIVED.payments)),
+        payments=str(table.get("payments", UNTOLD.payments)),
         seed=seed if isinstance(seed, int) else None,
         source=source if isinstance(source, str) else None,
     )

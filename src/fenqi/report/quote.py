@@ -19,13 +19,14 @@ from rich.text import Text
 from fenqi.core.errors import Invalid
 from fenqi.core.servicing.statement import Cycle, due_days
 from fenqi.core.terms.cost import CostLine, cost_table
+from fenqi.core.terms.pack import check_plan
 from fenqi.core.terms.operation import Operation, OperationKind
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, schedule
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.terminal import BRAND, money_text, percent_text
-from fenqi.store.catalogue import ProductMissing, shipped
+from fenqi.store.catalogue import ProductMissing, from_files
 
 DUE_AFTER_DAYS = 9  # what a new book is opened with
 AMOUNT_LENGTH_MAX = 20
@@ -104,13 +105,15 @@ def quote(asked: Asked) -> Quote:
 
     Units: minor units of the currency.
     Errors: AmountInvalid, DayOutsideCalendar, CurrencyUnknown, ProductMissing, CountNotOffered,
-    CycleInvalid; OperationInvalid if it is settled before it begins.
+    CycleInvalid; CapBroken under a pack made for the currency; OperationInvalid if it is settled
+    before it begins.
     """
     unit = currency(asked.currency)
     for day in (asked.on, asked.settle_on or asked.on):
         if not YEAR_MIN <= day.year <= YEAR_MAX:
             raise DayOutsideCalendar(day=day, first=YEAR_MIN, last=YEAR_MAX)
-    products = shipped()
+    known = from_files()
+    products = {product.product_id: product for product in known.products.values()}
     if asked.product not in products:
         raise ProductMissing(product=asked.product, known=sorted(products))
     product = products[asked.product]
@@ -125,6 +128,9 @@ def quote(asked: Asked) -> Quote:
         starts_on=asked.on,
         due_on=due_days(Cycle(asked.statement_day, asked.due_after_days), asked.on, asked.count),
     )
+    for pack in known.packs.values():
+        if unit.code in pack.currencies:  # one that no pack is made for is quoted without caps
+            check_plan(terms, pack)
     table = cost_table(terms)
     return Quote(
         product=terms.product.product_id,

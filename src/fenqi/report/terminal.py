@@ -340,7 +340,11 @@ def _counts(lines: Sequence[tuple[str, int, str]], whole: int) -> RenderableType
 def _footer(book: Book) -> RenderableType:
     """Return the line that says which figures were never paid by anyone."""
     if not book.rests_on_drawn_payments:
-        text = Text("Payments are as received.", "dim")
+        text = Text(
+            "Who paid is not told here: of a replay's book, whose payments were drawn, give its "
+            "folder with --out.",
+            "dim",
+        )
     else:
         seed = f", seed {book.provenance.seed}" if book.provenance.seed is not None else ""
         source = f" from {book.provenance.source}" if book.provenance.source else ""

@@ -228,7 +228,7 @@ def test_figures_that_rest_on_drawn_payments_are_marked_and_named(found: Book) -
     assert seen.text.count("◇") > 10
     for word in ("Payments were drawn, not received", "The seed 7 draws", "roll rates", "cash"):
         assert word in seen.text
-    assert "Payments are as they were received" in received.text
+    assert "Who paid is not told on this page" in received.text
     assert "◇" not in received.text
 
 
