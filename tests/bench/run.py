@@ -41,7 +41,7 @@ BENCHES = (
     Bench(
         "close-all-due",
         "close.py",
-        ("--all-due", "--rounds", "1"),
+        ("--all-due", "--rounds", "1", "--plans", "200000"),
         ("--all-due", "--rounds", "1", "--plans", "20000"),
     ),
     Bench("schedules", "schedules.py", quick=("--rounds", "1")),

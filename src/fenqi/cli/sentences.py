@@ -11,6 +11,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "amount-not-positive": (
         "An advance or payment is {amount_minor} minor units; it must be above zero."
     ),
+    "amounts-out-of-range": "An amount of {array} is not between {least} and {most} minor units.",
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
     "book-busy": (
@@ -222,6 +223,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "receipt-settled": "The receipt {receipt} is {state} already.",
     "refund-above-order": "Of the order {order} only {left_minor} minor units can be refunded.",
     "refused": "The database user may not do this: {said}",
+    "rate-too-large": "The rate of plan {plan} is above {rate_ppm_max} ppm a year.",
     "replay-file-unreadable": (
         "{file}: {fault}. Give --out the folder that `fenqi replay` or `fenqi demo` wrote.",
         "{file} is larger than {bytes_max} bytes, so `fenqi replay` did not write it.",
