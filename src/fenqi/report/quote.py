@@ -19,8 +19,8 @@ from rich.text import Text
 from fenqi.core.errors import Invalid
 from fenqi.core.servicing.statement import Cycle, due_days
 from fenqi.core.terms.cost import CostLine, cost_table
-from fenqi.core.terms.pack import check_plan
 from fenqi.core.terms.operation import Operation, OperationKind
+from fenqi.core.terms.pack import check_plan
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, schedule
