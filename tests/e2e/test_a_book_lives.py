@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +119,19 @@ def test_every_line_of_a_dirty_file_is_booked_or_named(
     json.loads(fenqi(database_url, "ledger", "check", "--json").stdout)
 
 
+def wait_for_a_closed_day(database_url: str, book: str) -> None:
+    """Return once a book has closed its first days and is at work on the next."""
+    asked = "SELECT COUNT(*) > 10 FROM close_steps WHERE book_id = %s"
+    until = time.monotonic() + 60
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while time.monotonic() < until:
+            with suppress(psycopg.errors.UndefinedTable):
+                if connection.execute(asked, [book]).fetchone() == (True,):
+                    return
+            time.sleep(0.05)
+    raise AssertionError("no day was closed in a minute")
+
+
 def test_an_interrupted_replay_goes_on_and_ends_as_if_it_had_not_been(
     database_url: str, history: Path, tmp_path: Path
 ) -> None:
@@ -129,7 +144,7 @@ def test_an_interrupted_replay_goes_on_and_ends_as_if_it_had_not_been(
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(6)
+    wait_for_a_closed_day(database_url, "cut")
     assert running.poll() is None, "the replay ended before it could be interrupted"
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
