@@ -239,7 +239,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{period_rate} cannot be settled after {settled_after}.",
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
-    "shape-invalid": "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
+    "shape-invalid": (
+        "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
+        "The array {array} is not what is wanted: {wants}.",
+    ),
     "socket-path-too-long": (
         "The path {folder} is too long for a socket ({bytes_max} bytes at most). "
         "Set FENQI_DATA to a folder with a shorter path."

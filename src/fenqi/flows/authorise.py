@@ -76,14 +76,14 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
 def _terms(ground: Ground, account: Account, command: Authorise) -> Terms:
     """Return what would be signed.
 
-    Errors: ProductMissing; those of Terms; CapBroken.
+    Errors: ProductMissing; BeforeBook; those of Terms; CapBroken.
     """
     book = account.book
     terms = Terms(
         product=ground.catalogue.product(command.product),
         count=command.count,
         principal_minor=command.amount_minor,
-        starts_on=book.day_of(command.placed_at),
+        starts_on=book.day_of_lending(command.placed_at),
         due_on=due_days(account.cycle, book.business_date, command.count),
     )
     check_plan(terms, ground.catalogue.packs[book.pack, book.pack_version])

@@ -102,7 +102,7 @@ def _terms(ground: Ground, account: Account, order: Order, command: Capture) -> 
         product=ground.catalogue.products[order.product, order.product_version],
         count=order.count,
         principal_minor=command.amount_minor,
-        starts_on=book.day_of(command.shipped_at),
+        starts_on=book.day_of_lending(command.shipped_at),
         due_on=due_days(account.cycle, book.business_date, order.count),
     )
     check_plan(terms, ground.catalogue.packs[book.pack, book.pack_version])

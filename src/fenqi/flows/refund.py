@@ -70,7 +70,6 @@ def refund(ground: Ground, commands: Sequence[Refund]) -> list[Refunded | FenqiE
                     raise OrderMissing(order=command.order_id)
                 records = by_order.get((command.account_id, command.order_id), [])
                 _check(order, records, command)
-                account.book.day_of(command.returned_at)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue

@@ -32,7 +32,7 @@ class BookDiffers(Conflict):
 
 
 class BeforeBook(Invalid):
-    """A fact of a day before the book was opened."""
+    """Something bought or shipped before the book was opened."""
 
     code = "before-book"
 
@@ -64,17 +64,17 @@ class Book:
         """Return the book's local day of an instant, never later than the business date.
 
         A fact of the small hours before yesterday is closed still belongs to yesterday's books.
-
-        Errors: BeforeBook.
         """
-        if at < self._earliest:
-            raise BeforeBook(book=self.book_id, at=at, opened_on=self.opened_on)
         return min(at.astimezone(ZoneInfo(self.zone)).date(), self.business_date)
 
-    @property
-    def _earliest(self) -> datetime:
-        """The first instant of the book's first day."""
-        return datetime.combine(self.opened_on, time(), ZoneInfo(self.zone))
+    def day_of_lending(self, at: datetime) -> date:
+        """Return `day_of` an instant at which something was bought or shipped.
+
+        Errors: BeforeBook; a plan older than its book would have earned at once.
+        """
+        if at < datetime.combine(self.opened_on, time(), ZoneInfo(self.zone)):
+            raise BeforeBook(book=self.book_id, at=at, opened_on=self.opened_on)
+        return self.day_of(at)
 
 
 ADD_BOOK = """

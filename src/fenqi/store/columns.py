@@ -89,10 +89,15 @@ def unpack(kind: str, packed: bytes | None) -> NDArray[Any]:
 
 
 def whole_numbers(values: Sequence[Any]) -> NDArray[np.int64]:
-    """Return integers as an array. Errors: TypeError if one is something else, as a fraction is."""
+    """Return integers as an array.
+
+    Errors: TypeError if one is something else, as a fraction is; OverflowError.
+    """
     array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"whole numbers are wanted, not {array.dtype}")
+    if array.size and array.dtype.kind != "i":
+        if not all(type(value) is int for value in values):
+            raise TypeError(f"whole numbers are wanted, not {array.dtype}")
+        raise OverflowError("a number does not fit 64 bits")
     return array.astype(np.int64)
 
 
