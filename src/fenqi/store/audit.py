@@ -355,7 +355,6 @@ FROM (
     UNION ALL SELECT account_id, 'a statement' FROM statements
     UNION ALL SELECT account_id, 'a statement line' FROM statement_lines
     UNION ALL SELECT account_id, 'an outbox row' FROM outbox
-    UNION ALL SELECT account_id, 'a statement' FROM statements
 ) AS rows
 WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)
 LIMIT %(most)s

@@ -234,8 +234,3 @@ ALL = "SELECT kind, body, name FROM catalogue WHERE kind IN ('product', 'pack') 
 def load(session: Session) -> Catalogue:
     """Return every installed version."""
     return _build([(kind, body, name) for kind, body, name in session.rows(ALL)])
-
-
-def shipped() -> dict[str, Product]:
-    """Return the shipped products by name, without a database."""
-    return {product.product_id: product for product in from_files().products.values()}
