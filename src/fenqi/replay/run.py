@@ -217,9 +217,9 @@ def account(stream: Stream, driven: Driven) -> tuple[list[LeftOut], dict[str, ob
     rows = list(stream.exceptions)
     known = {row.line for row in rows}
     declined: dict[int, LeftOut] = {}
-    for line, key, reason in driven.declined_lines:
+    for line, key, reason, why in driven.declined_lines:
         if line not in known:
-            declined[line] = LeftOut(line, key, reason, "")
+            declined[line] = LeftOut(line, key, reason, why)
     reasons = Counter(row.reason for row in declined.values())
     left_out = Counter(stream.tally.left_out) + reasons
     tally: dict[str, object] = {

@@ -22,6 +22,7 @@ from fenqi.report.origin import Provenance, read_exceptions, read_provenance
 from fenqi.report.rolls import LAST_BUCKET, RollRates, bucket_name, ppm, roll_rates
 from fenqi.report.vintage import Vintage
 from fenqi.store import books, views
+from fenqi.store.books import BookMissing
 from fenqi.store.pool import Session, Store
 
 BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
@@ -272,11 +273,13 @@ def read(
 def choose(session: Session, book_id: str | None) -> str:
     """Return the id of the book asked for; without one, of the only book there is.
 
-    Errors: BookUnclear.
+    Errors: BookUnclear if there is no book or none is named; BookMissing, with those there are.
     """
-    if book_id is not None:
-        return book_id
     names = books.names(session)
+    if names and book_id is not None:
+        if book_id not in names:
+            raise BookMissing(book=book_id, books=", ".join(names))
+        return book_id
     if len(names) != 1:
         raise BookUnclear(books=", ".join(names)) if names else BookUnclear()
     return names[0]

@@ -1,6 +1,7 @@
 """The commands report, ledger and plan, through the program's own door."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def test_ledger_check_of_a_changed_book_ends_with_seventy(fenqi: Run, lived_url:
     assert finding["found"] == "principal 0, held 7"
     printed = fenqi("ledger", "check")
     assert printed.exit_code == 70
-    assert "1 contradictions" in printed.stdout
+    assert "1 contradiction:" in printed.stdout
 
 
 def test_ledger_export_writes_a_file_or_prints_it(fenqi: Run, tmp_path: Path) -> None:
@@ -94,3 +95,27 @@ def test_plan_quote_needs_no_database() -> None:
 
 def test_plan_quote_of_an_unknown_count_is_refused() -> None:
     assert CliRunner().invoke(app, ["plan", "quote", "6000", "--count", "7"]).exit_code == 2
+
+
+def test_without_a_book_the_commands_say_how_to_get_one(database_url: str) -> None:
+    environment = {"FENQI_DATABASE_URL": database_url}
+    for words in (["report"], ["report", "--book", "demo"], ["ledger", "check"]):
+        ended = CliRunner().invoke(app, words, env=environment)
+        assert "There is no book yet: run fenqi demo or fenqi replay." in ended.output
+        assert "agree" not in ended.output
+
+
+def test_a_wrong_name_is_answered_with_the_right_ones(fenqi: Run) -> None:
+    ended = fenqi("report", "--book", "demo")
+    assert ended.exit_code == 2
+    assert "There is no book demo. There are: small." in ended.stderr
+
+
+def test_words_after_two_dashes_go_to_psql(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda _program, words, _environment: given.append(words))
+    environment = {"FENQI_DATABASE_URL": "postgresql://nobody@127.0.0.1/none"}
+    ended = CliRunner().invoke(app, ["db", "psql", "--", "-c", "\\dt"], env=environment)
+    assert ended.exit_code == 0
+    assert given[0][1:3] == ["-c", "\\dt"]
+    assert "dbname=none" in given[0][3]
