@@ -10,7 +10,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from fenqi import __version__
 from fenqi.cli import app
+from fenqi.cli.close import COUNTED
+from fenqi.worker.close import STEPS
 
 Run = Callable[..., Result]
 
@@ -51,7 +54,10 @@ def test_a_page_that_cannot_be_written_gets_a_sentence(fenqi: Run, tmp_path: Pat
     ended = fenqi("report", "--html", str(path))
     assert ended.exit_code == 2
     assert str(path) in ended.stderr.replace("\n", "")
-    assert "cannot be written" in ended.stderr.replace("\n", " ")
+    said = ended.stderr.replace("\n", " ")
+    assert "cannot be written: there is no folder" in said
+    assert "Errno" not in said
+    assert ".part" not in said
 
 
 def test_report_of_an_unknown_book_is_refused(fenqi: Run) -> None:
@@ -119,3 +125,12 @@ def test_words_after_two_dashes_go_to_psql(monkeypatch: pytest.MonkeyPatch) -> N
     assert ended.exit_code == 0
     assert given[0][1:3] == ["-c", "\\dt"]
     assert "dbname=none" in given[0][3]
+
+
+def test_each_step_of_a_close_says_what_it_counts() -> None:
+    assert list(COUNTED) == [step.name for step in STEPS]
+
+
+def test_the_program_tells_its_version() -> None:
+    ended = CliRunner().invoke(app, ["--version"])
+    assert (ended.exit_code, ended.stdout) == (0, f"fenqi {__version__}\n")
