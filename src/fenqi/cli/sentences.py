@@ -28,6 +28,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "book-missing": (
         "There is no book {book}. There are: {books}.",
+        "There is no book {book}, and no other yet: run {begun_by}. The demo keeps its books in a "
+        "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
         "There is no book {book}. `fenqi report` tells which books there are.",
     ),
     "book-unclear": (

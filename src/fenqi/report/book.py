@@ -25,6 +25,7 @@ from fenqi.store import books, views
 from fenqi.store.books import BookMissing
 from fenqi.store.pool import Session, Store
 
+BEGUN_BY = "fenqi demo or fenqi replay"
 BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
 BUCKET_30_PLUS = 2
 
@@ -273,10 +274,12 @@ def read(
 def choose(session: Session, book_id: str | None) -> str:
     """Return the id of the book asked for; without one, of the only book there is.
 
-    Errors: BookUnclear if there is no book or none is named; BookMissing, with those there are.
+    Errors: BookUnclear if none is named; BookMissing, with those there are.
     """
     names = books.names(session)
-    if names and book_id is not None:
+    if book_id is not None:
+        if not names:
+            raise BookMissing(book=book_id, begun_by=BEGUN_BY)
         if book_id not in names:
             raise BookMissing(book=book_id, books=", ".join(names))
         return book_id
