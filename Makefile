@@ -35,14 +35,14 @@ bench: install ## speed, as ratios to yardsticks; half an hour on a quiet machin
 soak: install ## fifty times kill -9 under load, and a file of 200 MB; about ten minutes
 	@$(BIN)/python -m pytest tests/soak
 
-serve: ## the pages and the API
-	@echo 'serve is not yet alive: arrives with the web doors'
+serve: ## not yet alive: the pages and the API
+	@echo 'serve is not yet alive: arrives with the web doors' >&2; exit 1
 
-shots: ## pictures of all pages
-	@echo 'shots is not yet alive: arrives with the web doors'
+shots: ## not yet alive: pictures of all pages
+	@echo 'shots is not yet alive: arrives with the web doors' >&2; exit 1
 
-docs: ## the handbook as pages
-	@echo 'docs is not yet alive: arrives with the handbook; read docs/ meanwhile'
+docs: ## not yet alive: the handbook as pages
+	@echo 'docs is not yet alive: arrives with the handbook; read docs/ meanwhile' >&2; exit 1
 
 clean: ## remove what the other targets made, but no data
 	@rm -rf .venv $(OUT) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -2,9 +2,11 @@
 
 import io
 import sys
+from typing import Annotated
 
 import typer
 
+from fenqi import __version__
 from fenqi.cli import close, db, ledger, plan, replay, report
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
@@ -15,6 +17,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+
+def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if is_asked:
+        typer.echo(f"fenqi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _version: Annotated[  # noqa: FBT002 - an option, named when given
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Instalment credit: contracts, ledger, and risk control that explains itself."""
+
+
 close.register(app)
 db.register(app)
 ledger.register(app)

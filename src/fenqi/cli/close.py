@@ -12,6 +12,20 @@ from fenqi.cli.errors import tell_of
 from fenqi.runtime import Runtime
 from fenqi.worker.close import close_through
 
+COUNTED = {  # what the number of each step counts
+    "release": "expired holds released",
+    "collect": "accounts paid from their credit balance",
+    "bill": "statements cut",
+    "age": "plans moved to another bucket",
+    "write-off": "plans written off",
+    "recognise": "plans whose income was recognised",
+    "remit-refunds": "accounts paid back",
+    "remit-merchants": "merchants paid",
+    "measure": "rows of month-end measures",
+    "provide": "lines of provision",
+    "turn": "totals of days",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file to the program."""
@@ -45,4 +59,4 @@ def close_day(
         return
     console.print(f"{book_id}: closed {closed.days[0]} to {closed.days[-1]}.")
     for step, touched in closed.touched.items():
-        console.print(f"  {step:16} {touched:>8}")
+        console.print(f"  {step:16} {touched:>8,}  {COUNTED[step]}")

@@ -49,14 +49,27 @@ def status(
         return
     table = Table(show_header=False, box=None)
     for name, value in values.items():
-        table.add_row(name.replace("_", " "), "-" if value is None else str(value))
+        table.add_row(name.removeprefix("is_").replace("_", " "), _word(value))
     _console().print(table)
 
 
-def psql() -> None:
+def psql(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help="What psql itself is given, after --, such as: -- -c '\\dt'."),
+    ] = None,
+) -> None:
     """Open a database shell as the owner of the tables, starting the server if needed."""
     command, environment = runtime.shell_command(runtime.Config.from_environment())
-    os.execve(command[0], command, environment)  # noqa: S606 - no shell on purpose
+    program, place = command
+    os.execve(program, [program, *(arguments or []), place], environment)  # noqa: S606 - no shell on purpose
+
+
+def _word(value: object) -> str:
+    """Return a value as a person reads it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
 
 
 def _console() -> Console:

@@ -89,6 +89,9 @@ def export(
 def _show(checked: checking.Checked) -> None:
     looked = f"{checked.accounts:,} accounts compared, {checked.plans:,} plans replayed"
     console = _console()
+    if not checked.findings and not checked.books:
+        console.print("There is no book yet: run fenqi demo or fenqi replay.")
+        return
     if not checked.findings:
         console.print(f"The books agree: {looked}.")
         return
@@ -101,7 +104,8 @@ def _show(checked: checking.Checked) -> None:
     rest = len(checked.findings) - FINDINGS_SHOWN
     if rest > 0:
         console.print(f"and {rest:,} more; --json prints them all")
-    console.print(f"[bold red]{len(checked.findings):,} contradictions[/]: {looked}.")
+    word = "contradiction" if len(checked.findings) == 1 else "contradictions"
+    console.print(f"[bold red]{len(checked.findings):,} {word}[/]: {looked}.")
 
 
 def _progress() -> Progress:

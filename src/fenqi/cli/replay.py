@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[
-        Path, typer.Option(help="The folder for the report, the ledger and the checks.")
+        Path, typer.Option(help="The folder for the report, the ledger and the provenance.")
     ] = Path("out/demo"),
     shoppers: Annotated[int, typer.Option(min=1, max=100_000, help="How many people.")] = 1000,
     days: Annotated[
@@ -121,7 +121,8 @@ def _read(
     leftovers.check_place(skip_bad, (file, mapping_file), out)
     with console.status("Reading the file"), leftovers.BadLines(skip_bad, file) as bad:
         stream = source.load(file, mapping, on_bad=bad.note)
-    console.print(f"{bad.count:,} bad lines left out: {escape(str(skip_bad))}")
+    word = "bad line" if bad.count == 1 else "bad lines"
+    console.print(f"{bad.count:,} {word} left out: {escape(str(skip_bad))}")
     return stream
 
 
@@ -142,10 +143,10 @@ def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
     page.write(found, out / PAGE, preferred_language())
     checked = check.check(runtime.store, book_id=found.book_id)
     beancount.export(runtime.store, found.book_id, out / "ledger.beancount")
-    word = "clean" if not checked.findings else f"{len(checked.findings)} findings"
+    word = "clean" if not checked.findings else _findings(len(checked.findings))
     place = escape(str(out))
     is_file = (out / "exceptions.csv").exists()
-    what = "Report, ledger and exceptions" if is_file else "Its report and ledger"
+    what = "Report, ledger and exceptions" if is_file else "Report and ledger"
     console.print(
         f"Books checked: {word}. {what} are in {place}/\n"
         f"The picture of the book: {escape(str(out / PAGE))}",
@@ -153,6 +154,10 @@ def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
     )
     if checked.findings:
         raise typer.Exit(70)
+
+
+def _findings(count: int) -> str:
+    return "1 finding" if count == 1 else f"{count:,} findings"
 
 
 class _Bar:

@@ -26,10 +26,16 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "book with --book, or give the file and mapping the book was begun with.",
         "There is a book {book} already. Name another one with --book.",
     ),
-    "book-missing": "There is no book {book}. `fenqi report` names the books there are.",
+    "book-missing": (
+        "There is no book {book}. There are: {books}.",
+        "There is no book {book}, and no other yet: run {begun_by}. The demo keeps its books in a "
+        "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
+        "There is no book {book}. `fenqi report` tells which books there are.",
+    ),
     "book-unclear": (
         "Say which book with --book. There are: {books}.",
-        "There is no book here yet. Begin one with fenqi replay, or see fenqi demo.",
+        "There is no book yet: run fenqi demo or fenqi replay. The demo keeps its books in a "
+        "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
     ),
     "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
     "cap-broken": (
@@ -211,7 +217,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "quote-amount-invalid": (
         "{amount} is no amount of {currency}. Write digits and a point, with at most {digits} "
-        "digits after it, such as 1299."
+        "digits after it, such as {example}."
     ),
     "rate-not-found": "No yearly rate fits these payments: {reason}.",
     "rate-not-unique": (
@@ -237,6 +243,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "A yearly rate of {yearly_rate} has no rate for one of {periods_per_year} periods.",
         "Money of {least_minor}, a credit after {credit_after} periods and a rate of "
         "{period_rate} cannot be settled after {settled_after}.",
+    ),
+    "settled-before-bought": (
+        "--settle-on {settle_on} is before the purchase on {on} (--on). Give that day or a later "
+        "one."
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
     "shape-invalid": (

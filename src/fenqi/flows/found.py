@@ -31,7 +31,8 @@ class Found:
 
     Founding it again with the same words changes nothing. A trial book, in which a history is
     replayed and nobody is owed anything, may use a pack made for other currencies. `origin` is
-    the digest of such a history, or of an invented one.
+    the digest of such a history, or of an invented one; `drawn_from` and `drawn_seed` tell what
+    its payments are drawn from.
     """
 
     book_id: str
@@ -45,6 +46,8 @@ class Found:
     funding_minor: int = 0
     is_trial: bool = False
     origin: str = ""
+    drawn_from: str = ""
+    drawn_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ def found(ground: Ground, command: Found) -> Founded:
         due_after_days=command.due_after_days,
         funding_minor=command.funding_minor,
         origin=command.origin,
+        drawn_from=command.drawn_from,
+        drawn_seed=command.drawn_seed,
     )
     with ground.store.transaction() as session:
         book = books.find_or_create(session, new, ids=ground.ids, now=ground.clock.now())

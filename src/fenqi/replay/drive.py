@@ -58,12 +58,15 @@ class World:
 
 @dataclass(slots=True)
 class Driven:
-    """What became of the facts. Units: minor units; `declined_lines` are lines of the file."""
+    """What became of the facts. Units: minor units.
+
+    `declined_lines` are lines of the file with the fact's key, what happened and why.
+    """
 
     accounts: int = 0
     purchases: int = 0
     declined: Counter[str] = field(default_factory=Counter)
-    declined_lines: list[tuple[int, str, str]] = field(default_factory=list)
+    declined_lines: list[tuple[int, str, str, str]] = field(default_factory=list)
     refunds: int = 0
     payments: int = 0
     paid_minor: int = 0
@@ -169,7 +172,7 @@ class Drive:
         _, answer = self._orders[refund.purchase_key]
         approved = answer.result()
         if approved.outcome != Outcome.APPROVE:
-            self._note_lines(refund.lines, refund.key, "refund-of-declined")
+            self._note_lines(refund, "refund-of-declined", approved.reasons)
             return None
         return self._world.desk.submit(
             RefundCommand(
@@ -190,10 +193,11 @@ class Drive:
             self.driven.purchases += 1
             if answer.outcome != Outcome.APPROVE:
                 self.driven.declined.update(answer.reasons)
-                self._note_lines(fact.lines, fact.key, "purchase-declined")
+                self._note_lines(fact, "purchase-declined", answer.reasons)
 
-    def _note_lines(self, lines: Iterable[int], key: str, reason: str) -> None:
-        self.driven.declined_lines.extend((line, key, reason) for line in lines)
+    def _note_lines(self, fact: Purchase | Refund, what: str, reasons: Iterable[str]) -> None:
+        why = " ".join(reasons)
+        self.driven.declined_lines.extend((line, fact.key, what, why) for line in fact.lines)
 
     def _pay(self, day: date) -> None:
         """Let everybody who is asked to pay today pay what they mean to."""

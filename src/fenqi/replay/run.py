@@ -62,7 +62,7 @@ class Plan:
     payments_seed: int
 
     def signed(self) -> "Plan":
-        """Return the plan with the digest of all it does in its book.
+        """Return the plan with the digest of all it does in its book, and who draws payments.
 
         A replay started again finds it there; with other facts it is refused before anything is
         booked, instead of somewhere on the way.
@@ -70,7 +70,12 @@ class Plan:
         digest = hashlib.sha256(f"{self.last_on} {self.payments_seed}\n".encode())
         for fact in self.facts:
             digest.update(f"{fact}\n".encode())
-        book = dataclasses.replace(self.book, origin=digest.hexdigest())
+        book = dataclasses.replace(
+            self.book,
+            origin=digest.hexdigest(),
+            drawn_from=PAYMENTS_SOURCE,
+            drawn_seed=self.payments_seed,
+        )
         return dataclasses.replace(self, book=book)
 
 
@@ -212,9 +217,9 @@ def account(stream: Stream, driven: Driven) -> tuple[list[LeftOut], dict[str, ob
     rows = list(stream.exceptions)
     known = {row.line for row in rows}
     declined: dict[int, LeftOut] = {}
-    for line, key, reason in driven.declined_lines:
+    for line, key, reason, why in driven.declined_lines:
         if line not in known:
-            declined[line] = LeftOut(line, key, reason, "")
+            declined[line] = LeftOut(line, key, reason, why)
     reasons = Counter(row.reason for row in declined.values())
     left_out = Counter(stream.tally.left_out) + reasons
     tally: dict[str, object] = {

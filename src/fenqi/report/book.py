@@ -17,13 +17,15 @@ from fenqi.core.errors import Invalid
 from fenqi.core.ledger import Account
 from fenqi.core.terms.replay import PlanState
 from fenqi.core.values.ids import AccountId
-from fenqi.report import vintage
-from fenqi.report.origin import UNTOLD, Provenance, read_exceptions, read_provenance
+from fenqi.report import origin, vintage
+from fenqi.report.origin import Provenance, read_exceptions, read_provenance
 from fenqi.report.rolls import LAST_BUCKET, RollRates, bucket_name, ppm, roll_rates
 from fenqi.report.vintage import Vintage
 from fenqi.store import books, views
+from fenqi.store.books import BookMissing
 from fenqi.store.pool import Session, Store
 
+BEGUN_BY = "fenqi demo or fenqi replay"
 BUCKET_90_PLUS = 4  # M4 begins at 91 days past due
 BUCKET_30_PLUS = 2
 
@@ -109,11 +111,17 @@ class BadDebt:
 
 @dataclass(frozen=True, slots=True)
 class Cash:
-    """Where the book's own money is, and what customers have paid in so far."""
+    """Where the book's own money is, and what settled cash is made of.
+
+    Settled = funding + received - paid to merchants - paid back; in transit stands beside it.
+    """
 
     in_transit_minor: int
     settled_minor: int
-    received_minor: int
+    funding_minor: int  # the lender's own money put in
+    received_minor: int  # from customers, for good
+    paid_to_merchants_minor: int
+    paid_back_minor: int  # to customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,10 @@ class Liabilities:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """One calendar month. `principal_by_bucket` is empty while the month's end is to come."""
+    """One calendar month. `principal_by_bucket` is empty while the month's end is to come.
+
+    `cash_settled_minor` is what stands in the account at its end, or after its last closed day.
+    """
 
     month: date  # its first day
     principal_by_bucket: tuple[int, ...]  # minor units in M0..M7+ at the month's end
@@ -194,6 +205,7 @@ class Month:
     paid_to_merchants_minor: int
     income_minor: int
     written_off_minor: int
+    cash_settled_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +260,8 @@ def read(
 ) -> Book:
     """Return the report of a book; without an id, of the only one.
 
-    `folder` is what a replay left: its provenance and its count of lines left out.
+    `folder` is what a replay left: its provenance and its count of lines left out. Without it
+    the book's own opening event tells whether payments were drawn.
     Errors: those of `choose` and `figures`; FileUnreadable.
     """
     provenance, exceptions = read_provenance(folder), read_exceptions(folder)
@@ -261,11 +274,15 @@ def read(
 def choose(session: Session, book_id: str | None) -> str:
     """Return the id of the book asked for; without one, of the only book there is.
 
-    Errors: BookUnclear.
+    Errors: BookUnclear if none is named; BookMissing, with those there are.
     """
-    if book_id is not None:
-        return book_id
     names = books.names(session)
+    if book_id is not None:
+        if not names:
+            raise BookMissing(book=book_id, begun_by=BEGUN_BY)
+        if book_id not in names:
+            raise BookMissing(book=book_id, books=", ".join(names))
+        return book_id
     if len(names) != 1:
         raise BookUnclear(books=", ".join(names)) if names else BookUnclear()
     return names[0]
@@ -276,10 +293,12 @@ def figures(
     book_id: str,
     as_of: date | None = None,
     *,
-    provenance: Provenance = UNTOLD,
+    provenance: Provenance | None = None,
     exceptions: Mapping[str, int] | None = None,
 ) -> Book:
     """Return the report of a book at the end of `as_of`; by default of its business date.
+
+    Without a `provenance` it is that of the book's opening event.
 
     Units: minor units of the book's currency; shares in ppm.
     Errors: BookMissing; DayOutside if the book had not begun or the day has not come.
@@ -287,6 +306,7 @@ def figures(
     """
     book = books.read(session, book_id)
     as_of = as_of or book.business_date
+    provenance = provenance or origin.of_book(session, book_id)
     if not book.opened_on <= as_of <= book.business_date:
         raise DayOutside(day=as_of, first=book.opened_on, last=book.business_date)
     ledger = _Ledger(views.ledger_sums(session, book_id, as_of))
@@ -312,11 +332,7 @@ def figures(
         overdue=_overdue(buckets),
         roll_rates=roll_rates(portfolio),
         bad_debt=_bad_debt(ledger, buckets),
-        cash=Cash(
-            ledger.balance(Account.CASH_IN_TRANSIT),
-            ledger.balance(Account.CASH_SETTLED),
-            _received(ledger),
-        ),
+        cash=_cash(ledger),
         income=_income(ledger),
         refunds=Refunds(*dataclasses.astuple(views.refunds(session, book_id, as_of))),
         write_offs=WriteOffs(given_up.write_offs, written_off, given_up.cost_minor),
@@ -407,6 +423,17 @@ def _liabilities(ledger: _Ledger) -> Liabilities:
     )
 
 
+def _cash(ledger: _Ledger) -> Cash:
+    return Cash(
+        in_transit_minor=ledger.balance(Account.CASH_IN_TRANSIT),
+        settled_minor=ledger.balance(Account.CASH_SETTLED),
+        funding_minor=ledger.moved(Account.CASH_SETTLED, Account.FUNDING),
+        received_minor=_received(ledger),
+        paid_to_merchants_minor=_paid_to_merchants(ledger),
+        paid_back_minor=ledger.moved(Account.REFUNDS_PAYABLE, Account.CASH_SETTLED),
+    )
+
+
 def _received(ledger: _Ledger) -> int:
     """Return what customers paid in for good; what is in transit may still bounce."""
     sources = (Account.SUSPENSE, Account.CASH_IN_TRANSIT)
@@ -491,8 +518,10 @@ def _months(
         if part.to_state == PlanState.ACTIVE.value:
             sums[min(part.to_bucket, LAST_BUCKET)] += part.principal_open_minor
     months = []
+    cash_minor = 0
     for month in sorted(by_month.keys() | at_end.keys()):
         ledger = _Ledger(by_month.get(month, []))
+        cash_minor += ledger.balance(Account.CASH_SETTLED)
         months.append(
             Month(
                 month=month,
@@ -502,6 +531,7 @@ def _months(
                 paid_to_merchants_minor=_paid_to_merchants(ledger),
                 income_minor=_income(ledger).total_minor,
                 written_off_minor=ledger.moved(Account.ALLOWANCE, Account.RECEIVABLE_PRINCIPAL),
+                cash_settled_minor=cash_minor,
             )
         )
     return tuple(months)

@@ -20,8 +20,8 @@ SPARK_WIDTH = 96
 COLUMN_PERCENT_MAX = 7.0
 COLUMN_SHARE = 0.64  # of the room a column has; the rest is air
 LABELS_MAX = 13  # on the axis; beyond, every second, third, ... is left out
-NAME_OFFSETS = (-8, 17, -20)  # pixels from a line's last dot to the foot of its name
-NAME_PERCENT = 8.5  # room of a name across and up
+NAME_OFFSETS = (-8, 17, -20, 29, -32, 41)  # pixels from a line's last dot to the foot of its name
+NAME_PERCENT = 17.0  # room of a name across and up: a month with its year
 NAME_PIXELS = 12
 DIAMOND = 5  # half its height
 SHADES = (750_000, 400_000, 100_000, 0)  # a cell's share in ppm from which it is that strong
@@ -262,7 +262,8 @@ def _dots(one: Series, spots: Sequence[float], axis: Scale) -> list[Markup]:
 def _ends(series: Sequence[Series], spots: Sequence[float], axis: Scale) -> list[Markup]:
     """Return the dot and the name at each line's last point; one that never rose has no name.
 
-    A name stands above its dot, or below it, or higher, wherever it meets no other name.
+    A name stands above its dot, or below it, or further away, wherever it meets no other name; one
+    without room is left to the table beside the chart. At the right edge it ends at its dot.
     """
     parts, taken = [], list[tuple[float, float]]()
     for one in series:
@@ -278,14 +279,18 @@ def _ends(series: Sequence[Series], spots: Sequence[float], axis: Scale) -> list
         )
         if not value:  # lines on the ground lie upon one another, and so would their names
             continue
+        is_at_edge = spot > 100 - NAME_PERCENT / 2
+        centre = spot - NAME_PERCENT / 2 if is_at_edge else spot
         tries = [y + offset for offset in NAME_OFFSETS]
-        free = (at for at in tries if not _meets((spot, at), taken))
-        at = next(free, tries[0])
-        taken.append((spot, at))
+        at = next((at for at in tries if not _meets((centre, at), taken)), None)
+        if at is None:
+            continue
+        taken.append((centre, at))
+        anchor = "end" if is_at_edge else "middle"
         parts.append(
             Markup(
-                '<text class="name" x="{x:.3f}%" y="{y:.1f}" text-anchor="middle">{name}</text>'
-            ).format(x=spot, y=at, name=one.name)
+                '<text class="name" x="{x:.3f}%" y="{y:.1f}" text-anchor="{anchor}">{name}</text>'
+            ).format(x=spot, y=at, anchor=anchor, name=one.name)
         )
     return parts
 

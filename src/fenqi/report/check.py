@@ -43,6 +43,7 @@ class Finding:
 class Checked:
     """What was looked at and what was wrong with it; `findings` stops at `FINDINGS_MAX`."""
 
+    books: int
     accounts: int
     plans: int
     findings: tuple[Finding, ...]
@@ -72,7 +73,7 @@ def check(
                 break
         accounts_checked += counter.accounts
         plans_checked += counter.plans
-    return Checked(accounts_checked, plans_checked, tuple(findings))
+    return Checked(len(names), accounts_checked, plans_checked, tuple(findings))
 
 
 def _orphans(store: Store) -> list[Finding]:

@@ -1,7 +1,7 @@
-"""Where a book's facts come from: what a replay left beside it.
+"""Where a book's facts come from: what its opening event tells, and what a replay left beside it.
 
-A replay draws the payments its file does not tell, and leaves lines out; it says so in
-`provenance.json` and `tally.json`. Without these files the book does not tell who paid.
+A replay draws the payments its file does not tell, and leaves lines out. The book's opening event
+and `provenance.json` say the first, `tally.json` the second. Without them nobody knows who paid.
 """
 
 import json
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fenqi.core.errors import Invalid
+from fenqi.store import books
+from fenqi.store.pool import Session
 
 FILE_BYTES_MAX = 1_000_000
 
@@ -37,14 +39,23 @@ class Provenance:
 UNTOLD = Provenance()
 
 
-def read_provenance(folder: Path | None) -> Provenance:
-    """Return what a replay's folder says about its payments; without one it is not told.
+def of_book(session: Session, book_id: str) -> Provenance:
+    """Return what the opening event of a book tells about its payments. Errors: BookMissing."""
+    told = books.drawn_from(session, books.read(session, book_id))
+    if told is None:
+        return UNTOLD
+    source, seed = told
+    return Provenance(payments="drawn", seed=seed, source=source)
+
+
+def read_provenance(folder: Path | None) -> Provenance | None:
+    """Return what a replay's folder says about its payments; None without such a folder.
 
     Errors: FileUnreadable.
     """
     table = _read(folder, "provenance.json")
     if table is None:
-        return UNTOLD
+        return None
     seed, source = table.get("seed"), table.get("source")
     return Provenance(
         payments=str(table.get("payments", UNTOLD.payments)),

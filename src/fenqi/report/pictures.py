@@ -213,7 +213,7 @@ class Pictures:
             series=[
                 Series(
                     f"v{first + place}",
-                    self._speech.month_alone(one.month),
+                    self._speech.month(one.month),
                     curve_ppm(one, stage),
                 )
                 for place, one in enumerate(shown)

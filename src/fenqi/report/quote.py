@@ -6,6 +6,7 @@ shown here is what would be booked. No database is needed: products are read fro
 
 import dataclasses
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -38,6 +39,12 @@ class AmountInvalid(Invalid):
     """An amount that is no number above zero in whole minor units of its currency."""
 
     code = "quote-amount-invalid"
+
+
+class SettledBeforeBought(Invalid):
+    """A plan cannot end before its purchase."""
+
+    code = "settled-before-bought"
 
 
 class DayOutsideCalendar(Invalid):
@@ -98,6 +105,26 @@ class Quote:
     parts: tuple[Part, ...]
     cost_lines: tuple[CostLine, ...]
     settlement: Settlement | None
+    packs: tuple[str, ...]  # whose caps it keeps; none if no pack is made for the currency
+
+
+Columns = Mapping[str, Callable[[Part], int]]
+# From the widest to the narrowest; what a terminal has no room for is said by the header.
+COLUMNS: tuple[Columns, ...] = (
+    {
+        "Principal": lambda part: part.principal_minor,
+        "Interest": lambda part: part.interest_minor,
+        "Fee": lambda part: part.fee_minor,
+        "To pay": lambda part: part.total_minor,
+    },
+    {
+        "Principal": lambda part: part.principal_minor,
+        "Cost": lambda part: part.interest_minor + part.fee_minor,
+        "To pay": lambda part: part.total_minor,
+    },
+    {"To pay": lambda part: part.total_minor},
+)
+UNBOUNDED = 1_000  # columns no table here reaches
 
 
 def quote(asked: Asked) -> Quote:
@@ -105,10 +132,11 @@ def quote(asked: Asked) -> Quote:
 
     Units: minor units of the currency.
     Errors: AmountInvalid, DayOutsideCalendar, CurrencyUnknown, ProductMissing, CountNotOffered,
-    CycleInvalid; CapBroken under a pack made for the currency; OperationInvalid if it is settled
-    before it begins.
+    CycleInvalid; CapBroken under a pack made for the currency; SettledBeforeBought.
     """
     unit = currency(asked.currency)
+    if asked.settle_on is not None and asked.settle_on < asked.on:
+        raise SettledBeforeBought(settle_on=asked.settle_on, on=asked.on)
     for day in (asked.on, asked.settle_on or asked.on):
         if not YEAR_MIN <= day.year <= YEAR_MAX:
             raise DayOutsideCalendar(day=day, first=YEAR_MIN, last=YEAR_MAX)
@@ -128,9 +156,9 @@ def quote(asked: Asked) -> Quote:
         starts_on=asked.on,
         due_on=due_days(Cycle(asked.statement_day, asked.due_after_days), asked.on, asked.count),
     )
-    for pack in known.packs.values():
-        if unit.code in pack.currencies:  # one that no pack is made for is quoted without caps
-            check_plan(terms, pack)
+    packs = [pack for pack in known.packs.values() if unit.code in pack.currencies]
+    for pack in packs:
+        check_plan(terms, pack)
     table = cost_table(terms)
     return Quote(
         product=terms.product.product_id,
@@ -145,6 +173,7 @@ def quote(asked: Asked) -> Quote:
         parts=tuple(_part(due) for due in schedule(terms)),
         cost_lines=table.lines,
         settlement=_settlement(terms, asked.settle_on) if asked.settle_on else None,
+        packs=tuple(f"{pack.pack_id} v{pack.version}" for pack in packs),
     )
 
 
@@ -158,7 +187,8 @@ def read_amount(text: str, unit: Currency) -> int:
     # isdecimal alone would take the digits of every script.
     is_number = whole.isdecimal() and (part.isdecimal() or part == "") and text.isascii()
     if not is_number or len(text) > AMOUNT_LENGTH_MAX or len(part) > unit.digits or not int(digits):
-        raise AmountInvalid(amount=text, currency=unit.code, digits=unit.digits)
+        example = "1299.50"[: 4 + unit.digits + 1] if unit.digits else "1299"
+        raise AmountInvalid(amount=text, currency=unit.code, digits=unit.digits, example=example)
     return int(digits)
 
 
@@ -172,9 +202,10 @@ def show(quoted: Quote, console: Console) -> None:
     unit = currency(quoted.currency)
     console.print()
     console.print(Padding(_header(quoted, unit), (0, 1)))
-    console.print(_schedule(quoted, unit))
+    console.print(_fitting_schedule(quoted, unit, console))
     for line in quoted.cost_lines:
         console.print(Padding(_cost_text(line, unit), (0, 2)))
+    console.print(Padding(_packs_text(quoted), (0, 2)))
     if quoted.settlement is not None:
         console.print(Padding(_settlement_text(quoted.settlement, unit), (1, 2, 0, 2)))
     console.print()
@@ -231,20 +262,23 @@ def _rate_text(rate: str) -> str:
     return f"{Decimal(rate) * 100:.2f}%"
 
 
-def _schedule(quoted: Quote, unit: Currency) -> Table:
+def _fitting_schedule(quoted: Quote, unit: Currency, console: Console) -> Table:
+    """Return the schedule with as many columns as fit whole; an amount is never cut."""
+    room = console.options.update(max_width=UNBOUNDED)
+    tables = [_schedule(quoted, unit, columns) for columns in COLUMNS]
+    fitting = (one for one in tables if console.measure(one, options=room).maximum <= console.width)
+    return next(fitting, tables[-1])
+
+
+def _schedule(quoted: Quote, unit: Currency, columns: Columns) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
-    sums = [
-        sum(part.principal_minor for part in quoted.parts),
-        sum(part.interest_minor for part in quoted.parts),
-        sum(part.fee_minor for part in quoted.parts),
-        sum(part.total_minor for part in quoted.parts),
-    ]
-    table.add_column("", justify="right", style="dim")
+    table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column("Due", no_wrap=True)
-    for label, total in zip(("Principal", "Interest", "Fee", "To pay"), sums, strict=True):
-        table.add_column(label, money_text(total, unit), justify="right", no_wrap=True)
+    for label, amount in columns.items():
+        total = money_text(sum(amount(part) for part in quoted.parts), unit)
+        table.add_column(label, total, justify="right", no_wrap=True)
     for part in quoted.parts:
-        amounts = (part.principal_minor, part.interest_minor, part.fee_minor, part.total_minor)
+        amounts = [amount(part) for amount in columns.values()]
         table.add_row(
             str(part.number),
             f"{part.due_on:%d %b %Y}",
@@ -265,6 +299,13 @@ def _cost_text(line: CostLine, unit: Currency) -> Text:
     else:
         text.append(f", in all {money_text(line.amount_minor, unit)}", "dim")
     return text
+
+
+def _packs_text(quoted: Quote) -> Text:
+    """Return whose caps were checked, or that none were."""
+    if quoted.packs:
+        return Text(f"within the caps of {', '.join(quoted.packs)}", "dim")
+    return Text(f"no pack is made for {quoted.currency}: caps are not checked", "bold")
 
 
 def _settlement_text(settlement: Settlement, unit: Currency) -> Text:

@@ -232,9 +232,12 @@ def _money_groups(book: Book) -> list[MoneyGroup]:
         (
             "Cash",
             [
-                ("settled", book.cash.settled_minor, ""),
-                ("in transit", book.cash.in_transit_minor, ""),
+                ("own money put in", book.cash.funding_minor, ""),
                 ("paid in by customers", book.cash.received_minor, ""),
+                ("paid to merchants", -book.cash.paid_to_merchants_minor, ""),
+                ("paid back to customers", -book.cash.paid_back_minor, ""),
+                ("settled", book.cash.settled_minor, _below_zero(book)),
+                ("in transit", book.cash.in_transit_minor, ""),
             ],
         ),
         (
@@ -292,6 +295,13 @@ def _money(book: Book, unit: Currency) -> RenderableType:
     return table
 
 
+def _below_zero(book: Book) -> str:
+    """Return why cash is below zero, if it is."""
+    if book.cash.settled_minor >= 0:
+        return ""
+    return "below zero" if book.cash.funding_minor else "no own money put in"
+
+
 def _times(count: int) -> str:
     return f"{count:,} x"
 
@@ -341,8 +351,8 @@ def _footer(book: Book) -> RenderableType:
     """Return the line that says which figures were never paid by anyone."""
     if not book.rests_on_drawn_payments:
         text = Text(
-            "Who paid is not told here: of a replay's book, whose payments were drawn, give its "
-            "folder with --out.",
+            "Who paid is not told here: this book does not say where its payments come from. If "
+            "a replay drew them, its folder tells: give it with --out.",
             "dim",
         )
     else:

@@ -24,6 +24,8 @@ def whole_file(target: Path) -> Iterator[TextIO]:
     if target.exists() and not target.is_file():
         # A device or a pipe has its place for good; a file must never take it.
         raise PathUnwritable(path=str(target), fault="it is no regular file")
+    if not target.parent.is_dir():
+        raise PathUnwritable(path=str(target), fault=f"there is no folder {target.parent}")
     part = target.parent / f"{target.name}.part"
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
@@ -32,7 +34,7 @@ def whole_file(target: Path) -> Iterator[TextIO]:
     except OSError as fault:
         if fault.errno == errno.ENOSPC:
             raise OSError(fault.errno, fault.strerror, str(target)) from fault
-        raise PathUnwritable(path=str(target), fault=str(fault)) from fault
+        raise PathUnwritable(path=str(target), fault=fault.strerror or str(fault)) from fault
     finally:
         with suppress(OSError):  # nothing to take away, or nowhere to take it from
             part.unlink()

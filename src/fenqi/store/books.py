@@ -115,6 +115,8 @@ class NewBook:
     """What a book is opened with. `funding_minor` is the lender's own money put in on day one.
 
     `origin` is the digest of a history that is replayed in it; a book goes on with that one only.
+    `drawn_from` names the measured behaviour from which a replay draws payments, `drawn_seed` the
+    seed; of a book whose payments are not drawn both are empty.
     """
 
     book_id: str
@@ -128,6 +130,8 @@ class NewBook:
     due_after_days: int = 9
     funding_minor: int = 0
     origin: str = ""
+    drawn_from: str = ""
+    drawn_seed: int | None = None
 
 
 def create(session: Session, book: NewBook, *, ids: IdSource, now: datetime) -> None:
@@ -152,7 +156,7 @@ def create(session: Session, book: NewBook, *, ids: IdSource, now: datetime) -> 
         "house": house,
         "slice": slice_of(house),
         "now": now,
-        "payload": json.dumps({"origin": book.origin} if book.origin else {}),
+        "payload": json.dumps(_opening(book)),
         "cash": Account.CASH_SETTLED.value,
         "funding": Account.FUNDING.value,
     }
@@ -161,6 +165,14 @@ def create(session: Session, book: NewBook, *, ids: IdSource, now: datetime) -> 
     session.run(ADD_OPENING, entry)
     if book.funding_minor:
         session.run(ADD_FUNDING, entry)
+
+
+def _opening(book: NewBook) -> dict[str, object]:
+    """Return what the opening event tells beyond the columns of the book."""
+    payload: dict[str, object] = {"origin": book.origin} if book.origin else {}
+    if book.drawn_from:
+        payload |= {"drawn_from": book.drawn_from, "drawn_seed": book.drawn_seed}
+    return payload
 
 
 COLUMNS = """
@@ -217,6 +229,18 @@ def names(session: Session) -> list[str]:
 ORIGIN = """
 SELECT payload ->> 'origin' FROM events WHERE account_id = %(house)s AND number = 1
 """
+
+
+DRAWN = """
+SELECT payload ->> 'drawn_from', (payload ->> 'drawn_seed')::bigint FROM events
+WHERE account_id = %(house)s AND number = 1
+"""
+
+
+def drawn_from(session: Session, book: Book) -> tuple[str, int | None] | None:
+    """Return what a book's payments were drawn from and by which seed; None if it is not told."""
+    source, seed = session.rows(DRAWN, {"house": book.house_account_id})[0]
+    return (source, seed) if source else None
 
 
 def find_or_create(session: Session, new: NewBook, *, ids: IdSource, now: datetime) -> Book:

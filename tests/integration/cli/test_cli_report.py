@@ -1,6 +1,7 @@
 """The commands report, ledger and plan, through the program's own door."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from fenqi import __version__
 from fenqi.cli import app
+from fenqi.cli.close import COUNTED
+from fenqi.worker.close import STEPS
 
 Run = Callable[..., Result]
 
@@ -50,7 +54,10 @@ def test_a_page_that_cannot_be_written_gets_a_sentence(fenqi: Run, tmp_path: Pat
     ended = fenqi("report", "--html", str(path))
     assert ended.exit_code == 2
     assert str(path) in ended.stderr.replace("\n", "")
-    assert "cannot be written" in ended.stderr.replace("\n", " ")
+    said = ended.stderr.replace("\n", " ")
+    assert "cannot be written: there is no folder" in said
+    assert "Errno" not in said
+    assert ".part" not in said
 
 
 def test_report_of_an_unknown_book_is_refused(fenqi: Run) -> None:
@@ -73,7 +80,7 @@ def test_ledger_check_of_a_changed_book_ends_with_seventy(fenqi: Run, lived_url:
     assert finding["found"] == "principal 0, held 7"
     printed = fenqi("ledger", "check")
     assert printed.exit_code == 70
-    assert "1 contradictions" in printed.stdout
+    assert "1 contradiction:" in printed.stdout
 
 
 def test_ledger_export_writes_a_file_or_prints_it(fenqi: Run, tmp_path: Path) -> None:
@@ -94,3 +101,40 @@ def test_plan_quote_needs_no_database() -> None:
 
 def test_plan_quote_of_an_unknown_count_is_refused() -> None:
     assert CliRunner().invoke(app, ["plan", "quote", "6000", "--count", "7"]).exit_code == 2
+
+
+def test_without_a_book_the_commands_say_how_to_get_one(database_url: str) -> None:
+    environment = {"FENQI_DATABASE_URL": database_url}
+    for words, said in (
+        (["report"], "There is no book yet"),
+        (["report", "--book", "demo"], "There is no book demo, and no other yet"),
+        (["ledger", "check"], "There is no book yet"),
+    ):
+        ended = CliRunner().invoke(app, words, env=environment)
+        assert f"{said}: run fenqi demo or fenqi replay." in ended.output.replace("\n", " ")
+        assert "agree" not in ended.output
+
+
+def test_a_wrong_name_is_answered_with_the_right_ones(fenqi: Run) -> None:
+    ended = fenqi("report", "--book", "demo")
+    assert ended.exit_code == 2
+    assert "There is no book demo. There are: small." in ended.stderr
+
+
+def test_words_after_two_dashes_go_to_psql(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda _program, words, _environment: given.append(words))
+    environment = {"FENQI_DATABASE_URL": "postgresql://nobody@127.0.0.1/none"}
+    ended = CliRunner().invoke(app, ["db", "psql", "--", "-c", "\\dt"], env=environment)
+    assert ended.exit_code == 0
+    assert given[0][1:3] == ["-c", "\\dt"]
+    assert "dbname=none" in given[0][3]
+
+
+def test_each_step_of_a_close_says_what_it_counts() -> None:
+    assert list(COUNTED) == [step.name for step in STEPS]
+
+
+def test_the_program_tells_its_version() -> None:
+    ended = CliRunner().invoke(app, ["--version"])
+    assert (ended.exit_code, ended.stdout) == (0, f"fenqi {__version__}\n")

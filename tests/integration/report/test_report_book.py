@@ -10,9 +10,12 @@ import pytest
 
 from fenqi.core.errors import Missing
 from fenqi.core.ledger import Account
+from fenqi.core.values.day import month_end
+from fenqi.flows.found import Found
+from fenqi.flows.found import found as found_book
 from fenqi.report import book
 from fenqi.report.book import BookUnclear, DayOutside, ReasonCount
-from fenqi.report.origin import FileUnreadable, Provenance
+from fenqi.report.origin import UNTOLD, FileUnreadable, Provenance
 from fenqi.store import views
 from fenqi.store.pool import Store
 from lives import BOOK, EVENTS, FUNDING, LAST, OPENED, open_book
@@ -63,6 +66,23 @@ def test_settled_cash_is_what_came_in_less_what_went_out(found: book.Book) -> No
     assert found.cash.settled_minor == (
         FUNDING + found.cash.received_minor - to_merchants - refunds_paid
     )
+    cash = found.cash
+    assert (cash.funding_minor, cash.paid_back_minor) == (FUNDING, refunds_paid)
+    assert cash.settled_minor == (
+        cash.funding_minor
+        + cash.received_minor
+        - cash.paid_to_merchants_minor
+        - cash.paid_back_minor
+    )
+
+
+def test_cash_at_a_months_end_is_what_the_report_of_that_day_says(
+    found: book.Book, lived_store: Store
+) -> None:
+    ended = [month for month in found.months if month.principal_by_bucket]
+    for month in (ended[0], ended[-1]):
+        then = book.read(lived_store, as_of=month_end(month.month))
+        assert month.cash_settled_minor == then.cash.settled_minor
 
 
 def test_money_not_yet_final_is_in_transit_and_received_by_nobody(found: book.Book) -> None:
@@ -169,9 +189,28 @@ def test_an_unknown_book_is_missing(lived_store: Store) -> None:
         book.read(lived_store, "other")
 
 
-def test_received_payments_leave_nothing_to_declare(found: book.Book) -> None:
+def test_a_book_that_does_not_say_who_paid_claims_nothing(found: book.Book) -> None:
+    assert found.provenance == UNTOLD
     assert found.rests_on_drawn_payments == ()
     assert found.exceptions is None
+
+
+def test_a_replayed_book_says_itself_that_its_payments_are_drawn(store: Store) -> None:
+    ground = open_book(store).ground
+    of_replay = Found(
+        book_id="drawn",
+        legal_entity="Replay",
+        currency="CNY",
+        zone="Asia/Shanghai",
+        opened_on=OPENED,
+        drawn_from="roll rates",
+        drawn_seed=7,
+    )
+    found_book(ground, of_replay)
+    read = book.read(store, "drawn")
+    assert read.provenance == Provenance("drawn", 7, "roll rates")
+    assert "cash" in read.rests_on_drawn_payments
+    assert book.read(store, BOOK).provenance == UNTOLD
 
 
 def test_drawn_payments_and_lines_left_out_are_declared(lived_store: Store, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from fenqi.core.errors import Invalid
-from fenqi.core.terms.replay import OperationInvalid
+from fenqi.core.terms.pack import CapBroken
 from fenqi.core.terms.schedule import CountNotOffered
 from fenqi.core.values.money import CurrencyUnknown, currency
 from fenqi.report import quote as quoting
-from fenqi.report.quote import AmountInvalid, Asked, quote
+from fenqi.report.quote import AmountInvalid, Asked, SettledBeforeBought, quote
 from fenqi.store.catalogue import ProductMissing
 
 ASKED = Asked("6000", "CNY", "flat", 6, date(2026, 11, 24))
@@ -51,8 +51,42 @@ def test_ending_in_between_saves_the_cost_of_time_not_used() -> None:
 
 
 def test_ending_before_the_purchase_is_refused() -> None:
-    with pytest.raises(OperationInvalid):
+    with pytest.raises(SettledBeforeBought):
         quote(dataclasses.replace(ASKED, settle_on=date(2026, 11, 23)))
+
+
+def test_a_plan_above_the_packs_cap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = quoting.from_files()
+    strict = {
+        key: dataclasses.replace(pack, nominal_annual_max_ppm=1)
+        for key, pack in files.packs.items()
+    }
+    known = dataclasses.replace(files, packs=strict)
+    monkeypatch.setattr(quoting, "from_files", lambda: known)
+    with pytest.raises(CapBroken):
+        quote(ASKED)
+    assert quote(dataclasses.replace(ASKED, currency="GBP")).packs == ()
+
+
+def test_a_quote_names_the_packs_whose_caps_it_keeps_or_that_there_are_none() -> None:
+    console = Console(file=StringIO(), width=80)
+    ours, foreign = quote(ASKED), quote(dataclasses.replace(ASKED, currency="GBP"))
+    assert json.loads(quoting.to_json(ours))["packs"] == list(ours.packs)
+    assert [name.split()[0] for name in ours.packs] == ["cn"]
+    quoting.show(ours, console)
+    quoting.show(foreign, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "within the caps of cn" in printed
+    assert "no pack is made for GBP: caps are not checked" in printed
+
+
+def test_money_is_whole_on_a_narrow_terminal() -> None:
+    console = Console(file=StringIO(), width=50)
+    quoting.show(quote(dataclasses.replace(ASKED, amount="999999.99")), console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "999,999.99" in printed
+    assert "…" not in printed
+    assert max(len(line) for line in printed.splitlines()) <= 50
 
 
 @pytest.mark.parametrize(
