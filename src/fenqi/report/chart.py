@@ -21,8 +21,10 @@ COLUMN_PERCENT_MAX = 7.0
 COLUMN_SHARE = 0.64  # of the room a column has; the rest is air
 LABELS_MAX = 13  # on the axis; beyond, every second, third, ... is left out
 NAME_OFFSETS = (-8, 17, -20, 29, -32, 41)  # pixels from a line's last dot to the foot of its name
-NAME_PERCENT = 17.0  # room of a name across and up: a month with its year
-NAME_PIXELS = 12
+NAME_PERCENT = 22.5  # room across of a month with its year, on a page of 390 pixels
+NAME_PIXELS = 13  # and up
+NAME_TOP = -12  # above the top gridline a title begins, below the bottom one the axis' words
+NAME_ABOVE_GROUND = 3
 DIAMOND = 5  # half its height
 SHADES = (750_000, 400_000, 100_000, 0)  # a cell's share in ppm from which it is that strong
 
@@ -263,7 +265,7 @@ def _ends(series: Sequence[Series], spots: Sequence[float], axis: Scale) -> list
     """Return the dot and the name at each line's last point; one that never rose has no name.
 
     A name stands above its dot, or below it, or further away, wherever it meets no other name; one
-    without room is left to the table beside the chart. At the right edge it ends at its dot.
+    without room is left to the table beside the chart. At an edge it ends or begins at its dot.
     """
     parts, taken = [], list[tuple[float, float]]()
     for one in series:
@@ -279,20 +281,27 @@ def _ends(series: Sequence[Series], spots: Sequence[float], axis: Scale) -> list
         )
         if not value:  # lines on the ground lie upon one another, and so would their names
             continue
-        is_at_edge = spot > 100 - NAME_PERCENT / 2
-        centre = spot - NAME_PERCENT / 2 if is_at_edge else spot
+        anchor, centre = _anchored(spot)
         tries = [y + offset for offset in NAME_OFFSETS]
-        at = next((at for at in tries if not _meets((centre, at), taken)), None)
+        inside = [at for at in tries if NAME_TOP <= at <= axis.height - NAME_ABOVE_GROUND]
+        at = next((at for at in inside if not _meets((centre, at), taken)), None)
         if at is None:
             continue
         taken.append((centre, at))
-        anchor = "end" if is_at_edge else "middle"
         parts.append(
             Markup(
                 '<text class="name" x="{x:.3f}%" y="{y:.1f}" text-anchor="{anchor}">{name}</text>'
             ).format(x=spot, y=at, anchor=anchor, name=one.name)
         )
     return parts
+
+
+def _anchored(spot: float) -> tuple[str, float]:
+    """Return how a name holds on to its dot, and where its middle then is."""
+    half = NAME_PERCENT / 2
+    if spot > 100 - half:
+        return "end", spot - half
+    return ("start", spot + half) if spot < half else ("middle", spot)
 
 
 def _meets(name: tuple[float, float], taken: Sequence[tuple[float, float]]) -> bool:

@@ -200,9 +200,12 @@ def to_json(quoted: Quote) -> str:
 def show(quoted: Quote, console: Console) -> None:
     """Print the quote; the total cost stands beside the rates."""
     unit = currency(quoted.currency)
+    table = _fitting_schedule(quoted, unit, console)
+    # A terminal narrower than an amount folds its lines; nothing is cut.
+    console.width = max(console.width, _width(table, console))
     console.print()
     console.print(Padding(_header(quoted, unit), (0, 1)))
-    console.print(_fitting_schedule(quoted, unit, console))
+    console.print(table)
     for line in quoted.cost_lines:
         console.print(Padding(_cost_text(line, unit), (0, 2)))
     console.print(Padding(_packs_text(quoted), (0, 2)))
@@ -264,10 +267,14 @@ def _rate_text(rate: str) -> str:
 
 def _fitting_schedule(quoted: Quote, unit: Currency, console: Console) -> Table:
     """Return the schedule with as many columns as fit whole; an amount is never cut."""
-    room = console.options.update(max_width=UNBOUNDED)
     tables = [_schedule(quoted, unit, columns) for columns in COLUMNS]
-    fitting = (one for one in tables if console.measure(one, options=room).maximum <= console.width)
+    fitting = (one for one in tables if _width(one, console) <= console.width)
     return next(fitting, tables[-1])
+
+
+def _width(table: Table, console: Console) -> int:
+    """Return how many columns of a terminal a table takes if nothing of it is cut."""
+    return console.measure(table, options=console.options.update(max_width=UNBOUNDED)).maximum
 
 
 def _schedule(quoted: Quote, unit: Currency, columns: Columns) -> Table:

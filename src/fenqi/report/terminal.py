@@ -1,7 +1,8 @@
 """The report on a terminal: calm, in one colour of the house, harm only in red.
 
-It fits 80 columns; from `WIDE` columns on it sets what is narrow side by side. Colours carry no
-meaning that the words and figures beside them do not.
+It fits 80 columns, and a narrower terminal folds its lines, so that no figure is ever cut; from
+`WIDE` columns on it sets what is narrow side by side. Colours carry no meaning that the words and
+figures beside them do not.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from fenqi.report.rolls import RollRates
 BRAND = "#2a9d83"
 GOLD = "#c98f2b"
 BAD = "#cf5146"
+NARROW = 80
 WIDE = 112
 MONEY_COLUMNS = 66
 BAR_EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -45,6 +47,7 @@ MoneyGroup = tuple[str, list[tuple[str, int, str]]]  # title; label, minor units
 def show(book: Book, console: Console) -> None:
     """Print the report."""
     unit = currency(book.currency)
+    console.width = max(console.width, NARROW)
     console.print()
     console.print(_header(book))
     console.print()

@@ -89,6 +89,14 @@ def test_money_is_whole_on_a_narrow_terminal() -> None:
     assert max(len(line) for line in printed.splitlines()) <= 50
 
 
+def test_a_terminal_narrower_than_an_amount_folds_but_cuts_nothing() -> None:
+    console = Console(file=StringIO(), width=20)
+    quoting.show(quote(dataclasses.replace(ASKED, amount="999999.99")), console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "1,029,999.99" in printed
+    assert "…" not in printed
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

@@ -28,6 +28,11 @@ def test_nothing_is_cut_off_or_too_wide(lived_store: Store, width: int) -> None:
         assert part in text
 
 
+def test_a_narrow_terminal_folds_the_lines_and_cuts_no_figure(lived_store: Store) -> None:
+    found = book.read(lived_store)
+    assert printed(found, 44) == printed(found, 80)
+
+
 def test_amounts_of_billions_still_fit_eighty_columns(lived_store: Store) -> None:
     found = book.read(lived_store)
     huge = 123_456_789_012_345

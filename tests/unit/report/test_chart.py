@@ -138,6 +138,20 @@ def test_names_of_lines_that_end_together_do_not_lie_upon_one_another() -> None:
     assert min(after - before for before, after in pairwise(heights)) >= chart.NAME_PIXELS
 
 
+def test_names_stay_above_the_ground_and_between_the_edges() -> None:
+    room = chart.NAME_PERCENT
+    drawing = drawn_lines([0, 1], [0] * 5 + [1], [0] * 11 + [2], [0] * 12 + [99], top=100)
+    names = of_style(drawing, "text", "name")
+    assert [one.text for one in names] == ["line 1", "line 2", "line 3", "line 4"]
+    for one in names:
+        left = (
+            float(one.get("x", "").rstrip("%"))
+            - room * ({"start": 0.0, "middle": 0.5, "end": 1.0}[one.get("text-anchor", "")])
+        )
+        assert 0 <= left <= 100 - room
+        assert float(one.get("y", "")) < chart.HEIGHT
+
+
 def test_today_is_marked_and_named_even_where_other_words_are_left_out() -> None:
     labels = [Label(f"w{place}") for place in range(29)] + [Label("today", is_today=True)]
     drawing = drawn_columns([1] * 30, labels)
