@@ -6,7 +6,7 @@ same commands, gets the first answers back, and goes on at the book's open day.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -88,19 +88,33 @@ class Drive:
 
     def run(
         self,
-        facts: Sequence[Fact],
+        facts: Iterable[Fact],
         first_on: date,
         last_on: date,
         on_day: Callable[[date], None],
     ) -> Driven:
-        """Live every day from `first_on` to `last_on`; `on_day` is told each day done."""
-        by_day: dict[date, list[Fact]] = {}
-        for fact in facts:
-            by_day.setdefault(fact.at.astimezone(self._world.zone).date(), []).append(fact)
+        """Live every day from `first_on` to `last_on`; `on_day` is told each day done.
+
+        The facts come by time, and those of a day or two are in memory.
+        """
+        coming = iter(facts)
+        near: dict[date, list[Fact]] = {}
         for day in days_between(first_on, last_on):
-            self._live(day, by_day.get(day, []))
+            # A clock set back at midnight lives a piece of a day again, after the next has begun.
+            self._read_past(day + timedelta(days=1), coming, near)
+            self._live(day, near.pop(day, []))
             on_day(day)
         return self.driven
+
+    def _read_past(self, day: date, coming: Iterator[Fact], near: dict[date, list[Fact]]) -> None:
+        """Add facts to those near until one is of a later day than `day`."""
+        if any(known > day for known in near):
+            return
+        for fact in coming:
+            on = fact.at.astimezone(self._world.zone).date()
+            near.setdefault(on, []).append(fact)
+            if on > day:
+                return
 
     def _live(self, day: date, facts: Sequence[Fact]) -> None:
         self._world.clock.set(datetime.combine(day, NOON, self._world.zone))

@@ -17,10 +17,15 @@ PLACES = {
 }
 
 
-def condition(one: Filter, mapping: Mapping) -> Callable[[Line], str | None]:
-    """Return a function that says how a line meets the filter's condition, or None."""
+def condition(
+    one: Filter, mapping: Mapping, first_like: Callable[[Line], int]
+) -> Callable[[Line], str | None]:
+    """Return a function that says how a line meets the filter's condition, or None.
+
+    `first_like` tells the number of the first line of the same values among those it was asked of.
+    """
     if one.condition is Condition.REPEATED:
-        return _repeated()
+        return _repeated(first_like)
     column = one.column or Column.AMOUNT  # the mapping gives every other condition its column
     name = mapping.columns.get(column, "amount")
     place = PLACES[column]
@@ -56,11 +61,9 @@ def condition(one: Filter, mapping: Mapping) -> Callable[[Line], str | None]:
     }[one.condition]
 
 
-def _repeated() -> Callable[[Line], str | None]:
-    seen: dict[tuple[object, ...], int] = {}
-
+def _repeated(first_like: Callable[[Line], int]) -> Callable[[Line], str | None]:
     def repeated(line: Line) -> str | None:
-        first = seen.setdefault(line[1:-1], line.number)  # its values, not its raw form
+        first = first_like(line)
         return f"same as line {first}" if first != line.number else None
 
     return repeated

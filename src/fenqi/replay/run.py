@@ -8,9 +8,11 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from heapq import merge
+from operator import attrgetter
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -56,7 +58,7 @@ class Plan:
     """What to live: facts up to a day, in a book, with payments drawn from a seed."""
 
     book: Found
-    facts: Sequence[Fact]
+    facts: Collection[Fact]
     first_on: date
     last_on: date
     payments_seed: int
@@ -208,18 +210,15 @@ def leave(runtime: Runtime, plan: Plan, driven: Driven, stream: Stream | None, o
     return read
 
 
-def account(stream: Stream, driven: Driven) -> tuple[list[LeftOut], dict[str, object]]:
+def account(stream: Stream, driven: Driven) -> tuple[Iterable[LeftOut], dict[str, object]]:
     """Return the rows of exceptions.csv and the tally, purchases declined on the way included.
 
     A line of a declined purchase, or of its return, is moved from the booked lines to its reason;
     one that was booked only in part keeps the reason it has.
     """
-    rows = list(stream.exceptions)
-    known = {row.line for row in rows}
-    declined: dict[int, LeftOut] = {}
-    for line, key, reason, why in driven.declined_lines:
-        if line not in known:
-            declined[line] = LeftOut(line, key, reason, why)
+    declined = {line: LeftOut(line, *told) for line, *told in driven.declined_lines}
+    for row in stream.exceptions:
+        declined.pop(row.line, None)
     reasons = Counter(row.reason for row in declined.values())
     left_out = Counter(stream.tally.left_out) + reasons
     tally: dict[str, object] = {
@@ -229,7 +228,8 @@ def account(stream: Stream, driven: Driven) -> tuple[list[LeftOut], dict[str, ob
         "left_out": dict(sorted(left_out.items())),
         "bad_lines": dict(stream.tally.bad),
     }
-    return sorted([*rows, *declined.values()], key=lambda row: row.line), tally
+    by_line = attrgetter("line")
+    return merge(stream.exceptions, sorted(declined.values(), key=by_line), key=by_line), tally
 
 
 def _write(path: Path, table: dict[str, object]) -> None:

@@ -6,19 +6,20 @@ understood.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from fenqi.core.errors import Invalid, ensure
-from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX
 from fenqi.replay.chance import pick
-from fenqi.replay.facts import Fact, Opening, Purchase, Refund, in_order
+from fenqi.replay.facts import Fact, Opening, Purchase, Refund
 from fenqi.replay.filters import PLACES, condition
+from fenqi.replay.kept import Invoices
 from fenqi.replay.leftovers import VALUE_CHARS_SHOWN, Bad, LeftOut, printable
 from fenqi.replay.lines import Entry, Line, read_lines
 from fenqi.replay.mapping import (
@@ -28,6 +29,7 @@ from fenqi.replay.mapping import (
 )
 from fenqi.replay.matching import WHOLLY_SHORT, Short, Take, match
 from fenqi.replay.rows import Fault, FileUnreadable, Unreadable
+from fenqi.replay.timeline import Exceptions, Timeline
 
 Value = TypeVar("Value")
 
@@ -72,13 +74,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The facts of a file by time, and the account of its lines.
+    """The facts of a file by time, its exceptions by line, and the account of its lines.
 
     `first_on` and `last_on` are the days of its first and last line, in the mapping's zone.
     """
 
-    facts: tuple[Fact, ...]
-    exceptions: tuple[LeftOut, ...]
+    facts: Collection[Fact]
+    exceptions: Collection[LeftOut]
     tally: Tally
     first_on: date
     last_on: date
@@ -93,88 +95,62 @@ def load(file: Path, mapping: Mapping, *, on_bad: OnBad | None = None) -> Stream
     A line that makes no sense ends the load; with `on_bad` it is handed to it, in the file's
     order, and is an exception.
 
-    Memory grows with the lines that are kept, not with the width of the file.
-    Errors: FileUnreadable, ColumnMissing, ColumnUnreadable, DaysTooMany; LineUnreadable, or
-    TooManyBad with `on_bad`.
+    Memory does not grow with the file: invoices, exceptions and facts wait on disk.
+    Errors: FileUnreadable, ColumnMissing, ColumnUnreadable, DaysTooMany, OSError if the disk is
+    full; LineUnreadable, or TooManyBad with `on_bad`.
     """
     sorted_out = _sort_out(file, mapping, on_bad)
-    purchases = sorted_out.purchases.entries()
-    takes, shorts = match(
-        purchases, sorted_out.cancellations.entries(), digits=mapping.currency.digits
-    )
-    bought = _purchases(sorted_out.purchases, mapping)
-    facts = in_order([*_openings(bought, mapping), *bought, *_refunds(takes)])
-    exceptions = sorted([*sorted_out.left_out, *map(_left_over, shorts)], key=lambda row: row.line)
-    tally = _tally(sorted_out, facts, shorts)
+    timeline = Timeline(mapping.merchant)
+    booked = _add_purchases(timeline, sorted_out.invoices, mapping)
+    _add_openings(timeline, sorted_out.invoices, mapping)
+    partly: Counter[str] = Counter()
+    for purchases, cancellations in sorted_out.invoices.returners():
+        takes, shorts = match(purchases, cancellations, digits=mapping.currency.digits)
+        for refund in _refunds(takes):
+            timeline.add(refund)
+        booked += len({take.cancellation.number for take in takes})
+        partly.update(short.why.value for short in shorts if short.why not in WHOLLY_SHORT)
+        for short in shorts:
+            _leave_over(short, sorted_out.exceptions)
+    tally = _tally(sorted_out, booked=booked, partly=partly)
     first_on, last_on = sorted_out.days(file, mapping)
-    return Stream(tuple(facts), tuple(exceptions), tally, first_on, last_on)
-
-
-class _Invoices:
-    """The entries of one kind of invoice, by invoice."""
-
-    def __init__(self) -> None:
-        self._by_key: defaultdict[str, list[Entry]] = defaultdict(list)
-        self._sums: dict[str, int] = {}
-
-    def add(self, entry: Entry) -> tuple[Column, str, Fault] | None:
-        """Keep `entry`, or return the column that contradicts its invoice, what it must hold."""
-        invoice = self._by_key.get(entry.invoice)
-        if invoice and invoice[0].customer != entry.customer:
-            return (
-                Column.CUSTOMER,
-                f"the customer of the invoice's first line, {invoice[0].customer}",
-                Fault.OTHER_CUSTOMER,
-            )
-        amount_minor = self._sums.get(entry.invoice, 0) + entry.amount_minor
-        if amount_minor > PRINCIPAL_MINOR_MAX:
-            wanted = f"an invoice of at most {PRINCIPAL_MINOR_MAX} minor units"
-            return Column.AMOUNT, wanted, Fault.AMOUNT_OUT_OF_RANGE
-        self._sums[entry.invoice] = amount_minor
-        self._by_key[entry.invoice].append(entry)
-        return None
-
-    def grouped(self) -> AnyMapping[str, list[Entry]]:
-        return self._by_key
-
-    def entries(self) -> list[Entry]:
-        """Return all entries, each at its invoice's instant, that of its first line.
-
-        A till that prints a long invoice over a minute's end writes two times for one purchase.
-        """
-        kept = []
-        for entries in self._by_key.values():
-            at = min(entry.at for entry in entries)
-            kept += [entry if entry.at == at else entry._replace(at=at) for entry in entries]
-        return kept
+    return Stream(timeline.by_time(), sorted_out.exceptions.by_line(), tally, first_on, last_on)
 
 
 @dataclass(slots=True)
 class _SortedOut:
-    purchases: _Invoices = field(default_factory=_Invoices)
-    cancellations: _Invoices = field(default_factory=_Invoices)
-    left_out: list[LeftOut] = field(default_factory=list)
+    invoices: Invoices = field(default_factory=Invoices)
+    exceptions: Exceptions = field(default_factory=Exceptions)
     bad: Counter[str] = field(default_factory=Counter)  # by fault
     total: int = 0
+    number: int = 0  # of the line counted last
     first: tuple[datetime, int] | None = None  # the earliest time, and its line
     last: tuple[datetime, int] | None = None
 
+    def count(self, number: int) -> None:
+        """Count a line. Errors: Broken if it was counted before: lines come by their number."""
+        ensure(number > self.number, "every-line-once", line=number, before=self.number)
+        self.number = number
+        self.total += 1
+
     def see(self, line: Line) -> None:
         """Count a line, and its time among the file's."""
-        self.total += 1
-        if isinstance(line.at, datetime):
-            here = (line.at, line.number)
-            self.first = min(self.first or here, here)
-            self.last = max(self.last or here, here)
+        self.count(line.number)
+        at = line.at
+        if isinstance(at, datetime):
+            if self.first is None or at < self.first[0]:
+                self.first = (at, line.number)
+            if self.last is None or at >= self.last[0]:
+                self.last = (at, line.number)
 
     def skip(self, bad: Bad, file: Path) -> None:
         """Leave a line out that makes no sense. Errors: TooManyBad."""
         if self.bad.total() == BAD_LINES_MAX:
             raise TooManyBad(file=str(file), most=BAD_LINES_MAX, line=bad.line, column=bad.column)
-        detail = f"{bad.column} is {bad.value}, not {bad.wanted}"
-        self.total += 1
+        self.count(bad.line)
         self.bad[bad.fault] += 1
-        self.left_out.append(LeftOut(bad.line, bad.invoice, BAD_LINE, detail))
+        detail = f"{bad.column} is {bad.value}, not {bad.wanted}"
+        self.exceptions.add(bad.line, bad.invoice, BAD_LINE, detail)
 
     def days(self, file: Path, mapping: Mapping) -> tuple[date, date]:
         if self.first is None or self.last is None:
@@ -207,7 +183,10 @@ class _BadLine(Exception):
 def _sort_out(file: Path, mapping: Mapping, on_bad: OnBad | None) -> _SortedOut:
     """Return the file's lines, sorted into purchases, cancellations and exceptions."""
     result = _SortedOut()
-    filters = [(one.reason, one.lines, condition(one, mapping)) for one in mapping.filters]
+    filters = [
+        (one.reason, one.lines, condition(one, mapping, partial(_first_like, result, place)))
+        for place, one in enumerate(mapping.filters)
+    ]
     for line in read_lines(file, mapping):
         try:
             _place(line, filters, mapping, result)
@@ -229,6 +208,10 @@ def _sort_out(file: Path, mapping: Mapping, on_bad: OnBad | None) -> _SortedOut:
     return result
 
 
+def _first_like(result: _SortedOut, place: int, line: Line) -> int:
+    return result.invoices.first_like(line, place)
+
+
 _Named = tuple[str, Lines, Callable[[Line], str | None]]
 
 
@@ -242,10 +225,10 @@ def _place(line: Line, filters: list[_Named], mapping: Mapping, result: _SortedO
     for reason, lines, is_met in filters:
         detail = None if lines is skipped else is_met(line)
         if detail is not None:
-            result.left_out.append(LeftOut(line.number, invoice, reason, detail))
+            result.exceptions.add(line.number, invoice, reason, detail)
             return
     entry = _entry(line, mapping, is_cancellation=is_cancellation)
-    contradiction = (result.cancellations if is_cancellation else result.purchases).add(entry)
+    contradiction = result.invoices.add(entry, is_cancellation=is_cancellation)
     if contradiction is not None:
         column, wanted, fault = contradiction
         raise _unreadable(line, column, wanted, fault, mapping)
@@ -305,42 +288,35 @@ def _shown(value: object) -> str:
     return printable(text[:VALUE_CHARS_SHOWN]) + ("..." if len(text) > VALUE_CHARS_SHOWN else "")
 
 
-def _purchases(invoices: _Invoices, mapping: Mapping) -> list[Purchase]:
+def _add_purchases(timeline: Timeline, invoices: Invoices, mapping: Mapping) -> int:
+    """Make each invoice of purchases a purchase; return how many lines they have."""
     weights = [choice.weight for choice in mapping.plans]
-    bought = []
-    for key, entries in invoices.grouped().items():
-        choice = mapping.plans[pick(weights, mapping.plans_seed, "plan", key)]
-        bought.append(
+    lines = 0
+    for one in invoices.bought():
+        choice = mapping.plans[pick(weights, mapping.plans_seed, "plan", one.key)]
+        timeline.add(
             Purchase(
-                key=key,
-                person=entries[0].customer,
+                key=one.key,
+                person=one.customer,
                 merchant=mapping.merchant,
-                at=min(entry.at for entry in entries),
-                amount_minor=sum(entry.amount_minor for entry in entries),
+                at=one.at,
+                amount_minor=one.amount_minor,
                 product=choice.product,
                 count=choice.count,
-                lines=tuple(entry.number for entry in entries),
+                lines=one.lines,
             )
         )
-    return bought
+        lines += len(one.lines)
+    return lines
 
 
-def _openings(bought: list[Purchase], mapping: Mapping) -> list[Opening]:
-    """Return one opening a person, at the instant of the first purchase."""
-    first: dict[str, Purchase] = {}
-    for purchase in sorted(bought, key=lambda purchase: (purchase.at, purchase.key)):
-        first.setdefault(purchase.person, purchase)
+def _add_openings(timeline: Timeline, invoices: Invoices, mapping: Mapping) -> None:
+    """Open an account for each person, at the instant of the first purchase."""
     days = mapping.statement_days
     even = [1] * len(days)
-    return [
-        Opening(
-            person=person,
-            at=purchase.at,
-            limit_minor=mapping.limit.of(purchase.amount_minor),
-            statement_day=days[pick(even, mapping.accounts_seed, "statement-day", person)],
-        )
-        for person, purchase in first.items()
-    ]
+    for person, at, amount_minor in invoices.first_purchases():
+        day = days[pick(even, mapping.accounts_seed, "statement-day", person)]
+        timeline.add(Opening(person, at, mapping.limit.of(amount_minor), day))
 
 
 def _refunds(takes: list[Take]) -> list[Refund]:
@@ -361,29 +337,26 @@ def _refunds(takes: list[Take]) -> list[Refund]:
     ]
 
 
-def _left_over(short: Short) -> LeftOut:
+def _leave_over(short: Short, exceptions: Exceptions) -> None:
     entry = short.cancellation
-    return LeftOut(entry.number, entry.invoice, short.why.value, short.detail)
+    exceptions.add(entry.number, entry.invoice, short.why.value, short.detail)
 
 
-def _tally(sorted_out: _SortedOut, facts: Iterable[Fact], shorts: Iterable[Short]) -> Tally:
-    """Return the account of the lines; counted from the facts, so that it can be false.
+def _tally(sorted_out: _SortedOut, *, booked: int, partly: Counter[str]) -> Tally:
+    """Return the account of the lines; `booked` is counted from the facts, so it can be false.
 
     Errors: Broken if a line is lost or counted twice.
     """
-    partly = Counter(short.why.value for short in shorts if short.why not in WHOLLY_SHORT)
     total = sorted_out.total
-    outside = Counter(row.reason for row in sorted_out.left_out)
-    outside += Counter(short.why.value for short in shorts if short.why in WHOLLY_SHORT)
-    lines = {line for fact in facts if not isinstance(fact, Opening) for line in fact.lines}
-    booked = len(lines) - partly.total()
+    outside = sorted_out.exceptions.reasons - partly
+    wholly = booked - partly.total()
     ensure(
-        booked + partly.total() + outside.total() == total,
+        wholly + partly.total() + outside.total() == total,
         "every-line-accounted-for",
         total=total,
-        booked=booked,
+        booked=wholly,
         partly=partly.total(),
         left_out=outside.total(),
     )
     by_name = [dict(sorted(counts.items())) for counts in (partly, outside, sorted_out.bad)]
-    return Tally(total, booked, *by_name)
+    return Tally(total, wholly, *by_name)
