@@ -26,6 +26,8 @@ NUMBERS = itertools.count(1)
 # of its own: `test_server.py`, `test_failures.py`, `tests/soak`.
 HASTY = "fsync = off\nfull_page_writes = off\n"
 
+os.environ["FENQI_LANGUAGE"] = "en"  # what tests read on a terminal, whatever this machine speaks
+
 
 def at(url: str, database: str) -> str:
     """Return the URL of another database on the same server."""

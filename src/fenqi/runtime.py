@@ -36,7 +36,9 @@ from fenqi.store.server import Server, Status, psql_command
 DATA_SETTING = "FENQI_DATA"
 URL_SETTING = "FENQI_DATABASE_URL"
 CATALOGUE_SETTING = "FENQI_CATALOGUE"
-LOCALE_SETTINGS = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts (POSIX)
+LANGUAGE_SETTING = "FENQI_LANGUAGE"
+# The first that is set counts; those of the system in the order of POSIX.
+LOCALE_SETTINGS = (LANGUAGE_SETTING, "LC_ALL", "LC_MESSAGES", "LANG")
 
 UNFINISHED = "unfinished"  # the file that says whose half-done work a database holds
 
@@ -62,7 +64,7 @@ def speaks_chinese(environment: Mapping[str, str] | None = None) -> bool:
     """Whether the person at this machine reads Chinese, by the usual settings of a language."""
     given = os.environ if environment is None else environment
     locale = next((given[name] for name in LOCALE_SETTINGS if given.get(name)), "")
-    return locale.partition("_")[0].partition(".")[0].lower() == "zh"
+    return locale.replace("-", "_").partition("_")[0].partition(".")[0].lower() == "zh"
 
 
 class SystemClock:

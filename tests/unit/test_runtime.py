@@ -118,6 +118,8 @@ def test_an_empty_setting_counts_as_not_given() -> None:
         ({"LANG": "C", "LC_ALL": "zh_CN"}, True),
         ({"LANG": "zh_CN", "LC_ALL": ""}, True),
         ({"LANG": "zha_CN"}, False),
+        ({"FENQI_LANGUAGE": "zh-CN", "LC_ALL": "en_GB.UTF-8"}, True),
+        ({"FENQI_LANGUAGE": "en", "LANG": "zh_CN.UTF-8"}, False),
     ],
 )
 def test_the_language_is_that_of_the_first_setting_given(

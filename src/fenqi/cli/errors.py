@@ -25,6 +25,9 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from fenqi.cli import around
+from fenqi.cli.language import speech
+from fenqi.cli.phrases import FIELDS, PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import Broken, FenqiError, Unavailable
 from fenqi.runtime import Config, SystemClock
@@ -59,8 +62,7 @@ VALUE_CHARS_MAX = 400
 LOG_BYTES_MAX = 1 << 20
 FAREWELLS_MAX = 3
 
-GO_ON = "What was committed is kept; run the same command again to go on from there:\n  {command}"
-AFTER_INTERRUPT = dict.fromkeys(("report", "ledger", "plan"), "Nothing was changed.")
+AFTER_INTERRUPT = dict.fromkeys(("report", "ledger", "plan"), around.UNCHANGED)
 
 
 class Ended(KeyboardInterrupt):
@@ -78,11 +80,11 @@ class Group(TyperGroup):
         """Run the chosen command, telling its errors."""
         return run(
             lambda: super(Group, self).invoke(ctx),
-            lambda: AFTER_INTERRUPT.get(ctx.invoked_subcommand, GO_ON),
+            lambda: AFTER_INTERRUPT.get(ctx.invoked_subcommand, around.GO_ON),
         )
 
 
-def run(body: Callable[[], T], after_interrupt: Callable[[], str] = lambda: GO_ON) -> T:
+def run(body: Callable[[], T], after_interrupt: Callable[[], str] = lambda: around.GO_ON) -> T:
     """Run the body of a command; turn whatever goes wrong into a message and an exit code.
 
     What typer itself raises passes: wrong words on the command line are its to explain, and so is
@@ -110,41 +112,49 @@ def _is_typers(fault: BaseException) -> bool:
     return type(fault).__module__.split(".")[0] in ("click", "typer")
 
 
-def tell(fault: BaseException, after_interrupt: str = GO_ON) -> int:
+def tell(fault: BaseException, after_interrupt: str = around.GO_ON) -> int:
     """Print what a person should know of a fault and return the exit code."""
     if isinstance(fault, KeyboardInterrupt):
-        _say(f"interrupted. {after_interrupt.format(command=_command())}")
+        _say(after_interrupt, command=_command())
         return BY_SIGNAL + (fault.number if isinstance(fault, Ended) else signal.SIGINT)
     if isinstance(fault, OSError) and fault.strerror:
         return _tell_place(fault)
     if isinstance(fault, UnicodeEncodeError):
-        _say("a word of the command is no text in this terminal's encoding. Write it in UTF-8.")
+        _say(around.NOT_ENCODED)
         return REFUSED
     if isinstance(fault, FenqiError):
-        known = sentence(fault)
-        _say(known + _where(write_trace(fault)) if isinstance(fault, Broken) else known)
+        _print(sentence(fault))
+        if isinstance(fault, Broken):
+            _say_where(write_trace(fault))
         return exit_code(fault)
-    _say(
-        f"something nobody foresaw went wrong ({type(fault).__name__}).{_where(write_trace(fault))}"
-    )
+    _say(around.UNFORESEEN, kind=type(fault).__name__)
+    _say_where(write_trace(fault))
     return BROKEN
 
 
 def _tell_place(fault: OSError) -> int:
     """Tell of a file or folder that cannot be used."""
-    said = f"{fault.filename or 'The system'}: {fault.strerror}."
+    place = fault.filename or speech().gettext(around.THE_SYSTEM)
     if fault.errno in NOT_THERE:
-        _say(f"{said} Name another place, or change who may use this one.")
+        _say(around.ELSEWHERE, place=place, said=fault.strerror)
         return REFUSED
-    where = _where(write_trace(fault))
-    if fault.errno in OUTSIDE:
-        _say(f"{said} What was committed is kept; make room and run the same command again.{where}")
-        return UNAVAILABLE
-    _say(f"{said}{where}")
-    return BROKEN
+    is_outside = fault.errno in OUTSIDE
+    _say(around.NO_ROOM if is_outside else around.UNUSABLE, place=place, said=fault.strerror)
+    _say_where(write_trace(fault))
+    return UNAVAILABLE if is_outside else BROKEN
 
 
-def _say(text: str) -> None:
+def _say(text: str, **values: object) -> None:
+    """Print one of the sentences of `around` in the reader's language."""
+    _print(speech().gettext(text).format(**values))
+
+
+def _say_where(log: Path | None) -> None:
+    if log is not None:
+        _print(speech().gettext(around.DETAILS).format(log=log))
+
+
+def _print(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"[bold red]fenqi:[/] {escape(text)}"
     )
@@ -153,25 +163,29 @@ def _say(text: str) -> None:
 def tell_of(others: Sequence[str]) -> None:
     """Print who works in the same folder already; the database keeps the programs apart."""
     if others:
+        said = speech().gettext(around.BESIDE).format(programs=_shown(list(others)))
         Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"[bold]fenqi:[/] beside this one works {escape(_shown(list(others)))}. Both go on."
+            f"[bold]fenqi:[/] {escape(said)}"
         )
-
-
-def _where(log: Path | None) -> str:
-    return "" if log is None else f" Details for whoever mends it: {log}"
 
 
 def sentence(error: FenqiError) -> str:
     """Return what a person reads; an error without a sentence shows its code and values."""
     templates = SENTENCES.get(error.code, ())
-    fields = {name: _shown(value) for name, value in error.fields.items()}
+    fields = {name: _in_words(name, value) for name, value in error.fields.items()}
     for template in (templates,) if isinstance(templates, str) else templates:
         try:
-            return template.format(**fields)
+            return speech().gettext(template).format(**fields)
         except (KeyError, IndexError):  # raised with other values than this sentence names
             continue
     return ", ".join([error.code, *(f"{name}={value}" for name, value in fields.items())])
+
+
+def _in_words(name: str, value: object) -> str:
+    """Return the value of a field as `_shown`; a phrase of ours in the reader's language."""
+    shown = _shown(value)
+    is_ours = shown in PHRASES and (name in FIELDS or shown.startswith("("))
+    return speech().gettext(shown) if is_ours else shown
 
 
 def _shown(value: object) -> str:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fenqi.cli.errors import tell_of
-from fenqi.cli.report import preferred_language
+from fenqi.cli.language import preferred_language
 from fenqi.replay import leftovers, run, source
 from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream

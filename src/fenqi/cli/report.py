@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from fenqi.cli.language import preferred_language
 from fenqi.report import book, page, terminal
 from fenqi.report.language import Language
-from fenqi.runtime import Runtime, speaks_chinese
+from fenqi.runtime import Runtime
 
 
 def register(app: typer.Typer) -> None:
@@ -54,8 +55,3 @@ def report(
         typer.echo(f"The report is in {html}")
         return
     terminal.show(found, Console(highlight=False))
-
-
-def preferred_language() -> Language:
-    """Return the language of the person at this machine, of those pages are written in."""
-    return Language.CHINESE if speaks_chinese() else Language.ENGLISH

@@ -25,6 +25,8 @@ from fenqi.core.errors import (
     Missing,
     Unavailable,
 )
+from fenqi.replay.rows import ONCE, ColumnMissing
+from fenqi.replay.source import REMEDY, LineUnreadable
 from fenqi.store.migrate import MigrationEdited
 from fenqi.store.server import Server
 
@@ -82,6 +84,31 @@ def test_an_error_without_a_sentence_shows_its_code_and_values() -> None:
 
     assert sentence(Unheard(of=1)) == "unheard, of=1"
     assert sentence(MigrationEdited()) == "migration-edited"  # its value is missing
+
+
+def test_an_error_is_told_in_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FENQI_LANGUAGE", "zh-CN")
+    error = Invalid()
+    assert sentence(error) == "这样的请求没有意义。"
+    unread = LineUnreadable(
+        file="f.csv", line=7, column="Price", value="x", wanted="a positive number", remedy=REMEDY
+    )
+    said = CliRunner().invoke(failing(unread), ["fail"]).stderr
+    assert "f.csv 第 7 行" in said
+    assert "x 不是 正数。未记任何账。" in said
+    assert "--skip-bad FILE" in said
+    assert "已中断" in CliRunner().invoke(failing(KeyboardInterrupt()), ["fail"]).stderr
+    monkeypatch.setenv("FENQI_LANGUAGE", "en")
+    assert "a positive number. Nothing was booked." in sentence(unread)
+
+
+def test_a_name_somebody_wrote_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FENQI_LANGUAGE", "zh-CN")
+    unfound = ColumnMissing(
+        file="f", column="missing", key="missing", found="not in it", remedy=ONCE, allowed="a"
+    )
+    assert "列 missing" in sentence(unfound)
+    assert "不在其中" in sentence(unfound)
 
 
 def test_brackets_in_a_value_are_printed_as_they_are() -> None:

@@ -1,5 +1,6 @@
 """Two languages: every sentence is translated, numbers are as people write them."""
 
+import ast
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,9 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from fenqi import report
+from fenqi.cli import around
+from fenqi.cli.phrases import PHRASES
+from fenqi.cli.sentences import SENTENCES
 from fenqi.core.values.money import currency
 from fenqi.report.language import Language, Speech, read_catalogue
 
@@ -32,10 +36,36 @@ def sentences() -> Iterator[str | tuple[str, ...]]:
                 yield message
 
 
+def of_errors() -> Iterator[str]:
+    """Yield every sentence of every error code."""
+    for templates in SENTENCES.values():
+        yield from (templates,) if isinstance(templates, str) else templates
+
+
 def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> None:
     said = {one if isinstance(one, str) else one[0] for one in sentences()}
     assert len(said) > 120
-    assert said == set(read_catalogue(Language.CHINESE))
+    of_commands = {*of_errors(), *around.ALL, *PHRASES}
+    assert said | of_commands == set(read_catalogue(Language.CHINESE))
+
+
+def test_each_sentence_of_each_error_code_is_there_in_both_languages_with_the_same_values() -> None:
+    chinese = read_catalogue(Language.CHINESE)
+    for sentence in (*of_errors(), *around.ALL):
+        named = [sorted(findall(r"{(\w+)}", text)) for text in (sentence, chinese[sentence])]
+        assert named[0] == named[1], sentence
+        assert sentence.count("\n") == chinese[sentence].count("\n"), sentence
+
+
+def test_each_phrase_is_raised_word_for_word_somewhere() -> None:
+    raised = {
+        one.value
+        for file in ROOM.parent.rglob("*.py")
+        if file.parent.name != "cli"
+        for one in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+    assert PHRASES - raised == frozenset()
 
 
 def test_a_translation_names_the_same_values_as_its_sentence() -> None:

@@ -1,0 +1,21 @@
+"""The language of the person at this machine: what pages and errors are written in."""
+
+from functools import cache
+
+from fenqi.report.language import Language, Speech
+from fenqi.runtime import speaks_chinese
+
+
+def preferred_language() -> Language:
+    """Return the language of the person at this machine, of those pages are written in."""
+    return Language.CHINESE if speaks_chinese() else Language.ENGLISH
+
+
+def speech() -> Speech:
+    """Return what says things in that language."""
+    return _speech(preferred_language())
+
+
+@cache
+def _speech(language: Language) -> Speech:
+    return Speech(language)
