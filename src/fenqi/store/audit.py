@@ -259,9 +259,8 @@ def _belonging(table: str, columns: str, other: str, others: str) -> str:
     pairs = list(zip(columns.split(", "), others.split(", "), strict=True))
     same = " AND ".join(f"o.{theirs} = r.{ours}" for ours, theirs in pairs)
     named = " AND ".join(f"r.{ours} IS NOT NULL" for ours, _ in pairs)
-    # Names come from the constant above only.
     return (
-        f"SELECT r.account_id, '{table} in {other}', COUNT(*) FROM {table} AS r "  # noqa: S608
+        f"SELECT r.account_id, '{table} in {other}', COUNT(*) FROM {table} AS r "  # noqa: S608 - constants only
         f"JOIN members USING (account_id) WHERE {named} AND NOT EXISTS (SELECT 1 "
         f"FROM {other} AS o WHERE o.account_id = r.account_id AND {same}) GROUP BY r.account_id"
     )

@@ -99,11 +99,11 @@ def _select(columns: Sequence[Column]) -> str:
     values = ", ".join(column.value for column in columns)
     free = [column for column in columns if column.is_free]
     if not free:
-        return f"SELECT {values} FROM generate_series(1, %(rows)s::integer) AS i"  # noqa: S608
+        return f"SELECT {values} FROM generate_series(1, %(rows)s::integer) AS i"  # noqa: S608 - constants only
     arrays = ", ".join(f"%({column.name})s::{column.element}[]" for column in free)
     names = ", ".join(column.name for column in free)
     return (
-        f"SELECT {values} FROM UNNEST({arrays}) WITH ORDINALITY AS free ({names}, place) "  # noqa: S608
+        f"SELECT {values} FROM UNNEST({arrays}) WITH ORDINALITY AS free ({names}, place) "  # noqa: S608 - constants only
         "CROSS JOIN LATERAL (SELECT free.place::integer) AS row (i)"
     )
 

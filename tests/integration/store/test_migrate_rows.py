@@ -1,0 +1,149 @@
+"""Migrations of a database that is in use: its rows stay as they are and work goes on.
+
+The rows are those of a book that was lived, carried over to a database at an earlier migration,
+whose own foreign keys and checks look at each of them on the way in.
+"""
+
+import shutil
+from datetime import UTC, datetime, time, timedelta
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from fenqi import store
+from fenqi.core.values.ids import MerchantId
+from fenqi.report.check import check
+from fenqi.runtime import Ids, MovingClock
+from fenqi.store import catalogue
+from fenqi.store.ground import Ground
+from fenqi.store.migrate import MigrationFailed, migrate, read
+from fenqi.store.pool import Store
+from lives import LAST, Life
+
+BEFORE, AFTER = 9, 11  # migrations 0010 and 0011 drop references
+FOLDER = Path(store.__file__).parent / "migrations"
+OURS = "schemaname = 'public' AND tablename <> 'migrations'"
+COLUMNS = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+ORDER BY attnum
+"""
+REFERENCES = """
+SELECT conname, conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint
+WHERE contype = 'f'
+"""
+
+Rows = dict[str, list[str]]
+
+
+def ask(url: str, question: str, *values: object) -> list[tuple[str, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(question, values).fetchall()  # type: ignore[arg-type]
+
+
+def tables(url: str) -> list[str]:
+    """Return the tables, each after those it refers to."""
+    order: TopologicalSorter[str] = TopologicalSorter()
+    for (name,) in ask(url, f"SELECT tablename FROM pg_tables WHERE {OURS}"):
+        order.add(name)
+    for _, name, other in ask(url, REFERENCES):
+        if name != other:
+            order.add(name, other)
+    return list(order.static_order())
+
+
+def rows(url: str) -> Rows:
+    """Return the rows of each table as sorted texts."""
+    return {
+        name: sorted(text for (text,) in ask(url, f"SELECT row::text FROM {name} AS row"))
+        for name in tables(url)
+    }
+
+
+def carry(source: str, target: str) -> None:
+    """Copy the rows of each table of `target` from `source`, whose tables may have more columns."""
+    with psycopg.connect(source) as from_, psycopg.connect(target) as to:
+        for name in tables(target):
+            to.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+        for name in tables(target):
+            table = sql.Identifier(name)
+            columns = sql.SQL(", ").join(
+                sql.Identifier(column) for (column,) in ask(target, COLUMNS, name)
+            )
+            out = sql.SQL("COPY {} ({}) TO STDOUT").format(table, columns)
+            into = sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)
+            with from_.cursor().copy(out) as read_out, to.cursor().copy(into) as written:
+                for piece in read_out:
+                    written.write(piece)
+
+
+@pytest.fixture
+def old_url(lived_url: str, empty_url: str, tmp_path: Path) -> str:
+    """The URL of a database at migration `BEFORE` with the rows of the lived book."""
+    migrate(empty_url, folder=first(BEFORE, tmp_path))
+    carry(lived_url, empty_url)
+    return empty_url
+
+
+def first(count: int, folder: Path) -> Path:
+    """Return the folder with our first migrations in it."""
+    for migration in read()[:count]:
+        shutil.copy(FOLDER / migration.file, folder)
+    return folder
+
+
+def test_rows_outlive_the_migrations_that_drop_references(old_url: str, tmp_path: Path) -> None:
+    before = rows(old_url)
+    dropped = {name for name, *_ in ask(old_url, REFERENCES)}
+    for name in ("orders", "plans", "instalments", "statements", "statement_lines", "transfers"):
+        assert before[name], name
+
+    assert len(migrate(old_url, folder=first(AFTER, tmp_path))) == AFTER - BEFORE
+
+    assert rows(old_url) == before
+    dropped -= {name for name, *_ in ask(old_url, REFERENCES)}
+    assert {"transfers_account_id_event_number_fkey", "statements_account_id_fkey"} <= dropped
+
+
+def test_the_books_of_a_migrated_database_are_clean_and_go_on(old_url: str) -> None:
+    migrate(old_url)
+    opened = Store.open(old_url)
+    try:
+        checked = check(opened)
+        assert (checked.findings, checked.plans) == ((), 8)
+        life = taken_up(opened)
+        life.enrol("newcomer")
+        life.buy("newcomer", 60_000, "flat", 3)
+        life.live_until(LAST + timedelta(days=40))
+        checked = check(opened)
+        assert (checked.findings, checked.plans) == ((), 9)
+    finally:
+        opened.close()
+
+
+def taken_up(opened: Store) -> Life:
+    """Return the lived book as one who begins to work with it on its last day."""
+    clock = MovingClock(datetime.combine(LAST, time(4), UTC))
+    with opened.transaction() as session:
+        known = catalogue.load(session)
+        ((merchant,),) = session.rows("SELECT merchant_id FROM merchants")
+    ground = Ground(opened, clock, Ids(clock, seed=2), known)
+    return Life(ground, clock, MerchantId(merchant), day=LAST, keys=1_000)
+
+
+def test_a_row_that_a_new_check_refuses_keeps_the_database_where_it_was(old_url: str) -> None:
+    """Migration 0010 turns the look-up of an account of the chart into a check."""
+    with psycopg.connect(old_url) as connection:
+        connection.execute("INSERT INTO chart VALUES ('slush', 'Assets', 'Slush', 'none')")
+        connection.execute("UPDATE transfers SET debit = 'slush' WHERE debit = 'suspense'")
+    before = rows(old_url)
+
+    with pytest.raises(MigrationFailed) as caught:
+        migrate(old_url)
+
+    assert caught.value.fields["file"] == "0010_drop_hot_references.sql"
+    assert rows(old_url) == before
+    assert len(ask(old_url, "SELECT file FROM migrations")) == BEFORE
