@@ -81,7 +81,7 @@ class Drive:
         self._accounts: dict[str, AccountId] = {}
         self._persons: dict[UUID, str] = {}
         self._opened: dict[str, date] = {}
-        self._orders: dict[str, tuple[Purchase, Future[Any]]] = {}
+        self._orders: dict[str, Future[Any]] = {}  # the answers to purchases
         self._months: Counter[str] = Counter()
         self._missed: dict[str, int] = {}
         self.driven = Driven()
@@ -124,7 +124,7 @@ class Drive:
             match fact:
                 case Purchase():
                     answer = self._buy(fact)
-                    self._orders[fact.key] = (fact, answer)
+                    self._orders[fact.key] = answer
                     waiting.append((fact, answer))
                 case Refund():
                     refunded = self._give_back(fact)
@@ -183,8 +183,7 @@ class Drive:
 
     def _give_back(self, refund: Refund) -> "Future[Any] | None":
         """Send a refund, unless its purchase was declined: then nothing was lent."""
-        _, answer = self._orders[refund.purchase_key]
-        approved = answer.result()
+        approved = self._orders[refund.purchase_key].result()
         if approved.outcome != Outcome.APPROVE:
             self._note_lines(refund, "refund-of-declined", approved.reasons)
             return None

@@ -6,11 +6,19 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from fenqi.replay import kept, scratch, timeline
+from fenqi.replay.behaviour import Behaviour
+from fenqi.replay.drive import Drive, World
+from fenqi.replay.facts import Fact, Opening
 from fenqi.replay.mapping import read_mapping
 from fenqi.replay.source import load
 
@@ -116,3 +124,40 @@ def test_a_disk_without_room_is_told_as_such(
     with pytest.raises(OSError, match="TMPDIR") as caught:
         load(write(tmp_path / "lines.csv", 5_000), read_mapping(EXAMPLE))
     assert caught.value.errno == errno.ENOSPC
+
+
+class Watched(Drive):
+    """A drive that notes which facts a day is given, and lives nothing."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__(cast(World, SimpleNamespace(zone=zone)), cast(Behaviour, None))
+        self.given: dict[date, list[str]] = {}
+
+    def _live(self, day: date, facts: Sequence[Fact]) -> None:
+        self.given[day] = [fact.person for fact in facts]
+
+
+def test_each_day_is_given_its_own_facts_even_when_the_clock_is_set_back_over_midnight() -> None:
+    """In St John's, on 7 November 2010, one minute past midnight became 23:01 of the day before."""
+    begun = datetime(2010, 11, 7, 2, 30, 30, tzinfo=UTC)  # half a minute into the seventh
+    facts = [
+        Opening("sixth", begun - timedelta(hours=1), 1, 1),
+        Opening("seventh", begun, 1, 1),
+        Opening("sixth again", begun + timedelta(minutes=20), 1, 1),
+        Opening("seventh again", begun + timedelta(hours=2), 1, 1),
+        Opening("tenth", begun + timedelta(days=3, hours=6), 1, 1),
+        Opening("too late", begun + timedelta(days=9), 1, 1),
+    ]
+    drive = Watched(ZoneInfo("America/St_Johns"))
+    days = [date(2010, 11, number) for number in (5, 6, 7, 8, 9, 10, 11)]
+    drive.run(iter(facts), days[0], days[-1], lambda _: None)
+    assert list(drive.given) == days
+    assert [drive.given[day] for day in days] == [
+        [],
+        ["sixth", "sixth again"],
+        ["seventh", "seventh again"],
+        [],
+        [],
+        ["tenth"],
+        [],
+    ]
