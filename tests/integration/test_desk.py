@@ -84,14 +84,14 @@ def counts(store: Store) -> dict[str, int]:
 @contextmanager
 def paused(world: World) -> Iterator[tuple[Desk, Callable[[], None]]]:
     """A desk whose one writer waits for `go`, so that all queued before is one batch."""
-    go, take = threading.Event(), desk_module._take
+    go, take = threading.Event(), desk_module.Waiting.take
 
     def wait_and_take(waiting: Any) -> Any:
         go.wait(WAIT_SECONDS_MAX)
         return take(waiting)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(desk_module, "_take", wait_and_take)
+        patch.setattr(desk_module.Waiting, "take", wait_and_take)
         with Desk(world.ground, writers=1) as desk:
             yield desk, go.set
             go.set()
@@ -345,10 +345,10 @@ def test_a_flow_that_raises_in_a_way_nobody_foresaw_harms_one_command(
     account = enrol(world)
     begin = Lending.begin
 
-    def explode(self: Any, account: Any, shipment: Any) -> Any:
-        if shipment.shown.terms.principal_minor == 666:
+    def explode(self: Any, account: Any, shown: Any, **words: Any) -> Any:
+        if shown.principal_minor == 666:
             raise ZeroDivisionError
-        return begin(self, account, shipment)
+        return begin(self, account, shown, **words)
 
     monkeypatch.setattr(Lending, "begin", explode)
     amounts = [100, 666, 300]

@@ -90,8 +90,7 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Applied | FenqiErro
                         "agreement_version": 1,
                     },
                 )
-        booking.write(session)
-        inbox.keep(session, booking.now)
+        booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
 

@@ -100,9 +100,8 @@ def receive(ground: Ground, commands: Sequence[Receive]) -> list[Received | Fenq
                 inbox.refuse(place, refusal)
                 continue
             inbox.answer(place, account.account_id, answer)
-        till.booking.write(session)
-        receipts.update(session, changed)
-        inbox.keep(session, till.booking.now)
+        now = till.booking.now
+        till.booking.write(session, receipts.changed(changed), inbox.kept(now))
     return inbox.answers()
 
 

@@ -76,9 +76,8 @@ def refund(ground: Ground, commands: Sequence[Refund]) -> list[Refunded | FenqiE
             changed[order.order_id] = order
             answer = counter.refund(account, order, records, command)
             inbox.answer(place, account.account_id, answer)
-        orders.update(session, changed.values())
-        counter.booking.write(session)
-        inbox.keep(session, counter.booking.now)
+        now = counter.booking.now
+        counter.booking.write(session, orders.changed(changed.values()), inbox.kept(now))
     return inbox.answers()
 
 

@@ -80,8 +80,7 @@ def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiEr
                 continue
             answer = _book(ground, booking, (rows, lines), account, record, command, quote)
             inbox.answer(place, account.account_id, answer)
-        booking.write(session)
-        inbox.keep(session, booking.now)
+        booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
 
