@@ -262,7 +262,7 @@ class Sheet:
 
     def _coded(self, column: Column, parts: Sequence[tuple[int, Any]]) -> str:
         several = parts[0][1] if len(parts) == 1 else None
-        if _is_many(several) and _is_one(several):
+        if several is not None and _is_many(several) and _is_one(several):
             return self._shared(column, several[0])
         key = ("code", column.element, id(several)) if several is not None else None
         if key is None or key not in self._places:
