@@ -57,14 +57,15 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
     counter = _Counter(ground, len(commands))
     with ground.store.transaction() as session:
         with session.pipeline():  # one round trip for all that is asked
-            lock = accounts.locking(session, {command.account_id for command in commands})
+            lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
-            found = books.of_merchants(session, {command.merchant_id for command in commands})
-        locked, merchants = lock(), found()
+            meet = ground.merchants.meet(session, [command.merchant_id for command in commands])
+        locked = lock()
+        meet()
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                if merchants.get(command.merchant_id) != account.book.book_id:
+                if ground.merchants.book_of(command.merchant_id) != account.book.book_id:
                     raise books.MerchantMissing(merchant=command.merchant_id)
                 frame = counter.frame(account, command)
             except FenqiError as refusal:
