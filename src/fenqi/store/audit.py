@@ -437,9 +437,9 @@ def sample_plans(session: Session, book_id: str, sample: int) -> list[PlanKey]:
 class Stored:
     """What the tables hold of one plan's projection.
 
-    `signed` are the principal, interest and fee of each instalment at signing; `instalments` are (number, open, recovered, due..., paid..., relieved..., written off...), the
-    amounts by component; `allocations` are by operation; `crossed_to` is where the last bucket
-    crossing led.
+    `signed` are the principal, interest and fee of each instalment at signing; `instalments` are
+    (number, open, recovered, due..., paid..., relieved..., written off...), the amounts by
+    component; `allocations` are by operation; `crossed_to` is where the last bucket crossing led.
     """
 
     signed: tuple[list[int], list[int], list[int]]

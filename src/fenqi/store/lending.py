@@ -49,10 +49,16 @@ LENDING_LINES = Table(
     "debit word, credit word, amount_minor bigint, currency word, plan_id uuid, merchant_id uuid?",
 )
 PURCHASE_CAPTURED = "purchase-captured"
+# What a plan may be charged for from the start: the line that names it, and the component it is of.
 COST_LINE = {
     ScheduleKind.FREE: None,
     ScheduleKind.FLAT_FEE: CostKind.FLAT_FEE.value,
     ScheduleKind.ANNUITY: CostKind.INTEREST.value,
+}
+COST_COMPONENT = {
+    ScheduleKind.FREE: None,
+    ScheduleKind.FLAT_FEE: Component.FEE,
+    ScheduleKind.ANNUITY: Component.INTEREST,
 }
 
 
@@ -189,7 +195,9 @@ class _Group:
             self._each(due_on),
             self._each(amounts[:, :, Component.PRINCIPAL]),
             *(
-                self._each(amounts[:, : self._count * amounts[:, :, component].any(), component])
+                self._each(amounts[:, :, component])
+                if component is COST_COMPONENT[self._product.kind]
+                else None
                 for component in (Component.INTEREST, Component.FEE)
             ),
             1,
@@ -204,7 +212,7 @@ class _Group:
         )
 
     def _each(self, values: NDArray[np.generic]) -> Ragged:
-        """Return one array per plan. Shapes: (plans, count), or (plans, 0) for empty ones."""
+        """Return one array per plan. Shapes: (plans, count)."""
         return Ragged(values.ravel(), np.full(self._length, values.shape[1]))
 
     def add_operations(self, operations: Rows) -> None:

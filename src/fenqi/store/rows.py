@@ -222,10 +222,10 @@ class Sheet:
         for place, column in enumerate(rows.target.columns):
             parts = rows.column(place)
             value = parts[0][1]
-            if len(parts) == 1 and not _is_many(value):
-                found = self._shared(column, value)
-            elif column.is_ragged:
+            if column.is_ragged:
                 found = self._ragged(column, parts)
+            elif len(parts) == 1 and not _is_many(value):
+                found = self._shared(column, value)
             elif column.is_coded and not _is_array(parts):
                 found = self._coded(column, parts)
             elif column.element in FREE:
@@ -262,7 +262,7 @@ class Sheet:
 
     def _coded(self, column: Column, parts: Sequence[tuple[int, Any]]) -> str:
         several = parts[0][1] if len(parts) == 1 else None
-        if _is_many(several) and _is_one(several):
+        if several is not None and _is_many(several) and _is_one(several):
             return self._shared(column, several[0])
         key = ("code", column.element, id(several)) if several is not None else None
         if key is None or key not in self._places:
@@ -374,12 +374,12 @@ def _code(parts: Iterable[tuple[int, Any]]) -> tuple[Packed, list[Any]]:
 
 
 def _ragged_part(column: Column, count: int, value: Any) -> Ragged:
+    """Return arrays one behind the other; None for all rows is an empty array in each."""
     if isinstance(value, Ragged):
         return value
-    dtype = DTYPES[column.element]
-    rows = value if _is_many(value) else [()] * count
+    rows = [()] * count if value is None else value
     lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    return Ragged(np.array([one for row in rows for one in row], dtype=dtype), lengths)
+    return Ragged(_converted(column.element, [one for row in rows for one in row]), lengths)
 
 
 def _plain(element: str, values: Any) -> Any:

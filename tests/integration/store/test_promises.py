@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from make_book import as_owner
 
 from fenqi.core.errors import Broken, Conflict, Forbidden
 from fenqi.store.pool import Store
@@ -91,8 +92,7 @@ def test_the_program_cannot_change_what_was_signed(store: Store) -> None:
 
 def broken(life: Life, sql: str, **values: Any) -> None:
     """Show that the database refuses a statement, whoever sends it."""
-    with pytest.raises((Broken, Conflict)), life.ground.store.transaction() as session:
-        session.run("SET LOCAL ROLE NONE")
+    with pytest.raises((Broken, Conflict)), as_owner(life.ground.store) as session:
         session.run(sql, values)
 
 

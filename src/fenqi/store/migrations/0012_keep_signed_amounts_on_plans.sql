@@ -52,7 +52,8 @@ ALTER TABLE plans
     ADD COLUMN signed_fee_minor BIGINT[];
 UPDATE plans AS p
 SET cost_table = g.cost_table, capture_id = c.capture_id, signed_principal_minor = s.principal,
-    signed_interest_minor = s.interest, signed_fee_minor = s.fee
+    signed_interest_minor = CASE p.cost_line WHEN 'interest' THEN s.interest ELSE '{}' END,
+    signed_fee_minor = CASE p.cost_line WHEN 'flat-fee' THEN s.fee ELSE '{}' END
 FROM agreements AS g, (
     SELECT account_id, plan_id, array_agg(principal_due_minor ORDER BY number) AS principal,
         array_agg(interest_due_minor ORDER BY number) AS interest,
