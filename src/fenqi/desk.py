@@ -9,6 +9,7 @@ A batch that lost the database is sent again whole, with its keys: what was kept
 was, the rest is booked then. Only if that cannot be asked in time is an outcome left unknown.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +42,8 @@ STOP_SECONDS_MAX = 30
 ROOM_SECONDS_MAX = 0.1  # before a full queue is looked at again
 TRIES_MAX = 3  # of a command that lost a race to another program, or its database
 
+LOG = logging.getLogger(__name__)
+
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
 FLOWS: dict[type[Command], Flow] = {
@@ -65,15 +68,38 @@ class FlowBroken(Broken):
     code = "flow-broken"
 
 
+Tell = Callable[[Any], object]  # is told the answer, or the FenqiError that refuses the command
+
+
 class Slip:
-    """A queued command and where its answer goes."""
+    """A queued command and who is told its answer: a future, or a function."""
 
-    __slots__ = ("answer", "command", "lane")
+    __slots__ = ("_future", "_tell", "command", "lane")
 
-    def __init__(self, command: Command) -> None:
+    def __init__(
+        self, command: Command, *, tell: Tell | None = None, future: "Future[Any] | None" = None
+    ) -> None:
         self.command = command
         self.lane = _lane(command)  # the same for all commands of an account
-        self.answer: Future[Any] = Future()
+        self._tell = tell
+        self._future = future
+
+    def is_wanted(self) -> bool:
+        """Return whether the answer is still waited for; from now on it cannot be cancelled."""
+        return self._future is None or self._future.set_running_or_notify_cancel()
+
+    def tell(self, answer: object) -> None:
+        """Tell the answer. What goes wrong there is the caller's, not the writer's."""
+        if self._future is not None:
+            if isinstance(answer, FenqiError):
+                self._future.set_exception(answer)
+            else:
+                self._future.set_result(answer)
+        elif self._tell is not None:
+            try:
+                self._tell(answer)
+            except Exception:
+                LOG.exception("an answer could not be told")
 
 
 class Waiting:
@@ -141,9 +167,22 @@ class Desk:
 
         Errors: DeskClosed. The future raises the FenqiError that refuses the command.
         """
-        slip = Slip(command)
+        future: Future[Any] = Future()
+        self._put(Slip(command, future=future))
+        return future
+
+    def send(self, command: Command, tell: Tell) -> None:
+        """Queue a command; `tell` is called with its answer, or its error, once it is committed.
+
+        It is called by the writer, so it must be quick. A future costs as much as a tenth of the
+        whole purchase; who answers to an event loop needs none.
+
+        Errors: DeskClosed.
+        """
+        self._put(Slip(command, tell=tell))
+
+    def _put(self, slip: Slip) -> None:
         self._queues[slip.lane % len(self._queues)].put(slip)
-        return slip.answer
 
     def close(self) -> None:
         """Finish what has queued and stop the writers."""
@@ -161,7 +200,7 @@ class Desk:
     def _write(self, waiting: Waiting) -> None:
         while True:
             slips, is_last = waiting.take()
-            wanted = [slip for slip in slips if slip.answer.set_running_or_notify_cancel()]
+            wanted = [slip for slip in slips if slip.is_wanted()]
             for group in waves(wanted):
                 self._run(group)
             if is_last:
@@ -191,10 +230,7 @@ class Desk:
             told = fault if isinstance(fault, FenqiError) else _foreign(fault)
             answers = [doubt or told] * len(slips)
         for slip, answer in zip(slips, answers, strict=True):
-            if isinstance(answer, FenqiError):
-                slip.answer.set_exception(answer)
-            else:
-                slip.answer.set_result(answer)
+            slip.tell(answer)
 
 
 def waves(slips: Iterable[Slip]) -> list[list[Slip]]:

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import add_cost_table, folder
+from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId, MerchantId
 from fenqi.desk import Desk
 from fenqi.flows.authorise import Authorise
@@ -142,16 +142,15 @@ class Callers:
             placed_at=datetime.now(UTC),
             capture_now=True,
         )
-        self._desk.submit(command).add_done_callback(lambda future: self._next(at, future))
+        self._desk.send(command, lambda answer: self._next(at, answer))
 
-    def _next(self, at: float, future: "Future[Any]") -> None:
+    def _next(self, at: float, answer: Any) -> None:
         now = time.perf_counter()
         self.latencies.append(now - at)
-        fault = future.exception()
-        if fault is not None:
-            self.failed.append(fault)
-        elif future.result().outcome != "approve":
-            self.failed.append(RuntimeError(f"declined: {future.result()}"))
+        if isinstance(answer, FenqiError):
+            self.failed.append(answer)
+        elif answer.outcome != "approve":
+            self.failed.append(RuntimeError(f"declined: {answer}"))
         if now < self.until and not self.failed:
             self._send()
             return

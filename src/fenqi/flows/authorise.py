@@ -5,9 +5,10 @@ buyers racing for the last yuan cannot both win (M5). A decline is an answer, no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import ClassVar, NamedTuple
+
+import msgspec
 
 from fenqi.core.account import POLICY, Outcome, Standing, Verdict, judge
 from fenqi.core.errors import FenqiError
@@ -28,8 +29,7 @@ from fenqi.store.rows import Rows, Sheet
 IDS_PER_PURCHASE = 4  # decision, order, plan, capture
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorise(Command):
+class Authorise(Command, frozen=True, kw_only=True):
     """Decide a purchase. With `capture_now` the goods leave at once and the plan begins."""
 
     kind: ClassVar[str] = "authorise"
@@ -43,8 +43,7 @@ class Authorise(Command):
     capture_now: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Authorised:
+class Authorised(msgspec.Struct, frozen=True):
     """The outcome; an approved purchase has an order, and a plan if it was captured."""
 
     outcome: str

@@ -28,8 +28,7 @@ class CaptureAboveHold(Conflict):
     code = "capture-above-hold"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capture(Command):
+class Capture(Command, frozen=True, kw_only=True):
     """Begin a plan for a shipped part of an order."""
 
     kind: ClassVar[str] = "capture"

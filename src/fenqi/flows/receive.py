@@ -47,8 +47,7 @@ class MoneyState(StrEnum):
     REVERSED = "reversed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receive(Command):
+class Receive(Command, frozen=True, kw_only=True):
     """A channel's notice about money of an account.
 
     Without `receipt_id` it is a new receipt, pending or final; with one, a pending receipt becomes

@@ -31,8 +31,7 @@ class RefundAboveOrder(Conflict):
     code = "refund-above-order"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refund(Command):
+class Refund(Command, frozen=True, kw_only=True):
     """Take back goods of an order."""
 
     kind: ClassVar[str] = "refund"

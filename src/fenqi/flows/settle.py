@@ -36,8 +36,7 @@ class SettlementShort(Conflict):
     code = "settlement-short"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle(Command):
+class Settle(Command, frozen=True, kw_only=True):
     """Pay a plan off with final money."""
 
     kind: ClassVar[str] = "settle"

@@ -55,8 +55,8 @@ def to_replay(session: Session, page: Page, cut: Cut) -> list[PlanKey]:
 
 
 # A plan in time has nothing unpaid from before today, so its instalments from today on are all that
-# a statement can name; they are read off the plan, and where something happened, off their row. An account that was replayed a moment ago
-# has nothing unbilled any more, so it is not found here.
+# a statement can name; they are read off the plan, and off a row where something happened. An
+# account that was replayed a moment ago has nothing unbilled any more, so it is not found here.
 CUT = """
 WITH parts AS MATERIALIZED (
     SELECT a.account_id, a.event_count + 1 AS event_number,
@@ -79,8 +79,8 @@ WITH parts AS MATERIALIZED (
     ) WITH ORDINALITY AS s (due_on, principal, interest, fee, number)
     LEFT JOIN changed_instalments AS c
         ON c.account_id = p.account_id AND c.plan_id = p.plan_id AND c.number = s.number
-    WHERE s.due_on >= %(day)s AND a.account_id = ANY(%(accounts)s::uuid[]) AND p.oldest_due_on >= %(day)s
-        AND p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
+    WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.oldest_due_on >= %(day)s
+        AND s.due_on >= %(day)s AND p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
 ), cut AS MATERIALIZED (
     SELECT account_id, event_number, statement_number, SUM(open_minor) AS total_minor
     FROM parts WHERE is_named AND open_minor > 0

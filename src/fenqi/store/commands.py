@@ -7,7 +7,6 @@ the same account; a key reused for another account meets the table's unique cons
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -35,8 +34,7 @@ class KeyInvalid(Invalid):
     code = "key-invalid"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What every command carries: its idempotency key, in the scope that makes it unique."""
 
     scope_kind: str = "account"

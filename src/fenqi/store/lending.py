@@ -169,6 +169,7 @@ class _Group:
         amounts, rows = self._signed.amounts, np.arange(self._length)
         due_on = _calendars([one.frame.due_on for one in self._sales])
         oldest = due_on[rows, self._signed.first]
+        of_cost = COST_COMPONENT[self._product.kind]
         for owner, day in zip(self._owners, oldest.tolist(), strict=True):
             if owner.oldest_due_on is None or day < owner.oldest_due_on:
                 owner.oldest_due_on = day
@@ -195,9 +196,7 @@ class _Group:
             self._each(due_on),
             self._each(amounts[:, :, Component.PRINCIPAL]),
             *(
-                self._each(amounts[:, :, component])
-                if component is COST_COMPONENT[self._product.kind]
-                else None
+                self._each(amounts[:, : self._count * (component is of_cost), component])
                 for component in (Component.INTEREST, Component.FEE)
             ),
             1,
@@ -212,7 +211,7 @@ class _Group:
         )
 
     def _each(self, values: NDArray[np.generic]) -> Ragged:
-        """Return one array per plan. Shapes: (plans, count)."""
+        """Return one array per plan. Shapes: (plans, count), or (plans, 0) for empty ones."""
         return Ragged(values.ravel(), np.full(self._length, values.shape[1]))
 
     def add_operations(self, operations: Rows) -> None:

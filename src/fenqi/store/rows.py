@@ -12,6 +12,7 @@ only free text is unnested. Measured in docs/benchmarks.md.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -185,9 +186,12 @@ class Filling(Protocol):
         """Put them there, if there are any."""
 
 
-Shape = tuple[str, ...]  # how each column of a table is read: the SQL expression of row i
-STATEMENTS: dict[tuple[tuple[Target, Shape, str], ...], str] = {}  # by tables and shapes
+# How a column of a table is read: a way and the numbers of the parameters it reads from.
+Read = tuple[Any, ...]
+Part = tuple[Target, tuple[Read, ...], int]  # with the parameter that numbers the rows
+STATEMENTS: dict[tuple[Part, ...], str] = {}
 STATEMENTS_MAX = 4096
+ONES_MAX = 4096  # packed values that all rows of a batch share
 
 
 class Sheet:
@@ -196,7 +200,7 @@ class Sheet:
     def __init__(self, rows: Iterable[Rows] = ()) -> None:
         self._rows = list(rows)
         self._parameters: list[object] = []
-        self._places: dict[tuple[object, ...], int] = {}  # what is sent already, and where
+        self._places: dict[object, int] = {}  # what is sent already, and as which parameter
         self._alive: list[object] = []  # what is known by identity must not go away
 
     def add(self, rows: Rows) -> None:
@@ -205,181 +209,175 @@ class Sheet:
 
     def send(self, session: Session) -> None:
         """Send the rows, if any."""
-        filled = [rows for rows in self._rows if len(rows)]
-        if not filled:
+        parts = tuple(self._part(rows) for rows in self._rows if len(rows))
+        if not parts:
             return
-        shapes = tuple((rows.target, *self._shape(rows)) for rows in filled)
-        statement = STATEMENTS.get(shapes)
+        statement = STATEMENTS.get(parts)
         if statement is None:
-            statement = _statement(shapes)
+            statement = _statement(parts)
             if len(STATEMENTS) < STATEMENTS_MAX:
-                STATEMENTS[shapes] = statement
+                STATEMENTS[parts] = statement
         session.run_numbered(statement, self._parameters)
 
-    def _shape(self, rows: Rows) -> tuple[Shape, str]:
-        """Return how each column is read, and the rows' source."""
-        read, free = [], []
-        for place, column in enumerate(rows.target.columns):
-            parts = rows.column(place)
-            value = parts[0][1]
-            if column.is_ragged:
-                found = self._ragged(column, parts)
-            elif len(parts) == 1 and not _is_many(value):
-                found = self._shared(column, value)
-            elif column.is_coded and not _is_array(parts):
-                found = self._coded(column, parts)
-            elif column.element in FREE:
-                found = f"free.{column.name}"
-                free.append(f"{self._array(column, parts)} AS {column.name}")
-            else:
-                found = f"({self._array(column, parts)})[i]"
-            read.append(found + (f"::{column.cast}" if column.cast else ""))
-        return tuple(read), self._source(free, len(rows))
-
-    def _source(self, free: Sequence[str], count: int) -> str:
-        """Return what numbers the rows: `i` from 1, and free texts beside it."""
-        if not free:
-            return f"UNNEST({self._numbers(count)}) AS row (i)"
-        arrays, names = zip(*(one.split(" AS ") for one in free), strict=True)
-        return (
-            f"UNNEST({', '.join(arrays)}) WITH ORDINALITY AS free ({', '.join(names)}, place) "
-            "CROSS JOIN LATERAL (SELECT free.place::integer) AS row (i)"
+    def _part(self, rows: Rows) -> Part:
+        """Pack the columns of one table, and say how each is read."""
+        reads = tuple(
+            self._read(column, rows.column(place))
+            for place, column in enumerate(rows.target.columns)
         )
+        count = len(rows)
+        numbers = self._places.get(count)
+        if numbers is None:
+            numbers = self._places[count] = self._put(pack("integer", np.arange(1, count + 1)))
+        return (rows.target, reads, numbers)
 
-    def _numbers(self, count: int) -> str:
-        # An array and not generate_series: the planner believes in ten rows of the one and in a
-        # thousand of the other, and only the first lets it keep a plan.
-        numbers = self._sent(("rows", count), lambda: pack("integer", np.arange(1, count + 1)))
-        return f"{numbers}::integer[]"
-
-    def _shared(self, column: Column, value: Any) -> str:
-        """Return what is read where all rows have the same value."""
-        if value is None:
-            return f"NULL::{column.element}"
-        element = column.cast if column.cast in FREE else column.element
-        found = self._sent((element, "one", type(value), value), lambda: pack(element, [value]))
-        return f"({found}::{element}[])[1]"
-
-    def _coded(self, column: Column, parts: Sequence[tuple[int, Any]]) -> str:
-        several = parts[0][1] if len(parts) == 1 else None
-        if several is not None and _is_many(several) and _is_one(several):
-            return self._shared(column, several[0])
-        key = ("code", column.element, id(several)) if several is not None else None
-        if key is None or key not in self._places:
-            codes, values = _code(parts)
-            place = self._put(codes)
-            self._put(pack(column.element, values))
-            if key is not None:
-                self._places[key] = place
-                self._alive.append(several)
-        else:
-            place = self._places[key]
-        return f"(${place + 1}::{column.element}[])[(${place}::integer[])[i]]"
-
-    def _ragged(self, column: Column, parts: Sequence[tuple[int, Any]]) -> str:
-        """Return a slice of all rows' elements, one behind the other."""
-        arrays = [_ragged_part(column, count, value) for count, value in parts]
-        if len(arrays) == 1:
-            (one,) = arrays
-        else:
-            one = Ragged(
-                np.concatenate([part.elements for part in arrays]),
-                np.concatenate([part.lengths for part in arrays]),
-            )
-        elements = self._sent(
-            (column.element, id(one.elements)), lambda: pack(column.element, one.elements)
-        )
-        self._alive += [one.elements, one.lengths]
-        last = np.cumsum(one.lengths)
-        key = (
-            tuple(one.lengths.tolist())
-            if len(set(one.lengths.tolist())) > 1
-            else (int(one.lengths[0]), len(last))
-        )
-        first = self._sent(("first", *key), lambda: pack("integer", last - one.lengths + 1))
-        stop = self._sent(("stop", *key), lambda: pack("integer", last))
-        return f"({elements}::{column.element}[])[({first}::integer[])[i]:({stop}::integer[])[i]]"
-
-    def _array(self, column: Column, parts: Sequence[tuple[int, Any]]) -> str:
-        """Return the parameter that holds a whole column."""
-        element = column.element
-        if len(parts) == 1:
-            values = parts[0][1]
-            self._alive.append(values)
-            found = self._sent(
-                (element, id(values)), lambda: pack(element, _plain(element, values))
-            )
-        else:
-            place = self._put(pack(element, _joined(element, parts)))
-            found = f"${place}"
-        return f"{found}::{element}[]"
-
-    def _sent(self, key: tuple[object, ...], packed: "Packing") -> str:
+    def _read(self, column: Column, parts: Sequence[tuple[int, Any]]) -> Read:
+        if len(parts) > 1:
+            return self._joined(column, parts)
+        values = parts[0][1]
+        if not _is_many(values):
+            return self._one(column, values)
+        if column.is_coded and not isinstance(values, np.ndarray):
+            if values.count(values[0]) == len(values):
+                return self._one(column, values[0])
+            return ("coded", *self._coded(column, values))
+        if isinstance(values, Ragged):
+            return self._ragged(column, values)
+        key = (column.element, id(values))
         place = self._places.get(key)
         if place is None:
-            place = self._places[key] = self._put(packed())
-        return f"${place}"
+            self._alive.append(values)
+            packed = pack(column.element, _plain(column.element, values))
+            place = self._places[key] = self._put(packed)
+        return ("free" if column.element in FREE else "fixed", place)
+
+    def _joined(self, column: Column, parts: Sequence[tuple[int, Any]]) -> Read:
+        """Read a column that came in several parts."""
+        if column.is_ragged:
+            every = [value for _, value in parts]
+            elements = np.concatenate([one.elements for one in every])
+            return self._ragged(
+                column, Ragged(elements, np.concatenate([one.lengths for one in every]))
+            )
+        if column.is_coded:
+            return ("coded", *self._coded(column, _listed(parts)))
+        place = self._put(pack(column.element, _column_of(column.element, parts)))
+        return ("free" if column.element in FREE else "fixed", place)
+
+    def _one(self, column: Column, value: Any) -> Read:
+        """Read what all rows share."""
+        if value is None:
+            return ("null",)
+        element = column.cast if column.cast in FREE else column.element
+        key = (element, type(value), value)
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = self._put(_packed_one(element, value))
+        return ("one", place)
+
+    def _coded(self, column: Column, values: Sequence[Any]) -> tuple[int, int]:
+        """Return where the different values are, and where each row's number of its own is."""
+        key = ("coded", column.element, id(values))
+        place = self._places.get(key)
+        if place is None:
+            self._alive.append(values)
+            known: dict[Any, int] = {None: 0}
+            codes = [known.setdefault(value, len(known)) for value in values]
+            place = self._places[key] = self._put(pack("integer", codes))
+            self._put(pack(column.element, list(known)[1:]))
+        return (place + 1, place)
+
+    def _ragged(self, column: Column, values: Ragged) -> Read:
+        """Read slices of all rows' elements, which lie one behind the other."""
+        self._alive.append(values)
+        elements = self._put(pack(column.element, values.elements))
+        key = ("lengths", values.lengths.tobytes())
+        place = self._places.get(key)
+        if place is None:
+            last = np.cumsum(values.lengths)
+            place = self._places[key] = self._put(pack("integer", last - values.lengths + 1))
+            self._put(pack("integer", last))
+        return ("ragged", elements, place, place + 1)
 
     def _put(self, value: object) -> int:
         self._parameters.append(value)
         return len(self._parameters)
 
 
-class Packing(Protocol):
-    """Packs a parameter when it turns out to be needed."""
-
-    def __call__(self) -> Packed:
-        """Return it."""
+@lru_cache(maxsize=ONES_MAX, typed=True)
+def _packed_one(element: str, value: Any) -> Packed:
+    return pack(element, [value])
 
 
-def _statement(shapes: Sequence[tuple[Target, Shape, str]]) -> str:
+def _statement(parts: Sequence[Part]) -> str:
     """Return one statement with a part for each table; the last part is its main one."""
-    parts = [
-        target.statement(f"SELECT {', '.join(read)} FROM {source}")  # noqa: S608 - constants only
-        for target, read, source in shapes
+    texts = [
+        target.statement(
+            f"SELECT {', '.join(_value(*one) for one in zip(target.columns, reads, strict=True))} "  # noqa: S608 - constants only
+            f"FROM {_source(target, reads, numbers)}"
+        )
+        for target, reads, numbers in parts
     ]
-    *others, last = parts
+    *others, last = texts
     if not others:
         return last
     named = ", ".join(f"part_{place} AS ({text})" for place, text in enumerate(others))
     return f"WITH {named} {last}"
 
 
+def _value(column: Column, read: Read) -> str:
+    """Return the SQL expression of row i's value."""
+    element = column.element
+    match read:
+        case ("null",):
+            found = f"NULL::{element}"
+        case ("one", place):
+            kind = column.cast if column.cast in FREE else element
+            found = f"(${place}::{kind}[])[1]"
+        case ("fixed", place):
+            found = f"(${place}::{element}[])[i]"
+        case ("free", _):
+            found = f"free.{column.name}"
+        case ("coded", values, codes):
+            found = f"(${values}::{element}[])[(${codes}::integer[])[i]]"
+        case ("ragged", elements, first, last):
+            found = f"(${elements}::{element}[])[(${first}::integer[])[i]:(${last}::integer[])[i]]"
+        case _:
+            raise ValueError(read)
+    return found + (f"::{column.cast}" if column.cast else "")
+
+
+def _source(target: Target, reads: Sequence[Read], numbers: int) -> str:
+    """Return what numbers the rows: `i` from 1, and free texts beside it.
+
+    The numbers are an array and not generate_series: the planner believes in ten rows of the one
+    and in a thousand of the other, and only the first lets it keep a plan.
+    """
+    free = [
+        (column, read[1])
+        for column, read in zip(target.columns, reads, strict=True)
+        if read[0] == "free"
+    ]
+    if not free:
+        return f"UNNEST(${numbers}::integer[]) AS row (i)"
+    arrays = ", ".join(f"${place}::{column.element}[]" for column, place in free)
+    names = ", ".join(column.name for column, _ in free)
+    return f"UNNEST(${numbers}::integer[], {arrays}) AS free (i, {names})"
+
+
 def _is_many(values: Any) -> bool:
     return isinstance(values, list | tuple | np.ndarray | Ragged)
 
 
-def _is_array(parts: Sequence[tuple[int, Any]]) -> bool:
-    """Return whether a column came as one array, in which nothing is NULL."""
-    return len(parts) == 1 and isinstance(parts[0][1], np.ndarray)
-
-
-def _is_one(values: Any) -> bool:
-    """Return whether all values are the same."""
-    return bool(values.count(values[0]) == len(values))
-
-
-def _code(parts: Iterable[tuple[int, Any]]) -> tuple[Packed, list[Any]]:
-    """Return which of the different values each row has, from 1, or 0 for NULL; and those."""
-    known: dict[Any, int] = {None: 0}
-    codes: list[NDArray[np.int64]] = []
+def _listed(parts: Iterable[tuple[int, Any]]) -> list[Any]:
+    """Return one column's parts one behind the other, as a list."""
+    listed: list[Any] = []
     for count, values in parts:
-        if _is_many(values):
-            listed = values.tolist() if isinstance(values, np.ndarray) else values
-            found = [known.setdefault(value, len(known)) for value in listed]
-            codes.append(np.asarray(found, dtype=np.int64))
+        if isinstance(values, np.ndarray):
+            listed += values.tolist()
         else:
-            codes.append(np.full(count, known.setdefault(values, len(known)), dtype=np.int64))
-    return pack("integer", np.concatenate(codes)), list(known)[1:]
-
-
-def _ragged_part(column: Column, count: int, value: Any) -> Ragged:
-    """Return arrays one behind the other; None for all rows is an empty array in each."""
-    if isinstance(value, Ragged):
-        return value
-    rows = [()] * count if value is None else value
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    return Ragged(_converted(column.element, [one for row in rows for one in row]), lengths)
+            listed += values if _is_many(values) else [values] * count
+    return listed
 
 
 def _plain(element: str, values: Any) -> Any:
@@ -389,15 +387,11 @@ def _plain(element: str, values: Any) -> Any:
     return values
 
 
-def _joined(element: str, parts: Sequence[tuple[int, Any]]) -> Any:
-    """Return one column's parts one behind the other."""
+def _column_of(element: str, parts: Sequence[tuple[int, Any]]) -> Any:
+    """Return one column's parts one behind the other, as they can be packed."""
     if element in DTYPES:
         return np.concatenate([_part(element, count, values) for count, values in parts])
-    return [
-        value
-        for count, values in parts
-        for value in (values if _is_many(values) else [values] * count)
-    ]
+    return _listed(parts)
 
 
 def _part(element: str, count: int, values: Any) -> NDArray[Any]:

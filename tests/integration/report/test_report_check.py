@@ -73,13 +73,19 @@ TAMPERED = {
         {"M8 signed interest", "M8 signed fee"},
     ),
     "a plan's signed amounts do not sum": (
-        "ALTER TABLE plans DROP CONSTRAINT plans_signed_principal; "
         f"UPDATE plans SET {LAST_GREW} WHERE plan_id = {UNTOUCHED}",
         {"M1 control accounts", "M2 instalments", "M8 signed principal", "M8 instalment 12"},
     ),
+    "an amount that was signed is not known": (
+        f"UPDATE plans SET signed_interest_minor[count] = NULL WHERE plan_id = {UNTOUCHED}",
+        {"M2 instalments", "M8 signed interest"},
+    ),
+    "a changed instalment's plan was signed for more": (
+        f"UPDATE plans SET {LAST_GREW} WHERE plan_id = {FIRST_PLAN}",
+        {"M8 signed principal"},
+    ),
     "a plan was signed for one instalment less": (
-        "ALTER TABLE plans DROP CONSTRAINT plans_signed_count, "
-        "DROP CONSTRAINT plans_signed_principal; "
+        "ALTER TABLE plans DROP CONSTRAINT plans_signed_count; "
         "UPDATE plans SET signed_principal_minor = trim_array(signed_principal_minor, 1) "
         f"WHERE plan_id = {UNTOUCHED}",
         {"M1 control accounts", "M2 instalments", "M8 signed principal", "M8 instalment 12"},

@@ -21,11 +21,13 @@ CREATE TEMPORARY TABLE things (
 ) ON COMMIT DROP
 """
 LINES = "CREATE TEMPORARY TABLE lines (id UUID, n INTEGER, word TEXT, note TEXT) ON COMMIT DROP"
+NAMES = "id n amount small word day maybe_day maybe_id note body parts days is_on at".split()
+KINDS = (
+    *("uuid", "integer", "bigint", "smallint", "word", "date", "date?", "uuid?", "text", "jsonb"),
+    *("bigint[]", "date[]", "boolean", "timestamptz"),
+)
 THINGS = Table(
-    "things",
-    "id uuid, n integer, amount bigint, small smallint, word word, day date, maybe_day date?,"
-    "maybe_id uuid?, note text, body jsonb, parts bigint[], days date[], is_on boolean,"
-    "at timestamptz",
+    "things", ",".join(f"{name} {kind}" for name, kind in zip(NAMES, KINDS, strict=True))
 )
 KEPT = """
 SELECT id, n, amount, small, word, day, maybe_day, maybe_id, note, body::text, parts, days, is_on,
@@ -34,6 +36,7 @@ FROM things ORDER BY n
 """
 ID, N, AMOUNT, SMALL, WORD, DAY, MAYBE_DAY, MAYBE_ID, NOTE, BODY, PARTS, DAYS, IS_ON, AT = range(14)
 NOTES = ("", "plain", 'quo"te', "back\\slash", "{braces, comma}", "NULL", "分期", "a\nb", None)
+WAYS = ("one by one", "as lists", "as arrays", "in parts of every kind")
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 Row = tuple[Any, ...]
@@ -72,62 +75,83 @@ def things(count: int, *, seed: int = 1) -> list[Row]:
     return [thing(chance, number) for number in range(count)]
 
 
-def columns(rows: Sequence[Row]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def columns(rows: Sequence[Row]) -> list[Any]:
+    """Return columns as lists, but for those whose rows are arrays."""
+    given: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+    for place, kind in ((PARTS, np.int64), (DAYS, "datetime64[D]")):
+        given[place] = ragged(given[place], kind)
+    return given
+
+
+def ragged(rows: Sequence[Sequence[Any]], kind: Any) -> Ragged:
+    return Ragged(
+        np.array([one for row in rows for one in row], dtype=kind),
+        np.array([len(row) for row in rows], dtype=np.int64),
+    )
 
 
 def as_arrays(rows: Sequence[Row]) -> list[Any]:
     """Return columns, as arrays where a flow may have computed them so."""
-    given: list[Any] = columns(rows)
+    given = columns(rows)
     given[ID] = ids(given[ID])
     for place in (N, AMOUNT, SMALL):
         given[place] = np.array(given[place], dtype=np.int64)
     given[DAY] = np.array(given[DAY], dtype="datetime64[D]")
     given[IS_ON] = np.array(given[IS_ON], dtype=bool)
-    for place, kind in ((PARTS, np.int64), (DAYS, "datetime64[D]")):
-        given[place] = Ragged(
-            np.array([one for row in given[place] for one in row], dtype=kind),
-            np.array([len(row) for row in given[place]], dtype=np.int64),
-        )
     return given
 
 
 def gathered(rows: Sequence[Row], way: str) -> Rows:
     gathered = Rows(THINGS)
-    if way == "one by one":
-        for row in rows:
-            gathered.add(*row)
-    elif way == "as lists":
-        gathered.extend(len(rows), *columns(rows))
-    elif way == "as arrays":
-        gathered.extend(len(rows), *as_arrays(rows))
-    else:  # in parts, of every kind
-        third = len(rows) // 3
-        for row in rows[:third]:
-            gathered.add(*row)
-        gathered.extend(third, *(columns(rows[third : 2 * third]) or [[]] * len(THINGS.columns)))
-        gathered.extend(len(rows) - 2 * third, *as_arrays(rows[2 * third :]))
+    match way:
+        case "one by one":
+            for row in rows:
+                gathered.extend(1, *columns([row]))
+        case "as lists":
+            gathered.extend(len(rows), *columns(rows))
+        case "as arrays":
+            gathered.extend(len(rows), *as_arrays(rows))
+        case "in parts of every kind":
+            for start in range(0, len(rows), 3):
+                part = rows[start : start + 3]
+                gathered.extend(len(part), *(as_arrays if start % 2 else columns)(part))
     return gathered
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 500])
-@pytest.mark.parametrize("way", ["one by one", "as lists", "as arrays", "in parts"])
+@pytest.mark.parametrize("way", ["one by one", "as lists", "as arrays", "in parts of every kind"])
 def test_rows_arrive_as_they_were_given(session: Session, way: str, count: int) -> None:
     rows = things(count)
     gathered(rows, way).send(session)
     assert session.rows(KEPT) == rows
 
 
+def test_rows_that_are_added_one_at_a_time_arrive_too(session: Session) -> None:
+    plain = [place for place in range(len(THINGS.columns)) if place not in (PARTS, DAYS)]
+    kinds = [f"{NAMES[n]} {KINDS[n]}" for n in plain]
+    for count in (1, 2, 30):
+        rows, given = Rows(Table("things", ",".join(kinds))), things(count)
+        for row in given:
+            rows.add(*(row[place] for place in plain))
+        rows.send(session)
+        found = session.rows(KEPT)
+        assert [[row[place] for place in plain] for row in found] == [
+            [row[place] for place in plain] for row in given
+        ]
+        session.run("TRUNCATE things")
+
+
 def test_what_all_rows_share_is_given_once(session: Session) -> None:
     (one,) = things(1, seed=3)
     for count, value in ((1, one), (3, one), (2, (None,) * len(one))):
         rows = Rows(THINGS)
-        shared = [None if place in (PARTS, DAYS) else each for place, each in enumerate(value)]
+        shared = list(value)
         shared[N] = np.arange(count)
+        shared[PARTS], shared[DAYS] = ragged([[]] * count, "i8"), ragged([[]] * count, "M8[D]")
         rows.extend(count, *shared)
         rows.send(session)
-        expected = list(value)
-        expected[PARTS], expected[DAYS] = [], []  # None for all is an empty array in each
+        expected = [*value]
+        expected[PARTS], expected[DAYS] = [], []
         found = session.rows(KEPT)
         assert found == [(*expected[:N], n, *expected[N + 1 :]) for n in range(count)]
         session.run("TRUNCATE things")
@@ -156,7 +180,7 @@ def test_arrays_of_any_length_stay_with_their_row(
         (*row[:PARTS], [10 * n + k for k in range(length)], [row[DAY]] * length, *row[DAYS + 1 :])
         for n, (row, length) in enumerate(zip(things(3), lengths, strict=True))
     ]
-    for way in ("one by one", "as lists", "as arrays", "in parts"):
+    for way in WAYS:
         gathered(rows, way).send(session)
         assert session.rows(KEPT) == rows, way
         session.run("TRUNCATE things")
@@ -259,9 +283,10 @@ def test_an_empty_sheet_sends_nothing(session: Session) -> None:
 
 
 WRONG: dict[str, dict[int, Any]] = {
-    "a fraction among the elements of an array": {PARTS: [[1], [1.5]]},
-    "a day missing in an array": {DAYS: [[date(2026, 1, 1)], [None]]},
-    "a row without its array": {PARTS: [[1], None]},
+    "a fraction among the elements of an array": {PARTS: ragged([[1], [1.5]], np.float64)},
+    "a day missing in an array": {DAYS: ragged([["2026-01-01"], ["NaT"]], "datetime64[D]")},
+    "fractions in an array of numbers": {AMOUNT: np.array([1.0, 1.5])},
+    "a fraction among numbers": {AMOUNT: [1, 1.5]},
     "a day missing where none may": {DAY: np.array(["2026-01-01", "NaT"], dtype="datetime64[D]")},
     "a day missing where days are coded": {
         MAYBE_DAY: np.array(["2026-01-01", "NaT"], dtype="datetime64[D]")
