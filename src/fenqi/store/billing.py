@@ -80,7 +80,8 @@ WITH parts AS MATERIALIZED (
     LEFT JOIN changed_instalments AS c
         ON c.account_id = p.account_id AND c.plan_id = p.plan_id AND c.number = s.number
     WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.oldest_due_on >= %(day)s
-        AND s.due_on >= %(day)s AND p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
+        AND p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
+        AND s.due_on >= %(day)s
 ), cut AS MATERIALIZED (
     SELECT account_id, event_number, statement_number, SUM(open_minor) AS total_minor
     FROM parts WHERE is_named AND open_minor > 0

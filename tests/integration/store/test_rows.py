@@ -21,7 +21,10 @@ CREATE TEMPORARY TABLE things (
 ) ON COMMIT DROP
 """
 LINES = "CREATE TEMPORARY TABLE lines (id UUID, n INTEGER, word TEXT, note TEXT) ON COMMIT DROP"
-NAMES = "id n amount small word day maybe_day maybe_id note body parts days is_on at".split()
+NAMES = (
+    *("id", "n", "amount", "small", "word", "day", "maybe_day", "maybe_id", "note", "body"),
+    *("parts", "days", "is_on", "at"),
+)
 KINDS = (
     *("uuid", "integer", "bigint", "smallint", "word", "date", "date?", "uuid?", "text", "jsonb"),
     *("bigint[]", "date[]", "boolean", "timestamptz"),
