@@ -18,7 +18,7 @@ from fenqi.core.terms.schedule import Frame
 from fenqi.core.values.ids import AccountId, MerchantId, id_text
 from fenqi.store import accounts, books, orders
 from fenqi.store.accounts import Account
-from fenqi.store.booking import EVENT_VERSION, EVENTS, OUTBOX, Booking
+from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
@@ -132,9 +132,7 @@ class _Counter:
         decision, order, sale = next(self._ids), next(self._ids), None
         if verdict.outcome is Outcome.DECLINE:
             kind, answer = "purchase-declined", _declined(verdict)
-            payload = (
-                f'{{"amount_minor":{amount},"reasons":{orders.ENCODE(answer.reasons).decode()}}}'
-            )
+            payload = f'{{"amount_minor":{amount},"reasons":{ENCODE(answer.reasons).decode()}}}'
         elif not command.capture_now:
             kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
             payload = f'{{"amount_minor":{amount},"order_id":"{answer.order_id}"}}'

@@ -27,8 +27,7 @@ PLAN_STATES = Change(
 # An instalment to which nothing happened has no row; what was signed stands on its plan.
 INSTALMENT_STATES = Upsert(
     "changed_instalments",
-    "account_id uuid, plan_id uuid, number smallint, starts_on date, due_on date,"
-    "open_minor bigint, recovered_minor bigint,"
+    "account_id uuid, plan_id uuid, number smallint, open_minor bigint, recovered_minor bigint,"
     + ",".join(f"{name} bigint" for name in INSTALMENT_AMOUNTS),
     keys="account_id, plan_id, number",
 )
@@ -71,9 +70,7 @@ class Projections:
             after = record.projection()
             for old, part in zip(before.instalments, after.instalments, strict=True):
                 if _part_columns(old) != _part_columns(part):
-                    instalments.add(
-                        *key, part.number, part.starts_on, part.due_on, *_part_columns(part)
-                    )
+                    instalments.add(*key, part.number, *_part_columns(part))
             old_lines, lines = _by_operation(before.lines), _by_operation(after.lines)
             differ = {
                 number: lines.get(number, [])
