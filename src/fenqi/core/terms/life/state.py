@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from fenqi.core.terms.life.operations import Receipt
 from fenqi.core.terms.product import COMPONENTS, Component
 
 Parts = list[int]
@@ -107,6 +108,9 @@ class Kind(StrEnum):
     ACCRUAL_ACTIVITY = "accrual-activity"  # derived
 
 
+RECEIPTS = frozenset(Kind(receipt.value) for receipt in Receipt)
+
+
 @dataclass(slots=True, eq=False)
 class Transaction:
     """What one operation, or one derived from it, came to. Units: minor units.
@@ -124,6 +128,11 @@ class Transaction:
     balance_minor: int = 0  # principal outstanding after it
     lines: dict[int, Parts] = field(default_factory=dict)
     is_reversed: bool = False
+
+    @property
+    def is_receipt(self) -> bool:
+        """Whether it brought money or credit in."""
+        return self.kind in RECEIPTS
 
     def copy(self) -> "Transaction":
         """Return a transaction that can be changed without touching this one."""

@@ -1,0 +1,199 @@
+"""A life: operations as they were recorded, and the state that follows from them.
+
+An operation that comes last in order continues from the kept state; a backdated or undone one
+replays the list. Nothing else in fenqi computes a balance.
+Source of the order: the vectors' README, section "Allocation".
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from fenqi.core.terms.life import balance
+from fenqi.core.terms.life.finish import finish
+from fenqi.core.terms.life.operations import (
+    AddCharge,
+    AddPeriods,
+    ChangeRate,
+    MoveDueDay,
+    NightlyRun,
+    Operation,
+    PauseInterest,
+    Undo,
+)
+from fenqi.core.terms.life.state import ChargeState, Kind, Row, Status, Transaction
+from fenqi.core.terms.life.step import step
+from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.walk import Name, OperationSenseless, Walk
+
+Key = tuple[date, date, int]
+BEFORE_ALL = 0  # changes of terms count before what happens on their day
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A plan as it stands on a day: rows, transactions, charges, status.
+
+    Units: minor units. `replayed` names the transactions that a later replay has changed.
+    """
+
+    rows: tuple[Row, ...]
+    transactions: tuple[Transaction, ...]
+    charges: tuple[ChargeState, ...]
+    replayed: frozenset[Name]
+    lent_minor: int
+    overpaid_minor: int
+    status: Status
+
+    @property
+    def open_minor(self) -> int:
+        """What is still to be paid."""
+        return sum(row.open_minor for row in self.rows)
+
+
+class Life:
+    """The operations of one plan and the state after them."""
+
+    def __init__(self, terms: LifeTerms) -> None:
+        self.terms = terms
+        self.recorded: list[Operation] = []
+        self._ordered: list[Operation] = []
+        self._keys: list[Key] = []
+        self._undone: set[Name] = set()
+        self._reversed: list[Transaction] = []  # as they stood when they were undone
+        self._replayed: set[Name] = set()
+        self._walk = Walk(terms)
+
+    def record(self, operation: Operation) -> None:
+        """Take an operation in; on an error the life is unchanged.
+
+        Errors: OperationSenseless.
+        """
+        match operation:
+            case Undo():
+                self._undo(operation)
+            case NightlyRun():
+                pass
+            case _:
+                self._insert(operation)
+        self.recorded.append(operation)
+
+    def view(self, as_of: date) -> View:
+        """Return the plan as it stands on a day."""
+        walk = finish(self._walk, as_of)
+        transactions = [*walk.transactions, *self._reversed]
+        return View(
+            rows=tuple(walk.rows),
+            transactions=tuple(sorted(transactions, key=lambda one: (one.on, one.number))),
+            charges=tuple(walk.charges.values()),
+            replayed=frozenset(self._replayed),
+            lent_minor=walk.lent_minor,
+            overpaid_minor=walk.overpaid_minor,
+            status=_status(walk),
+        )
+
+    def _insert(self, operation: Operation) -> None:
+        key = order_of(operation)
+        place = bisect_right(self._keys, key)
+        is_last = place == len(self._keys)
+        ordered = [*self._ordered[:place], operation, *self._ordered[place:]]
+        if is_last:
+            walk = self._walk.copy()
+            step(walk, operation)
+        else:
+            walk = self._walk_through(ordered)
+        self._keep(walk)
+        self._ordered = ordered
+        self._keys.insert(place, key)
+
+    def _undo(self, undo: Undo) -> None:
+        """Take an operation, or a receipt derived from one, out of the list."""
+        if undo.of_receipt is None:
+            ordered = [one for one in self._ordered if one.number != undo.of]
+            if len(ordered) == len(self._ordered):
+                raise OperationSenseless(reason="nothing to undo", of=undo.of)
+            undone = {name for name in self._names() if name[0] == undo.of}
+        else:
+            ordered = self._ordered
+            undone = {(undo.of, Kind(undo.of_receipt.value))}
+            self._undone |= undone
+        gone = [one.copy() for one in self._walk.transactions if (one.number, one.kind) in undone]
+        walk = self._walk_through(ordered)
+        for transaction in gone:
+            transaction.is_reversed = True
+        self._reversed += gone
+        self._keep(walk)
+        self._ordered = ordered
+        self._keys = [order_of(one) for one in ordered]
+
+    def _names(self) -> Iterable[Name]:
+        return ((one.number, one.kind) for one in self._walk.transactions)
+
+    def _walk_through(self, operations: Iterable[Operation]) -> Walk:
+        walk = Walk(self.terms, frozenset(self._undone))
+        for operation in operations:
+            step(walk, operation)
+        return walk
+
+    def _keep(self, walk: Walk) -> None:
+        balance.fill(walk)
+        self._replayed |= changed(self._walk.transactions, walk.transactions)
+        self._walk = walk
+
+
+def replay(terms: LifeTerms, operations: Iterable[Operation], as_of: date) -> View:
+    """Return a plan as it stands on a day after operations in the order of recording.
+
+    Errors: OperationSenseless.
+    """
+    life = Life(terms)
+    for operation in operations:
+        life.record(operation)
+    return life.view(as_of)
+
+
+def order_of(operation: Operation) -> Key:
+    """Return where an operation counts: by effective day, day of recording, number.
+
+    A charge counts from the day it was added, or its due day if that is earlier; changes of terms
+    count first on their day.
+    """
+    match operation:
+        case AddCharge():
+            return (operation.counts_from, operation.booked_on, operation.number)
+        case ChangeRate() | MoveDueDay() | AddPeriods() | PauseInterest():
+            return (operation.on, operation.on, BEFORE_ALL)
+        case _:
+            return (operation.on, operation.booked_on, operation.number)
+
+
+def changed(before: Iterable[Transaction], after: Iterable[Transaction]) -> set[Name]:
+    """Return the transactions that a replay has changed.
+
+    One whose amounts changed is booked anew, and so are the later ones of its day, to keep their
+    order.
+    """
+    amounts = {(one.number, one.kind): _amounts(one) for one in before}
+    names: set[Name] = set()
+    days: set[date] = set()
+    for one in after:
+        name = (one.number, one.kind)
+        if name in amounts and (one.on in days or amounts[name] != _amounts(one)):
+            names.add(name)
+            days.add(one.on)
+    return names
+
+
+def _amounts(transaction: Transaction) -> tuple[int, ...]:
+    return (transaction.amount_minor, *transaction.parts, transaction.overpaid_minor)
+
+
+def _status(walk: Walk) -> Status:
+    if not walk.rows:
+        return Status.APPROVED
+    if walk.is_written_off:
+        return Status.WRITTEN_OFF
+    if walk.open_minor:
+        return Status.ACTIVE
+    return Status.OVERPAID if walk.overpaid_minor else Status.CLOSED

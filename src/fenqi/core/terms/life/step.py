@@ -1,0 +1,61 @@
+"""One step of a walk: which rule an operation goes to."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fenqi.core.terms.life.charge import add_charge, waive_charge
+from fenqi.core.terms.life.charge_off import charge_off, write_off
+from fenqi.core.terms.life.chargeback import charge_back, refund_credit
+from fenqi.core.terms.life.disburse import disburse
+from fenqi.core.terms.life.operations import (
+    AddCharge,
+    Chargeback,
+    ChargeOff,
+    Disburse,
+    Operation,
+    ReAge,
+    ReAmortise,
+    Receive,
+    RefundCash,
+    RefundCredit,
+    Terminate,
+    WaiveCharge,
+    WriteOff,
+)
+from fenqi.core.terms.life.re_age import re_age
+from fenqi.core.terms.life.re_amortise import re_amortise
+from fenqi.core.terms.life.receive import consume_overpayment, receive
+from fenqi.core.terms.life.refund import refund_cash
+from fenqi.core.terms.life.walk import OperationSenseless, Walk
+
+
+def step(walk: Walk, operation: Operation) -> None:
+    """Apply one operation to a walk.
+
+    Errors: OperationSenseless if nothing was lent yet, or the operation's own rule refuses it.
+    """
+    if not walk.rows and not isinstance(operation, Disburse):
+        raise OperationSenseless(reason="nothing was lent yet", operation=operation.number)
+    RULES[type(operation)](walk, operation)
+
+
+def _charge(walk: Walk, operation: AddCharge) -> None:
+    add_charge(walk, operation)
+    consume_overpayment(walk, walk.charges[operation.number])
+
+
+# Each rule takes the operation of its own type, which the table's one type cannot say.
+RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
+    Disburse: disburse,
+    Receive: receive,
+    AddCharge: _charge,
+    WaiveCharge: waive_charge,
+    Chargeback: charge_back,
+    RefundCredit: refund_credit,
+    RefundCash: refund_cash,
+    ReAge: re_age,
+    ReAmortise: re_amortise,
+    ChargeOff: charge_off,
+    Terminate: charge_off,
+    WriteOff: write_off,
+}
