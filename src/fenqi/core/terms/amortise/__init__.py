@@ -1,0 +1,20 @@
+"""The interest model: instalment periods, the interest that runs in them, level instalments.
+
+A `Model` is built from settings and periods, is told events in the order in which they happened,
+and can be asked at any moment what each period asks for. It is the one mutable thing here; a walk
+that replays a contract owns it and copies it where it must remember a moment.
+
+    settings  what a product says: day counts, frequency, rounding
+    dates     due days
+    factor    the rate factor of a span of days
+    period    a period, its segments, and what follows from its facts
+    model     the periods of one plan, their balances, splitting and copying
+    level     the level instalment, its smoothing, and the row that takes the rest
+    events    disburse, pay, credit, correct, change the rate, pause
+    as_of     the model up to a day: amounts due, pay-off, overdue principal
+    tranche   a drawdown with its own full term
+    shift     moved due days and extra periods
+
+Source of the rules: the semantics of Apache Fineract's progressive loan engine (state of June
+2026), in our words; each rule stands once, where its file says.
+"""

@@ -1,0 +1,69 @@
+"""Due days: always counted from the start, so that month ends keep their day.
+
+31 January is followed by 29 February and 31 March, since the second due day is the start and two
+months, not the first due day and one.
+"""
+
+from datetime import date, timedelta
+from typing import assert_never
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.settings import Interval, Unit
+from fenqi.core.values.day import add_months
+
+DAYS_PER_WEEK = 7
+PERIODS_MAX = 1_200  # a hundred years of months
+Span = tuple[date, date]
+
+
+class DueDatesInvalid(Invalid):
+    """Too many periods, none at all, or a last day that does not follow the one before."""
+
+    code = "due-dates-invalid"
+
+
+def later(start: date, units: int, unit: Unit) -> date:
+    """Return the day so many units after `start`; a day the month lacks becomes its last."""
+    match unit:
+        case Unit.DAYS:
+            return start + timedelta(days=units)
+        case Unit.WEEKS:
+            return start + timedelta(days=units * DAYS_PER_WEEK)
+        case Unit.MONTHS:
+            return add_months(start, units)
+        case _:
+            assert_never(unit)
+
+
+def spans(
+    start: date, interval: Interval, count: int, *, length_days: int | None = None
+) -> tuple[Span, ...]:
+    """Return the periods of a plan, each its first day and its due day.
+
+    With `length_days` the last due day is the start and that many days, whatever the interval.
+
+    Shapes: `count` spans, each beginning where the one before it ends.
+    Errors: DueDatesInvalid.
+    """
+    if not 1 <= count <= PERIODS_MAX:
+        raise DueDatesInvalid(count=count, least=1, most=PERIODS_MAX)
+    days = [later(start, interval.every * number, interval.unit) for number in range(count + 1)]
+    if length_days is not None:
+        days[-1] = start + timedelta(days=length_days)
+        if days[-1] <= days[-2]:
+            raise DueDatesInvalid(day=days[-1], must_follow=days[-2])
+    return tuple(zip(days, days[1:], strict=False))
+
+
+def units_within(starts_on: date, due_on: date, unit: Unit) -> tuple[int, int, int]:
+    """Return the whole units within a period, the days beyond them, and that last unit's days.
+
+    The last two are 0 and 1 if the units fill the period.
+    """
+    whole = 0
+    while (following := later(starts_on, whole + 1, unit)) <= due_on:
+        whole += 1
+    reached = later(starts_on, whole, unit)
+    if reached == due_on:
+        return whole, 0, 1
+    return whole, (due_on - reached).days, (following - reached).days

@@ -1,0 +1,181 @@
+"""What can happen to a plan, as changes of its model.
+
+Each event changes facts, lets the balances follow, and lets the last open period take what is left
+over. A day outside the periods changes nothing.
+
+Source: README of the published vectors, "Later disbursement" to "Rate change / reschedule".
+"""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.deferral import defer_run_interest
+from fenqi.core.terms.amortise.level import place_leftover, relevel
+from fenqi.core.terms.amortise.model import Model, cut
+from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.amortise.settings import Accrual, Method
+
+ONE_DAY = timedelta(days=1)
+
+
+class RowUnknown(Invalid):
+    """A plan has no such row."""
+
+    code = "row-unknown"
+
+
+def disburse(model: Model, on: date, amount_minor: int) -> None:
+    """Lend an amount on a day; the instalments of the periods that fall due later follow.
+
+    If interest counts by whole periods, the amount counts from the start of its period.
+    """
+    on = _effective_day(model, on)
+    model.disbursements.append((on, amount_minor))
+    if model.settings.method is Method.FLAT:
+        _mark_all_stale(model)
+    place = model.change_balance(on, disbursed_minor=amount_minor)
+    if place is not None:
+        relevel(model, next_due(model, place, on), is_fresh=False)
+
+
+def change_rate(model: Model, on: date, rate: Decimal) -> None:
+    """Let another yearly rate hold from a day on; later instalments are computed anew."""
+    since = on - ONE_DAY  # a day's interest is that of the night before it
+    model.add_rate(since, rate)
+    place = model.change_balance(since)
+    if place is not None:
+        relevel(model, next_due(model, place, since), is_fresh=True)
+
+
+def pause(model: Model, first: date, last: date) -> None:
+    """Let no interest run from one day to another, both included; the instalment stays."""
+    touched = [p for p in model.periods if p.starts_on < last and p.due_on >= first]
+    for period in touched:
+        start = max(first - ONE_DAY, period.starts_on)
+        end = min(last, period.due_on)
+        if all(segment.starts_on != start for segment in period.segments):
+            cut(period, start)
+        if all(segment.ends_on != end for segment in period.segments):
+            cut(period, end)
+        for segment in period.segments:
+            if segment.starts_on >= start and segment.ends_on <= end:
+                segment.is_paused = True
+    if touched:
+        since = touched[0].starts_on
+        model.refresh_factors(model.first_due_from(since))
+        place_leftover(model, since)
+
+
+def correct_balance(model: Model, on: date, amount_minor: int) -> None:
+    """Let the balance that bears interest differ from a day on."""
+    place = model.change_balance(on, corrected_minor=amount_minor)
+    if place is not None:
+        model.refresh_factor(model.periods[place])
+        place_leftover(model, on)
+
+
+def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> None:
+    """Take interest paid for a row; never more than all that is due.
+
+    Errors: RowUnknown.
+    """
+    require_row(model, row)
+    period = model.periods[row]
+    model.settle()
+    if period is _overdue_before_paid(model, on):
+        defer_run_interest(model, period, on)
+        model.settle()
+    most = max(0, model.due_interest_minor) - model.paid_interest_minor
+    period.paid_interest_minor += min(amount_minor, most)
+    period.is_stale = True
+    place_leftover(model, on)
+
+
+def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
+    """Take principal paid for a row; it lowers the balance from that day, or from the due day.
+
+    A row paid ahead of its period is closed with what was paid, if that is its instalment or more.
+
+    Errors: RowUnknown.
+    """
+    require_row(model, row)
+    period = model.periods[row]
+    if amount_minor == 0:
+        return
+    model.settle()
+    most = model.lent_minor + max(0, model.credited_principal_minor)
+    paid = amount_minor
+    if model.paid_principal_minor + amount_minor > most:
+        paid = model.lent_minor - model.paid_principal_minor
+    period.paid_principal_minor += paid
+    period.is_stale = True
+    since = min(period.due_on, on)
+    correct_balance(model, since, -amount_minor)
+    if model.is_level_kept:
+        return
+    has_others = sum(not other.is_paid for other in model.periods) > 1
+    if has_others and on < period.starts_on:
+        signed = period.signed_minor + period.credited_minor
+        if period.paid_minor > period.asked_minor or period.paid_minor == signed:
+            period.instalment_minor = period.paid_minor - period.credited_minor
+            period.is_stale = True
+    place_leftover(model, since)
+
+
+def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: int = 0) -> None:
+    """Put amounts back into the period that runs on a day, on top of its instalment."""
+    place = model.change_balance(on, corrected_minor=principal_minor)
+    if place is None:
+        return
+    period = _running(model, on)
+    segment = next((s for s in reversed(period.segments) if s.starts_on == on), None)
+    if segment is not None:
+        segment.credited_principal_minor += principal_minor
+        segment.credited_interest_minor += interest_minor
+        period.is_stale = True
+    model.refresh_factor(model.periods[place])
+    place_leftover(model, on)
+
+
+def next_due(model: Model, place: int, on: date) -> int:
+    """Return the first row that a change on a day touches: the next one if it is a due day."""
+    is_on_due_day = model.periods[place].due_on == on
+    return place + 1 if is_on_due_day and place + 1 < len(model.periods) else place
+
+
+def _effective_day(model: Model, on: date) -> date:
+    settings = model.settings
+    if settings.accrual is Accrual.PER_PERIOD and not settings.is_partial_period_exact:
+        for period in model.periods:
+            if period.due_on > on:
+                return period.starts_on
+    return on
+
+
+def _mark_all_stale(model: Model) -> None:
+    for period in model.periods:
+        period.is_stale = True
+
+
+def _running(model: Model, on: date) -> Period:
+    """Return the period that runs on a day: from its start, without its due day but the last."""
+    for period in model.periods[:-1]:
+        if period.starts_on <= on < period.due_on:
+            return period
+    return model.periods[-1]
+
+
+def _overdue_before_paid(model: Model, on: date) -> Period | None:
+    """Return the last open period if it is overdue while a later one is paid."""
+    for period in reversed(model.periods):
+        if not period.is_paid:
+            is_last = period is model.periods[-1]
+            return None if is_last or on < period.due_on else period
+    return None
+
+
+def require_row(model: Model, row: int) -> None:
+    """Refuse a row the plan does not have. Errors: RowUnknown."""
+    if not 0 <= row < len(model.periods):
+        raise RowUnknown(row=row, rows=len(model.periods))

@@ -1,0 +1,289 @@
+"""The model of one plan: its periods in order, rates, and the balances that follow.
+
+Events change facts of periods and mark them stale; `settle` derives what follows, touching only
+periods whose facts or whose inheritance from the period before have changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.dates import PERIODS_MAX, Span
+from fenqi.core.terms.amortise.factor import interest_factor, level_factor
+from fenqi.core.terms.amortise.period import Period, Segment
+from fenqi.core.terms.amortise.settings import Method, Settings
+
+FactorKey = tuple[Decimal, date, date, date, date]
+
+
+class PeriodsInvalid(Invalid):
+    """Periods of a model that are none, too many, or out of order."""
+
+    code = "periods-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A correction of the balance because principal was overdue, so that it can be taken back."""
+
+    on: date
+    amount_minor: int
+    due_on: date  # of the period it fell into
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a period asks for at this moment.
+
+    Units: minor units. `instalment_minor` leaves out what was credited.
+    """
+
+    starts_on: date
+    due_on: date
+    instalment_minor: int
+    interest_minor: int
+    principal_minor: int
+    paid_interest_minor: int
+    paid_principal_minor: int
+    balance_minor: int
+    is_paid: bool
+
+
+class Model:
+    """The interest model of one plan; the one mutable thing of this package."""
+
+    __slots__ = (
+        "_factors",
+        "disbursements",
+        "is_grace_lifted",
+        "is_level_kept",
+        "is_trial",
+        "math",
+        "overdue",
+        "overdue_on",
+        "periods",
+        "rates",
+        "settings",
+    )
+
+    def __init__(self, settings: Settings, spans: Sequence[Span]) -> None:
+        """Build the periods of a plan in which nothing has happened yet.
+
+        Errors: PeriodsInvalid.
+        """
+        if not 1 <= len(spans) <= PERIODS_MAX:
+            raise PeriodsInvalid(periods=len(spans), least=1, most=PERIODS_MAX)
+        previous = spans[0][0]
+        for starts_on, due_on in spans:
+            if starts_on != previous or due_on < starts_on:
+                raise PeriodsInvalid(starts_on=starts_on, due_on=due_on, must_follow=previous)
+            previous = due_on
+        self.settings = settings
+        self.math = settings.arithmetic
+        self.periods = [Period(*span) for span in spans]
+        self.rates: list[tuple[date, Decimal]] = []
+        self.disbursements: list[tuple[date, int]] = []
+        self.overdue: list[Overdue] = []
+        self.overdue_on: date | None = None
+        self.is_trial = False  # a copy that tries out what the instalments would be
+        self.is_level_kept = False  # early payments do not change instalments
+        self.is_grace_lifted = False
+        self._factors: dict[FactorKey, tuple[Decimal, Decimal]] = {}
+
+    def copy(self) -> "Model":
+        """Return a copy that changes alone; factors already computed are shared."""
+        twin = Model.__new__(Model)
+        twin.settings, twin.math, twin._factors = self.settings, self.math, self._factors
+        twin.periods = [period.copy() for period in self.periods]
+        twin.rates = list(self.rates)
+        twin.disbursements = list(self.disbursements)
+        twin.overdue, twin.overdue_on = list(self.overdue), self.overdue_on
+        twin.is_trial, twin.is_level_kept = self.is_trial, self.is_level_kept
+        twin.is_grace_lifted = self.is_grace_lifted
+        return twin
+
+    def settle(self) -> None:
+        """Derive what follows from the facts, from the first period that has changed."""
+        opening = carried = 0
+        for period in self.periods:
+            has_inherited = period.opening_minor != opening or period.carried_in_minor != carried
+            if period.is_stale or has_inherited:
+                period.flow(opening, carried, self._lent(period), self.math)
+            opening, carried = period.closing_minor, period.carried_on_minor
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return what each period asks for at this moment."""
+        self.settle()
+        return tuple(
+            Row(
+                starts_on=period.starts_on,
+                due_on=period.due_on,
+                instalment_minor=period.instalment_minor,
+                interest_minor=period.due_interest_minor,
+                principal_minor=period.due_principal_minor,
+                paid_interest_minor=period.paid_interest_minor,
+                paid_principal_minor=period.paid_principal_minor,
+                balance_minor=period.closing_minor,
+                is_paid=period.is_paid,
+            )
+            for period in self.periods
+        )
+
+    def rate_on(self, on: date) -> Decimal:
+        """Return the yearly rate of a segment that starts on a day."""
+        rate = self.settings.rate
+        for since, changed in self.rates:
+            if since <= on:
+                rate = changed
+        return rate
+
+    def add_rate(self, since: date, rate: Decimal) -> None:
+        """Let another rate hold from a day on; the first one told for a day stays."""
+        if all(known != since for known, _ in self.rates):
+            self.rates.append((since, rate))
+            self.rates.sort()
+
+    def find(self, on: date) -> int | None:
+        """Return the period a day belongs to: after its start up to its due day.
+
+        The first day of the first period belongs to it too.
+        """
+        if on == self.periods[0].starts_on:
+            return 0
+        for place, period in enumerate(self.periods):
+            if period.starts_on < on <= period.due_on:
+                return place
+        return None
+
+    def index_of(self, starts_on: date, due_on: date) -> int | None:
+        """Return the period with these days, or else the first one that encloses them."""
+        enclosing = None
+        for place, period in enumerate(self.periods):
+            if period.starts_on == starts_on and period.due_on == due_on:
+                return place
+            if enclosing is None and period.starts_on <= starts_on and due_on <= period.due_on:
+                enclosing = place
+        return enclosing
+
+    def first_due_from(self, on: date) -> int:
+        """Return the first period that falls due on a day or later; their number if none does."""
+        for place, period in enumerate(self.periods):
+            if period.due_on >= on:
+                return place
+        return len(self.periods)
+
+    def lent_by(self, on: date) -> int:
+        """Return what was disbursed up to a day, that day included."""
+        return sum(amount for disbursed_on, amount in self.disbursements if disbursed_on <= on)
+
+    def refresh_factors(self, first: int = 0, last: int | None = None) -> None:
+        """Compute the rate factors of the segments of some periods; all, unless named."""
+        for period in self.periods[first:last]:
+            self.refresh_factor(period)
+
+    def refresh_factor(self, period: Period) -> None:
+        """Compute the rate factors of a period's segments from their days and rates."""
+        due_on, whole = period.due_on, (period.starts_on, period.due_on)
+        for segment in period.segments:
+            starts_on, ends_on = segment.starts_on, segment.ends_on
+            rate = self.rate_on(starts_on)
+            key = (rate, starts_on, ends_on, *whole)
+            found = self._factors.get(key)
+            if found is None:
+                found = (
+                    level_factor(self.settings, rate, (starts_on, ends_on), whole),
+                    interest_factor(self.settings, rate, (starts_on, due_on), whole),
+                )
+                self._factors[key] = found
+            segment.factor, segment.factor_to_due = found
+            segment.days = (ends_on - starts_on).days
+            segment.days_to_due = (due_on - starts_on).days
+        period.is_stale = True
+
+    def change_balance(
+        self, on: date, *, disbursed_minor: int = 0, corrected_minor: int = 0
+    ) -> int | None:
+        """Change the balance on a day, cutting the segment there; return the period, if any.
+
+        A change on the very last due day ends in a segment of no length behind it.
+        """
+        place = self.find(on)
+        if place is None:
+            return None
+        period = self.periods[place]
+        segment = self._ending(period, on, is_last=place == len(self.periods) - 1)
+        if segment is None:
+            segment = cut(period, on)
+        segment.disbursed_minor += disbursed_minor
+        segment.corrected_minor += corrected_minor
+        period.is_stale = True
+        return place
+
+    @property
+    def lent_minor(self) -> int:
+        """All principal that the periods carry: disbursed or credited back."""
+        return max(0, sum(p.disbursed_minor + _credited_principal(p) for p in self.periods))
+
+    @property
+    def credited_principal_minor(self) -> int:
+        """All principal credited back."""
+        return sum(period.credited_principal_minor for period in self.periods)
+
+    @property
+    def paid_principal_minor(self) -> int:
+        """All principal paid."""
+        return max(0, sum(period.paid_principal_minor for period in self.periods))
+
+    @property
+    def paid_interest_minor(self) -> int:
+        """All interest paid."""
+        return max(0, sum(period.paid_interest_minor for period in self.periods))
+
+    @property
+    def due_interest_minor(self) -> int:
+        """All interest due."""
+        return sum(period.due_interest_minor for period in self.periods)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether no period asks for an instalment yet."""
+        return all(period.instalment_minor == 0 for period in self.periods)
+
+    def _ending(self, period: Period, on: date, *, is_last: bool) -> Segment | None:
+        if is_last and on == period.due_on:
+            last = period.segments[-1]
+            return last if last.starts_on == last.ends_on else None
+        return next((segment for segment in period.segments if segment.ends_on == on), None)
+
+    def _lent(self, period: Period) -> list[int] | None:
+        """Return the base of flat interest in each segment: all that was lent by its start."""
+        if self.settings.method is not Method.FLAT:
+            return None
+        return [self.lent_by(segment.starts_on) for segment in period.segments]
+
+
+def cut(period: Period, on: date) -> Segment:
+    """Cut the segment that holds a day there; return its first part.
+
+    What changed the balance at the end of the segment still does: it goes to the second part. What
+    was credited belongs to the start and stays.
+    """
+    place = 0
+    for number, segment in enumerate(period.segments):
+        if segment.starts_on < on <= segment.ends_on:
+            place = number
+    first = period.segments[place]
+    at = min(max(on, first.starts_on), first.ends_on)
+    rest = Segment(at, first.ends_on, is_paused=first.is_paused)
+    rest.disbursed_minor, rest.corrected_minor = first.disbursed_minor, first.corrected_minor
+    first.disbursed_minor = first.corrected_minor = 0
+    first.ends_on = at
+    period.segments.insert(place + 1, rest)
+    period.is_stale = True
+    return first
+
+
+def _credited_principal(period: Period) -> int:
+    return sum(segment.credited_principal_minor for segment in period.segments)
