@@ -76,7 +76,6 @@ class Player:
         self.terms: LifeTerms | None = None
         self.life: Life | None = None
         self.repayments: list[int] = []  # numbers of the repayment calls
-        self.run_through: date | None = None  # the last night that was processed
 
     def play(self, step: Step) -> None:
         """Let one step happen. Errors: NotPlayed, or what the engine refuses."""
@@ -100,9 +99,14 @@ class Player:
         return planned.view(on)
 
     @property
+    def is_lent(self) -> bool:
+        """Whether anything has happened but the agreement."""
+        return bool(self.life and self.life.recorded)
+
+    @property
     def digits(self) -> int:
         """The decimal digits of the loan's currency."""
-        return self.terms.digits if self.terms else 2
+        return self.terms.interest.digits if self.terms else 2
 
     def minor(self, text: str) -> int:
         return int(Decimal(text).scaleb(self.digits))
@@ -273,7 +277,7 @@ def _reschedule(player: Player, step: Step) -> None:
     if step.get("new_due_date"):
         player.record(MoveDueDay, on, to=step["new_due_date"])
     if step.get("new_annual_rate_pct"):
-        player.record(ChangeRate, on, annual_percent=Decimal(step["new_annual_rate_pct"]))
+        player.record(ChangeRate, on, rate=Decimal(step["new_annual_rate_pct"]) / 100)
     if step.get("extra_terms"):
         player.record(AddPeriods, on, count=step["extra_terms"])
     if step.get("grace_principal"):

@@ -1,10 +1,13 @@
 """What the published products and loans are in our words: settings and terms of a life."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from fenqi.core.terms.life.operations import Every, Receipt
+from conformance.interest import settings_of
+from fenqi.core.terms.amortise.settings import PayOffInterest, Rest, Settings
+from fenqi.core.terms.life.operations import Receipt
 from fenqi.core.terms.life.rules import (
     Allocation,
     ChargeOffBehaviour,
@@ -45,7 +48,6 @@ CHARGE_OFFS = {
     "ZERO_INTEREST": ChargeOffBehaviour.ZERO_INTEREST,
     "ACCELERATE_MATURITY": ChargeOffBehaviour.ACCELERATE,
 }
-PERIODS_PER_YEAR = {"MONTHS": 12, "WEEKS": 52}
 # The older engine's payment orders, as allocation rules: one instalment after the other.
 PLAIN_ORDER = ("PENALTY", "FEE", "INTEREST", "PRINCIPAL")
 OLDER_ORDERS = {
@@ -63,31 +65,30 @@ OLDER_ORDERS = {
 
 def terms_of(product: Table, loan: Table, futures: Mapping[str, str]) -> LifeTerms:
     """Return the terms of a loan; `futures` are changed treatments by transaction type."""
+    length = loan.get("fixed_length_days", product.get("fixed_length_days"))
     return LifeTerms(
         rules=rules_of(product, loan, futures),
+        interest=interest_of(product, loan),
         count=loan["installments"],
-        every=loan["repay_every"],
-        unit=Every(loan["repay_unit"].lower()),
-        annual_percent=annual_percent(product, loan),
         submitted_on=loan["submitted"],
         counts_from_submission=product.get("repayment_start") == "SUBMITTED_ON_DATE",
-        fixed_length_days=loan.get("fixed_length_days", product.get("fixed_length_days")),
-        digits=product["currency_digits"],
+        length_days=length,
     )
 
 
-def annual_percent(product: Table, loan: Table) -> Decimal:
-    """Return the yearly rate: the printed one is per year, per month or for the whole term."""
-    printed = Decimal(loan["annual_rate_pct"])
-    match product["rate_period"]:
-        case "MONTH":
-            return printed * PERIODS_PER_YEAR["MONTHS"]
-        case "WHOLE_TERM":
-            periods = Decimal(loan["installments"] * loan["repay_every"])
-            per_year = PERIODS_PER_YEAR.get(loan["repay_unit"], 365)
-            return printed * per_year / periods
-        case _:
-            return printed
+def interest_of(product: Table, loan: Table) -> Settings:
+    """Return the settings of the interest model."""
+    settings = settings_of({**product, **loan})
+    recalculation = product.get("interest_recalculation") or {}
+    is_to_rest = recalculation.get("pre_closure") == "TILL_REST_FREQUENCY_DATE"
+    is_per_period = recalculation.get("rest_frequency") == "SAME_AS_REPAYMENT"
+    return replace(
+        settings,
+        digits=product["currency_digits"],
+        count=loan["installments"] if product.get("full_term_tranche") else 0,
+        rest=Rest.PER_PERIOD if is_per_period else Rest.DAILY,
+        pay_off_interest=PayOffInterest.TO_REST if is_to_rest else PayOffInterest.TO_DATE,
+    )
 
 
 def rules_of(product: Table, loan: Table, futures: Mapping[str, str]) -> LifeRules:
@@ -96,7 +97,6 @@ def rules_of(product: Table, loan: Table, futures: Mapping[str, str]) -> LifeRul
     down = product.get("down_payment")
     recalculation = product.get("interest_recalculation")
     credit = product.get("credit_allocation")
-    multiple = product.get("installment_multiples_of")
     return LifeRules(
         processing=Processing(product.get("processing", "HORIZONTAL").lower()),
         allocations=allocations,
@@ -110,7 +110,6 @@ def rules_of(product: Table, loan: Table, futures: Mapping[str, str]) -> LifeRul
             RECEIPTS[name] for name in product.get("interest_refund_for", ())
         ),
         charge_off=CHARGE_OFFS[product.get("charge_off_behaviour", "REGULAR")],
-        instalment_multiple_minor=multiple and multiple * 10 ** product["currency_digits"],
     )
 
 

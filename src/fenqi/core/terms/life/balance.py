@@ -4,13 +4,19 @@ from fenqi.core.terms.life.state import Kind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
+# These move amounts within the debt, or within the lender's books, and print no balance.
+SILENT = frozenset(
+    {Kind.RE_AGE, Kind.RE_AMORTISE, Kind.CHARGE_OFF, Kind.TERMINATION, Kind.CHARGE_WAIVER}
+)
+
 
 def fill(walk: Walk) -> None:
-    """Set the balance of every transaction of a walk."""
+    """Set the balance of every transaction of a walk; below nothing it counts as nothing."""
     balance = 0
     for transaction in walk.transactions:
-        balance += _change(walk, transaction)
-        transaction.balance_minor = max(0, balance)
+        if transaction.kind not in SILENT:
+            balance = max(0, balance + _change(walk, transaction))
+            transaction.balance_minor = balance
 
 
 def _change(walk: Walk, transaction: Transaction) -> int:

@@ -7,6 +7,7 @@ Source: the vectors' README, sections "Down payment" and "Later disbursement".
 
 from decimal import Decimal
 
+from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life import interest
 from fenqi.core.terms.life.interest import to_multiple
 from fenqi.core.terms.life.operations import Disburse
@@ -39,11 +40,11 @@ def disburse(walk: Walk, operation: Disburse) -> None:
 
 def _lay_out(walk: Walk, operation: Disburse) -> None:
     """Make the rows of the schedule, with nothing due yet."""
-    starts_on = walk.terms.start(operation.on)
-    for due_on in walk.terms.due_days(operation.on):
+    spans = walk.terms.spans(operation.on)
+    walk.model = Model(walk.terms.interest, spans)
+    for starts_on, due_on in spans:
         row = walk.add_row(RowKind.INSTALMENT, starts_on=starts_on, due_on=due_on)
         row.met_on = operation.on
-        starts_on = due_on
 
 
 def down_payment_minor(walk: Walk, amount_minor: int) -> int:
@@ -52,5 +53,4 @@ def down_payment_minor(walk: Walk, amount_minor: int) -> int:
     if rules.down_payment is None:
         return 0
     share = Decimal(amount_minor) * rules.down_payment.percent_hundredths / HUNDREDTHS
-    multiple = rules.instalment_multiple_minor or 1
-    return to_multiple(to_multiple(share, 1), multiple)
+    return to_multiple(to_multiple(share, 1), walk.terms.multiple_minor)

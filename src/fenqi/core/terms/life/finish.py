@@ -2,14 +2,18 @@
 
 from datetime import date
 
+from fenqi.core.terms.life.interest import count_to
 from fenqi.core.terms.life.state import RowKind
 from fenqi.core.terms.life.walk import Walk
 
 
-def finish(walk: Walk, as_of: date) -> Walk:  # noqa: ARG001 - until the model lands
+def finish(walk: Walk, as_of: date) -> Walk:
     """Return a copy with interest counted to the day and empty extra rows left out."""
     walk = walk.copy()
-    if walk.rows and walk.rows[-1].kind is RowKind.EXTRA and not any(walk.rows[-1].due):
+    if not walk.rows:
+        return walk
+    count_to(walk, as_of)
+    if walk.rows[-1].kind is RowKind.EXTRA and not any(walk.rows[-1].due):
         walk.rows.pop()
     for row in walk.rows:
         if row.is_open:

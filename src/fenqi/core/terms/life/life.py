@@ -63,7 +63,7 @@ class Life:
         self._undone: set[Name] = set()
         self._reversed: list[Transaction] = []  # as they stood when they were undone
         self._replayed: set[Name] = set()
-        self._walk = Walk(terms)
+        self.walk = Walk(terms)  # after the last operation
 
     def record(self, operation: Operation) -> None:
         """Take an operation in; on an error the life is unchanged.
@@ -81,7 +81,7 @@ class Life:
 
     def view(self, as_of: date) -> View:
         """Return the plan as it stands on a day."""
-        walk = finish(self._walk, as_of)
+        walk = finish(self.walk, as_of)
         transactions = [*walk.transactions, *self._reversed]
         return View(
             rows=tuple(walk.rows),
@@ -99,7 +99,7 @@ class Life:
         is_last = place == len(self._keys)
         ordered = [*self._ordered[:place], operation, *self._ordered[place:]]
         if is_last:
-            walk = self._walk.copy()
+            walk = self.walk.copy()
             step(walk, operation)
         else:
             walk = self._walk_through(ordered)
@@ -118,7 +118,7 @@ class Life:
             ordered = self._ordered
             undone = {(undo.of, Kind(undo.of_receipt.value))}
             self._undone |= undone
-        gone = [one.copy() for one in self._walk.transactions if (one.number, one.kind) in undone]
+        gone = [one.copy() for one in self.walk.transactions if (one.number, one.kind) in undone]
         walk = self._walk_through(ordered)
         for transaction in gone:
             transaction.is_reversed = True
@@ -128,7 +128,7 @@ class Life:
         self._keys = [order_of(one) for one in ordered]
 
     def _names(self) -> Iterable[Name]:
-        return ((one.number, one.kind) for one in self._walk.transactions)
+        return ((one.number, one.kind) for one in self.walk.transactions)
 
     def _walk_through(self, operations: Iterable[Operation]) -> Walk:
         walk = Walk(self.terms, frozenset(self._undone))
@@ -138,8 +138,8 @@ class Life:
 
     def _keep(self, walk: Walk) -> None:
         balance.fill(walk)
-        self._replayed |= changed(self._walk.transactions, walk.transactions)
-        self._walk = walk
+        self._replayed |= changed(self.walk.transactions, walk.transactions)
+        self.walk = walk
 
 
 def replay(terms: LifeTerms, operations: Iterable[Operation], as_of: date) -> View:

@@ -133,9 +133,9 @@ class Undo(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRate(Operation):
-    """A new yearly rate holds from `on`."""
+    """A new yearly rate holds from `on`. Units: a fraction of one."""
 
-    annual_percent: Decimal
+    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ def re_amortise(walk: Walk, operation: ReAmortise) -> None:
         row.due[PRINCIPAL] = row.paid[PRINCIPAL]
         if not row.is_open and row.met_on is None:
             row.met_on = operation.on
-    multiple = walk.terms.rules.instalment_multiple_minor or 1
+    multiple = walk.terms.multiple_minor
     part = divide(moved, len(ahead), rounding=Rounding.HALF_EVEN)
     part = divide(part, multiple, rounding=Rounding.HALF_EVEN) * multiple
     for row in ahead[:-1]:

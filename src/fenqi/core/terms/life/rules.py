@@ -74,8 +74,8 @@ class DownPayment:
 class LifeRules:
     """The settings of a product that its plans' lives follow.
 
-    Units: `instalment_multiple_minor` in minor units; `credit_allocation` is the order in which a
-    chargeback puts back what the payment had paid, None puts back principal only.
+    `credit_allocation` is the order in which a chargeback puts back what the payment had paid; None
+    puts back principal only.
     """
 
     processing: Processing
@@ -87,7 +87,6 @@ class LifeRules:
     credit_allocation: tuple[Component, ...] | None = None
     interest_refund_for: frozenset[Receipt] = field(default_factory=frozenset)
     charge_off: ChargeOffBehaviour = ChargeOffBehaviour.REGULAR
-    instalment_multiple_minor: int | None = None
 
     def allocation(self, receipt: Receipt) -> Allocation:
         """Return the rule of a kind of receipt, or the default one."""

@@ -64,6 +64,13 @@ class Row:
         """Whether anything is still to be paid."""
         return self.open_minor != 0
 
+    def meet(self, on: date) -> None:
+        """Note on which day nothing was left to pay, if that has changed."""
+        if self.is_open:
+            self.met_on = None
+        elif self.met_on is None:
+            self.met_on = on
+
     def copy(self) -> "Row":
         """Return a row that can be changed without touching this one."""
         return Row(

@@ -7,12 +7,17 @@ from fenqi.core.terms.life.charge import add_charge, waive_charge
 from fenqi.core.terms.life.charge_off import charge_off, write_off
 from fenqi.core.terms.life.chargeback import charge_back, refund_credit
 from fenqi.core.terms.life.disburse import disburse
+from fenqi.core.terms.life.interest import count_to, note_pay_off
 from fenqi.core.terms.life.operations import (
     AddCharge,
+    AddPeriods,
+    ChangeRate,
     Chargeback,
     ChargeOff,
     Disburse,
+    MoveDueDay,
     Operation,
+    PauseInterest,
     ReAge,
     ReAmortise,
     Receive,
@@ -26,7 +31,15 @@ from fenqi.core.terms.life.re_age import re_age
 from fenqi.core.terms.life.re_amortise import re_amortise
 from fenqi.core.terms.life.receive import consume_overpayment, receive
 from fenqi.core.terms.life.refund import refund_cash
+from fenqi.core.terms.life.reschedule import (
+    add_periods,
+    change_rate,
+    move_due_day,
+    pause_interest,
+)
 from fenqi.core.terms.life.walk import OperationSenseless, Walk
+
+TermChange = ChangeRate | MoveDueDay | AddPeriods | PauseInterest
 
 
 def step(walk: Walk, operation: Operation) -> None:
@@ -36,6 +49,10 @@ def step(walk: Walk, operation: Operation) -> None:
     """
     if not walk.rows and not isinstance(operation, Disburse):
         raise OperationSenseless(reason="nothing was lent yet", operation=operation.number)
+    if walk.rows and not isinstance(operation, AddCharge | WaiveCharge | TermChange):
+        if isinstance(operation, Receive):
+            note_pay_off(walk, operation.on, operation.amount_minor)
+        count_to(walk, operation.on)
     RULES[type(operation)](walk, operation)
 
 
@@ -58,4 +75,8 @@ RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
     ChargeOff: charge_off,
     Terminate: charge_off,
     WriteOff: write_off,
+    ChangeRate: change_rate,
+    MoveDueDay: move_due_day,
+    AddPeriods: add_periods,
+    PauseInterest: pause_interest,
 }

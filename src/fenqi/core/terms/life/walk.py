@@ -7,6 +7,7 @@ trace. `step` says which rule an operation goes to.
 from datetime import date
 
 from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life.operations import Operation
 from fenqi.core.terms.life.state import (
     ChargeState,
@@ -22,6 +23,15 @@ from fenqi.core.terms.life.terms import LifeTerms
 Name = tuple[int, Kind]  # a transaction by the operation it comes from and what it is
 
 
+# The order of rows that fall due on one day.
+PLACES = {
+    RowKind.INSTALMENT: 0,
+    RowKind.RE_AGED: 0,
+    RowKind.DOWN_PAYMENT: 1,
+    RowKind.EXTRA: 2,
+}
+
+
 class OperationSenseless(Invalid):
     """An operation makes no sense for this plan on this day."""
 
@@ -34,6 +44,7 @@ class Walk:
     def __init__(self, terms: LifeTerms, undone: frozenset[Name] = frozenset()) -> None:
         self.terms = terms
         self.undone = undone  # derived transactions that never happened
+        self.model: Model | None = None  # from the first disbursement on
         self.rows: list[Row] = []  # in the order of their due days
         self.transactions: list[Transaction] = []
         self.charges: dict[int, ChargeState] = {}
@@ -44,11 +55,14 @@ class Walk:
         self.is_charged_off = False
         self.is_written_off = False
         self.is_terminated = False
+        self.is_rearranged = False  # re-aged or re-amortised
+        self.is_pay_off = False  # the last receipt was enough to end the plan
         self._keys = 0
 
     def copy(self) -> "Walk":
         """Return a walk that can go on without touching this one."""
         twin = Walk(self.terms, self.undone)
+        twin.model = self.model and self.model.copy()
         twin.rows = [row.copy() for row in self.rows]
         twin.transactions = [transaction.copy() for transaction in self.transactions]
         twin.charges = {number: one.copy() for number, one in self.charges.items()}
@@ -58,15 +72,24 @@ class Walk:
         twin.is_charged_off = self.is_charged_off
         twin.is_written_off = self.is_written_off
         twin.is_terminated = self.is_terminated
+        twin.is_rearranged = self.is_rearranged
+        twin.is_pay_off = self.is_pay_off
         twin._keys = self._keys
         return twin
+
+    @property
+    def the_model(self) -> Model:
+        """The interest model. Errors: OperationSenseless if nothing was lent yet."""
+        if self.model is None:
+            raise OperationSenseless(reason="nothing was lent yet")
+        return self.model
 
     @property
     def recalculates(self) -> bool:
         """Whether interest still follows what is really outstanding, day by day."""
         return (
             self.terms.rules.recalculates
-            and self.terms.annual_percent != 0
+            and self.terms.bears_interest
             and not (self.is_charged_off or self.is_written_off or self.is_terminated)
         )
 
@@ -93,21 +116,27 @@ class Walk:
         return transaction.lines.setdefault(row.key, no_parts())
 
     def add_row(self, kind: RowKind, *, starts_on: date, due_on: date) -> Row:
-        """Add a row in the order of due days; on one day, a down payment comes last."""
+        """Add a row in the order of due days.
+
+        On one day a down payment comes after an instalment and before an extra row.
+        """
         self._keys += 1
         row = Row(self._keys, kind, starts_on, due_on)
         self.rows.append(row)
         self.sort_rows()
         return row
 
-    def extra_row(self, due_on: date) -> Row:
-        """Return the extra row at the end, made or stretched to a due day."""
+    def extra_row(self, due_on: date, *, starts_on: date | None = None) -> Row:
+        """Return the extra row at the end, made or stretched to a due day.
+
+        A new one starts on the last due day, unless told otherwise.
+        """
         last = self.rows[-1]
         if last.kind is RowKind.EXTRA:
             last.due_on = max(last.due_on, due_on)
             return last
-        return self.add_row(RowKind.EXTRA, starts_on=last.due_on, due_on=due_on)
+        return self.add_row(RowKind.EXTRA, starts_on=starts_on or last.due_on, due_on=due_on)
 
     def sort_rows(self) -> None:
         """Keep the rows in the order of their due days."""
-        self.rows.sort(key=lambda row: (row.due_on, row.kind is RowKind.DOWN_PAYMENT))
+        self.rows.sort(key=lambda row: (row.due_on, PLACES[row.kind]))
