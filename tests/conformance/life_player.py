@@ -1,7 +1,7 @@
 """How the published steps of a loan's life become our operations."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,7 @@ from fenqi.core.terms.life.terms import LifeTerms
 
 Step = Mapping[str, Any]
 
+ONE_DAY = timedelta(days=1)
 RECEIPTS = {
     "repayment": Receipt.REPAYMENT,
     "down_payment": Receipt.DOWN_PAYMENT,
@@ -75,6 +76,7 @@ class Player:
         self.futures: dict[tuple[str, str], str] = {}
         self.terms: LifeTerms | None = None
         self.life: Life | None = None
+        self.processed: date | None = None  # the last day whose night was processed
         self.repayments: list[int] = []  # numbers of the repayment calls
 
     def play(self, step: Step) -> None:
@@ -317,8 +319,16 @@ def _terminate(player: Player, step: Step) -> None:
 
 
 def _close(player: Player, _: Step) -> None:
-    """The nightly processing catches up to the day before the business date."""
-    player.record(NightlyRun)
+    """The nightly processing catches up to the day before the business date, day by day.
+
+    The first time there is nothing to catch up from.
+    """
+    last = player.today - ONE_DAY
+    night = last if player.processed is None else player.processed + ONE_DAY
+    while night <= last:
+        player.record(NightlyRun, night)
+        night += ONE_DAY
+    player.processed = last
 
 
 ACTS: dict[str, Callable[[Player, Step], None]] = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fenqi.core.terms.life import balance
+from fenqi.core.terms.life.accrual import Accruals, accrue_night, accrue_rest
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.operations import (
     AddCharge,
@@ -63,6 +64,7 @@ class Life:
         self._undone: set[Name] = set()
         self._reversed: list[Transaction] = []  # as they stood when they were undone
         self._replayed: set[Name] = set()
+        self.accruals = Accruals()
         self.walk = Walk(terms)  # after the last operation
 
     def record(self, operation: Operation) -> None:
@@ -74,15 +76,20 @@ class Life:
             case Undo():
                 self._undo(operation)
             case NightlyRun():
-                pass
+                accrue_night(
+                    self.accruals, finish(self.walk, operation.on), operation.number, operation.on
+                )
             case _:
                 self._insert(operation)
+        if not isinstance(operation, NightlyRun) and self.walk.is_closed:
+            walk = finish(self.walk, operation.booked_on)
+            accrue_rest(self.accruals, walk, operation.number, operation.booked_on)
         self.recorded.append(operation)
 
     def view(self, as_of: date) -> View:
         """Return the plan as it stands on a day."""
         walk = finish(self.walk, as_of)
-        transactions = [*walk.transactions, *self._reversed]
+        transactions = [*walk.transactions, *self._reversed, *self.accruals.rows]
         return View(
             rows=tuple(walk.rows),
             transactions=tuple(sorted(transactions, key=lambda one: (one.on, one.number))),

@@ -194,4 +194,4 @@ class Terminate(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightlyRun(Operation):
-    """The nightly processing of the day `on`: accruals are derived from the list of these."""
+    """The nightly processing of the day `on`; accruals follow from the list of these."""

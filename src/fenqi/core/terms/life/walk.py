@@ -98,6 +98,11 @@ class Walk:
         """What is still to be paid."""
         return sum(row.open_minor for row in self.rows)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether something was lent and nothing of it is open."""
+        return bool(self.rows) and not self.open_minor
+
     def begin(self, operation: Operation, kind: Kind, amount_minor: int) -> Transaction:
         """Open a transaction of an operation and keep it."""
         transaction = Transaction(operation.number, kind, operation.on, amount_minor)

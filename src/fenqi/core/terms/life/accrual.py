@@ -1,0 +1,111 @@
+"""Accruals: income recognised as time passes, derived from the list of nightly runs.
+
+Each run books in one row what has accrued by its day and was not yet booked; if less has accrued
+than was booked, an adjustment. When a plan closes, the rest is booked. Charges accrue on their due
+day. Nothing is stored: the rows follow from the operations in the order of recording.
+Source: the vectors' README, section "Nightly run".
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from fenqi.core.terms.amortise.as_of import run_interest_as_of
+from fenqi.core.terms.life.state import ChargeState, Kind, Row, RowKind, Transaction
+from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.product import Component
+
+INTEREST = Component.INTEREST
+
+
+@dataclass(slots=True)
+class Accruals:
+    """What was booked so far. Units: minor units."""
+
+    rows: list[Transaction] = field(default_factory=list)
+    till: date | None = None  # the last day accrued to
+    of_charges: dict[int, int] = field(default_factory=dict)
+
+    def interest_minor(self) -> int:
+        """The interest booked so far, less adjustments."""
+        return sum(
+            one.parts[INTEREST] * (-1 if one.kind is Kind.ACCRUAL_ADJUSTMENT else 1)
+            for one in self.rows
+        )
+
+    def take_back_after(self, day: date) -> None:
+        """Take back what was booked for days after a day."""
+        self.rows = [one for one in self.rows if one.on <= day]
+
+
+def accrue_night(accruals: Accruals, walk: Walk, number: int, night: date) -> None:
+    """Book what has accrued by the end of a day; `walk` is the state counted to it."""
+    if not walk.rows or walk.is_charged_off or walk.is_terminated or not walk.open_minor:
+        return
+    till = min(night, walk.rows[-1].due_on)
+    accruals.take_back_after(walk.rows[-1].due_on)
+    is_done = accruals.till is not None and till <= accruals.till
+    if is_done and any(one.on >= till for one in accruals.rows):
+        has_charge = any(charge.due_on == till for charge in walk.charges.values())
+        if not has_charge:
+            return
+    _book(accruals, walk, number, till=till, on=till)
+
+
+def accrue_rest(accruals: Accruals, walk: Walk, number: int, today: date) -> None:
+    """Book what is left when a plan closes, on the day or the last due day if that is earlier."""
+    if walk.is_charged_off or walk.is_terminated:
+        return
+    last = walk.rows[-1].due_on
+    accruals.take_back_after(last)
+    on = min(last, today)
+    if accruals.till is not None and last <= accruals.till:
+        accruals.take_back_after(on)
+    _book(accruals, walk, number, till=last, on=on)
+
+
+def _book(accruals: Accruals, walk: Walk, number: int, *, till: date, on: date) -> None:
+    interest = _interest_by(walk, till) - accruals.interest_minor()
+    more = Transaction(number, Kind.ACCRUAL, on, 0)
+    less = Transaction(number, Kind.ACCRUAL_ADJUSTMENT, on, 0)
+    _put(more, less, INTEREST, interest)
+    for charge in _charges_by(walk, till):
+        booked = accruals.of_charges.get(charge.number, 0)
+        due = charge.amount_minor - charge.waived_minor
+        _put(more, less, charge.component, due - booked)
+        accruals.of_charges[charge.number] = due
+    booked_rows = [one for one in (less, more) if any(one.parts)]
+    for one in booked_rows:
+        one.amount_minor = sum(one.parts)
+    if booked_rows:
+        accruals.rows += booked_rows
+        accruals.till = on
+
+
+def _put(more: Transaction, less: Transaction, component: Component, amount_minor: int) -> None:
+    one = more if amount_minor > 0 else less
+    one.parts[component] += abs(amount_minor)
+
+
+def _interest_by(walk: Walk, till: date) -> int:
+    """Return the interest earned by a day: whole for past rows, by the day in the running one."""
+    is_closed = not walk.open_minor
+    earned = 0
+    for row in walk.rows:
+        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):
+            continue
+        if till > row.due_on or is_closed:
+            earned += row.due[INTEREST] - row.credited[INTEREST]
+        elif row.starts_on < till:
+            earned += _run_interest(walk, row, till)
+    return earned
+
+
+def _run_interest(walk: Walk, row: Row, till: date) -> int:
+    place = walk.the_model.index_of(row.starts_on, row.due_on)
+    if place is None:
+        return 0
+    return run_interest_as_of(walk.the_model, place, till, with_credited=False)
+
+
+def _charges_by(walk: Walk, till: date) -> list[ChargeState]:
+    return [charge for charge in walk.charges.values() if charge.due_on <= till]
