@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from conformance.life_settings import terms_of
-from fenqi.core.terms.life.life import Life, View
+from fenqi.core.terms.life.life import Life, View, planned
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
@@ -77,7 +77,7 @@ class Player:
         self.terms: LifeTerms | None = None
         self.life: Life | None = None
         self.processed: date | None = None  # the last day whose night was processed
-        self.repayments: list[int] = []  # numbers of the repayment calls
+        self.receipts: list[tuple[int, Receipt]] = []  # in the order they were made
 
     def play(self, step: Step) -> None:
         """Let one step happen. Errors: NotPlayed, or what the engine refuses."""
@@ -94,11 +94,8 @@ class Player:
         assert self.life is not None
         if self.life.recorded:
             return self.life.view(self.seen)
-        planned = Life(self.terms)
-        on = self.loan["submitted"]
         principal = self.minor(self.loan["principal"])
-        planned.record(Disburse(number=1, on=on, booked_on=on, amount_minor=principal))
-        return planned.view(on)
+        return planned(self.terms, principal, self.loan["submitted"])
 
     @property
     def is_lent(self) -> bool:
@@ -157,15 +154,14 @@ def _receive(player: Player, step: Step) -> None:
         amount_minor=player.minor(step["amount"]),
         refunds_interest=step.get("interest_refund_calculation"),
     )
-    if step["op"] == "repayment":
-        player.repayments.append(number)
+    player.receipts.append((number, RECEIPTS[step["op"]]))
 
 
 def _pay_off(player: Player, step: Step) -> None:
     assert player.life
     amount = payoff_minor(player.life, step["date"])
     number = player.record(Receive, step["date"], receipt=Receipt.REPAYMENT, amount_minor=amount)
-    player.repayments.append(number)
+    player.receipts.append((number, Receipt.REPAYMENT))
 
 
 def _charge(player: Player, step: Step) -> None:
@@ -213,7 +209,7 @@ def _chargeback(player: Player, step: Step) -> None:
 def _receipt(player: Player, which: str, nth: int | None) -> tuple[int, Receipt]:
     """Return a receipt by its kind and its place in the order of recording."""
     if which == "last_repayment_call":
-        return player.repayments[-1], Receipt.REPAYMENT
+        return player.receipts[-1]
     receipt = RECEIPTS[which]
     assert player.life
     view = player.life.view(player.seen)

@@ -83,15 +83,28 @@ def _extra_row(walk: Walk, charge: ChargeState) -> Row:
 
 def pay_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:
     """Note on the charges of a row what was paid of them, the earliest due first."""
+    for charge in _charges_of(walk, row, component):
+        taken = min(amount_minor, charge.open_minor)
+        charge.paid_minor += taken
+        amount_minor -= taken
+
+
+def unpay_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:
+    """Note on the charges of a row what was given back of them, the latest due first."""
+    for charge in reversed(_charges_of(walk, row, component)):
+        given = min(amount_minor, charge.paid_minor)
+        charge.paid_minor -= given
+        amount_minor -= given
+
+
+def _charges_of(walk: Walk, row: Row, component: Component) -> list[ChargeState]:
+    """Return the charges of a row's component, the earliest due first."""
     if component not in (Component.FEE, Component.PENALTY):
-        return
+        return []
     first = next((one for one in walk.rows if one.kind is not RowKind.DOWN_PAYMENT), None)
     of_row = [
         charge
         for charge in walk.charges.values()
         if charge.component is component and is_in_period(row, charge, is_first=row is first)
     ]
-    for charge in sorted(of_row, key=lambda charge: charge.due_on):
-        taken = min(amount_minor, charge.open_minor)
-        charge.paid_minor += taken
-        amount_minor -= taken
+    return sorted(of_row, key=lambda charge: charge.due_on)

@@ -17,6 +17,7 @@ from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
     ChangeRate,
+    Disburse,
     MoveDueDay,
     NightlyRun,
     Operation,
@@ -100,6 +101,11 @@ class Life:
             status=_status(walk),
         )
 
+    def leave_out(self, name: Name) -> None:
+        """Let a derived transaction not happen."""
+        self._undone.add(name)
+        self.walk = self._walk_through(self._ordered)
+
     def _insert(self, operation: Operation) -> None:
         key = order_of(operation)
         place = bisect_right(self._keys, key)
@@ -158,6 +164,14 @@ def replay(terms: LifeTerms, operations: Iterable[Operation], as_of: date) -> Vi
     for operation in operations:
         life.record(operation)
     return life.view(as_of)
+
+
+def planned(terms: LifeTerms, amount_minor: int, on: date) -> View:
+    """Return the plan as it would stand if an amount were lent on a day and nothing paid."""
+    life = Life(terms)
+    life.leave_out((1, Kind.DOWN_PAYMENT))
+    life.record(Disburse(number=1, on=on, booked_on=on, amount_minor=amount_minor))
+    return life.view(on)
 
 
 def order_of(operation: Operation) -> Key:

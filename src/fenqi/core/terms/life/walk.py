@@ -56,6 +56,7 @@ class Walk:
         self.is_written_off = False
         self.is_terminated = False
         self.is_rearranged = False  # re-aged or re-amortised
+        self.bears_interest = terms.bears_interest
         self.is_pay_off = False  # the last receipt was enough to end the plan
         self._keys = 0
 
@@ -73,6 +74,7 @@ class Walk:
         twin.is_written_off = self.is_written_off
         twin.is_terminated = self.is_terminated
         twin.is_rearranged = self.is_rearranged
+        twin.bears_interest = self.bears_interest
         twin.is_pay_off = self.is_pay_off
         twin._keys = self._keys
         return twin
@@ -89,7 +91,7 @@ class Walk:
         """Whether interest still follows what is really outstanding, day by day."""
         return (
             self.terms.rules.recalculates
-            and self.terms.bears_interest
+            and self.bears_interest
             and not (self.is_charged_off or self.is_written_off or self.is_terminated)
         )
 
