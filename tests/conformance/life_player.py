@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from conformance.life_settings import terms_of
+from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life.life import Life, View, planned
 from fenqi.core.terms.life.operations import (
     AddCharge,
@@ -14,7 +15,6 @@ from fenqi.core.terms.life.operations import (
     Chargeback,
     ChargeOff,
     Disburse,
-    Every,
     MoveDueDay,
     NightlyRun,
     Operation,
@@ -38,6 +38,12 @@ from fenqi.core.terms.life.terms import LifeTerms
 
 Step = Mapping[str, Any]
 
+UNITS = {
+    "DAYS": (1, Unit.DAYS),
+    "WEEKS": (1, Unit.WEEKS),
+    "MONTHS": (1, Unit.MONTHS),
+    "YEARS": (12, Unit.MONTHS),
+}
 ONE_DAY = timedelta(days=1)
 RECEIPTS = {
     "repayment": Receipt.REPAYMENT,
@@ -289,8 +295,8 @@ def _pause(player: Player, step: Step) -> None:
 def _re_age(player: Player, step: Step) -> None:
     player.record(
         ReAge,
-        every=step["every"],
-        unit=Every(step["unit"].lower()),
+        every=step["every"] * UNITS[step["unit"]][0],
+        unit=UNITS[step["unit"]][1],
         starts_on=step["start"],
         count=step["installments"],
         interest=RE_AGE_INTEREST[step.get("interest_handling") or "DEFAULT"],

@@ -22,6 +22,7 @@ from fenqi.core.terms.life.operations import (
     NightlyRun,
     Operation,
     PauseInterest,
+    ReAge,
     Undo,
 )
 from fenqi.core.terms.life.state import ChargeState, Kind, Row, Status, Transaction
@@ -177,11 +178,11 @@ def planned(terms: LifeTerms, amount_minor: int, on: date) -> View:
 def order_of(operation: Operation) -> Key:
     """Return where an operation counts: by effective day, day of recording, number.
 
-    A charge counts from the day it was added, or its due day if that is earlier; changes of terms
-    count first on their day.
+    A charge counts from the day it was added, or its due day if that is earlier; a re-age from its
+    day or its start day; changes of terms count first on their day.
     """
     match operation:
-        case AddCharge():
+        case AddCharge() | ReAge():
             return (operation.counts_from, operation.booked_on, operation.number)
         case ChangeRate() | MoveDueDay() | AddPeriods() | PauseInterest():
             return (operation.on, operation.on, BEFORE_ALL)

@@ -10,6 +10,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from fenqi.core.terms.amortise.settings import Unit
+
 
 class Receipt(StrEnum):
     """What money or credit came in."""
@@ -22,15 +24,6 @@ class Receipt(StrEnum):
     INTEREST_WAIVER = "interest-waiver"
     INTEREST_REFUND = "interest-refund"  # derived from a refund
     CHARGE_ADJUSTMENT = "charge-adjustment"
-
-
-class Every(StrEnum):
-    """The unit of an interval between due days."""
-
-    DAYS = "days"
-    WEEKS = "weeks"
-    MONTHS = "months"
-    YEARS = "years"
 
 
 class ReAgeInterest(StrEnum):
@@ -164,10 +157,15 @@ class ReAge(Operation):
     """What is unpaid moves to new instalments from a start day."""
 
     every: int
-    unit: Every
+    unit: Unit
     starts_on: date
     count: int
     interest: ReAgeInterest = ReAgeInterest.DEFAULT
+
+    @property
+    def counts_from(self) -> date:
+        """The day it was agreed, or the start day if that is earlier."""
+        return min(self.on, self.starts_on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ def step(walk: Walk, operation: Operation) -> None:
     if walk.rows and not isinstance(operation, AddCharge | WaiveCharge | TermChange):
         if isinstance(operation, Receive):
             note_pay_off(walk, operation.on, operation.amount_minor)
-        count_to(walk, operation.on)
+        count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)
     RULES[type(operation)](walk, operation)
 
 
