@@ -51,9 +51,7 @@ def judge_schedule(case: Given) -> Faults:
         rows = list(_schedule(case["input"]))
     except (FenqiError, *FAULTS_OF_INPUT) as fault:
         return (f"refused: {type(fault).__name__}: {fault}",)
-    wanted = [
-        (due_on, *(_minor(cell) for cell in cells)) for due_on, *cells in case["expect"]
-    ]
+    wanted = [(due_on, *(_minor(cell) for cell in cells)) for due_on, *cells in case["expect"]]
     if len(rows) != len(wanted):
         return (f"rows: wanted {len(wanted)}, got {len(rows)}",)
     names = ("due_date", "principal", "interest", "fees", "penalties", "due", "balance_after")

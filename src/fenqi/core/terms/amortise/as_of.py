@@ -99,16 +99,21 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     late = [p for p in model.periods if p.due_on < on and not p.is_early_holder]
     if not late:
         return False
+    bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
     has_changed = False
     overdue = together = 0
     for period in late:
         if overdue:
-            has_changed |= _carry_overdue(model, period, on, overdue, together, is_pay_off)
+            has_changed |= _carry_overdue(
+                model, period, on, overdue, together, bears_to_due_day=bears_to_due_day
+            )
         overdue = period.open_principal_minor
         together += overdue
     place = model.find(on)
     running = model.periods[-1 if place is None else place]
-    has_changed |= _carry_overdue(model, running, on, overdue, together, is_pay_off)
+    has_changed |= _carry_overdue(
+        model, running, on, overdue, together, bears_to_due_day=bears_to_due_day
+    )
     if together > 0 and (model.overdue_on is None or model.overdue_on < on):
         model.overdue_on = on
     return has_changed
@@ -155,7 +160,13 @@ def _ask_ahead(until: Model, period: Period, source: Period, open_count: int) ->
 
 
 def _carry_overdue(
-    model: Model, period: Period, on: date, overdue: int, together: int, is_pay_off: bool
+    model: Model,
+    period: Period,
+    on: date,
+    overdue: int,
+    together: int,
+    *,
+    bears_to_due_day: bool,
 ) -> bool:
     if on == model.overdue_on:
         return False
@@ -164,7 +175,7 @@ def _carry_overdue(
         since = model.overdue_on
     _correct(model, since, overdue)
     if period.starts_on < on <= period.due_on:
-        until = period.due_on if _bears_to_due_day(model, is_pay_off=is_pay_off) else on
+        until = period.due_on if bears_to_due_day else on
         _correct(model, until, -together)
         model.overdue_on = until
     return True

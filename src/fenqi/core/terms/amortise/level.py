@@ -125,20 +125,25 @@ def place_leftover(model: Model, on: date) -> None:
         row = _last_open(model)
         if row is None:
             return
-        _forget_deferral(model, row)
-        asked = sum(period.asked_minor for period in model.periods)
-        disbursed = sum(period.disbursed_minor for period in model.periods)
-        owed = disbursed + max(0, model.credited_principal_minor) + model.due_interest_minor
-        amount = row.instalment_minor + owed - asked
-        if row.fixed_interest_minor > 0:
-            amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
-        least = row.paid_minor - row.credited_minor
-        _ask(row, max(amount, least))
-        if amount >= least:
-            break
-    model.settle()
-    defer_run_interest(model, row, on)
-    model.settle()
+        if _take_leftover(model, row):
+            model.settle()
+            defer_run_interest(model, row, on)
+            model.settle()
+            return
+
+
+def _take_leftover(model: Model, row: Period) -> bool:
+    """Let a row take what is left over; return whether it could, or was paid more than that."""
+    _forget_deferral(model, row)
+    asked = sum(period.asked_minor for period in model.periods)
+    disbursed = sum(period.disbursed_minor for period in model.periods)
+    owed = disbursed + max(0, model.credited_principal_minor) + model.due_interest_minor
+    amount = row.instalment_minor + owed - asked
+    if row.fixed_interest_minor > 0:
+        amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
+    least = row.paid_minor - row.credited_minor
+    _ask(row, max(amount, least))
+    return amount >= least
 
 
 def smooth(model: Model, related: Sequence[Period]) -> None:

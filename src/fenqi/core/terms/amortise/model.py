@@ -194,7 +194,13 @@ class Model:
             if found is None:
                 found = (
                     level_factor(self.settings, rate, (starts_on, ends_on), whole),
-                    interest_factor(self.settings, rate, (starts_on, due_on), whole),
+                    interest_factor(
+                        self.settings,
+                        rate,
+                        (starts_on, due_on),
+                        whole,
+                        anchor=self.periods[0].starts_on,
+                    ),
                 )
                 self._factors[key] = found
             segment.factor, segment.factor_to_due = found
