@@ -66,9 +66,9 @@ def set_level_instalments(model: Model, related: Sequence[Period]) -> None:
         if number:
             worth = math.add(ONE, math.multiply(worth, growth))
     balance = Decimal(_opening(model, related[0]) + related[0].disbursed_minor)
-    amount = _rounded(math.divide(math.multiply(product, balance), worth))
+    amount = rounded(math.divide(math.multiply(product, balance), worth))
     fixed = Decimal(sum(period.fixed_interest_minor for period in related))
-    amount += _rounded(math.divide(fixed, Decimal(len(related))))
+    amount += rounded(math.divide(fixed, Decimal(len(related))))
     amount = to_multiple(amount, model.settings)
     for period in related:
         if amount >= period.paid_minor:
@@ -87,14 +87,14 @@ def set_flat_instalments(model: Model, related: Sequence[Period]) -> None:
     first, last = related[0], related[-1]
     count = Decimal(len(related))
     fixed = Decimal(sum(period.fixed_interest_minor for period in related))
-    interest = _rounded(model.math.divide(fixed, count))
+    interest = rounded(model.math.divide(fixed, count))
     for period in related:
         model.settle()
         interest += period.run_interest_minor
         _ask(period, period.run_interest_minor)  # so that none is carried into the next
     lent = model.lent_by(first.segments[-1].starts_on)
     total = lent + interest - _repaid_before(model, first)
-    share = to_multiple(_rounded(model.math.divide(Decimal(total), count)), model.settings)
+    share = to_multiple(rounded(model.math.divide(Decimal(total), count)), model.settings)
     excess = 0
     for period in related:
         part = share + (total - share * len(related) if period is last else 0)
@@ -176,8 +176,8 @@ def to_multiple(amount_minor: int, settings: Settings) -> int:
     if not settings.multiple:
         return amount_minor
     step = settings.multiple * 10**settings.digits
-    rounded = _rounded(Decimal(amount_minor) / Decimal(step)) * step
-    return rounded if rounded or amount_minor <= 0 else amount_minor
+    nearest = rounded(Decimal(amount_minor) / Decimal(step)) * step
+    return nearest if nearest or amount_minor <= 0 else amount_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class _Gap:
     def spread_minor(self) -> int:
         """Return the instalment with its share of the gap."""
         rows = max(1, self.count - self.uncountable)
-        return self.instalment_minor + _rounded(Decimal(self.difference_minor) / Decimal(rows))
+        return self.instalment_minor + rounded(Decimal(self.difference_minor) / Decimal(rows))
 
 
 def _gap(periods: Sequence[Period]) -> _Gap:
@@ -317,6 +317,6 @@ def _ask_interest_only(model: Model, first: int) -> None:
             set_level_instalments(model, related)
 
 
-def _rounded(value: Decimal) -> int:
+def rounded(value: Decimal) -> int:
     """Return an amount as whole minor units, HALF_EVEN, at the moment it becomes money."""
     return int(value.to_integral_value(rounding=ROUND_HALF_EVEN))
