@@ -12,7 +12,6 @@ that replays a contract owns it and copies it where it must remember a moment.
     level     the level instalment, its smoothing, and the row that takes the rest
     events    disburse, pay, credit, correct, change the rate, pause
     as_of     the model up to a day: amounts due, pay-off, overdue principal
-    tranche   a drawdown with its own full term
     shift     moved due days, extra periods, a plan that ends at once
     re_age, re_amortise   what is outstanding, levelled or shared out over other rows
     down_payment          the part of a disbursement due at once

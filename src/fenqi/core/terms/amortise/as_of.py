@@ -52,10 +52,9 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
     principal, interest = period.due_principal_minor, period.due_interest_minor
     if by_bucket:
         asked = period.asked_minor if open_count > 1 else principal
-        left = max(until.lent_minor - until.paid_principal_minor, period.paid_principal_minor)
-        principal = min(asked, left)
-        left = max(until.due_interest_minor - until.paid_interest_minor, period.paid_interest_minor)
-        interest = min(interest, left)
+        totals = until.totals()
+        principal = min(asked, max(totals.open_principal_minor, period.paid_principal_minor))
+        interest = min(interest, max(totals.open_interest_minor, period.paid_interest_minor))
     return RowDue(period.instalment_minor, principal, interest)
 
 
@@ -64,10 +63,8 @@ def outstanding_as_of(model: Model, on: date) -> Outstanding:
     until = model.copy()
     stop_interest(until, on)
     place_leftover(until, on)
-    return Outstanding(
-        principal_minor=max(0, until.lent_minor - until.paid_principal_minor),
-        interest_minor=max(0, until.due_interest_minor - until.paid_interest_minor),
-    )
+    totals = until.totals()
+    return Outstanding(totals.open_principal_minor, totals.open_interest_minor)
 
 
 def run_interest_as_of(model: Model, row: int, on: date, *, with_credited: bool = True) -> int:
@@ -151,10 +148,10 @@ def _ask_ahead(until: Model, period: Period, source: Period, open_count: int) ->
     elif open_count > 1:
         period.instalment_minor, period.is_stale = period.signed_minor, True
         until.settle()
-        outstanding = max(0, until.lent_minor - until.paid_principal_minor)
+        outstanding = until.totals().open_principal_minor
         period.instalment_minor -= max(0, period.open_principal_minor - outstanding)
     elif period.is_paid and open_count == 1:
-        left = until.lent_minor - until.paid_principal_minor + period.paid_principal_minor
+        left = until.totals().open_principal_minor + period.paid_principal_minor
         period.instalment_minor = min(period.signed_minor, left + period.due_interest_minor)
     period.is_stale = True
 

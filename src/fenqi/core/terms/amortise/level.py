@@ -135,10 +135,8 @@ def place_leftover(model: Model, on: date) -> None:
 def _take_leftover(model: Model, row: Period) -> bool:
     """Let a row take what is left over; return whether it could, or was paid more than that."""
     _forget_deferral(model, row)
-    asked = sum(period.asked_minor for period in model.periods)
-    disbursed = sum(period.disbursed_minor for period in model.periods)
-    owed = disbursed + max(0, model.credited_principal_minor) + model.due_interest_minor
-    amount = row.instalment_minor + owed - asked
+    totals = model.totals()
+    amount = row.instalment_minor + totals.lent_minor + totals.interest_minor - totals.asked_minor
     if row.fixed_interest_minor > 0:
         amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
     least = row.paid_minor - row.credited_minor
@@ -254,7 +252,7 @@ def _last_open(model: Model) -> Period | None:
         if not period.is_paid:
             return period
     last = model.periods[-1]
-    is_bare = model.paid_principal_minor == 0 and last.segments and last.closing_minor > 0
+    is_bare = model.totals().paid_principal_minor == 0 and last.segments and last.closing_minor > 0
     return last if is_bare else None
 
 
@@ -263,22 +261,28 @@ def _trim_to_outstanding(model: Model) -> None:
 
     Principal paid for the last instalments first can leave an earlier one too large.
     """
-    outstanding = model.lent_minor - model.paid_principal_minor
-    for period in model.periods:
-        excess = period.open_principal_minor - outstanding
-        if excess > 0:
-            least = max(0, period.paid_minor - period.credited_minor)
-            _ask(period, max(period.instalment_minor - excess, least))
-    model.settle()
+    totals = model.totals()
+    outstanding = totals.lent_minor - totals.paid_principal_minor
+    excesses = [
+        (period, excess)
+        for period in model.periods
+        if (excess := period.due_principal_minor - period.paid_principal_minor - outstanding) > 0
+    ]
+    for period, excess in excesses:
+        least = max(0, period.paid_minor - period.credited_minor)
+        _ask(period, max(period.instalment_minor - min(excess, period.open_principal_minor), least))
+    if excesses:
+        model.settle()
 
 
 def _forget_deferral(model: Model, row: Period) -> None:
     if row.deferred_minor:
         row.deferred_minor, row.is_stale = 0, True
-    for period in model.periods:
-        if period.is_moved_back:
-            period.is_moved_back, period.is_stale = False, True
-    model.settle()
+    moved = [period for period in model.periods if period.is_moved_back]
+    for period in moved:
+        period.is_moved_back, period.is_stale = False, True
+    if moved or row.is_stale:
+        model.settle()
 
 
 def _repaid_before(model: Model, first: Period) -> int:

@@ -42,7 +42,7 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
     """
     lift_grace(model)
     model.settle()
-    principal = max(0, model.lent_minor - model.paid_principal_minor)
+    principal = model.totals().open_principal_minor
     starts_with_plan = new.first_due_on == model.periods[0].starts_on
     start = new.first_due_on
     if not starts_with_plan:
@@ -126,7 +126,9 @@ def _rows_of_their_own(
     model: Model, start: date, new: NewRows, principal_minor: int
 ) -> list[tuple[tuple[date, date], int]]:
     """Return the days and instalments of a plan of the new rows alone."""
-    settings = replace(model.settings, interval=new.interval, multiple=0, accrual=Accrual.DAILY)
+    settings = replace(
+        model.settings, interval=new.interval, multiple=0, accrual=Accrual.DAILY, count=0
+    )
     own = Model(settings, spans(start, new.interval, new.count))
     disburse(own, start, principal_minor)
     return [
