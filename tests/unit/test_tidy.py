@@ -15,6 +15,10 @@ FUNCTION_LINES_MAX = 70
 FLOATS_ALLOWED = {"core/terms/batch/rates.py", "core/terms/batch/schedule.py"}
 ENTRIES = {"fenqi.__main__", "fenqi.cli"}
 READ_BY_TESTS_ONLY = {
+    # Until lives of plans run on the interest model; the published schedules do already.
+    "fenqi.core.terms.amortise.down_payment",
+    "fenqi.core.terms.amortise.re_age",
+    "fenqi.core.terms.amortise.shift",
     # Until contracts of other countries ask for them; the published figures do already.
     "fenqi.core.terms.annuity",
     "fenqi.core.terms.aprc",

@@ -12,8 +12,9 @@ that replays a contract owns it and copies it where it must remember a moment.
     level     the level instalment, its smoothing, and the row that takes the rest
     events    disburse, pay, credit, correct, change the rate, pause
     as_of     the model up to a day: amounts due, pay-off, overdue principal
-    tranche   a drawdown with its own full term
-    shift     moved due days and extra periods
+    shift     moved due days, extra periods, a plan that ends at once
+    re_age, re_amortise   what is outstanding, levelled or shared out over other rows
+    down_payment          the part of a disbursement due at once
 
 Source of the rules: the semantics of Apache Fineract's progressive loan engine (state of June
 2026), in our words; each rule stands once, where its file says.

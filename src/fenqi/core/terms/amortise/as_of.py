@@ -52,10 +52,9 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
     principal, interest = period.due_principal_minor, period.due_interest_minor
     if by_bucket:
         asked = period.asked_minor if open_count > 1 else principal
-        left = max(until.lent_minor - until.paid_principal_minor, period.paid_principal_minor)
-        principal = min(asked, left)
-        left = max(until.due_interest_minor - until.paid_interest_minor, period.paid_interest_minor)
-        interest = min(interest, left)
+        totals = until.totals()
+        principal = min(asked, max(totals.open_principal_minor, period.paid_principal_minor))
+        interest = min(interest, max(totals.open_interest_minor, period.paid_interest_minor))
     return RowDue(period.instalment_minor, principal, interest)
 
 
@@ -64,10 +63,8 @@ def outstanding_as_of(model: Model, on: date) -> Outstanding:
     until = model.copy()
     stop_interest(until, on)
     place_leftover(until, on)
-    return Outstanding(
-        principal_minor=max(0, until.lent_minor - until.paid_principal_minor),
-        interest_minor=max(0, until.due_interest_minor - until.paid_interest_minor),
-    )
+    totals = until.totals()
+    return Outstanding(totals.open_principal_minor, totals.open_interest_minor)
 
 
 def run_interest_as_of(model: Model, row: int, on: date, *, with_credited: bool = True) -> int:
@@ -99,16 +96,21 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     late = [p for p in model.periods if p.due_on < on and not p.is_early_holder]
     if not late:
         return False
+    bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
     has_changed = False
     overdue = together = 0
     for period in late:
         if overdue:
-            has_changed |= _carry_overdue(model, period, on, overdue, together, is_pay_off)
+            has_changed |= _carry_overdue(
+                model, period, on, overdue, together, bears_to_due_day=bears_to_due_day
+            )
         overdue = period.open_principal_minor
         together += overdue
     place = model.find(on)
     running = model.periods[-1 if place is None else place]
-    has_changed |= _carry_overdue(model, running, on, overdue, together, is_pay_off)
+    has_changed |= _carry_overdue(
+        model, running, on, overdue, together, bears_to_due_day=bears_to_due_day
+    )
     if together > 0 and (model.overdue_on is None or model.overdue_on < on):
         model.overdue_on = on
     return has_changed
@@ -146,16 +148,22 @@ def _ask_ahead(until: Model, period: Period, source: Period, open_count: int) ->
     elif open_count > 1:
         period.instalment_minor, period.is_stale = period.signed_minor, True
         until.settle()
-        outstanding = max(0, until.lent_minor - until.paid_principal_minor)
+        outstanding = until.totals().open_principal_minor
         period.instalment_minor -= max(0, period.open_principal_minor - outstanding)
     elif period.is_paid and open_count == 1:
-        left = until.lent_minor - until.paid_principal_minor + period.paid_principal_minor
+        left = until.totals().open_principal_minor + period.paid_principal_minor
         period.instalment_minor = min(period.signed_minor, left + period.due_interest_minor)
     period.is_stale = True
 
 
 def _carry_overdue(
-    model: Model, period: Period, on: date, overdue: int, together: int, is_pay_off: bool
+    model: Model,
+    period: Period,
+    on: date,
+    overdue: int,
+    together: int,
+    *,
+    bears_to_due_day: bool,
 ) -> bool:
     if on == model.overdue_on:
         return False
@@ -164,7 +172,7 @@ def _carry_overdue(
         since = model.overdue_on
     _correct(model, since, overdue)
     if period.starts_on < on <= period.due_on:
-        until = period.due_on if _bears_to_due_day(model, is_pay_off=is_pay_off) else on
+        until = period.due_on if bears_to_due_day else on
         _correct(model, until, -together)
         model.overdue_on = until
     return True

@@ -5,10 +5,11 @@ months, not the first due day and one.
 """
 
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import assert_never
 
 from fenqi.core.errors import Invalid
-from fenqi.core.terms.amortise.settings import Interval, Unit
+from fenqi.core.terms.amortise.settings import MONTHS_PER_YEAR, Interval, Unit
 from fenqi.core.values.day import add_months
 
 DAYS_PER_WEEK = 7
@@ -52,14 +53,20 @@ def spans(
         days[-1] = start + timedelta(days=length_days)
         if days[-1] <= days[-2]:
             raise DueDatesInvalid(day=days[-1], must_follow=days[-2])
-    return tuple(zip(days, days[1:], strict=False))
+    return tuple(pairwise(days))
 
 
-def units_within(starts_on: date, due_on: date, unit: Unit) -> tuple[int, int, int]:
+def units_within(period: Span, unit: Unit, *, anchor: date) -> tuple[int, int, int]:
     """Return the whole units within a period, the days beyond them, and that last unit's days.
 
-    The last two are 0 and 1 if the units fill the period.
+    The last two are 0 and 1 if the units fill the period. Units are those counted from `anchor`,
+    the plan's start, if both days of the period are among them, so that 30 November to 31 December
+    is one month of a plan begun on a 31st; else they are counted from the period's own start.
     """
+    first, last = (_units_to(anchor, day, unit) for day in period)
+    if first is not None and last is not None:
+        return last - first, 0, 1
+    starts_on, due_on = period
     whole = 0
     while (following := later(starts_on, whole + 1, unit)) <= due_on:
         whole += 1
@@ -67,3 +74,12 @@ def units_within(starts_on: date, due_on: date, unit: Unit) -> tuple[int, int, i
     if reached == due_on:
         return whole, 0, 1
     return whole, (due_on - reached).days, (following - reached).days
+
+
+def _units_to(anchor: date, day: date, unit: Unit) -> int | None:
+    """Return how many units after `anchor` a day is; None if it is none of the counted days."""
+    if unit is Unit.MONTHS:
+        units = (day.year - anchor.year) * MONTHS_PER_YEAR + day.month - anchor.month
+    else:
+        units = (day - anchor).days // (DAYS_PER_WEEK if unit is Unit.WEEKS else 1)
+    return units if later(anchor, units, unit) == day else None

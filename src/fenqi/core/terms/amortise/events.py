@@ -6,10 +6,12 @@ over. A day outside the periods changes nothing.
 Source: README of the published vectors, "Later disbursement" to "Rate change / reschedule".
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.dates import spans
 from fenqi.core.terms.amortise.deferral import defer_run_interest
 from fenqi.core.terms.amortise.level import place_leftover, relevel
 from fenqi.core.terms.amortise.model import Model, cut
@@ -28,15 +30,43 @@ class RowUnknown(Invalid):
 def disburse(model: Model, on: date, amount_minor: int) -> None:
     """Lend an amount on a day; the instalments of the periods that fall due later follow.
 
-    If interest counts by whole periods, the amount counts from the start of its period.
+    If interest counts by whole periods, the amount counts from the start of its period. If a
+    drawdown has its own full term, it brings as many instalments as the plan began with.
     """
     on = _effective_day(model, on)
+    if model.settings.count:
+        _disburse_full_term(model, on, amount_minor)
+        return
     model.disbursements.append((on, amount_minor))
     if model.settings.method is Method.FLAT:
         _mark_all_stale(model)
     place = model.change_balance(on, disbursed_minor=amount_minor)
     if place is not None:
         relevel(model, next_due(model, place, on), is_fresh=False)
+
+
+def _disburse_full_term(model: Model, on: date, amount_minor: int) -> None:
+    """Lend an amount over a full term of its own, begun with the period it falls in.
+
+    Rows with the days of one that is there already are added to it; others follow at the end.
+    """
+    running = next((p for p in model.periods if p.starts_on <= on < p.due_on), None)
+    start = model.periods[-1].due_on if running is None else running.starts_on
+    alone = replace(model.settings, multiple=0, accrual=Accrual.DAILY, count=0)
+    own = Model(alone, spans(start, model.settings.interval, model.settings.count))
+    disburse(own, on, amount_minor)
+    model.disbursements.append((on, amount_minor))
+    model.change_balance(on, disbursed_minor=amount_minor)
+    known = {(period.starts_on, period.due_on): period for period in model.periods}
+    for row in own.rows():
+        period = known.get((row.starts_on, row.due_on))
+        if period is None:
+            period = Period(model.periods[-1].due_on, row.due_on)
+            model.periods.append(period)
+        period.instalment_minor += row.principal_minor + row.interest_minor
+        period.signed_minor = period.instalment_minor
+        model.refresh_factor(period)
+    place_leftover(model, on)
 
 
 def change_rate(model: Model, on: date, rate: Decimal) -> None:
@@ -86,8 +116,10 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> None:
     if period is _overdue_before_paid(model, on):
         defer_run_interest(model, period, on)
         model.settle()
-    most = max(0, model.due_interest_minor) - model.paid_interest_minor
-    period.paid_interest_minor += min(amount_minor, most)
+    totals = model.totals()
+    period.paid_interest_minor += min(
+        amount_minor, totals.interest_minor - totals.paid_interest_minor
+    )
     period.is_stale = True
     place_leftover(model, on)
 
@@ -104,10 +136,10 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     if amount_minor == 0:
         return
     model.settle()
-    most = model.lent_minor + max(0, model.credited_principal_minor)
+    totals = model.totals()
     paid = amount_minor
-    if model.paid_principal_minor + amount_minor > most:
-        paid = model.lent_minor - model.paid_principal_minor
+    if totals.paid_principal_minor + amount_minor > totals.lent_minor + totals.credited_minor:
+        paid = totals.lent_minor - totals.paid_principal_minor
     period.paid_principal_minor += paid
     period.is_stale = True
     since = min(period.due_on, on)

@@ -37,11 +37,16 @@ def level_factor(settings: Settings, rate: Decimal, span: Span, period: Span) ->
     return _factor(settings, rate, span, period, units=Decimal(settings.interval.every))
 
 
-def interest_factor(settings: Settings, rate: Decimal, span: Span, period: Span) -> Decimal:
-    """Return the factor of a span for interest; the span ends where its period does."""
+def interest_factor(
+    settings: Settings, rate: Decimal, span: Span, period: Span, *, anchor: date
+) -> Decimal:
+    """Return the factor of a span for interest; the span ends where its period does.
+
+    `anchor` is the plan's start, from which months are counted.
+    """
     units = Decimal(settings.interval.every)
     if settings.days_in_month is DaysInMonth.THIRTY:
-        whole, rest, of_days = units_within(*period, settings.interval.unit)
+        whole, rest, of_days = units_within(period, settings.interval.unit, anchor=anchor)
         arithmetic = settings.arithmetic
         units = whole + arithmetic.divide(Decimal(rest), Decimal(of_days))
     return _factor(settings, rate, span, period, units=units)

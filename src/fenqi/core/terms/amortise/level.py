@@ -66,9 +66,9 @@ def set_level_instalments(model: Model, related: Sequence[Period]) -> None:
         if number:
             worth = math.add(ONE, math.multiply(worth, growth))
     balance = Decimal(_opening(model, related[0]) + related[0].disbursed_minor)
-    amount = _rounded(math.divide(math.multiply(product, balance), worth))
+    amount = rounded(math.divide(math.multiply(product, balance), worth))
     fixed = Decimal(sum(period.fixed_interest_minor for period in related))
-    amount += _rounded(math.divide(fixed, Decimal(len(related))))
+    amount += rounded(math.divide(fixed, Decimal(len(related))))
     amount = to_multiple(amount, model.settings)
     for period in related:
         if amount >= period.paid_minor:
@@ -87,14 +87,14 @@ def set_flat_instalments(model: Model, related: Sequence[Period]) -> None:
     first, last = related[0], related[-1]
     count = Decimal(len(related))
     fixed = Decimal(sum(period.fixed_interest_minor for period in related))
-    interest = _rounded(model.math.divide(fixed, count))
+    interest = rounded(model.math.divide(fixed, count))
     for period in related:
         model.settle()
         interest += period.run_interest_minor
         _ask(period, period.run_interest_minor)  # so that none is carried into the next
     lent = model.lent_by(first.segments[-1].starts_on)
     total = lent + interest - _repaid_before(model, first)
-    share = to_multiple(_rounded(model.math.divide(Decimal(total), count)), model.settings)
+    share = to_multiple(rounded(model.math.divide(Decimal(total), count)), model.settings)
     excess = 0
     for period in related:
         part = share + (total - share * len(related) if period is last else 0)
@@ -125,20 +125,23 @@ def place_leftover(model: Model, on: date) -> None:
         row = _last_open(model)
         if row is None:
             return
-        _forget_deferral(model, row)
-        asked = sum(period.asked_minor for period in model.periods)
-        disbursed = sum(period.disbursed_minor for period in model.periods)
-        owed = disbursed + max(0, model.credited_principal_minor) + model.due_interest_minor
-        amount = row.instalment_minor + owed - asked
-        if row.fixed_interest_minor > 0:
-            amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
-        least = row.paid_minor - row.credited_minor
-        _ask(row, max(amount, least))
-        if amount >= least:
-            break
-    model.settle()
-    defer_run_interest(model, row, on)
-    model.settle()
+        if _take_leftover(model, row):
+            model.settle()
+            defer_run_interest(model, row, on)
+            model.settle()
+            return
+
+
+def _take_leftover(model: Model, row: Period) -> bool:
+    """Let a row take what is left over; return whether it could, or was paid more than that."""
+    _forget_deferral(model, row)
+    totals = model.totals()
+    amount = row.instalment_minor + totals.lent_minor + totals.interest_minor - totals.asked_minor
+    if row.fixed_interest_minor > 0:
+        amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
+    least = row.paid_minor - row.credited_minor
+    _ask(row, max(amount, least))
+    return amount >= least
 
 
 def smooth(model: Model, related: Sequence[Period]) -> None:
@@ -171,8 +174,8 @@ def to_multiple(amount_minor: int, settings: Settings) -> int:
     if not settings.multiple:
         return amount_minor
     step = settings.multiple * 10**settings.digits
-    rounded = _rounded(Decimal(amount_minor) / Decimal(step)) * step
-    return rounded if rounded or amount_minor <= 0 else amount_minor
+    nearest = rounded(Decimal(amount_minor) / Decimal(step)) * step
+    return nearest if nearest or amount_minor <= 0 else amount_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,7 @@ class _Gap:
     def spread_minor(self) -> int:
         """Return the instalment with its share of the gap."""
         rows = max(1, self.count - self.uncountable)
-        return self.instalment_minor + _rounded(Decimal(self.difference_minor) / Decimal(rows))
+        return self.instalment_minor + rounded(Decimal(self.difference_minor) / Decimal(rows))
 
 
 def _gap(periods: Sequence[Period]) -> _Gap:
@@ -249,7 +252,7 @@ def _last_open(model: Model) -> Period | None:
         if not period.is_paid:
             return period
     last = model.periods[-1]
-    is_bare = model.paid_principal_minor == 0 and last.segments and last.closing_minor > 0
+    is_bare = model.totals().paid_principal_minor == 0 and last.segments and last.closing_minor > 0
     return last if is_bare else None
 
 
@@ -258,22 +261,28 @@ def _trim_to_outstanding(model: Model) -> None:
 
     Principal paid for the last instalments first can leave an earlier one too large.
     """
-    outstanding = model.lent_minor - model.paid_principal_minor
-    for period in model.periods:
-        excess = period.open_principal_minor - outstanding
-        if excess > 0:
-            least = max(0, period.paid_minor - period.credited_minor)
-            _ask(period, max(period.instalment_minor - excess, least))
-    model.settle()
+    totals = model.totals()
+    outstanding = totals.lent_minor - totals.paid_principal_minor
+    excesses = [
+        (period, excess)
+        for period in model.periods
+        if (excess := period.due_principal_minor - period.paid_principal_minor - outstanding) > 0
+    ]
+    for period, excess in excesses:
+        least = max(0, period.paid_minor - period.credited_minor)
+        _ask(period, max(period.instalment_minor - min(excess, period.open_principal_minor), least))
+    if excesses:
+        model.settle()
 
 
 def _forget_deferral(model: Model, row: Period) -> None:
     if row.deferred_minor:
         row.deferred_minor, row.is_stale = 0, True
-    for period in model.periods:
-        if period.is_moved_back:
-            period.is_moved_back, period.is_stale = False, True
-    model.settle()
+    moved = [period for period in model.periods if period.is_moved_back]
+    for period in moved:
+        period.is_moved_back, period.is_stale = False, True
+    if moved or row.is_stale:
+        model.settle()
 
 
 def _repaid_before(model: Model, first: Period) -> int:
@@ -312,6 +321,6 @@ def _ask_interest_only(model: Model, first: int) -> None:
             set_level_instalments(model, related)
 
 
-def _rounded(value: Decimal) -> int:
+def rounded(value: Decimal) -> int:
     """Return an amount as whole minor units, HALF_EVEN, at the moment it becomes money."""
     return int(value.to_integral_value(rounding=ROUND_HALF_EVEN))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.dates import PERIODS_MAX, Span
@@ -33,6 +34,32 @@ class Overdue:
     due_on: date  # of the period it fell into
 
 
+class Totals(NamedTuple):
+    """Sums over all periods of a plan. Units: minor units."""
+
+    asked_minor: int
+    disbursed_minor: int
+    credited_minor: int  # principal put back by chargebacks
+    interest_minor: int  # due
+    paid_principal_minor: int
+    paid_interest_minor: int
+
+    @property
+    def lent_minor(self) -> int:
+        """All principal there is to pay: disbursed or credited back."""
+        return self.disbursed_minor + self.credited_minor
+
+    @property
+    def open_principal_minor(self) -> int:
+        """Principal not yet paid."""
+        return max(0, self.lent_minor - self.paid_principal_minor)
+
+    @property
+    def open_interest_minor(self) -> int:
+        """Interest due and not yet paid."""
+        return max(0, self.interest_minor - self.paid_interest_minor)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """What a period asks for at this moment.
@@ -53,20 +80,6 @@ class Row:
 
 class Model:
     """The interest model of one plan; the one mutable thing of this package."""
-
-    __slots__ = (
-        "_factors",
-        "disbursements",
-        "is_grace_lifted",
-        "is_level_kept",
-        "is_trial",
-        "math",
-        "overdue",
-        "overdue_on",
-        "periods",
-        "rates",
-        "settings",
-    )
 
     def __init__(self, settings: Settings, spans: Sequence[Span]) -> None:
         """Build the periods of a plan in which nothing has happened yet.
@@ -94,14 +107,12 @@ class Model:
 
     def copy(self) -> "Model":
         """Return a copy that changes alone; factors already computed are shared."""
-        twin = Model.__new__(Model)
-        twin.settings, twin.math, twin._factors = self.settings, self.math, self._factors
+        twin = object.__new__(Model)
+        twin.__dict__.update(self.__dict__)
         twin.periods = [period.copy() for period in self.periods]
         twin.rates = list(self.rates)
         twin.disbursements = list(self.disbursements)
-        twin.overdue, twin.overdue_on = list(self.overdue), self.overdue_on
-        twin.is_trial, twin.is_level_kept = self.is_trial, self.is_level_kept
-        twin.is_grace_lifted = self.is_grace_lifted
+        twin.overdue = list(self.overdue)
         return twin
 
     def settle(self) -> None:
@@ -194,7 +205,13 @@ class Model:
             if found is None:
                 found = (
                     level_factor(self.settings, rate, (starts_on, ends_on), whole),
-                    interest_factor(self.settings, rate, (starts_on, due_on), whole),
+                    interest_factor(
+                        self.settings,
+                        rate,
+                        (starts_on, due_on),
+                        whole,
+                        anchor=self.periods[0].starts_on,
+                    ),
                 )
                 self._factors[key] = found
             segment.factor, segment.factor_to_due = found
@@ -221,30 +238,17 @@ class Model:
         period.is_stale = True
         return place
 
-    @property
-    def lent_minor(self) -> int:
-        """All principal that the periods carry: disbursed or credited back."""
-        return max(0, sum(p.disbursed_minor + _credited_principal(p) for p in self.periods))
-
-    @property
-    def credited_principal_minor(self) -> int:
-        """All principal credited back."""
-        return sum(period.credited_principal_minor for period in self.periods)
-
-    @property
-    def paid_principal_minor(self) -> int:
-        """All principal paid."""
-        return max(0, sum(period.paid_principal_minor for period in self.periods))
-
-    @property
-    def paid_interest_minor(self) -> int:
-        """All interest paid."""
-        return max(0, sum(period.paid_interest_minor for period in self.periods))
-
-    @property
-    def due_interest_minor(self) -> int:
-        """All interest due."""
-        return sum(period.due_interest_minor for period in self.periods)
+    def totals(self) -> "Totals":
+        """Return the sums over all periods, as last settled."""
+        asked = disbursed = credited = interest = paid_principal = paid_interest = 0
+        for period in self.periods:
+            asked += period.asked_minor
+            disbursed += period.disbursed_minor
+            credited += period.credited_principal_minor
+            interest += period.due_interest_minor
+            paid_principal += period.paid_principal_minor
+            paid_interest += period.paid_interest_minor
+        return Totals(asked, disbursed, credited, interest, paid_principal, paid_interest)
 
     @property
     def is_blank(self) -> bool:
@@ -283,7 +287,3 @@ def cut(period: Period, on: date) -> Segment:
     period.segments.insert(place + 1, rest)
     period.is_stale = True
     return first
-
-
-def _credited_principal(period: Period) -> int:
-    return sum(segment.credited_principal_minor for segment in period.segments)

@@ -23,21 +23,6 @@ class Segment:
     What was disbursed, corrected and credited takes effect at its end.
     """
 
-    __slots__ = (
-        "balance_minor",
-        "corrected_minor",
-        "credited_interest_minor",
-        "credited_principal_minor",
-        "days",
-        "days_to_due",
-        "disbursed_minor",
-        "ends_on",
-        "factor",
-        "factor_to_due",
-        "is_paused",
-        "starts_on",
-    )
-
     def __init__(self, starts_on: date, ends_on: date, *, is_paused: bool = False) -> None:
         self.starts_on = starts_on
         self.ends_on = ends_on
@@ -54,9 +39,8 @@ class Segment:
 
     def copy(self) -> "Segment":
         """Return a copy that changes alone."""
-        twin = Segment.__new__(Segment)
-        for name in Segment.__slots__:
-            setattr(twin, name, getattr(self, name))
+        twin = object.__new__(Segment)
+        twin.__dict__.update(self.__dict__)
         return twin
 
     def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
@@ -74,33 +58,6 @@ class Segment:
 
 class Period:
     """An instalment period of a plan: facts, and derived amounts kept until they change."""
-
-    __slots__ = (
-        "carried_in_minor",
-        "closing_minor",
-        "credited_minor",
-        "deferred_minor",
-        "due_interest_minor",
-        "due_on",
-        "due_principal_minor",
-        "fixed_interest_minor",
-        "instalment_minor",
-        "is_early_holder",
-        "is_interest_grace",
-        "is_moved_back",
-        "is_moved_on",
-        "is_principal_grace",
-        "is_re_aged",
-        "is_stale",
-        "moved_away_minor",
-        "opening_minor",
-        "paid_interest_minor",
-        "paid_principal_minor",
-        "run_interest_minor",
-        "segments",
-        "signed_minor",
-        "starts_on",
-    )
 
     def __init__(self, starts_on: date, due_on: date) -> None:
         self.starts_on = starts_on
@@ -122,17 +79,19 @@ class Period:
         self.is_stale = True
         self.opening_minor = 0
         self.carried_in_minor = 0
-        self.credited_minor = 0
+        self.disbursed_minor = 0
+        self.credited_principal_minor = 0  # by chargebacks
+        self.credited_minor = 0  # the same with interest, less what a re-age took away
         self.run_interest_minor = 0
         self.due_interest_minor = 0
         self.due_principal_minor = 0
+        self.carried_on_minor = 0  # interest that ran but found no room
         self.closing_minor = 0
 
     def copy(self) -> "Period":
         """Return a copy that changes alone."""
-        twin = Period.__new__(Period)
-        for name in Period.__slots__:
-            setattr(twin, name, getattr(self, name))
+        twin = object.__new__(Period)
+        twin.__dict__.update(self.__dict__)
         twin.segments = [segment.copy() for segment in self.segments]
         return twin
 
@@ -146,18 +105,21 @@ class Period:
         self.is_stale = False
         self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
         balance, run, after = opening_minor, ZERO, opening_minor
-        credited_principal = credited_interest = 0
+        disbursed = credited_principal = credited_interest = 0
         for place, segment in enumerate(self.segments):
             segment.balance_minor = balance
             run += segment.interest(lent[place] if lent else balance, math)
             after = balance + segment.corrected_minor + segment.disbursed_minor
             balance = max(0, after)
+            disbursed += segment.disbursed_minor
             credited_principal += segment.credited_principal_minor
             credited_interest += segment.credited_interest_minor
         if self.is_moved_back or self.is_moved_on:
             run = ZERO
+        self.disbursed_minor = disbursed
+        self.credited_principal_minor = max(0, credited_principal)
         self.credited_minor = (
-            max(0, credited_principal) + max(0, credited_interest) - self.moved_away_minor
+            self.credited_principal_minor + max(0, credited_interest) - self.moved_away_minor
         )
         rounded = int(run.to_integral_value(rounding=ROUND_HALF_EVEN))
         self.run_interest_minor = max(
@@ -172,6 +134,7 @@ class Period:
             self.due_interest_minor = paid
         else:
             self.due_interest_minor = max(paid, min(run, asked))
+        self.carried_on_minor = max(0, run - self.due_interest_minor)
         self.due_principal_minor = max(asked - self.due_interest_minor, self.paid_principal_minor)
         self.closing_minor = max(
             0, after_minor + self.paid_principal_minor - self.due_principal_minor
@@ -188,11 +151,6 @@ class Period:
         return self.paid_principal_minor + self.paid_interest_minor
 
     @property
-    def carried_on_minor(self) -> int:
-        """Interest that ran but found no room in what the period asks for."""
-        return max(0, self.run_interest_minor - self.due_interest_minor)
-
-    @property
     def open_principal_minor(self) -> int:
         """Principal due and not paid."""
         return max(0, self.due_principal_minor - self.paid_principal_minor)
@@ -206,13 +164,3 @@ class Period:
     def is_paid(self) -> bool:
         """Whether what was paid is exactly what the period asks for."""
         return self.asked_minor == self.paid_minor
-
-    @property
-    def credited_principal_minor(self) -> int:
-        """Principal put back into the period by chargebacks."""
-        return max(0, sum(segment.credited_principal_minor for segment in self.segments))
-
-    @property
-    def disbursed_minor(self) -> int:
-        """What was disbursed within the period."""
-        return sum(segment.disbursed_minor for segment in self.segments)
