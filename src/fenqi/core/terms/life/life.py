@@ -6,7 +6,7 @@ Source of the order: the vectors' README, section "Allocation".
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -110,9 +110,9 @@ class Life:
     def _insert(self, operation: Operation) -> None:
         key = order_of(operation)
         place = bisect_right(self._keys, key)
-        is_last = place == len(self._keys)
+        is_first_rate = isinstance(operation, ChangeRate) and not self.walk.bears_interest
         ordered = [*self._ordered[:place], operation, *self._ordered[place:]]
-        if is_last:
+        if place == len(self._keys) and not is_first_rate:
             walk = self.walk.copy()
             step(walk, operation)
         else:
@@ -144,8 +144,14 @@ class Life:
     def _names(self) -> Iterable[Name]:
         return ((one.number, one.kind) for one in self.walk.transactions)
 
-    def _walk_through(self, operations: Iterable[Operation]) -> Walk:
-        walk = Walk(self.terms, frozenset(self._undone))
+    def _walk_through(self, operations: Sequence[Operation]) -> Walk:
+        """Walk from the beginning; a plan that will ever bear interest is one from its start."""
+        rates = (one.rate for one in operations if isinstance(one, ChangeRate))
+        walk = Walk(
+            self.terms,
+            frozenset(self._undone),
+            bears_interest=self.terms.bears_interest or any(rates),
+        )
         for operation in operations:
             step(walk, operation)
         return walk

@@ -94,7 +94,13 @@ def _first_start(walk: Walk, operation: ReAge) -> date:
 
 
 def _new_rows(walk: Walk, operation: ReAge, starts_on: date) -> list[Row]:
-    """Return the new rows; an extra row that falls due before one of them becomes that one."""
+    """Return the new rows; an extra row that falls due before one of them becomes that one.
+
+    One that fell due before the start day is past and stays where it is.
+    """
+    for row in walk.rows:
+        if row.kind is RowKind.EXTRA and row.due_on < operation.starts_on:
+            row.kind = RowKind.RE_AGED
     rows: list[Row] = []
     due_on = operation.starts_on
     for _ in range(operation.count):

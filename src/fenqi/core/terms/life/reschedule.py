@@ -13,7 +13,6 @@ from fenqi.core.terms.life.walk import Walk
 
 def change_rate(walk: Walk, operation: ChangeRate) -> None:
     """Let another rate hold from a day; unpaid rows from there follow."""
-    walk.bears_interest |= operation.rate != 0
     events.change_rate(walk.the_model, operation.on, operation.rate)
     _follow(walk, operation.on)
 

@@ -41,9 +41,16 @@ class OperationSenseless(Invalid):
 class Walk:
     """The state of a life between two operations."""
 
-    def __init__(self, terms: LifeTerms, undone: frozenset[Name] = frozenset()) -> None:
+    def __init__(
+        self,
+        terms: LifeTerms,
+        undone: frozenset[Name] = frozenset(),
+        *,
+        bears_interest: bool | None = None,
+    ) -> None:
         self.terms = terms
         self.undone = undone  # derived transactions that never happened
+        self.bears_interest = terms.bears_interest if bears_interest is None else bears_interest
         self.model: Model | None = None  # from the first disbursement on
         self.rows: list[Row] = []  # in the order of their due days
         self.transactions: list[Transaction] = []
@@ -56,13 +63,12 @@ class Walk:
         self.is_written_off = False
         self.is_terminated = False
         self.is_rearranged = False  # re-aged or re-amortised
-        self.bears_interest = terms.bears_interest
         self.is_pay_off = False  # the last receipt was enough to end the plan
         self._keys = 0
 
     def copy(self) -> "Walk":
         """Return a walk that can go on without touching this one."""
-        twin = Walk(self.terms, self.undone)
+        twin = Walk(self.terms, self.undone, bears_interest=self.bears_interest)
         twin.model = self.model and self.model.copy()
         twin.rows = [row.copy() for row in self.rows]
         twin.transactions = [transaction.copy() for transaction in self.transactions]
@@ -74,7 +80,6 @@ class Walk:
         twin.is_written_off = self.is_written_off
         twin.is_terminated = self.is_terminated
         twin.is_rearranged = self.is_rearranged
-        twin.bears_interest = self.bears_interest
         twin.is_pay_off = self.is_pay_off
         twin._keys = self._keys
         return twin
