@@ -18,7 +18,19 @@ from fenqi.core.terms.life.state import Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
-PRINCIPAL, INTEREST = Component.PRINCIPAL, Component.INTEREST
+PRINCIPAL, INTEREST, FEE, PENALTY = (
+    Component.PRINCIPAL,
+    Component.INTEREST,
+    Component.FEE,
+    Component.PENALTY,
+)
+
+
+def due_interest_by(walk: Walk, on: date) -> int:
+    """Return the interest that all rows ask for if they are paid on a day."""
+    model = walk.the_model
+    places = range(len(model.periods))
+    return sum(due_as_of(model, place, on).interest_minor for place in places)
 
 
 def lend(walk: Walk, on: date, amount_minor: int) -> None:
@@ -63,7 +75,9 @@ def follow_model(walk: Walk, on: date | None) -> None:
             row.due[PRINCIPAL] = period.due_principal_minor
             row.due[INTEREST] = period.due_interest_minor
             if on is not None:
+                credited = (segment.credited_interest_minor for segment in period.segments)
                 row.credited[PRINCIPAL] = period.credited_principal_minor
+                row.credited[INTEREST] = max(0, sum(credited))
                 row.meet(on)
 
 

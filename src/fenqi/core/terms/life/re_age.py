@@ -7,10 +7,13 @@ Source: the vectors' README, section "Re-age".
 
 from datetime import date
 
+from fenqi.core.terms.amortise import re_age as model_rules
+from fenqi.core.terms.amortise.as_of import open_interest_as_of
 from fenqi.core.terms.amortise.dates import later
+from fenqi.core.terms.amortise.settings import Interval
 from fenqi.core.terms.life.charge import row_of_day
-from fenqi.core.terms.life.interest import PRINCIPAL, to_multiple
-from fenqi.core.terms.life.operations import ReAge
+from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, to_multiple
+from fenqi.core.terms.life.operations import ReAge, ReAgeInterest
 from fenqi.core.terms.life.state import Kind, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
@@ -21,24 +24,111 @@ IN_SCHEDULE = (RowKind.INSTALMENT, RowKind.RE_AGED)
 
 
 def re_age(walk: Walk, operation: ReAge) -> None:
-    """Lay what is unpaid over new rows."""
+    """Lay what is unpaid over new rows; where nothing is, nothing happens."""
     transaction = walk.begin(operation, Kind.RE_AGE, 0)
     transaction.on = operation.counts_from
-    if walk.recalculates:
-        raise NotImplementedError
-    _re_age_plainly(walk, operation, transaction)
+    if not walk.recalculates:
+        _re_age_plainly(walk, operation, transaction)
+    elif operation.interest is ReAgeInterest.DEFAULT:
+        _re_age_by_model(walk, operation, transaction)
+    else:
+        _re_age_in_equal_parts(walk, operation, transaction)
+    transaction.amount_minor = sum(transaction.parts)
+    transaction.is_reversed = not transaction.amount_minor
     walk.is_rearranged = True
+    walk.re_aged = operation
+
+
+def _re_age_by_model(walk: Walk, operation: ReAge, transaction: Transaction) -> None:
+    """Let interest run on: unpaid interest goes into the first new row, charges by due day."""
+    on, model = transaction.on, walk.the_model
+    transaction.parts[INTEREST] = open_interest_as_of(model, on)
+    model.settle()
+    transaction.parts[PRINCIPAL] = model.totals().open_principal_minor
+    ahead = _ahead(walk, on)
+    charged = {component: sum(row.open(component) for row in ahead) for component in CHARGED}
+    model_rules.re_age(model, on, new_rows(operation))
+    _rebuild(walk, ahead, on)
+    _lay_charges(walk, charged, walk.rows[-1])
+    walk.chain()
+
+
+def _re_age_in_equal_parts(walk: Walk, operation: ReAge, transaction: Transaction) -> None:
+    """Share principal, interest and charges due so far out equally; no further interest runs."""
+    on, model = transaction.on, walk.the_model
+    is_full = operation.interest is ReAgeInterest.EQUAL_FULL
+    settled = model_rules.settled_for_equal_parts(model, on, with_future_interest=is_full)
+    ahead = _ahead(walk, on)
+    charged = [0] * len(Component)
+    for row in walk.rows:
+        if row.kind is not RowKind.DOWN_PAYMENT:
+            for component in CHARGED:
+                charged[component] += row.open(component)
+                row.due[component] -= row.open(component)
+    transaction.parts[:] = [settled.principal_minor, settled.interest_minor, *charged[2:]]
+    shares = {part: model_rules.equal_parts(charged[part], operation.count) for part in CHARGED}
+    model_rules.re_age_in_equal_parts(
+        model,
+        on,
+        new_rows(operation),
+        with_future_interest=is_full,
+        charges_minor=[sum(both) for both in zip(*shares.values(), strict=True)],
+    )
+    _rebuild(walk, ahead, on)
+    new = [row for row in walk.rows if row.kind is RowKind.RE_AGED][-operation.count :]
+    for number, row in enumerate(new):
+        for component, parts in shares.items():
+            row.due[component] += parts[number]
+    for row in walk.rows:
+        row.meet(on)
+    walk.chain()
+
+
+def new_rows(operation: ReAge) -> model_rules.NewRows:
+    """Return the rows a re-age asks for, in the words of the interest model."""
+    interval = Interval(operation.every, operation.unit)
+    return model_rules.NewRows(operation.count, operation.starts_on, interval)
+
+
+def _rebuild(walk: Walk, ahead: list[Row], on: date) -> None:
+    """Let the rows be those of the model again: past ones keep what was paid, new ones follow."""
+    model = walk.the_model
+    model.settle()
+    walk.rows = [row for row in walk.rows if row not in ahead]
+    past = [row for row in walk.rows if row.kind in IN_SCHEDULE]
+    by_days = {row.due_on: row for row in past}
+    held = [row for row in ahead if any(row.paid) or any(row.waived)]
+    for period in model.periods:
+        row = by_days.pop(period.due_on, None)
+        if row is None and period.is_early_holder:
+            row = gather_paid(walk, held, starts_on=period.starts_on, on=period.due_on)
+            held = []
+        elif row is None:
+            row = walk.add_row(RowKind.RE_AGED, starts_on=period.starts_on, due_on=period.due_on)
+        row.starts_on = period.starts_on
+        row.due[PRINCIPAL], row.due[INTEREST] = (
+            period.due_principal_minor,
+            period.due_interest_minor,
+        )
+        row.credited[PRINCIPAL] = period.credited_principal_minor
+        row.meet(on)
+    for row in by_days.values():
+        if not any(row.due) and not any(row.paid):
+            walk.rows.remove(row)
+
+
+def _ahead(walk: Walk, on: date) -> list[Row]:
+    return [row for row in walk.rows if row.kind in IN_SCHEDULE and row.due_on >= on]
 
 
 def _re_age_plainly(walk: Walk, operation: ReAge, transaction: Transaction) -> None:
     """Move the unpaid principal alone, in equal parts; charges stay with their due days."""
     on = transaction.on
     moved = lift(walk, (PRINCIPAL,), on)[PRINCIPAL]
-    transaction.amount_minor = transaction.parts[PRINCIPAL] = moved
+    transaction.parts[PRINCIPAL] = moved
     if not moved:
-        transaction.is_reversed = True
         return
-    ahead = [row for row in walk.rows if row.kind in IN_SCHEDULE and row.due_on >= on]
+    ahead = _ahead(walk, on)
     charged = {component: sum(row.open(component) for row in ahead) for component in CHARGED}
     maturity = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
     starts_on = _first_start(walk, operation)
@@ -55,7 +145,7 @@ def _re_age_plainly(walk: Walk, operation: ReAge, transaction: Transaction) -> N
     _lay_charges(walk, charged, new[0])
     for row in walk.rows:
         row.meet(on)
-    chain(walk)
+    walk.chain()
 
 
 def lift(walk: Walk, components: tuple[Component, ...], on: date) -> list[int]:
@@ -125,12 +215,3 @@ def _lay_charges(walk: Walk, charged: dict[Component, int], first: Row) -> None:
             charged[charge.component] -= left
     for component, left in charged.items():
         first.due[component] += left
-
-
-def chain(walk: Walk) -> None:
-    """Let each row begin where the one before it ends."""
-    previous = None
-    for row in walk.rows:
-        if previous is not None and row.kind is not RowKind.DOWN_PAYMENT:
-            row.starts_on = previous
-        previous = row.due_on

@@ -3,12 +3,16 @@
 Source: the vectors' README, sections "Rate change / reschedule" and "Interest pause".
 """
 
-from datetime import date
+from datetime import date, timedelta
 
-from fenqi.core.terms.amortise import events
+from fenqi.core.terms.amortise import events, shift
+from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
 from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
-from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.life.state import Row, RowKind
+from fenqi.core.terms.life.walk import OperationSenseless, Walk
+
+REGULAR = (RowKind.INSTALMENT, RowKind.RE_AGED)
 
 
 def change_rate(walk: Walk, operation: ChangeRate) -> None:
@@ -18,19 +22,85 @@ def change_rate(walk: Walk, operation: ChangeRate) -> None:
 
 
 def pause_interest(walk: Walk, operation: PauseInterest) -> None:
-    """Let no interest run for some days; the instalment stays, the last row shrinks."""
+    """Let no interest run for some days; the instalment stays, the last row shrinks.
+
+    Errors: OperationSenseless if the pause ends before it begins.
+    """
+    if operation.through < operation.on:
+        raise OperationSenseless(reason="ends before it begins", through=operation.through)
     events.pause(walk.the_model, operation.on, operation.through)
     _follow(walk, operation.on)
 
 
 def add_periods(walk: Walk, operation: AddPeriods) -> None:
-    """Add instalments at the end."""
-    raise NotImplementedError
+    """Add instalments at the end; those that fall due from a day on are computed anew."""
+    model = walk.the_model
+    before = len(model.periods)
+    if walk.re_aged is None:
+        shift.add_periods(model, operation.on, operation.count)
+    else:
+        shift.add_periods(
+            model,
+            operation.on,
+            operation.count,
+            anchor=walk.re_aged.starts_on,
+            taken=walk.re_aged.count - 1,
+        )
+    for period in model.periods[before:]:
+        walk.add_row(RowKind.INSTALMENT, starts_on=period.starts_on, due_on=period.due_on)
+    _follow(walk, operation.on)
+    walk.chain()
 
 
 def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
-    """Shift a due day and those after it."""
-    raise NotImplementedError
+    """Shift a due day and those after it; an extra row passed over joins the last instalment.
+
+    Errors: OperationSenseless if nothing falls due on that day.
+    """
+    rows = [row for row in walk.rows if row.kind in REGULAR]
+    place = next((at for at, row in enumerate(rows) if row.due_on == operation.on), None)
+    if place is None:
+        raise OperationSenseless(reason="nothing falls due on that day", on=operation.on)
+    model = walk.the_model
+    in_model = model.index_of(rows[place].starts_on, rows[place].due_on)
+    if in_model is None or model.periods[in_model].due_on != operation.on:
+        _move_rows(walk, rows[place:], operation.to)
+    else:
+        shift.move_due_day(model, in_model, operation.to, ends_on=_forced_end(walk))
+        model.settle()
+        for row, period in zip(rows[place:], model.periods[in_model:], strict=False):
+            if row.met_on is None:
+                row.starts_on, row.due_on = period.starts_on, period.due_on
+                row.due[PRINCIPAL] = period.due_principal_minor
+                row.due[INTEREST] = period.due_interest_minor
+    _join_passed_extras(walk, rows[-1])
+    walk.sort_rows()
+
+
+def _forced_end(walk: Walk) -> date | None:
+    if walk.terms.length_days is None:
+        return None
+    return walk.the_model.periods[0].starts_on + timedelta(days=walk.terms.length_days)
+
+
+def _move_rows(walk: Walk, rows: list[Row], due_on: date) -> None:
+    """Shift rows the model does not hold, at the intervals they were made with."""
+    every, unit = walk.terms.interest.interval.every, walk.terms.interest.interval.unit
+    if walk.re_aged is not None:
+        every, unit = walk.re_aged.every, walk.re_aged.unit
+    starts_on = rows[0].starts_on
+    for number, row in enumerate(rows):
+        row.starts_on, row.due_on = starts_on, later(due_on, every * number, unit)
+        starts_on = row.due_on
+
+
+def _join_passed_extras(walk: Walk, last: Row) -> None:
+    passed = [row for row in walk.rows if row.kind is RowKind.EXTRA and row.due_on < last.due_on]
+    for extra in passed:
+        for component, amount in enumerate(extra.due):
+            last.due[component] += amount
+            last.paid[component] += extra.paid[component]
+    walk.rows = [row for row in walk.rows if row not in passed]
 
 
 def _follow(walk: Walk, on: date) -> None:

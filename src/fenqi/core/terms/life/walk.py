@@ -8,7 +8,7 @@ from datetime import date
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.model import Model
-from fenqi.core.terms.life.operations import Operation
+from fenqi.core.terms.life.operations import Operation, ReAge
 from fenqi.core.terms.life.state import (
     ChargeState,
     Kind,
@@ -63,6 +63,7 @@ class Walk:
         self.is_written_off = False
         self.is_terminated = False
         self.is_rearranged = False  # re-aged or re-amortised
+        self.re_aged: ReAge | None = None  # the last re-age
         self.is_pay_off = False  # the last receipt was enough to end the plan
         self._keys = 0
 
@@ -80,6 +81,7 @@ class Walk:
         twin.is_written_off = self.is_written_off
         twin.is_terminated = self.is_terminated
         twin.is_rearranged = self.is_rearranged
+        twin.re_aged = self.re_aged
         twin.is_pay_off = self.is_pay_off
         twin._keys = self._keys
         return twin
@@ -152,3 +154,11 @@ class Walk:
     def sort_rows(self) -> None:
         """Keep the rows in the order of their due days."""
         self.rows.sort(key=lambda row: (row.due_on, PLACES[row.kind]))
+
+    def chain(self) -> None:
+        """Let each row begin where the one before it ends."""
+        previous = None
+        for row in self.rows:
+            if previous is not None and row.kind is not RowKind.DOWN_PAYMENT:
+                row.starts_on = previous
+            previous = row.due_on
