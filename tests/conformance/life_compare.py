@@ -187,7 +187,7 @@ def transaction_cells(one: Transaction, seen: Seen) -> Cells:
         *(seen.money(one.parts[component]) for component in COMPONENTS.values()),
         seen.money(one.balance_minor),
         one.is_reversed,
-        (one.number, one.kind) in seen.view.replayed,
+        one.is_replayed,
     ]
 
 

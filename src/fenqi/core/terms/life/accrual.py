@@ -63,6 +63,20 @@ def accrue_rest(accruals: Accruals, walk: Walk, number: int, today: date) -> Non
     _book(accruals, walk, number, till=last, on=on)
 
 
+def accrue_end(accruals: Accruals, number: int, on: date, earned_minor: int) -> None:
+    """Book the interest earned by the day a plan was charged off or called."""
+    booked = sum(
+        one.parts[INTEREST] * (-1 if one.kind is Kind.ACCRUAL_ADJUSTMENT else 1)
+        for one in accruals.rows
+        if one.on <= on
+    )
+    missing = earned_minor - booked
+    if missing:
+        kind = Kind.ACCRUAL if missing > 0 else Kind.ACCRUAL_ADJUSTMENT
+        amount = abs(missing)
+        accruals.rows.append(Transaction(number, kind, on, amount, [0, amount, 0, 0]))
+
+
 def _book(accruals: Accruals, walk: Walk, number: int, *, till: date, on: date) -> None:
     interest = _interest_by(walk, till) - accruals.interest_minor()
     more = Transaction(number, Kind.ACCRUAL, on, 0)

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from fenqi.core.terms.life import balance
-from fenqi.core.terms.life.accrual import Accruals, accrue_night, accrue_rest
+from fenqi.core.terms.life.accrual import Accruals, accrue_end, accrue_night, accrue_rest
+from fenqi.core.terms.life.activity import (
+    Activities,
+    post_closing,
+    post_night,
+    take_back_closing,
+)
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.operations import (
     AddCharge,
@@ -38,13 +44,12 @@ BEFORE_ALL = 0  # changes of terms count before what happens on their day
 class View:
     """A plan as it stands on a day: rows, transactions, charges, status.
 
-    Units: minor units. `replayed` names the transactions that a later replay has changed.
+    Units: minor units.
     """
 
     rows: tuple[Row, ...]
     transactions: tuple[Transaction, ...]
     charges: tuple[ChargeState, ...]
-    replayed: frozenset[Name]
     lent_minor: int
     overpaid_minor: int
     status: Status
@@ -67,6 +72,7 @@ class Life:
         self._reversed: list[Transaction] = []  # as they stood when they were undone
         self._replayed: set[Name] = set()
         self.accruals = Accruals()
+        self.activities: Activities = {}
         self.walk = Walk(terms)  # after the last operation
 
     def record(self, operation: Operation) -> None:
@@ -74,29 +80,29 @@ class Life:
 
         Errors: OperationSenseless.
         """
+        was_closed = self.walk.is_closed
         match operation:
             case Undo():
                 self._undo(operation)
             case NightlyRun():
-                accrue_night(
-                    self.accruals, finish(self.walk, operation.on), operation.number, operation.on
-                )
+                self._run_night(operation)
             case _:
                 self._insert(operation)
-        if not isinstance(operation, NightlyRun) and self.walk.is_closed:
-            walk = finish(self.walk, operation.booked_on)
-            accrue_rest(self.accruals, walk, operation.number, operation.booked_on)
+        if not isinstance(operation, NightlyRun):
+            self._recognise(operation, was_closed=was_closed)
         self.recorded.append(operation)
 
     def view(self, as_of: date) -> View:
         """Return the plan as it stands on a day."""
         walk = finish(self.walk, as_of)
-        transactions = [*walk.transactions, *self._reversed, *self.accruals.rows]
+        transactions = [*walk.transactions, *self._reversed]
+        for one in transactions:
+            one.is_replayed = (one.number, one.kind) in self._replayed
+        transactions += [*self.accruals.rows, *self.activities.values()]
         return View(
             rows=tuple(walk.rows),
             transactions=tuple(sorted(transactions, key=lambda one: (one.on, one.number))),
             charges=tuple(walk.charges.values()),
-            replayed=frozenset(self._replayed),
             lent_minor=walk.lent_minor,
             overpaid_minor=walk.overpaid_minor,
             status=_status(walk),
@@ -106,6 +112,29 @@ class Life:
         """Let a derived transaction not happen."""
         self._undone.add(name)
         self.walk = self._walk_through(self._ordered)
+
+    def _run_night(self, run: NightlyRun) -> None:
+        walk = finish(self.walk, run.on)
+        accrue_night(self.accruals, walk, run.number, run.on)
+        if self.terms.rules.posts_activity and walk.rows:
+            post_night(self.activities, walk, run.number, run.on)
+
+    def _recognise(self, operation: Operation, *, was_closed: bool) -> None:
+        """Recognise income that an operation has brought forward or taken back."""
+        if self.walk.earned_at_end is not None:
+            accrue_end(self.accruals, operation.number, *self.walk.earned_at_end)
+        if self.walk.is_written_off or not self.walk.rows:
+            return
+        walk = finish(self.walk, operation.booked_on)
+        if walk.is_closed:
+            accrue_rest(self.accruals, walk, operation.number, operation.booked_on)
+        if not self.terms.rules.posts_activity:
+            return
+        if walk.is_closed:
+            closed_on = max(one.on for one in walk.transactions)
+            post_closing(self.activities, walk, operation.number, closed_on)
+        elif was_closed:
+            take_back_closing(self.activities, walk, operation.number, operation.booked_on)
 
     def _insert(self, operation: Operation) -> None:
         key = order_of(operation)
@@ -136,7 +165,7 @@ class Life:
         walk = self._walk_through(ordered)
         for transaction in gone:
             transaction.is_reversed = True
-        self._reversed += gone
+        self._reversed += [one for one in gone if one.kind is not Kind.DISBURSEMENT]
         self._keep(walk)
         self._ordered = ordered
         self._keys = [order_of(one) for one in ordered]

@@ -87,6 +87,7 @@ class LifeRules:
     credit_allocation: tuple[Component, ...] | None = None
     interest_refund_for: frozenset[Receipt] = field(default_factory=frozenset)
     charge_off: ChargeOffBehaviour = ChargeOffBehaviour.REGULAR
+    posts_activity: bool = False  # a row on each due day says what the instalment recognised
 
     def allocation(self, receipt: Receipt) -> Allocation:
         """Return the rule of a kind of receipt, or the default one."""

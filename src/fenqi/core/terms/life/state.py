@@ -135,6 +135,7 @@ class Transaction:
     balance_minor: int = 0  # principal outstanding after it
     lines: dict[int, Parts] = field(default_factory=dict)
     is_reversed: bool = False
+    is_replayed: bool = False  # a later replay has changed it
 
     @property
     def is_receipt(self) -> bool:
@@ -153,6 +154,7 @@ class Transaction:
             self.balance_minor,
             {key: parts[:] for key, parts in self.lines.items()},
             self.is_reversed,
+            self.is_replayed,
         )
 
 

@@ -1,13 +1,19 @@
 """One step of a walk: which rule an operation goes to."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from fenqi.core.terms.life.charge import add_charge, waive_charge
-from fenqi.core.terms.life.charge_off import charge_off, write_off
+from fenqi.core.terms.life.charge_off import charge_off, terminate, write_off
 from fenqi.core.terms.life.chargeback import charge_back, refund_credit
 from fenqi.core.terms.life.disburse import disburse
 from fenqi.core.terms.life.interest import count_to, note_pay_off
+from fenqi.core.terms.life.interest_refund import (
+    as_never_lent,
+    gives_interest_back,
+    refund_interest,
+)
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
@@ -54,6 +60,19 @@ def step(walk: Walk, operation: Operation) -> None:
             note_pay_off(walk, operation.on, operation.amount_minor)
         count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)
     RULES[type(operation)](walk, operation)
+    walk.done.append(operation)
+    if isinstance(operation, Receive) and gives_interest_back(walk, operation):
+        refund_interest(walk, operation, _without_refunds(walk, operation.on))
+
+
+def _without_refunds(walk: Walk, on: date) -> Walk:
+    """Return the life as if refunded amounts had never been lent, counted to a day."""
+    twin = Walk(walk.terms, walk.undone, bears_interest=walk.bears_interest)
+    twin.is_simulated = True
+    for operation in as_never_lent(walk):
+        step(twin, operation)
+    count_to(twin, on)
+    return twin
 
 
 def _charge(walk: Walk, operation: AddCharge) -> None:
@@ -73,7 +92,7 @@ RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
     ReAge: re_age,
     ReAmortise: re_amortise,
     ChargeOff: charge_off,
-    Terminate: charge_off,
+    Terminate: terminate,
     WriteOff: write_off,
     ChangeRate: change_rate,
     MoveDueDay: move_due_day,

@@ -64,6 +64,10 @@ class Walk:
         self.is_terminated = False
         self.is_rearranged = False  # re-aged or re-amortised
         self.re_aged: ReAge | None = None  # the last re-age
+        self.done: list[Operation] = []  # in the order in which they count
+        self.is_simulated = False  # a life that did not happen: no interest comes back
+        self.interest_refunded_minor = 0
+        self.earned_at_end: tuple[date, int] | None = None  # interest earned by a charge-off
         self.is_pay_off = False  # the last receipt was enough to end the plan
         self._keys = 0
 
@@ -82,6 +86,10 @@ class Walk:
         twin.is_terminated = self.is_terminated
         twin.is_rearranged = self.is_rearranged
         twin.re_aged = self.re_aged
+        twin.done = list(self.done)
+        twin.is_simulated = self.is_simulated
+        twin.interest_refunded_minor = self.interest_refunded_minor
+        twin.earned_at_end = self.earned_at_end
         twin.is_pay_off = self.is_pay_off
         twin._keys = self._keys
         return twin
