@@ -20,6 +20,7 @@ from fenqi.core.terms.amortise.settings import (
     DaysInMonth,
     DaysInYear,
     Interval,
+    LevelRate,
     Method,
     RatePeriod,
     Settings,
@@ -82,6 +83,7 @@ def settings_of(given: Given) -> Settings:
         arithmetic=draft.arithmetic,
     )
     is_daily = given["interest_calculation_period"] == "DAILY"
+    is_cumulative = given.get("schedule_type") == "CUMULATIVE"
     return Settings(
         interval,
         rate,
@@ -90,7 +92,9 @@ def settings_of(given: Given) -> Settings:
         days_in_year=_days_in_year(given),
         accrual=Accrual.DAILY if is_daily else Accrual.PER_PERIOD,
         is_partial_period_exact=bool(given["partial_period_interest"]),
-        method=Method(given["interest_type"].lower().replace("_", "-")),
+        method=_method(given),
+        level_rate=LevelRate.NOMINAL if is_cumulative else LevelRate.BY_DAYS,
+        is_last_smoothed=not is_cumulative,
         multiple=int(given.get("installment_multiples_of") or given.get("multiples_of") or 0),
         counts_first_day=bool(given.get("interest_from_disbursement_day")),
         principal_grace=int(given.get("grace_principal") or 0),
@@ -99,8 +103,18 @@ def settings_of(given: Given) -> Settings:
     )
 
 
+def _method(given: Given) -> Method:
+    """Return what interest is charged on; the older engine counts flat interest for the term."""
+    if given["interest_type"] == "FLAT" and given.get("schedule_type") == "CUMULATIVE":
+        return Method.FLAT_WHOLE_TERM
+    return Method(given["interest_type"].lower().replace("_", "-"))
+
+
 def _days_in_year(given: Given) -> DaysInYear:
+    """Return the length of a year; the actual year of the older engine has 365 days."""
     named = given["days_in_year"]
+    if named == "ACTUAL" and given.get("schedule_type") == "CUMULATIVE":
+        return DaysInYear.FIXED_365
     if named != "ACTUAL":
         return DaysInYear(named.removeprefix("DAYS_"))
     is_by_leap_day = given.get("days_in_year_custom") == "FEB_29_PERIOD_ONLY"

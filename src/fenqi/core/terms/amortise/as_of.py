@@ -11,7 +11,7 @@ from datetime import date
 
 from fenqi.core.terms.amortise.deferral import stop_interest
 from fenqi.core.terms.amortise.events import require_row
-from fenqi.core.terms.amortise.level import place_leftover
+from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.model import Model, Overdue
 from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest

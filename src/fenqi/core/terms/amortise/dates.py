@@ -37,23 +37,41 @@ def later(start: date, units: int, unit: Unit) -> date:
 
 
 def spans(
-    start: date, interval: Interval, count: int, *, length_days: int | None = None
+    start: date,
+    interval: Interval,
+    count: int,
+    *,
+    first_due_on: date | None = None,
+    length_days: int | None = None,
 ) -> tuple[Span, ...]:
     """Return the periods of a plan, each its first day and its due day.
 
-    With `length_days` the last due day is the start and that many days, whatever the interval.
+    With `first_due_on` the due days are counted from that day, the first of them; it may be the
+    start itself. With `length_days` the last due day is the start and that many days, whatever the
+    interval.
 
     Shapes: `count` spans, each beginning where the one before it ends.
     Errors: DueDatesInvalid.
     """
     if not 1 <= count <= PERIODS_MAX:
         raise DueDatesInvalid(count=count, least=1, most=PERIODS_MAX)
-    days = [later(start, interval.every * number, interval.unit) for number in range(count + 1)]
+    first, gone = (start, 0) if first_due_on is None else (first_due_on, 1)
+    days = [
+        later(first, interval.every * (number - gone), interval.unit) for number in range(count + 1)
+    ]
+    days[0] = start
+    if days[1] < start:
+        raise DueDatesInvalid(day=days[1], must_follow=start)
     if length_days is not None:
         days[-1] = start + timedelta(days=length_days)
         if days[-1] <= days[-2]:
             raise DueDatesInvalid(day=days[-1], must_follow=days[-2])
     return tuple(pairwise(days))
+
+
+def first_of_next_month(on: date) -> date:
+    """Return the first day of the month after a day's."""
+    return add_months(on, 1, anchor_day=1)
 
 
 def units_within(period: Span, unit: Unit, *, anchor: date) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 Source: README of the published vectors, "Down payment".
 """
 
-from fenqi.core.terms.amortise.level import to_multiple
+from fenqi.core.terms.amortise.rounding import to_multiple
 from fenqi.core.terms.amortise.settings import Settings
 from fenqi.core.values.rate import Rounding, apply_ppm
 

@@ -13,7 +13,8 @@ from decimal import Decimal
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.dates import spans
 from fenqi.core.terms.amortise.deferral import defer_run_interest
-from fenqi.core.terms.amortise.level import place_leftover, relevel
+from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.level import relevel
 from fenqi.core.terms.amortise.model import Model, cut
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.settings import Accrual, Method

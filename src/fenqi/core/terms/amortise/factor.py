@@ -14,14 +14,13 @@ from typing import assert_never
 
 from fenqi.core.terms.amortise.dates import DAYS_PER_WEEK, Span, units_within
 from fenqi.core.terms.amortise.settings import (
-    MONTHS_PER_YEAR,
     PRECISION_MAX,
-    WEEKS_PER_YEAR,
     Accrual,
     DaysInMonth,
     DaysInYear,
     Settings,
     Unit,
+    intervals_per_year,
 )
 
 THIRTY = 30
@@ -52,6 +51,13 @@ def interest_factor(
     return _factor(settings, rate, span, period, units=units)
 
 
+def nominal_factor(settings: Settings, rate: Decimal) -> Decimal:
+    """Return the rate of one interval whatever its days: a twelfth of a year's for a month."""
+    interval, arithmetic = settings.interval, settings.arithmetic
+    per_year = Decimal(intervals_per_year(interval.unit))
+    return arithmetic.divide(arithmetic.multiply(rate, Decimal(interval.every)), per_year)
+
+
 def _factor(
     settings: Settings, rate: Decimal, span: Span, period: Span, *, units: Decimal
 ) -> Decimal:
@@ -62,9 +68,8 @@ def _factor(
         return ZERO
     unit = settings.interval.unit
     if settings.accrual is Accrual.PER_PERIOD and unit is not Unit.DAYS:
-        every = Decimal(settings.interval.every)
-        per_year = MONTHS_PER_YEAR if unit is Unit.MONTHS else WEEKS_PER_YEAR
-        years = arithmetic.divide(every, Decimal(per_year))
+        per_year = Decimal(intervals_per_year(unit))
+        years = arithmetic.divide(Decimal(settings.interval.every), per_year)
     elif _is_cut_at_new_year(settings, span, period):
         years, days, of_days = _years_by_calendar(settings, span), ONE, ONE
     elif settings.days_in_month is DaysInMonth.ACTUAL:

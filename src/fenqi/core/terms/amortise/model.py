@@ -263,8 +263,10 @@ class Model:
 
     def _lent(self, period: Period) -> list[int] | None:
         """Return the base of flat interest in each segment: all that was lent by its start."""
-        if self.settings.method is not Method.FLAT:
+        if self.settings.method is Method.DECLINING_BALANCE:
             return None
+        if self.settings.method is Method.FLAT_WHOLE_TERM:
+            return [0] * len(period.segments)  # its interest is set, not counted by days
         return [self.lent_by(segment.starts_on) for segment in period.segments]
 
 

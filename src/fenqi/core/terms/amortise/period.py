@@ -95,6 +95,14 @@ class Period:
         twin.segments = [segment.copy() for segment in self.segments]
         return twin
 
+    def ask(self, instalment_minor: int, *, signed_minor: int | None = None) -> None:
+        """Let the instalment be another one; `signed_minor` also changes the level it came from."""
+        if signed_minor is not None:
+            self.signed_minor = signed_minor
+        if self.instalment_minor != instalment_minor:
+            self.instalment_minor = instalment_minor
+            self.is_stale = True
+
     def flow(
         self, opening_minor: int, carried_in_minor: int, lent: "list[int] | None", math: Context
     ) -> None:

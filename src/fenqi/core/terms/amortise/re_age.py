@@ -15,7 +15,8 @@ from fenqi.core.terms.amortise.as_of import Outstanding, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later, spans
 from fenqi.core.terms.amortise.events import credit, disburse
 from fenqi.core.terms.amortise.factor import ZERO
-from fenqi.core.terms.amortise.level import place_leftover, rounded, smooth
+from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.level import smooth
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.re_amortise import (
@@ -23,6 +24,7 @@ from fenqi.core.terms.amortise.re_amortise import (
     leave_past,
     lift_grace,
 )
+from fenqi.core.terms.amortise.rounding import rounded
 from fenqi.core.terms.amortise.settings import Accrual, Interval
 
 

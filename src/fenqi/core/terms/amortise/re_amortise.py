@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from fenqi.core.terms.amortise.level import (
-    place_leftover,
-    rounded,
-    set_level_instalments,
-    smooth,
-)
+from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.level import set_level_instalments, smooth
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.amortise.rounding import rounded
 
 
 def re_amortise(model: Model, on: date) -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import assert_never
 
 from fenqi.core.errors import Invalid
+from fenqi.core.values.rate import Rounding
 
 MONTHS_PER_YEAR = 12
 WEEKS_PER_YEAR = 52
@@ -64,6 +65,14 @@ class Method(StrEnum):
 
     DECLINING_BALANCE = "declining-balance"
     FLAT = "flat"  # on all that was lent, whatever has been repaid
+    FLAT_WHOLE_TERM = "flat-whole-term"  # the same, counted once for the whole term and shared out
+
+
+class LevelRate(StrEnum):
+    """Which rate of a period the level instalment is computed from."""
+
+    BY_DAYS = "by-days"  # the rate factor of its real days
+    NOMINAL = "nominal"  # the yearly rate over the number of periods in a year
 
 
 class RatePeriod(StrEnum):
@@ -117,7 +126,10 @@ class Settings:
     accrual: Accrual = Accrual.DAILY
     is_partial_period_exact: bool = True  # of PER_PERIOD: parts of a period count by their days
     method: Method = Method.DECLINING_BALANCE
+    level_rate: LevelRate = LevelRate.BY_DAYS
     multiple: int = 0
+    multiple_rounding: Rounding = Rounding.HALF_EVEN
+    is_last_smoothed: bool = True  # what the last instalment differs by is spread over all
     counts_first_day: bool = False  # interest is recognised from the day of disbursement
     principal_grace: int = 0  # first periods that ask for interest only
     interest_grace: int = 0  # first periods that ask for no interest

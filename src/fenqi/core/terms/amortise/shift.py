@@ -7,7 +7,8 @@ from datetime import date
 
 from fenqi.core.terms.amortise.dates import DueDatesInvalid, later, spans
 from fenqi.core.terms.amortise.events import ONE_DAY, next_due, require_row
-from fenqi.core.terms.amortise.level import place_leftover, relevel
+from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.level import relevel
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 
