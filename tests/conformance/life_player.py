@@ -98,7 +98,7 @@ class Player:
         """Return what stands, or what is planned before anything was lent."""
         assert self.terms is not None
         assert self.life is not None
-        if self.life.recorded:
+        if self.is_lent:
             return self.life.view(self.seen)
         principal = self.minor(self.loan["principal"])
         return planned(self.terms, principal, self.loan["submitted"])
@@ -106,7 +106,7 @@ class Player:
     @property
     def is_lent(self) -> bool:
         """Whether anything has happened but the agreement."""
-        return bool(self.life and self.life.recorded)
+        return bool(self.life and self.life.walk.rows)
 
     @property
     def digits(self) -> int:

@@ -9,36 +9,33 @@ from decimal import Decimal
 
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life import interest
-from fenqi.core.terms.life.interest import to_multiple
+from fenqi.core.terms.life.interest import PRINCIPAL, to_multiple
 from fenqi.core.terms.life.operations import Disburse
 from fenqi.core.terms.life.receive import allocate_overpayment, settle
 from fenqi.core.terms.life.state import Kind, RowKind
 from fenqi.core.terms.life.walk import Walk
-from fenqi.core.terms.product import Component
 
 HUNDREDTHS = 10_000  # of a percent, in one
 
 
 def disburse(walk: Walk, operation: Disburse) -> None:
-    """Lend an amount, and collect the down payment where that is automatic."""
-    if not walk.rows:
-        _lay_out(walk, operation)
+    """Lend an amount over the rows that are laid out, and collect the down payment where that is automatic."""
     transaction = walk.begin(operation, Kind.DISBURSEMENT, operation.amount_minor)
+    rule = walk.terms.rules.down_payment
     down_minor = down_payment_minor(walk, operation.amount_minor)
-    if walk.terms.rules.down_payment is not None:
+    if rule is not None:
         row = walk.add_row(RowKind.DOWN_PAYMENT, starts_on=operation.on, due_on=operation.on)
-        row.due[Component.PRINCIPAL] = down_minor
+        row.due[PRINCIPAL] = down_minor
         row.met_on = None if down_minor else operation.on
     walk.lent_minor += operation.amount_minor
     interest.lend(walk, operation.on, operation.amount_minor - down_minor)
     allocate_overpayment(walk, transaction)
-    rule = walk.terms.rules.down_payment
-    key = (operation.number, Kind.DOWN_PAYMENT)
-    if down_minor and rule and rule.is_collected_at_once and key not in walk.undone:
-        settle(walk, walk.begin(operation, Kind.DOWN_PAYMENT, down_minor))
+    is_derived = (operation.number, Kind.DOWN_PAYMENT) not in walk.undone
+    if rule is not None and rule.is_collected_at_once and is_derived and row.open(PRINCIPAL):
+        settle(walk, walk.begin(operation, Kind.DOWN_PAYMENT, row.open(PRINCIPAL)))
 
 
-def _lay_out(walk: Walk, operation: Disburse) -> None:
+def lay_out(walk: Walk, operation: Disburse) -> None:
     """Make the rows of the schedule, with nothing due yet."""
     spans = walk.terms.spans(operation.on)
     walk.model = Model(walk.terms.interest, spans)

@@ -26,20 +26,18 @@ def gives_interest_back(walk: Walk, operation: Receive) -> bool:
 
 def refund_interest(walk: Walk, operation: Receive, without: Walk) -> None:
     """Give back the interest on a refunded amount; `without` is the life had it not been lent."""
-    amount = _interest_after_charge_off(walk)
-    if amount is None:
-        amount = due_interest_by(walk, operation.on) - walk.interest_refunded_minor
-        amount -= due_interest_by(without, operation.on)
+    amount = due_interest_by(walk, operation.on) - due_interest_by(without, operation.on)
+    amount -= walk.interest_refunded_minor
     if amount <= 0:
         return
+    if walk.is_charged_off:
+        amount = _all_interest(walk)
     walk.interest_refunded_minor += amount
     settle(walk, walk.begin(operation, Kind.INTEREST_REFUND, amount))
 
 
-def _interest_after_charge_off(walk: Walk) -> int | None:
-    """Return all interest if the plan was charged off, else None."""
-    if not walk.is_charged_off:
-        return None
+def _all_interest(walk: Walk) -> int:
+    """Return the interest a plan has earned by its charge-off."""
     if walk.terms.rules.charge_off is not ChargeOffBehaviour.REGULAR and walk.earned_at_end:
         return walk.earned_at_end[1]
     return sum(row.due[INTEREST] for row in walk.rows)

@@ -8,7 +8,7 @@ Source: the vectors' README, section "Re-age".
 from datetime import date
 
 from fenqi.core.terms.amortise import re_age as model_rules
-from fenqi.core.terms.amortise.as_of import open_interest_as_of
+from fenqi.core.terms.amortise.as_of import open_interest_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.amortise.settings import Interval
 from fenqi.core.terms.life.charge import row_of_day
@@ -20,6 +20,7 @@ from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
 CHARGED = (Component.FEE, Component.PENALTY)
+OTHERS = (INTEREST, *CHARGED)
 IN_SCHEDULE = (RowKind.INSTALMENT, RowKind.RE_AGED)
 
 
@@ -122,30 +123,48 @@ def _ahead(walk: Walk, on: date) -> list[Row]:
 
 
 def _re_age_plainly(walk: Walk, operation: ReAge, transaction: Transaction) -> None:
-    """Move the unpaid principal alone, in equal parts; charges stay with their due days."""
+    """Move the unpaid principal in equal parts; interest and charges too if that was agreed.
+
+    Charges that are not shared out stay with their due days.
+    """
     on = transaction.on
-    moved = lift(walk, (PRINCIPAL,), on)[PRINCIPAL]
-    transaction.parts[PRINCIPAL] = moved
-    if not moved:
+    is_shared = walk.bears_interest and operation.interest is not ReAgeInterest.DEFAULT
+    maturity = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
+    moved = lift(walk, (PRINCIPAL, INTEREST, *CHARGED) if is_shared else (PRINCIPAL,), on)
+    if operation.interest is ReAgeInterest.EQUAL_PAYABLE and is_shared:
+        moved[INTEREST] = outstanding_as_of(walk.the_model, on).interest_minor
+    transaction.parts[:] = moved
+    if not any(moved):
         return
     ahead = _ahead(walk, on)
     charged = {component: sum(row.open(component) for row in ahead) for component in CHARGED}
-    maturity = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
     starts_on = _first_start(walk, operation)
     walk.rows = [row for row in walk.rows if row not in ahead]
     if on <= maturity:
         gather_paid(walk, ahead, starts_on=starts_on, on=on)
         starts_on = on
     new = _new_rows(walk, operation, starts_on)
-    part = divide(moved, operation.count, rounding=Rounding.HALF_EVEN)
-    part = to_multiple(part, walk.terms.multiple_minor)
-    for row in new:
-        row.due[PRINCIPAL] += part
-    new[-1].due[PRINCIPAL] += moved - part * operation.count
+    _lay_equally(walk, new, moved)
     _lay_charges(walk, charged, new[0])
     for row in walk.rows:
         row.meet(on)
     walk.chain()
+
+
+def _lay_equally(walk: Walk, rows: list[Row], moved: list[int]) -> None:
+    """Lay amounts on rows in equal parts; the whole part is rounded, principal gives way."""
+    count = len(rows)
+    part = to_multiple(
+        divide(sum(moved), count, rounding=Rounding.HALF_EVEN), walk.terms.multiple_minor
+    )
+    for component in Component:
+        parts = list(model_rules.equal_parts(moved[component], count))
+        if component is PRINCIPAL:
+            rest = sum(model_rules.equal_parts(moved[other], count)[0] for other in OTHERS)
+            parts = [part - rest] * count
+            parts[-1] = moved[component] - sum(parts[:-1])
+        for row, amount in zip(rows, parts, strict=True):
+            row.due[component] += amount
 
 
 def lift(walk: Walk, components: tuple[Component, ...], on: date) -> list[int]:
@@ -176,10 +195,10 @@ def gather_paid(walk: Walk, ahead: list[Row], *, starts_on: date, on: date) -> R
 
 
 def _first_start(walk: Walk, operation: ReAge) -> date:
-    """Return where the first new row begins: the last due day before the start day."""
+    """Return where the first new row begins: the last due day that is past and stays."""
     rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
-    before = [row.due_on for row in rows if row.due_on < operation.starts_on]
-    before = [due_on for due_on in before if due_on < operation.counts_from] or before
+    stays = [row for row in rows if row.kind is RowKind.EXTRA or row.due_on < operation.counts_from]
+    before = [row.due_on for row in stays if row.due_on < operation.starts_on]
     return max(before, default=min(row.starts_on for row in rows))
 
 

@@ -3,7 +3,7 @@
 Source: the vectors' README, sections "Rate change / reschedule" and "Interest pause".
 """
 
-from datetime import date, timedelta
+from datetime import date
 
 from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.dates import later
@@ -55,18 +55,20 @@ def add_periods(walk: Walk, operation: AddPeriods) -> None:
 def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
     """Shift a due day and those after it; an extra row passed over joins the last instalment.
 
-    Errors: OperationSenseless if nothing falls due on that day.
+    If nothing falls due on that day any more (a re-age has taken its place), nothing happens.
     """
     rows = [row for row in walk.rows if row.kind in REGULAR]
     place = next((at for at, row in enumerate(rows) if row.due_on == operation.on), None)
     if place is None:
-        raise OperationSenseless(reason="nothing falls due on that day", on=operation.on)
+        return
     model = walk.the_model
     in_model = model.index_of(rows[place].starts_on, rows[place].due_on)
     if in_model is None or model.periods[in_model].due_on != operation.on:
         _move_rows(walk, rows[place:], operation.to)
     else:
-        shift.move_due_day(model, in_model, operation.to, ends_on=_forced_end(walk))
+        shift.move_due_day(
+            model, in_model, operation.to, ends_on=_forced_end(walk, in_model, operation.to)
+        )
         model.settle()
         for row, period in zip(rows[place:], model.periods[in_model:], strict=False):
             if row.met_on is None:
@@ -77,10 +79,15 @@ def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
     walk.sort_rows()
 
 
-def _forced_end(walk: Walk) -> date | None:
-    if walk.terms.length_days is None:
+def _forced_end(walk: Walk, place: int, due_on: date) -> date | None:
+    """Return the last due day of a plan of fixed length: its last period keeps its days."""
+    after = len(walk.the_model.periods) - 1 - place
+    if walk.terms.length_days is None or not after:
         return None
-    return walk.the_model.periods[0].starts_on + timedelta(days=walk.terms.length_days)
+    last = walk.the_model.periods[-1]
+    interval = walk.terms.interest.interval
+    before = later(due_on, interval.every * (after - 1), interval.unit)
+    return before + (last.due_on - last.starts_on)
 
 
 def _move_rows(walk: Walk, rows: list[Row], due_on: date) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from fenqi.core.terms.life.charge import add_charge, waive_charge
 from fenqi.core.terms.life.charge_off import charge_off, terminate, write_off
 from fenqi.core.terms.life.chargeback import charge_back, refund_credit
-from fenqi.core.terms.life.disburse import disburse
+from fenqi.core.terms.life.disburse import disburse, lay_out
 from fenqi.core.terms.life.interest import count_to, note_pay_off
 from fenqi.core.terms.life.interest_refund import (
     as_never_lent,
@@ -49,13 +49,20 @@ TermChange = ChangeRate | MoveDueDay | AddPeriods | PauseInterest
 
 
 def step(walk: Walk, operation: Operation) -> None:
-    """Apply one operation to a walk.
+    """Apply one operation to a walk; a change of terms waits for the first disbursement.
 
     Errors: OperationSenseless if nothing was lent yet, or the operation's own rule refuses it.
     """
+    if not walk.rows and isinstance(operation, TermChange):
+        walk.waiting.append(operation)
+        return
     if not walk.rows and not isinstance(operation, Disburse):
         raise OperationSenseless(reason="nothing was lent yet", operation=operation.number)
-    if walk.rows and not isinstance(operation, AddCharge | WaiveCharge | TermChange):
+    if not walk.rows and isinstance(operation, Disburse):
+        lay_out(walk, operation)
+        while walk.waiting:
+            step(walk, walk.waiting.pop(0))
+    elif not isinstance(operation, AddCharge | WaiveCharge | TermChange):
         if isinstance(operation, Receive):
             note_pay_off(walk, operation.on, operation.amount_minor)
         count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)

@@ -64,6 +64,7 @@ class Walk:
         self.is_terminated = False
         self.is_rearranged = False  # re-aged or re-amortised
         self.re_aged: ReAge | None = None  # the last re-age
+        self.waiting: list[Operation] = []  # changes of terms before anything was lent
         self.done: list[Operation] = []  # in the order in which they count
         self.is_simulated = False  # a life that did not happen: no interest comes back
         self.interest_refunded_minor = 0
@@ -86,6 +87,7 @@ class Walk:
         twin.is_terminated = self.is_terminated
         twin.is_rearranged = self.is_rearranged
         twin.re_aged = self.re_aged
+        twin.waiting = list(self.waiting)
         twin.done = list(self.done)
         twin.is_simulated = self.is_simulated
         twin.interest_refunded_minor = self.interest_refunded_minor
