@@ -156,7 +156,7 @@ def _transactions(wanted: Sequence[Cells], seen: Seen, *, accruals: bool = True)
     ours = [
         transaction_cells(one, seen)
         for one in seen.view.transactions
-        if accruals or not TYPES[one.kind].startswith("Accrual")
+        if accruals or one.kind not in (Kind.ACCRUAL, Kind.ACCRUAL_ADJUSTMENT)
     ]
     left = list(ours)
     for want in wanted:

@@ -24,6 +24,13 @@ def post_night(activities: Activities, walk: Walk, number: int, night: date) -> 
             _post(activities, number, row.due_on, _recognised(row))
 
 
+def renew(activities: Activities, walk: Walk, number: int) -> None:
+    """Renew the activities there are from their rows, where past rows have been rearranged."""
+    for row in _rows(walk):
+        if row.due_on in activities:
+            _post(activities, number, row.due_on, _recognised(row))
+
+
 def post_closing(activities: Activities, walk: Walk, number: int, closed_on: date) -> None:
     """Recognise everything by the day a plan has closed."""
     for day in [day for day in activities if day > closed_on]:

@@ -19,7 +19,7 @@ HUNDREDTHS = 10_000  # of a percent, in one
 
 
 def disburse(walk: Walk, operation: Disburse) -> None:
-    """Lend an amount over the rows that are laid out, and collect the down payment where that is automatic."""
+    """Lend an amount over the rows laid out; collect the down payment where that is automatic."""
     transaction = walk.begin(operation, Kind.DISBURSEMENT, operation.amount_minor)
     rule = walk.terms.rules.down_payment
     down_minor = down_payment_minor(walk, operation.amount_minor)

@@ -16,6 +16,7 @@ from fenqi.core.terms.life.activity import (
     Activities,
     post_closing,
     post_night,
+    renew,
     take_back_closing,
 )
 from fenqi.core.terms.life.finish import finish
@@ -29,6 +30,9 @@ from fenqi.core.terms.life.operations import (
     Operation,
     PauseInterest,
     ReAge,
+    ReAgeInterest,
+    ReAmortise,
+    Receive,
     Undo,
 )
 from fenqi.core.terms.life.state import ChargeState, Kind, Row, Status, Transaction
@@ -131,10 +135,23 @@ class Life:
         if not self.terms.rules.posts_activity:
             return
         if walk.is_closed:
-            closed_on = max(one.on for one in walk.transactions)
+            is_receipt = isinstance(operation, Receive)
+            closed_on = operation.on if is_receipt else max(one.on for one in walk.transactions)
             post_closing(self.activities, walk, operation.number, closed_on)
         elif was_closed:
             take_back_closing(self.activities, walk, operation.number, operation.booked_on)
+        elif self._rearranges(operation):
+            renew(self.activities, walk, operation.number)
+
+    def _rearranges(self, operation: Operation) -> bool:
+        """Return whether an operation changes what past rows have recognised."""
+        if isinstance(operation, Undo):
+            return isinstance(self._operation(operation.of), ReAge | ReAmortise)
+        is_default = isinstance(operation, ReAge) and operation.interest is ReAgeInterest.DEFAULT
+        return isinstance(operation, ReAge | ReAmortise) and not is_default
+
+    def _operation(self, number: int) -> Operation | None:
+        return next((one for one in self.recorded if one.number == number), None)
 
     def _insert(self, operation: Operation) -> None:
         key = order_of(operation)
