@@ -77,7 +77,6 @@ class Player:
     def __init__(self, products: Mapping[str, Step]) -> None:
         self.products = products
         self.today = date.min
-        self.seen = date.min  # the business date of the last thing that happened
         self.loan: Step = {}
         self.futures: dict[tuple[str, str], str] = {}
         self.terms: LifeTerms | None = None
@@ -91,15 +90,13 @@ class Player:
         if act is None:
             raise NotPlayed(step["op"])
         act(self, step)
-        if step["op"] != "business_date":
-            self.seen = self.today
 
     def view(self) -> View:
         """Return what stands, or what is planned before anything was lent."""
         assert self.terms is not None
         assert self.life is not None
         if self.is_lent:
-            return self.life.view(self.seen)
+            return self.life.view()
         principal = self.minor(self.loan["principal"])
         return planned(self.terms, principal, self.loan["submitted"])
 
@@ -218,7 +215,7 @@ def _receipt(player: Player, which: str, nth: int | None) -> tuple[int, Receipt]
         return player.receipts[-1]
     receipt = RECEIPTS[which]
     assert player.life
-    view = player.life.view(player.seen)
+    view = player.life.view()
     found = sorted(one.number for one in view.transactions if one.kind == receipt.value)
     return found[(nth or 1) - 1], receipt
 
@@ -243,7 +240,7 @@ def _undo(player: Player, step: Step) -> None:
 
 def _transaction_on(player: Player, which: str, on: date, nth: int) -> Transaction:
     assert player.life
-    there = [one for one in player.life.view(player.seen).transactions if one.on == on]
+    there = [one for one in player.life.view().transactions if one.on == on]
     if which != "any_on_date":
         there = [one for one in there if one.kind == RECEIPTS[which].value]
     if nth > len(there):

@@ -13,6 +13,7 @@ from fenqi.core.terms.amortise.as_of import run_interest_as_of
 from fenqi.core.terms.life.state import ChargeState, Kind, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
+from fenqi.core.values.rate import Rounding, divide
 
 INTEREST = Component.INTEREST
 
@@ -37,8 +38,11 @@ class Accruals:
         self.rows = [one for one in self.rows if one.on <= day]
 
 
-def accrue_night(accruals: Accruals, walk: Walk, number: int, night: date) -> None:
-    """Book what has accrued by the end of a day; `walk` is the state counted to it."""
+def accrue_night(accruals: Accruals, counted: Walk, walk: Walk, number: int, night: date) -> None:
+    """Book what has accrued by the end of a day.
+
+    Rows past are taken as they were last counted, the running one as it stands on the day.
+    """
     if not walk.rows or walk.is_charged_off or walk.is_terminated or not walk.open_minor:
         return
     till = min(night, walk.rows[-1].due_on)
@@ -48,7 +52,7 @@ def accrue_night(accruals: Accruals, walk: Walk, number: int, night: date) -> No
         has_charge = any(charge.due_on == till for charge in walk.charges.values())
         if not has_charge:
             return
-    _book(accruals, walk, number, till=till, on=till)
+    _book(accruals, counted, walk, number, till=till, on=till)
 
 
 def accrue_rest(accruals: Accruals, walk: Walk, number: int, today: date) -> None:
@@ -60,7 +64,7 @@ def accrue_rest(accruals: Accruals, walk: Walk, number: int, today: date) -> Non
     on = min(last, today)
     if accruals.till is not None and last <= accruals.till:
         accruals.take_back_after(on)
-    _book(accruals, walk, number, till=last, on=on)
+    _book(accruals, walk, walk, number, till=last, on=on)
 
 
 def accrue_end(accruals: Accruals, number: int, on: date, earned_minor: int) -> None:
@@ -77,8 +81,10 @@ def accrue_end(accruals: Accruals, number: int, on: date, earned_minor: int) -> 
         accruals.rows.append(Transaction(number, kind, on, amount, [0, amount, 0, 0]))
 
 
-def _book(accruals: Accruals, walk: Walk, number: int, *, till: date, on: date) -> None:
-    interest = _interest_by(walk, till) - accruals.interest_minor()
+def _book(
+    accruals: Accruals, counted: Walk, walk: Walk, number: int, *, till: date, on: date
+) -> None:
+    interest = _interest_by(counted, walk, till) - accruals.interest_minor()
     more = Transaction(number, Kind.ACCRUAL, on, 0)
     less = Transaction(number, Kind.ACCRUAL_ADJUSTMENT, on, 0)
     _put(more, less, INTEREST, interest)
@@ -100,11 +106,11 @@ def _put(more: Transaction, less: Transaction, component: Component, amount_mino
     one.parts[component] += abs(amount_minor)
 
 
-def _interest_by(walk: Walk, till: date) -> int:
+def _interest_by(counted: Walk, walk: Walk, till: date) -> int:
     """Return the interest earned by a day: whole for past rows, by the day in the running one."""
     is_closed = not walk.open_minor
     earned = 0
-    for row in walk.rows:
+    for row in counted.rows:
         if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):
             continue
         if till > row.due_on or is_closed:
@@ -115,10 +121,14 @@ def _interest_by(walk: Walk, till: date) -> int:
 
 
 def _run_interest(walk: Walk, row: Row, till: date) -> int:
+    """Return the interest of the running row by a day; what was settled for it counts by days."""
     place = walk.the_model.index_of(row.starts_on, row.due_on)
     if place is None:
         return 0
-    return run_interest_as_of(walk.the_model, place, till, with_credited=False)
+    run = run_interest_as_of(walk.the_model, place, till, with_credited=False)
+    settled = walk.the_model.periods[place].fixed_interest_minor
+    days, gone = (row.due_on - row.starts_on).days, (till - row.starts_on).days
+    return run - settled + divide(settled * gone, days, rounding=Rounding.HALF_EVEN)
 
 
 def _charges_by(walk: Walk, till: date) -> list[ChargeState]:

@@ -8,7 +8,7 @@ Source of the order: the vectors' README, section "Allocation".
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from fenqi.core.terms.life import balance
 from fenqi.core.terms.life.accrual import Accruals, accrue_end, accrue_night, accrue_rest
@@ -41,6 +41,7 @@ from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Name, OperationSenseless, Walk
 
 Key = tuple[date, date, int]
+ONE_DAY = timedelta(days=1)
 BEFORE_ALL = 0  # changes of terms count before what happens on their day
 
 
@@ -75,6 +76,7 @@ class Life:
         self._undone: set[Name] = set()
         self._reversed: list[Transaction] = []  # as they stood when they were undone
         self._replayed: set[Name] = set()
+        self.counted_on = date.min  # overdue principal has borne interest up to this day
         self.accruals = Accruals()
         self.activities: Activities = {}
         self.walk = Walk(terms)  # after the last operation
@@ -93,12 +95,13 @@ class Life:
             case _:
                 self._insert(operation)
         if not isinstance(operation, NightlyRun):
+            self._count(operation)
             self._recognise(operation, was_closed=was_closed)
         self.recorded.append(operation)
 
-    def view(self, as_of: date) -> View:
-        """Return the plan as it stands on a day."""
-        walk = finish(self.walk, as_of)
+    def view(self, as_of: date | None = None) -> View:
+        """Return the plan as it stands on a day; by default the day interest was counted to."""
+        walk = finish(self.walk, as_of or self.counted_on)
         transactions = [*walk.transactions, *self._reversed]
         for one in transactions:
             one.is_replayed = (one.number, one.kind) in self._replayed
@@ -118,10 +121,21 @@ class Life:
         self.walk = self._walk_through(self._ordered)
 
     def _run_night(self, run: NightlyRun) -> None:
-        walk = finish(self.walk, run.on)
-        accrue_night(self.accruals, walk, run.number, run.on)
-        if self.terms.rules.posts_activity and walk.rows:
+        """Accrue by what was counted so far, then count interest to the morning."""
+        counted = finish(self.walk, self.counted_on)
+        accrue_night(self.accruals, counted, finish(self.walk, run.on), run.number, run.on)
+        self.counted_on = run.on + ONE_DAY
+        if self.terms.rules.posts_activity and self.walk.rows:
+            walk = finish(self.walk, self.counted_on)
             post_night(self.activities, walk, run.number, run.on)
+
+    def _count(self, operation: Operation) -> None:
+        """Count interest to the day of recording; a charge that is not yet past leaves it."""
+        if isinstance(operation, AddCharge):
+            is_past = operation.due_on < operation.booked_on
+            if not (is_past or self.walk.is_closed):
+                return
+        self.counted_on = operation.booked_on
 
     def _recognise(self, operation: Operation, *, was_closed: bool) -> None:
         """Recognise income that an operation has brought forward or taken back."""
@@ -129,7 +143,7 @@ class Life:
             accrue_end(self.accruals, operation.number, *self.walk.earned_at_end)
         if self.walk.is_written_off or not self.walk.rows:
             return
-        walk = finish(self.walk, operation.booked_on)
+        walk = finish(self.walk, self.counted_on)
         if walk.is_closed:
             accrue_rest(self.accruals, walk, operation.number, operation.booked_on)
         if not self.terms.rules.posts_activity:
