@@ -24,11 +24,13 @@ def post_night(activities: Activities, walk: Walk, number: int, night: date) -> 
             _post(activities, number, row.due_on, _recognised(row))
 
 
-def renew(activities: Activities, walk: Walk, number: int) -> None:
-    """Renew the activities there are from their rows, where past rows have been rearranged."""
-    for row in _rows(walk):
-        if row.due_on in activities:
-            _post(activities, number, row.due_on, _recognised(row))
+def renew(activities: Activities, walk: Walk, number: int, through: date) -> None:
+    """Renew the activities of rows due by the last night that was run."""
+    rows = [row for row in _rows(walk) if row.due_on <= through]
+    for day in activities.keys() - {row.due_on for row in rows}:
+        del activities[day]
+    for row in rows:
+        _post(activities, number, row.due_on, _recognised(row))
 
 
 def post_closing(activities: Activities, walk: Walk, number: int, closed_on: date) -> None:

@@ -31,7 +31,6 @@ from fenqi.core.terms.life.operations import (
     PauseInterest,
     ReAge,
     ReAgeInterest,
-    ReAmortise,
     Receive,
     Undo,
 )
@@ -77,6 +76,7 @@ class Life:
         self._reversed: list[Transaction] = []  # as they stood when they were undone
         self._replayed: set[Name] = set()
         self.counted_on = date.min  # overdue principal has borne interest up to this day
+        self.processed_through = date.min  # the last night that was run
         self.accruals = Accruals()
         self.activities: Activities = {}
         self.walk = Walk(terms)  # after the last operation
@@ -125,15 +125,16 @@ class Life:
         counted = finish(self.walk, self.counted_on)
         accrue_night(self.accruals, counted, finish(self.walk, run.on), run.number, run.on)
         self.counted_on = run.on + ONE_DAY
+        self.processed_through = run.on
         if self.terms.rules.posts_activity and self.walk.rows:
             walk = finish(self.walk, self.counted_on)
             post_night(self.activities, walk, run.number, run.on)
 
     def _count(self, operation: Operation) -> None:
-        """Count interest to the day of recording; a charge that is not yet past leaves it."""
-        if isinstance(operation, AddCharge):
-            is_past = operation.due_on < operation.booked_on
-            if not (is_past or self.walk.is_closed):
+        """Count interest to the day of recording; a charge on an extra row leaves it."""
+        if isinstance(operation, AddCharge) and self.walk.model is not None:
+            is_after_all = operation.due_on > self.walk.model.periods[-1].due_on
+            if is_after_all and not self.walk.is_closed:
                 return
         self.counted_on = operation.booked_on
 
@@ -154,18 +155,13 @@ class Life:
             post_closing(self.activities, walk, operation.number, closed_on)
         elif was_closed:
             take_back_closing(self.activities, walk, operation.number, operation.booked_on)
-        elif self._rearranges(operation):
-            renew(self.activities, walk, operation.number)
+        elif not self._runs_on(operation):
+            renew(self.activities, walk, operation.number, self.processed_through)
 
-    def _rearranges(self, operation: Operation) -> bool:
-        """Return whether an operation changes what past rows have recognised."""
-        if isinstance(operation, Undo):
-            return isinstance(self._operation(operation.of), ReAge | ReAmortise)
-        is_default = isinstance(operation, ReAge) and operation.interest is ReAgeInterest.DEFAULT
-        return isinstance(operation, ReAge | ReAmortise) and not is_default
-
-    def _operation(self, number: int) -> Operation | None:
-        return next((one for one in self.recorded if one.number == number), None)
+    @staticmethod
+    def _runs_on(operation: Operation) -> bool:
+        """Return whether an operation lets past rows keep what they have recognised."""
+        return isinstance(operation, ReAge) and operation.interest is ReAgeInterest.DEFAULT
 
     def _insert(self, operation: Operation) -> None:
         key = order_of(operation)
