@@ -320,8 +320,11 @@ def _terminate(player: Player, step: Step) -> None:
 def _close(player: Player, _: Step) -> None:
     """The nightly processing catches up to the day before the business date, day by day.
 
-    The first time there is nothing to catch up from.
+    The first time there is nothing to catch up from. A loan that is closed has no nights.
     """
+    assert player.life
+    if not player.is_lent or player.life.walk.is_closed:
+        return
     last = player.today - ONE_DAY
     night = last if player.processed is None else player.processed + ONE_DAY
     while night <= last:

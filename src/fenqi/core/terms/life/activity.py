@@ -7,7 +7,7 @@ Source: the published lives with `accrual_activity`.
 
 from datetime import date
 
-from fenqi.core.terms.life.state import Kind, Parts, Row, RowKind, Transaction, no_parts
+from fenqi.core.terms.life.state import Kind, Parts, RowKind, Transaction, no_parts
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
@@ -16,33 +16,36 @@ Activities = dict[date, Transaction]
 
 
 def post_night(activities: Activities, walk: Walk, number: int, night: date) -> None:
-    """Make or renew the activity of every row due by a day."""
+    """Make or renew the activity of every day something was due by a night."""
     if not walk.open_minor:
         return
-    for row in _rows(walk):
-        if row.due_on <= night:
-            _post(activities, number, row.due_on, _recognised(row))
+    for day, parts in _by_day(walk).items():
+        if day <= night:
+            _post(activities, number, day, parts)
 
 
 def renew(activities: Activities, walk: Walk, number: int, through: date) -> None:
-    """Renew the activities of rows due by the last night that was run."""
-    rows = [row for row in _rows(walk) if row.due_on <= through]
-    for day in activities.keys() - {row.due_on for row in rows}:
+    """Renew the activities up to the last night that was run; days nothing is due lose theirs."""
+    by_day = _by_day(walk)
+    for day in activities.keys() - by_day.keys():
         del activities[day]
-    for row in rows:
-        _post(activities, number, row.due_on, _recognised(row))
+    for day, parts in by_day.items():
+        if day <= through:
+            _post(activities, number, day, parts)
+        else:
+            activities.pop(day, None)
 
 
 def post_closing(activities: Activities, walk: Walk, number: int, closed_on: date) -> None:
     """Recognise everything by the day a plan has closed."""
     for day in [day for day in activities if day > closed_on]:
         del activities[day]
-    for row in _rows(walk):
-        if row.due_on < closed_on and row.kind is not RowKind.EXTRA:
-            _post(activities, number, row.due_on, _recognised(row))
+    for day, parts in _by_day(walk, without_extra=True).items():
+        if day < closed_on:
+            _post(activities, number, day, parts)
     left = no_parts()
     for component in RECOGNISED:
-        left[component] = sum(row.due[component] for row in _rows(walk))
+        left[component] = sum(row.due[component] for row in walk.rows)
         left[component] -= sum(one.parts[component] for one in activities.values())
     if any(part > 0 for part in left):
         there = activities.get(closed_on)
@@ -52,25 +55,32 @@ def post_closing(activities: Activities, walk: Walk, number: int, closed_on: dat
 
 
 def take_back_closing(activities: Activities, walk: Walk, number: int, today: date) -> None:
-    """Renew what the closing had recognised, since the plan is open again."""
+    """Take back the last activity, since the plan is open again, and post the days since then."""
     if not activities:
         return
     last = max(activities)
-    rows = [row for row in _rows(walk) if last <= row.due_on < today]
-    if rows or all(row.due_on != last for row in _rows(walk)):
-        del activities[last]
-    for row in rows:
-        _post(activities, number, row.due_on, _recognised(row))
+    closing: Transaction | None = activities.pop(last)
+    for day, parts in sorted(_by_day(walk).items()):
+        if last <= day < today:
+            if closing is not None and day == last and closing.parts == parts:
+                activities[day] = closing
+            else:
+                _post(activities, number, day, parts)
+                if closing is not None and day in activities:
+                    activities[day].is_replayed = True
+            closing = None
 
 
-def _rows(walk: Walk) -> list[Row]:
-    return [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
-
-
-def _recognised(row: Row) -> Parts:
-    parts = row.due[:]
-    parts[Component.PRINCIPAL] = 0
-    return parts
+def _by_day(walk: Walk, *, without_extra: bool = False) -> dict[date, Parts]:
+    """Return what is recognised by due day; down payments recognise nothing."""
+    by_day: dict[date, Parts] = {}
+    for row in walk.rows:
+        if row.kind is RowKind.DOWN_PAYMENT or (without_extra and row.kind is RowKind.EXTRA):
+            continue
+        parts = by_day.setdefault(row.due_on, no_parts())
+        for component in RECOGNISED:
+            parts[component] += row.due[component]
+    return by_day
 
 
 def _post(activities: Activities, number: int, on: date, parts: Parts) -> None:
@@ -79,5 +89,5 @@ def _post(activities: Activities, number: int, on: date, parts: Parts) -> None:
         return
     activities.pop(on, None)
     if any(parts):
-        activities[on] = Transaction(number, Kind.ACCRUAL_ACTIVITY, on, sum(parts), parts)
+        activities[on] = Transaction(number, Kind.ACCRUAL_ACTIVITY, on, sum(parts), parts[:])
         activities[on].is_replayed = there is not None

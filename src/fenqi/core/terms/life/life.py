@@ -31,6 +31,7 @@ from fenqi.core.terms.life.operations import (
     PauseInterest,
     ReAge,
     ReAgeInterest,
+    ReAmortise,
     Receive,
     Undo,
 )
@@ -86,17 +87,13 @@ class Life:
 
         Errors: OperationSenseless.
         """
-        was_closed = self.walk.is_closed
-        match operation:
-            case Undo():
-                self._undo(operation)
-            case NightlyRun():
-                self._run_night(operation)
-            case _:
-                self._insert(operation)
-        if not isinstance(operation, NightlyRun):
+        if isinstance(operation, NightlyRun):
+            self._run_night(operation)
+        else:
+            was_closed = self.walk.is_closed
+            has_replayed = self._take_in(operation)
             self._count(operation)
-            self._recognise(operation, was_closed=was_closed)
+            self._recognise(operation, was_closed=was_closed, has_replayed=has_replayed)
         self.recorded.append(operation)
 
     def view(self, as_of: date | None = None) -> View:
@@ -138,7 +135,7 @@ class Life:
                 return
         self.counted_on = operation.booked_on
 
-    def _recognise(self, operation: Operation, *, was_closed: bool) -> None:
+    def _recognise(self, operation: Operation, *, was_closed: bool, has_replayed: bool) -> None:
         """Recognise income that an operation has brought forward or taken back."""
         if self.walk.earned_at_end is not None:
             accrue_end(self.accruals, operation.number, *self.walk.earned_at_end)
@@ -155,20 +152,30 @@ class Life:
             post_closing(self.activities, walk, operation.number, closed_on)
         elif was_closed:
             take_back_closing(self.activities, walk, operation.number, operation.booked_on)
-        elif not self._runs_on(operation):
+        elif has_replayed or self._rearranges(operation):
             renew(self.activities, walk, operation.number, self.processed_through)
 
     @staticmethod
-    def _runs_on(operation: Operation) -> bool:
-        """Return whether an operation lets past rows keep what they have recognised."""
-        return isinstance(operation, ReAge) and operation.interest is ReAgeInterest.DEFAULT
+    def _rearranges(operation: Operation) -> bool:
+        """Return whether an operation changes what past rows have recognised."""
+        if isinstance(operation, ReAge):
+            return operation.interest is not ReAgeInterest.DEFAULT
+        return isinstance(operation, ReAmortise)
 
-    def _insert(self, operation: Operation) -> None:
+    def _take_in(self, operation: Operation) -> bool:
+        """Let an operation count; return whether earlier ones had to be replayed."""
+        if isinstance(operation, Undo):
+            self._undo(operation)
+            return True
+        return self._insert(operation)
+
+    def _insert(self, operation: Operation) -> bool:
         key = order_of(operation)
         place = bisect_right(self._keys, key)
         is_first_rate = isinstance(operation, ChangeRate) and not self.walk.bears_interest
         ordered = [*self._ordered[:place], operation, *self._ordered[place:]]
-        if place == len(self._keys) and not is_first_rate:
+        has_to_replay = place < len(self._keys) or is_first_rate
+        if not has_to_replay:
             walk = self.walk.copy()
             step(walk, operation)
         else:
@@ -176,6 +183,7 @@ class Life:
         self._keep(walk)
         self._ordered = ordered
         self._keys.insert(place, key)
+        return has_to_replay
 
     def _undo(self, undo: Undo) -> None:
         """Take an operation, or a receipt derived from one, out of the list."""
