@@ -109,6 +109,7 @@ def rules_of(product: Table, loan: Table, futures: Mapping[str, str]) -> LifeRul
         interest_refund_for=frozenset(
             RECEIPTS[name] for name in product.get("interest_refund_for", ())
         ),
+        accrues=product["accounting"] != "NONE",
         posts_activity=bool(product.get("accrual_activity")),
         charge_off=CHARGE_OFFS[product.get("charge_off_behaviour", "REGULAR")],
     )

@@ -7,7 +7,7 @@ Source: the vectors' README, section "Nightly run".
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from fenqi.core.terms.amortise.as_of import run_interest_as_of
 from fenqi.core.terms.life.state import ChargeState, Kind, Row, RowKind, Transaction
@@ -68,13 +68,9 @@ def accrue_rest(accruals: Accruals, walk: Walk, number: int, today: date) -> Non
 
 
 def accrue_end(accruals: Accruals, number: int, on: date, earned_minor: int) -> None:
-    """Book the interest earned by the day a plan was charged off or called."""
-    booked = sum(
-        one.parts[INTEREST] * (-1 if one.kind is Kind.ACCRUAL_ADJUSTMENT else 1)
-        for one in accruals.rows
-        if one.on <= on
-    )
-    missing = earned_minor - booked
+    """Book the interest earned by the day a plan was charged off or called, and none after it."""
+    accruals.take_back_after(on)
+    missing = earned_minor - accruals.interest_minor()
     if missing:
         kind = Kind.ACCRUAL if missing > 0 else Kind.ACCRUAL_ADJUSTMENT
         amount = abs(missing)
@@ -84,7 +80,10 @@ def accrue_end(accruals: Accruals, number: int, on: date, earned_minor: int) -> 
 def _book(
     accruals: Accruals, counted: Walk, walk: Walk, number: int, *, till: date, on: date
 ) -> None:
-    interest = _interest_by(counted, walk, till) - accruals.interest_minor()
+    interest_till = till
+    if walk.terms.interest.counts_first_day:
+        interest_till += timedelta(days=1)
+    interest = _interest_by(counted, walk, interest_till) - accruals.interest_minor()
     more = Transaction(number, Kind.ACCRUAL, on, 0)
     less = Transaction(number, Kind.ACCRUAL_ADJUSTMENT, on, 0)
     _put(more, less, INTEREST, interest)

@@ -13,7 +13,7 @@ from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstand
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.pay import pay_component
-from fenqi.core.terms.life.rules import Timing
+from fenqi.core.terms.life.rules import Processing, Timing
 from fenqi.core.terms.life.state import Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
@@ -135,7 +135,8 @@ def pay(
 def _ask_to_day(
     walk: Walk, model: Model, place: int, row: Row, component: Component, on: date
 ) -> None:
-    asked = due_as_of(model, place, on)
+    by_bucket = walk.terms.rules.processing is Processing.VERTICAL
+    asked = due_as_of(model, place, on, by_bucket=by_bucket)
     if not asked.interest_minor and not asked.principal_minor:
         walk.untouched.add(row.key)
     if component is INTEREST:

@@ -120,7 +120,9 @@ class Life:
     def _run_night(self, run: NightlyRun) -> None:
         """Accrue by what was counted so far, then count interest to the morning."""
         counted = finish(self.walk, self.counted_on)
-        accrue_night(self.accruals, counted, finish(self.walk, run.on), run.number, run.on)
+        if self.terms.rules.accrues:
+            now = finish(self.walk, run.on)
+            accrue_night(self.accruals, counted, now, run.number, run.on)
         self.counted_on = run.on + ONE_DAY
         self.processed_through = run.on
         if self.terms.rules.posts_activity and self.walk.rows:
@@ -137,12 +139,12 @@ class Life:
 
     def _recognise(self, operation: Operation, *, was_closed: bool, has_replayed: bool) -> None:
         """Recognise income that an operation has brought forward or taken back."""
-        if self.walk.earned_at_end is not None:
+        if self.walk.earned_at_end is not None and self.terms.rules.accrues:
             accrue_end(self.accruals, operation.number, *self.walk.earned_at_end)
         if self.walk.is_written_off or not self.walk.rows:
             return
         walk = finish(self.walk, self.counted_on)
-        if walk.is_closed:
+        if walk.is_closed and self.terms.rules.accrues:
             accrue_rest(self.accruals, walk, operation.number, operation.booked_on)
         if not self.terms.rules.posts_activity:
             return

@@ -87,6 +87,7 @@ class LifeRules:
     credit_allocation: tuple[Component, ...] | None = None
     interest_refund_for: frozenset[Receipt] = field(default_factory=frozenset)
     charge_off: ChargeOffBehaviour = ChargeOffBehaviour.REGULAR
+    accrues: bool = True  # income is booked as time passes
     posts_activity: bool = False  # a row on each due day says what the instalment recognised
 
     def allocation(self, receipt: Receipt) -> Allocation:
