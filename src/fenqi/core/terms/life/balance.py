@@ -5,9 +5,7 @@ from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
 # These move amounts within the debt, or within the lender's books, and print no balance.
-SILENT = frozenset(
-    {Kind.RE_AGE, Kind.RE_AMORTISE, Kind.CHARGE_OFF, Kind.TERMINATION, Kind.CHARGE_WAIVER}
-)
+SILENT = frozenset({Kind.RE_AGE, Kind.RE_AMORTISE, Kind.CHARGE_OFF, Kind.TERMINATION})
 
 
 def fill(walk: Walk) -> None:

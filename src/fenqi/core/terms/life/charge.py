@@ -5,7 +5,8 @@ includes its due day. A due day after the last instalment makes an extra row at 
 Source: the vectors' README, section "Allocation".
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.life.operations import AddCharge, WaiveCharge
@@ -13,18 +14,21 @@ from fenqi.core.terms.life.state import ChargeState, Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
+CHARGED = (Component.FEE, Component.PENALTY)
+
 
 def add_charge(walk: Walk, operation: AddCharge) -> None:
-    """Lay a charge on its row, and let money that was paid beyond the debt pay it."""
+    """Lay a charge on the row of its due day."""
+    row = row_of_day(walk, operation.due_on) or walk.extra_row(operation.due_on)
     charge = ChargeState(
         number=operation.number,
         name=operation.name,
         is_penalty=operation.is_penalty,
         due_on=operation.due_on,
         amount_minor=_amount(walk, operation),
+        row_key=row.key,
     )
     walk.charges[charge.number] = charge
-    row = row_of_day(walk, charge) or _extra_row(walk, charge)
     row.due[charge.component] += charge.amount_minor
     if charge.amount_minor:
         row.met_on = None
@@ -45,40 +49,38 @@ def waive_charge(walk: Walk, operation: WaiveCharge) -> None:
     waived = charge.open_minor
     charge.waived_minor += waived
     transaction = walk.begin(operation, Kind.CHARGE_WAIVER, waived)
-    transaction.parts[charge.component] += waived
-    row = row_of_day(walk, charge)
+    row = next((row for row in walk.rows if row.key == charge.row_key), None)
     if row is not None:
         row.waived[charge.component] += waived
         walk.line(transaction, row)[charge.component] += waived
         row.met_on = None if row.is_open else operation.on
 
 
-def row_of_day(walk: Walk, charge: ChargeState) -> Row | None:
-    """Return the row whose period holds the charge's due day."""
-    for row, is_due in _periods(walk.rows, charge):
-        if is_due:
+def row_of_day(walk: Walk, due_on: date) -> Row | None:
+    """Return the row whose period holds a day."""
+    rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
+    for row in rows:
+        is_after_start = due_on > row.starts_on or (row is rows[0] and due_on == row.starts_on)
+        if is_after_start and due_on <= row.due_on:
             return row
     return None
 
 
-def _periods(rows: Sequence[Row], charge: ChargeState) -> list[tuple[Row, bool]]:
-    normal = [row for row in rows if row.kind is not RowKind.DOWN_PAYMENT]
-    return [(row, is_in_period(row, charge, is_first=row is normal[0])) for row in normal]
+def lay_again(walk: Walk, gone: Collection[Row]) -> None:
+    """Lay the unpaid part of charges whose rows are gone on the rows of their due days.
 
-
-def is_in_period(row: Row, charge: ChargeState, *, is_first: bool) -> bool:
-    """Return whether a charge's due day lies in a row's period."""
-    is_after_start = charge.due_on > row.starts_on or (is_first and charge.due_on == row.starts_on)
-    return is_after_start and charge.due_on <= row.due_on
-
-
-def _extra_row(walk: Walk, charge: ChargeState) -> Row:
-    """Return the extra row at the end, made or stretched to the charge's due day."""
-    last = walk.rows[-1]
-    if last.kind is RowKind.EXTRA:
-        last.due_on = max(last.due_on, charge.due_on)
-        return last
-    return walk.add_row(RowKind.EXTRA, starts_on=last.due_on, due_on=charge.due_on)
+    What was credited back without being a charge stays with the last of the rows.
+    """
+    keys = {row.key for row in gone}
+    left = {component: sum(row.open(component) for row in gone) for component in CHARGED}
+    for charge in walk.charges.values():
+        if charge.row_key in keys:
+            row = row_of_day(walk, charge.due_on) or walk.rows[-1]
+            row.due[charge.component] += charge.open_minor
+            left[charge.component] -= charge.open_minor
+            charge.row_key = row.key
+    for component, amount in left.items():
+        walk.rows[-1].due[component] += max(0, amount)
 
 
 def pay_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:
@@ -98,13 +100,11 @@ def unpay_charges(walk: Walk, row: Row, component: Component, amount_minor: int)
 
 
 def _charges_of(walk: Walk, row: Row, component: Component) -> list[ChargeState]:
-    """Return the charges of a row's component, the earliest due first."""
-    if component not in (Component.FEE, Component.PENALTY):
+    """Return the charges of a row's component, the earliest due first.
+
+    Equal shares of a re-age belong to no single row, so all of the component's charges follow.
+    """
+    if component not in CHARGED:
         return []
-    first = next((one for one in walk.rows if one.kind is not RowKind.DOWN_PAYMENT), None)
-    of_row = [
-        charge
-        for charge in walk.charges.values()
-        if charge.component is component and is_in_period(row, charge, is_first=row is first)
-    ]
-    return sorted(of_row, key=lambda charge: charge.due_on)
+    charges = [one for one in walk.charges.values() if one.component is component]
+    return sorted(charges, key=lambda one: (one.row_key != row.key, one.due_on))

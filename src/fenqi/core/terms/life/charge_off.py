@@ -9,14 +9,13 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.amortise.as_of import run_interest_as_of
-from fenqi.core.terms.life.interest import FEE, INTEREST, PENALTY, PRINCIPAL
-from fenqi.core.terms.life.operations import ChargeOff, ReAgeInterest, Terminate, WriteOff
-from fenqi.core.terms.life.rules import ChargeOffBehaviour
+from fenqi.core.terms.life.charge import CHARGED
+from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
+from fenqi.core.terms.life.operations import ChargeOff, ReAgeInterest, Receipt, Terminate, WriteOff
+from fenqi.core.terms.life.rules import ChargeOffBehaviour, Timing
 from fenqi.core.terms.life.state import Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
-
-CHARGED = (FEE, PENALTY)
 
 
 def charge_off(walk: Walk, operation: ChargeOff) -> None:
@@ -25,13 +24,13 @@ def charge_off(walk: Walk, operation: ChargeOff) -> None:
     if walk.open_minor and behaviour is ChargeOffBehaviour.ZERO_INTEREST:
         _stop_interest(walk, operation.on)
     _end(walk, operation, Kind.CHARGE_OFF, behaviour)
-    walk.is_charged_off = not walk.transactions[-1].is_reversed
+    walk.is_charged_off = walk.transactions[-1].kind is Kind.CHARGE_OFF
 
 
 def terminate(walk: Walk, operation: Terminate) -> None:
     """Call the contract: everything falls due that day."""
     _end(walk, operation, Kind.TERMINATION, ChargeOffBehaviour.ACCELERATE)
-    walk.is_terminated = not walk.transactions[-1].is_reversed
+    walk.is_terminated = walk.transactions[-1].kind is Kind.TERMINATION
 
 
 def write_off(walk: Walk, operation: WriteOff) -> None:
@@ -59,7 +58,8 @@ def _end(
     transaction = walk.begin(operation, kind, walk.open_minor)
     for component in Component:
         transaction.parts[component] = sum(row.open(component) for row in walk.rows)
-    transaction.is_reversed = not any(transaction.parts)
+    if not any(transaction.parts):
+        walk.transactions.pop()
 
 
 def _earned(walk: Walk, on: date, behaviour: ChargeOffBehaviour) -> int:
@@ -144,6 +144,7 @@ def _accelerate(walk: Walk, on: date) -> None:
         row.due[INTEREST] = _interest_if_ended(walk, row, on)
     row.due_on = on
     later = [other for other in walk.rows if other.due_on > on]
+    _take_interest_first(walk, row, later)
     charges = [sum(other.due[component] for other in later) for component in CHARGED]
     paid_charges = [sum(other.paid[component] for other in later) for component in CHARGED]
     for other in later:
@@ -160,6 +161,32 @@ def _accelerate(walk: Walk, on: date) -> None:
         extra = walk.add_row(RowKind.EXTRA, starts_on=on, due_on=due_on)
         for component, due, paid in zip(CHARGED, charges, paid_charges, strict=True):
             extra.due[component], extra.paid[component] = due, paid
+        gone = {other.key for other in later}
+        for one in walk.charges.values():
+            if one.row_key in gone:
+                one.row_key = extra.key
+
+
+def _take_interest_first(walk: Walk, row: Row, later: list[Row]) -> None:
+    """Let early payments of later rows pay the running row's interest by their day first.
+
+    That is how they would have been allocated had the plan ended with this row.
+    """
+    keys = {other.key: other for other in later}
+    for transaction in walk.transactions:
+        if not (transaction.is_receipt and walk.recalculates):
+            continue
+        order = walk.terms.rules.allocation(Receipt(transaction.kind.value)).order
+        if order.index((Timing.IN_ADVANCE, INTEREST)) > order.index((Timing.IN_ADVANCE, PRINCIPAL)):
+            continue
+        for key in transaction.lines.keys() & keys.keys():
+            line, gone = transaction.lines[key], keys[key]
+            owed = _run_interest(walk, row, transaction.on) - row.paid[INTEREST]
+            moved = max(0, min(owed, line[PRINCIPAL], row.open(INTEREST)))
+            for parts in (transaction.parts, line, gone.paid):
+                parts[PRINCIPAL] -= moved
+            transaction.parts[INTEREST] += moved
+            row.paid[INTEREST] += moved
 
 
 def _interest_if_ended(walk: Walk, row: Row, on: date) -> int:

@@ -6,7 +6,7 @@ Source of the order: the vectors' README, section "Allocation".
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -34,13 +34,14 @@ from fenqi.core.terms.life.operations import (
     ReAmortise,
     Receive,
     Undo,
+    WaiveCharge,
 )
 from fenqi.core.terms.life.state import ChargeState, Kind, Row, Status, Transaction
 from fenqi.core.terms.life.step import step
 from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Name, OperationSenseless, Walk
 
-Key = tuple[date, date, int]
+Key = tuple[date, date, int, int]
 ONE_DAY = timedelta(days=1)
 BEFORE_ALL = 0  # changes of terms count before what happens on their day
 
@@ -172,7 +173,7 @@ class Life:
         return self._insert(operation)
 
     def _insert(self, operation: Operation) -> bool:
-        key = order_of(operation)
+        key = order_of(operation, self._charges())
         place = bisect_right(self._keys, key)
         is_first_rate = isinstance(operation, ChangeRate) and not self.walk.bears_interest
         ordered = [*self._ordered[:place], operation, *self._ordered[place:]]
@@ -205,7 +206,11 @@ class Life:
         self._reversed += [one for one in gone if one.kind is not Kind.DISBURSEMENT]
         self._keep(walk)
         self._ordered = ordered
-        self._keys = [order_of(one) for one in ordered]
+        charges = self._charges()
+        self._keys = [order_of(one, charges) for one in ordered]
+
+    def _charges(self) -> Mapping[int, AddCharge]:
+        return {one.number: one for one in self.recorded if isinstance(one, AddCharge)}
 
     def _names(self) -> Iterable[Name]:
         return ((one.number, one.kind) for one in self.walk.transactions)
@@ -247,19 +252,22 @@ def planned(terms: LifeTerms, amount_minor: int, on: date) -> View:
     return life.view(on)
 
 
-def order_of(operation: Operation) -> Key:
+def order_of(operation: Operation, charges: Mapping[int, AddCharge]) -> Key:
     """Return where an operation counts: by effective day, day of recording, number.
 
-    A charge counts from the day it was added, or its due day if that is earlier; a re-age from its
-    day or its start day; changes of terms count first on their day.
+    A charge counts from the day it was added, or its due day if that is earlier, and its waiver
+    with it; a re-age from its day or its start day; changes of terms count first on their day.
     """
     match operation:
         case AddCharge() | ReAge():
-            return (operation.counts_from, operation.booked_on, operation.number)
+            return (operation.counts_from, operation.booked_on, operation.number, 0)
+        case WaiveCharge():
+            charge = charges[operation.charge]
+            return (charge.counts_from, charge.booked_on, charge.number, operation.number)
         case ChangeRate() | MoveDueDay() | AddPeriods() | PauseInterest():
-            return (operation.on, operation.on, BEFORE_ALL)
+            return (operation.on, operation.on, BEFORE_ALL, 0)
         case _:
-            return (operation.on, operation.booked_on, operation.number)
+            return (operation.on, operation.booked_on, operation.number, 0)
 
 
 def changed(before: Iterable[Transaction], after: Iterable[Transaction]) -> set[Name]:

@@ -11,7 +11,7 @@ from fenqi.core.terms.amortise import re_age as model_rules
 from fenqi.core.terms.amortise.as_of import open_interest_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.amortise.settings import Interval
-from fenqi.core.terms.life.charge import row_of_day
+from fenqi.core.terms.life.charge import CHARGED, lay_again
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, to_multiple
 from fenqi.core.terms.life.operations import ReAge, ReAgeInterest
 from fenqi.core.terms.life.state import Kind, Row, RowKind, Transaction
@@ -19,7 +19,6 @@ from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
-CHARGED = (Component.FEE, Component.PENALTY)
 OTHERS = (INTEREST, *CHARGED)
 IN_SCHEDULE = (RowKind.INSTALMENT, RowKind.RE_AGED)
 
@@ -35,7 +34,8 @@ def re_age(walk: Walk, operation: ReAge) -> None:
     else:
         _re_age_in_equal_parts(walk, operation, transaction)
     transaction.amount_minor = sum(transaction.parts)
-    transaction.is_reversed = not transaction.amount_minor
+    if not transaction.amount_minor:
+        walk.transactions.remove(transaction)
     walk.is_rearranged = True
     walk.re_aged = operation
 
@@ -47,10 +47,9 @@ def _re_age_by_model(walk: Walk, operation: ReAge, transaction: Transaction) -> 
     model.settle()
     transaction.parts[PRINCIPAL] = model.totals().open_principal_minor
     ahead = _ahead(walk, on)
-    charged = {component: sum(row.open(component) for row in ahead) for component in CHARGED}
     model_rules.re_age(model, on, new_rows(operation))
     _rebuild(walk, ahead, on)
-    _lay_charges(walk, charged, walk.rows[-1])
+    lay_again(walk, ahead)
     walk.chain()
 
 
@@ -137,7 +136,6 @@ def _re_age_plainly(walk: Walk, operation: ReAge, transaction: Transaction) -> N
     if not any(moved):
         return
     ahead = _ahead(walk, on)
-    charged = {component: sum(row.open(component) for row in ahead) for component in CHARGED}
     starts_on = _first_start(walk, operation)
     walk.rows = [row for row in walk.rows if row not in ahead]
     if on <= maturity:
@@ -145,7 +143,7 @@ def _re_age_plainly(walk: Walk, operation: ReAge, transaction: Transaction) -> N
         starts_on = on
     new = _new_rows(walk, operation, starts_on)
     _lay_equally(walk, new, moved)
-    _lay_charges(walk, charged, new[0])
+    lay_again(walk, ahead)
     for row in walk.rows:
         row.meet(on)
     walk.chain()
@@ -222,15 +220,3 @@ def _new_rows(walk: Walk, operation: ReAge, starts_on: date) -> list[Row]:
         starts_on, due_on = due_on, later(due_on, operation.every, operation.unit)
     walk.sort_rows()
     return rows
-
-
-def _lay_charges(walk: Walk, charged: dict[Component, int], first: Row) -> None:
-    """Lay unpaid charges of rows that are gone on the rows whose periods hold their due days."""
-    for charge in walk.charges.values():
-        left = min(charge.open_minor, charged[charge.component])
-        if left:
-            row = row_of_day(walk, charge) or walk.rows[-1]
-            row.due[charge.component] += left
-            charged[charge.component] -= left
-    for component, left in charged.items():
-        first.due[component] += left

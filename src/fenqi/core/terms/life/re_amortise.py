@@ -36,12 +36,13 @@ def re_amortise(walk: Walk, operation: ReAmortise) -> None:
         transaction.parts[INTEREST] = open_interest_as_of(walk.the_model, past[-1].due_on)
     transaction.amount_minor = sum(transaction.parts)
     if not transaction.amount_minor:
-        transaction.is_reversed = True
-    elif not walk.bears_interest:
+        walk.transactions.remove(transaction)
+        return
+    walk.is_rearranged = True
+    if not walk.bears_interest:
         _spread_principal(walk, transaction, past, ahead)
     else:
         _spread_by_model(walk, operation, past, ahead)
-    walk.is_rearranged |= not transaction.is_reversed
 
 
 def _spread_principal(

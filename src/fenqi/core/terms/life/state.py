@@ -167,6 +167,7 @@ class ChargeState:
     is_penalty: bool
     due_on: date
     amount_minor: int
+    row_key: int  # the row it was laid on
     paid_minor: int = 0
     waived_minor: int = 0
 
@@ -188,6 +189,7 @@ class ChargeState:
             self.is_penalty,
             self.due_on,
             self.amount_minor,
+            self.row_key,
             self.paid_minor,
             self.waived_minor,
         )
