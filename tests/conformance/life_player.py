@@ -199,8 +199,12 @@ def _adjust(player: Player, step: Step) -> None:
     )
 
 
-def _waive(player: Player, step: Step) -> None:
-    player.record(WaiveCharge, charge=_charge_number(player, step))
+def _waive(player: Player, _: Step) -> None:
+    """By the figures it is the first of the charges by due day, on that day if it is past."""
+    assert player.life
+    charges = [one for one in player.life.recorded if isinstance(one, AddCharge)]
+    charge = min(charges, key=lambda one: (one.due_on, one.number))
+    player.record(WaiveCharge, min(charge.due_on, player.today), charge=charge.number)
 
 
 def _chargeback(player: Player, step: Step) -> None:

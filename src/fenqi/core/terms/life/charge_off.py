@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fenqi.core.terms.amortise.as_of import run_interest_as_of
 from fenqi.core.terms.life.charge import CHARGED
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
-from fenqi.core.terms.life.operations import ChargeOff, ReAgeInterest, Receipt, Terminate, WriteOff
+from fenqi.core.terms.life.operations import ChargeOff, Receipt, Terminate, WriteOff
 from fenqi.core.terms.life.rules import ChargeOffBehaviour, Timing
 from fenqi.core.terms.life.state import Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
@@ -102,9 +102,8 @@ def _stop_interest(walk: Walk, on: date) -> None:
             interest = _run_interest(walk, row, on) if walk.recalculates else _prorated(row, on)
             if row.open(INTEREST) > 0 or (walk.recalculates and interest > 0):
                 _set_interest(row, interest)
-    is_settled = walk.re_aged is not None and walk.re_aged.interest is not ReAgeInterest.DEFAULT
     for row in walk.rows:
-        is_kept = row.kind is RowKind.RE_AGED and is_settled
+        is_kept = row.kind is RowKind.RE_AGED and walk.is_settled
         if row.starts_on > on and row.met_on is None and not is_kept:
             open_minor = max(0, row.open(INTEREST))
             _set_interest(row, row.due[INTEREST] - open_minor)

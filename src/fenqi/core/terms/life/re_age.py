@@ -7,6 +7,7 @@ Source: the vectors' README, section "Re-age".
 
 from datetime import date
 
+from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise import re_age as model_rules
 from fenqi.core.terms.amortise.as_of import open_interest_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later
@@ -48,6 +49,9 @@ def _re_age_by_model(walk: Walk, operation: ReAge, transaction: Transaction) -> 
     transaction.parts[PRINCIPAL] = model.totals().open_principal_minor
     ahead = _ahead(walk, on)
     model_rules.re_age(model, on, new_rows(operation))
+    for pause in walk.pauses:  # one that lasts runs on in the new rows
+        if pause.through >= on:
+            events.pause(model, max(pause.on, on), pause.through)
     _rebuild(walk, ahead, on)
     lay_again(walk, ahead)
     walk.chain()
@@ -76,12 +80,17 @@ def _re_age_in_equal_parts(walk: Walk, operation: ReAge, transaction: Transactio
     )
     _rebuild(walk, ahead, on)
     new = [row for row in walk.rows if row.kind is RowKind.RE_AGED][-operation.count :]
+    walk.rows = [row for row in walk.rows if not _is_empty_extra(row)]
     for number, row in enumerate(new):
         for component, parts in shares.items():
             row.due[component] += parts[number]
     for row in walk.rows:
         row.meet(on)
     walk.chain()
+
+
+def _is_empty_extra(row: Row) -> bool:
+    return row.kind is RowKind.EXTRA and not any(row.due)
 
 
 def new_rows(operation: ReAge) -> model_rules.NewRows:

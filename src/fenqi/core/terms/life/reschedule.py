@@ -16,7 +16,12 @@ REGULAR = (RowKind.INSTALMENT, RowKind.RE_AGED)
 
 
 def change_rate(walk: Walk, operation: ChangeRate) -> None:
-    """Let another rate hold from a day; unpaid rows from there follow."""
+    """Let another rate hold from a day; unpaid rows from there follow.
+
+    Interest that a re-age has settled for good no longer depends on a rate.
+    """
+    if walk.is_settled:
+        return
     events.change_rate(walk.the_model, operation.on, operation.rate)
     _follow(walk, operation.on)
 
@@ -28,6 +33,7 @@ def pause_interest(walk: Walk, operation: PauseInterest) -> None:
     """
     if operation.through < operation.on:
         raise OperationSenseless(reason="ends before it begins", through=operation.through)
+    walk.pauses.append(operation)
     events.pause(walk.the_model, operation.on, operation.through)
     _follow(walk, operation.on)
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.model import Model
-from fenqi.core.terms.life.operations import Operation, ReAge
+from fenqi.core.terms.life.operations import Operation, PauseInterest, ReAge, ReAgeInterest
 from fenqi.core.terms.life.state import (
     ChargeState,
     Kind,
@@ -63,6 +63,7 @@ class Walk:
         self.is_written_off = False
         self.is_terminated = False
         self.is_rearranged = False  # re-aged or re-amortised
+        self.pauses: list[PauseInterest] = []
         self.re_aged: ReAge | None = None  # the last re-age
         self.waiting: list[Operation] = []  # changes of terms before anything was lent
         self.done: list[Operation] = []  # in the order in which they count
@@ -86,6 +87,7 @@ class Walk:
         twin.is_written_off = self.is_written_off
         twin.is_terminated = self.is_terminated
         twin.is_rearranged = self.is_rearranged
+        twin.pauses = list(self.pauses)
         twin.re_aged = self.re_aged
         twin.waiting = list(self.waiting)
         twin.done = list(self.done)
@@ -111,6 +113,11 @@ class Walk:
             and self.bears_interest
             and not (self.is_charged_off or self.is_written_off or self.is_terminated)
         )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a re-age has settled all interest, so that none runs."""
+        return self.re_aged is not None and self.re_aged.interest is not ReAgeInterest.DEFAULT
 
     @property
     def open_minor(self) -> int:
