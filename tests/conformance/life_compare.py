@@ -83,15 +83,29 @@ def differences(player: Player, expect: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _schedule(wanted: Sequence[Cells], seen: Seen) -> Iterator[str]:
+    """Hold the rows against each other; rows that fall due on one day come in any order."""
     ours = schedule_cells(seen)
     if len(ours) != len(wanted):
         yield f"schedule: wanted {len(wanted)} rows, got {len(ours)}"
         return
-    for number, (want, got) in enumerate(zip(wanted, ours, strict=True), start=1):
-        for name, one, other in zip(SCHEDULE, want, got, strict=True):
-            is_blank = one is None and name != "paid_date"
-            if not is_blank and one != other and not (got[0] is None and _is_idle(name)):
-                yield f"schedule row {number} {name}: wanted {one}, got {other}"
+    left = list(ours)
+    for number, want in enumerate(wanted, start=1):
+        of_day = [got for got in left if got[2] == want[2]] or left[:1]
+        got = min(of_day, key=lambda got, want=want: len(_differing(want, got)))
+        left.remove(got)
+        for name, one, other in _differing(want, got):
+            yield f"schedule row {number} {name}: wanted {one}, got {other}"
+
+
+def _differing(want: Cells, got: Cells) -> list[tuple[str, Cell, Cell]]:
+    """Return the cells of a row that differ: name, wanted, got."""
+    return [
+        (name, one, other)
+        for name, one, other in zip(SCHEDULE, want, got, strict=True)
+        if one != other
+        and (one is not None or name == "paid_date")
+        and not (got[0] is None and _is_idle(name))
+    ]
 
 
 def _is_idle(name: str) -> bool:

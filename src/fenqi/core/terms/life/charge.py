@@ -59,7 +59,7 @@ def waive_charge(walk: Walk, operation: WaiveCharge) -> None:
 def row_of_day(walk: Walk, due_on: date) -> Row | None:
     """Return the row whose period holds a day."""
     rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.kind is RowKind.EXTRA):
         is_after_start = due_on > row.starts_on or (row is rows[0] and due_on == row.starts_on)
         if is_after_start and due_on <= row.due_on:
             return row
@@ -81,6 +81,21 @@ def lay_again(walk: Walk, gone: Collection[Row]) -> None:
             charge.row_key = row.key
     for component, amount in left.items():
         walk.rows[-1].due[component] += max(0, amount)
+
+
+def pull_into(walk: Walk, due_on: date) -> None:
+    """Let charges on extra rows join instalments that now reach their due days."""
+    for extra in [row for row in walk.rows if row.kind is RowKind.EXTRA]:
+        for charge in walk.charges.values():
+            row = row_of_day(walk, charge.due_on)
+            if charge.row_key == extra.key and charge.due_on <= due_on and row is not None:
+                extra.due[charge.component] -= charge.open_minor
+                row.due[charge.component] += charge.open_minor
+                charge.row_key = row.key
+        extra.starts_on = max(extra.starts_on, due_on)
+        if not any(extra.due):
+            walk.rows.remove(extra)
+    walk.sort_rows()
 
 
 def pay_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:

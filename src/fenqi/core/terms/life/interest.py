@@ -12,9 +12,10 @@ from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
+from fenqi.core.terms.life.charge import pull_into
 from fenqi.core.terms.life.pay import pay_component
 from fenqi.core.terms.life.rules import Processing, Timing
-from fenqi.core.terms.life.state import Row, RowKind, Transaction
+from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
@@ -51,6 +52,7 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
 def _follow(walk: Walk, on: date, *, since: date) -> None:
     """Let the rows due on a day or later ask for what the model says."""
     by_days = {(row.starts_on, row.due_on): row for row in _model_rows(walk)}
+    last_due_on = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
     for period in walk.the_model.rows():
         row = by_days.get((period.starts_on, period.due_on))
         if row is None and period.due_on >= since:
@@ -58,6 +60,8 @@ def _follow(walk: Walk, on: date, *, since: date) -> None:
         if row is not None and row.due_on >= since:
             row.due[PRINCIPAL], row.due[INTEREST] = period.principal_minor, period.interest_minor
             row.meet(on)
+    if walk.the_model.periods[-1].due_on > last_due_on:
+        pull_into(walk, walk.the_model.periods[-1].due_on)
 
 
 def _model_rows(walk: Walk) -> list[Row]:

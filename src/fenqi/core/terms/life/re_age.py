@@ -15,13 +15,12 @@ from fenqi.core.terms.amortise.settings import Interval
 from fenqi.core.terms.life.charge import CHARGED, lay_again
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, to_multiple
 from fenqi.core.terms.life.operations import ReAge, ReAgeInterest
-from fenqi.core.terms.life.state import Kind, Row, RowKind, Transaction
+from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
 OTHERS = (INTEREST, *CHARGED)
-IN_SCHEDULE = (RowKind.INSTALMENT, RowKind.RE_AGED)
 
 
 def re_age(walk: Walk, operation: ReAge) -> None:

@@ -9,10 +9,8 @@ from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
 from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
-from fenqi.core.terms.life.state import Row, RowKind
+from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import OperationSenseless, Walk
-
-REGULAR = (RowKind.INSTALMENT, RowKind.RE_AGED)
 
 
 def change_rate(walk: Walk, operation: ChangeRate) -> None:
@@ -63,7 +61,7 @@ def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
 
     If nothing falls due on that day any more (a re-age has taken its place), nothing happens.
     """
-    rows = [row for row in walk.rows if row.kind in REGULAR]
+    rows = [row for row in walk.rows if row.kind in IN_SCHEDULE]
     place = next((at for at, row in enumerate(rows) if row.due_on == operation.on), None)
     if place is None:
         return

@@ -28,6 +28,9 @@ class RowKind(StrEnum):
     EXTRA = "extra"  # after the last instalment: a late charge, a chargeback, a late disbursement
 
 
+IN_SCHEDULE = (RowKind.INSTALMENT, RowKind.RE_AGED)  # what the plan itself asks for
+
+
 @dataclass(slots=True, eq=False)
 class Row:
     """One instalment and everything that happened to it. Units: minor units."""
