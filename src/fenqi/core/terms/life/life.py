@@ -127,7 +127,7 @@ class Life:
         self.counted_on = run.on + ONE_DAY
         self.processed_through = run.on
         if self.terms.rules.posts_activity and self.walk.rows:
-            walk = finish(self.walk, self.counted_on)
+            walk = finish(self.walk, run.on)
             post_night(self.activities, walk, run.number, run.on)
 
     def _count(self, operation: Operation) -> None:
