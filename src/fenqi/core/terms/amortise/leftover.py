@@ -26,22 +26,26 @@ def place_leftover(model: Model, on: date) -> None:
         if row is None:
             return
         if _take_leftover(model, row):
-            model.settle()
             defer_run_interest(model, row, on)
             model.settle()
             return
 
 
 def _take_leftover(model: Model, row: Period) -> bool:
-    """Let a row take what is left over; return whether it could, or was paid more than that."""
+    """Let a row take what is left over; return whether that is all.
+
+    It is not if more was paid for the row, or if the row's new room lets more interest fall due.
+    """
     _forget_deferral(model, row)
+    interest_before = row.due_interest_minor
     totals = model.totals()
     amount = row.instalment_minor + totals.lent_minor + totals.interest_minor - totals.asked_minor
     if row.fixed_interest_minor > 0:
         amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
     least = row.paid_minor - row.credited_minor
     row.ask(max(amount, least))
-    return amount >= least
+    model.settle()
+    return amount >= least and row.due_interest_minor == interest_before
 
 
 def _last_open(model: Model) -> Period | None:
