@@ -49,7 +49,8 @@ def relevel(model: Model, first: int, *, is_fresh: bool) -> None:
         trial = _as_agreed(model)
         relevel(trial, first, is_fresh=True)
         for period, tried in zip(related, trial.periods[first:], strict=True):
-            period.ask(tried.instalment_minor, signed_minor=tried.signed_minor)
+            least = period.paid_minor - period.credited_minor
+            period.ask(max(tried.instalment_minor, least), signed_minor=tried.signed_minor)
     _ask_interest_only(model, first)
     place_leftover(model, due_on)
     if is_fresh:
