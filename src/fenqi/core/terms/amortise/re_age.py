@@ -14,7 +14,6 @@ from decimal import Decimal
 from fenqi.core.terms.amortise.as_of import Outstanding, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later, spans
 from fenqi.core.terms.amortise.events import credit, disburse
-from fenqi.core.terms.amortise.factor import ZERO
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.level import smooth
 from fenqi.core.terms.amortise.model import Model
@@ -61,7 +60,7 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
             period.due_on = period.segments[-1].ends_on = span[1]
         else:
             period = Period(model.periods[-1].due_on if number == 0 else span[0], span[1])
-            model.periods.append(period)
+            model.append(period)
         period.instalment_minor = period.signed_minor = amount
         model.refresh_factor(period)
     place_leftover(model, on)
@@ -118,9 +117,10 @@ def re_age_in_equal_parts(
         period.fixed_interest_minor = interests[number]
         period.instalment_minor = period.signed_minor = part + interests[number]
         period.is_re_aged = True
-        model.periods.append(period)
+        model.append(period)
         due_on = later(due_on, new.interval.every, new.interval.unit)
-    model.add_rate(min(on, ended_on), ZERO)
+    model.interest_ends_on = min(on, ended_on)
+    model.refresh_factors()
     place_leftover(model, on)
 
 
