@@ -61,11 +61,12 @@ def _disburse_full_term(model: Model, on: date, amount_minor: int) -> None:
         period = known.get((row.starts_on, row.due_on))
         if period is None:
             period = Period(model.periods[-1].due_on, row.due_on)
-            model.append(period)
+            model.periods.append(period)
         period.instalment_minor += row.principal_minor + row.interest_minor
         period.signed_minor = period.instalment_minor
         model.refresh_factor(period)
     place_leftover(model, on)
+    repeat_pauses(model, on)
 
 
 def change_rate(model: Model, on: date, rate: Decimal) -> None:
@@ -92,6 +93,18 @@ def pause(model: Model, first: date, last: date) -> None:
         since = touched[0].starts_on
         model.refresh_factors(model.first_due_from(since))
         place_leftover(model, since)
+
+
+def repeat_pauses(model: Model, on: date) -> None:
+    """Let pauses agreed before reach into rows made on a day; their instalments stay."""
+    pauses = [one for one in model.pauses if one[1] > on]
+    if pauses:
+        rows = model.periods[model.first_due_from(on) :]
+        for period in rows:
+            for first, last in pauses:
+                pause_days(period, first, last)
+            model.refresh_factor(period)
+        place_leftover(model, on)
 
 
 def correct_balance(model: Model, on: date, amount_minor: int) -> None:

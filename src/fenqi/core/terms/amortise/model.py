@@ -162,12 +162,6 @@ class Model:
             self.rates.append((since, rate))
             self.rates.sort()
 
-    def append(self, period: Period) -> None:
-        """Add a period at the end; pauses agreed before reach into it."""
-        self.periods.append(period)
-        for first, last in self.pauses:
-            pause_days(period, first, last)
-
     def find(self, on: date) -> int | None:
         """Return the period a day belongs to: after its start up to its due day.
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from fenqi.core.terms.amortise.as_of import Outstanding, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later, spans
-from fenqi.core.terms.amortise.events import credit, disburse
+from fenqi.core.terms.amortise.events import credit, disburse, repeat_pauses
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.level import smooth
 from fenqi.core.terms.amortise.model import Model
@@ -60,11 +60,12 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
             period.due_on = period.segments[-1].ends_on = span[1]
         else:
             period = Period(model.periods[-1].due_on if number == 0 else span[0], span[1])
-            model.append(period)
+            model.periods.append(period)
         period.instalment_minor = period.signed_minor = amount
         model.refresh_factor(period)
     place_leftover(model, on)
     smooth(model, _re_aged(model, on, new.first_due_on))
+    repeat_pauses(model, on)
 
 
 def equal_parts(total_minor: int, count: int) -> tuple[int, ...]:
@@ -117,7 +118,7 @@ def re_age_in_equal_parts(
         period.fixed_interest_minor = interests[number]
         period.instalment_minor = period.signed_minor = part + interests[number]
         period.is_re_aged = True
-        model.append(period)
+        model.periods.append(period)
         due_on = later(due_on, new.interval.every, new.interval.unit)
     model.interest_ends_on = min(on, ended_on)
     model.refresh_factors()

@@ -6,7 +6,7 @@ Source: README of the published vectors, "Rate change / reschedule" and "Charge-
 from datetime import date
 
 from fenqi.core.terms.amortise.dates import DueDatesInvalid, later, spans
-from fenqi.core.terms.amortise.events import next_due, require_row
+from fenqi.core.terms.amortise.events import next_due, repeat_pauses, require_row
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.level import relevel
 from fenqi.core.terms.amortise.model import ONE_DAY, Model
@@ -56,11 +56,12 @@ def add_periods(
     begin = model.periods[0].starts_on if anchor is None else anchor
     gone = len(model.periods) if taken is None else taken
     for _, due_on in spans(begin, model.settings.interval, gone + count)[gone:]:
-        model.append(Period(model.periods[-1].due_on, due_on))
+        model.periods.append(Period(model.periods[-1].due_on, due_on))
     since = on - ONE_DAY
     place = model.change_balance(since)
     if place is not None:
         relevel(model, next_due(model, place, since), is_fresh=True)
+    repeat_pauses(model, on)
 
 
 def accelerate(model: Model, on: date) -> None:
