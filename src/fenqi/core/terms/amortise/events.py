@@ -160,9 +160,8 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     if has_others and on < period.starts_on:
         signed = period.signed_minor + period.credited_minor
         if period.paid_minor > period.asked_minor or period.paid_minor == signed:
-            period.instalment_minor = period.paid_minor - period.credited_minor
-            period.is_stale = True
-    place_leftover(model, since)
+            period.ask(period.paid_minor - period.credited_minor)
+            place_leftover(model, since)
 
 
 def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: int = 0) -> None:

@@ -18,6 +18,7 @@ from fenqi.core.terms.amortise.settings import Method, Settings
 
 ONE_DAY = timedelta(days=1)
 FactorKey = tuple[Decimal, date, date, date, date]
+Factors = tuple[Decimal, Decimal, Decimal, Decimal]  # for level and interest, days, days to due
 
 
 class PeriodsInvalid(Invalid):
@@ -106,7 +107,7 @@ class Model:
         self.is_trial = False  # a copy that tries out what the instalments would be
         self.is_level_kept = False  # early payments do not change instalments
         self.is_grace_lifted = False
-        self._factors: dict[FactorKey, tuple[Decimal, Decimal]] = {}
+        self._factors: dict[FactorKey, Factors] = {}
 
     def copy(self) -> "Model":
         """Return a copy that changes alone; factors already computed are shared."""
@@ -218,11 +219,11 @@ class Model:
                         whole,
                         anchor=self.periods[0].starts_on,
                     ),
+                    Decimal((ends_on - starts_on).days),
+                    Decimal((due_on - starts_on).days),
                 )
                 self._factors[key] = found
-            segment.factor, segment.factor_to_due = found
-            segment.days = (ends_on - starts_on).days
-            segment.days_to_due = (due_on - starts_on).days
+            segment.factor, segment.factor_to_due, segment.days, segment.days_to_due = found
         period.is_stale = True
 
     def change_balance(
