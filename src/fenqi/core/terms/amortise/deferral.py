@@ -11,11 +11,14 @@ from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 
 
-def defer_run_interest(model: Model, row: Period, on: date) -> None:
-    """Let `row` ask for what ran by a day in later periods and found no room there."""
+def defer_run_interest(model: Model, row: Period, on: date) -> bool:
+    """Let `row` ask for what ran by a day in later periods and found no room there.
+
+    Return whether there was any.
+    """
+    if row is model.periods[-1]:
+        return False
     place = model.periods.index(row)
-    if place == len(model.periods) - 1:
-        return
     trial = model.copy()
     reaches = [item.due_on for item in trial.overdue]
     if row.due_on in reaches and all(due_on <= row.due_on for due_on in reaches):
@@ -28,7 +31,8 @@ def defer_run_interest(model: Model, row: Period, on: date) -> None:
             for period in model.periods[place + 1 :]:
                 if period.due_on > row.due_on:
                     period.is_moved_back, period.is_stale = True, True
-            return
+            return True
+    return False
 
 
 def stop_interest(model: Model, on: date) -> None:

@@ -7,7 +7,7 @@ Source: README of the published vectors, "Later disbursement" to "Rate change / 
 """
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from fenqi.core.errors import Invalid
@@ -15,11 +15,9 @@ from fenqi.core.terms.amortise.dates import spans
 from fenqi.core.terms.amortise.deferral import defer_run_interest
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.level import relevel
-from fenqi.core.terms.amortise.model import Model, cut
+from fenqi.core.terms.amortise.model import ONE_DAY, Model, pause_days
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.settings import Accrual, Method
-
-ONE_DAY = timedelta(days=1)
 
 
 class RowUnknown(Invalid):
@@ -68,34 +66,45 @@ def _disburse_full_term(model: Model, on: date, amount_minor: int) -> None:
         period.signed_minor = period.instalment_minor
         model.refresh_factor(period)
     place_leftover(model, on)
+    repeat_pauses(model, on)
 
 
 def change_rate(model: Model, on: date, rate: Decimal) -> None:
-    """Let another yearly rate hold from a day on; later instalments are computed anew."""
+    """Let another yearly rate hold from a day on; later instalments are computed anew.
+
+    Where all interest was settled and shared out, no rate matters any more.
+    """
     since = on - ONE_DAY  # a day's interest is that of the night before it
+    if model.interest_ends_on is not None and since >= model.interest_ends_on:
+        return
     model.add_rate(since, rate)
     place = model.change_balance(since)
     if place is not None:
         relevel(model, next_due(model, place, since), is_fresh=True)
+    elif since < model.periods[0].starts_on:
+        relevel(model, 0, is_fresh=True)
 
 
 def pause(model: Model, first: date, last: date) -> None:
     """Let no interest run from one day to another, both included; the instalment stays."""
-    touched = [p for p in model.periods if p.starts_on < last and p.due_on >= first]
-    for period in touched:
-        start = max(first - ONE_DAY, period.starts_on)
-        end = min(last, period.due_on)
-        if all(segment.starts_on != start for segment in period.segments):
-            cut(period, start)
-        if all(segment.ends_on != end for segment in period.segments):
-            cut(period, end)
-        for segment in period.segments:
-            if segment.starts_on >= start and segment.ends_on <= end:
-                segment.is_paused = True
+    model.pauses.append((first, last))
+    touched = [period for period in model.periods if pause_days(period, first, last)]
     if touched:
         since = touched[0].starts_on
         model.refresh_factors(model.first_due_from(since))
         place_leftover(model, since)
+
+
+def repeat_pauses(model: Model, on: date) -> None:
+    """Let pauses agreed before reach into rows made on a day; their instalments stay."""
+    pauses = [one for one in model.pauses if one[1] > on]
+    if pauses:
+        rows = model.periods[model.first_due_from(on) :]
+        for period in rows:
+            for first, last in pauses:
+                pause_days(period, first, last)
+            model.refresh_factor(period)
+        place_leftover(model, on)
 
 
 def correct_balance(model: Model, on: date, amount_minor: int) -> None:
@@ -151,9 +160,8 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     if has_others and on < period.starts_on:
         signed = period.signed_minor + period.credited_minor
         if period.paid_minor > period.asked_minor or period.paid_minor == signed:
-            period.instalment_minor = period.paid_minor - period.credited_minor
-            period.is_stale = True
-    place_leftover(model, since)
+            period.ask(period.paid_minor - period.credited_minor)
+            place_leftover(model, since)
 
 
 def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: int = 0) -> None:

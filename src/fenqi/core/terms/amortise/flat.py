@@ -29,12 +29,15 @@ def set_flat_instalments(model: Model, related: Sequence[Period]) -> None:
         model.settle()
         interest += period.run_interest_minor
         period.ask(period.run_interest_minor)  # so that none is carried into the next
-    lent = model.lent_by(first.segments[-1].starts_on)
-    total = lent + interest - _repaid_before(model, first)
-    share = to_multiple(rounded(model.math.divide(Decimal(total), count)), model.settings)
+    left = model.lent_by(first.segments[-1].starts_on) - _repaid_before(model, first)
+    exact = model.math.divide(Decimal(left + interest), count)
+    share = to_multiple(rounded(exact), model.settings)
     excess = 0
     for period in related:
-        part = share + (total - share * len(related) if period is last else 0)
+        run = period.instalment_minor
+        repaid = left if period is last else min(max(0, share - run), left)
+        left -= repaid
+        part = run + repaid
         short = period.paid_minor - (part + period.credited_minor + period.deferred_minor)
         if short > 0:
             excess += short
@@ -65,10 +68,14 @@ def set_whole_term_instalments(model: Model, related: Sequence[Period]) -> None:
     interest = rounded(model.math.multiply(Decimal(base), factors))
     part = rounded(model.math.divide(Decimal(interest), count))
     share = rounded(model.math.divide(Decimal(principal), count))
+    left = principal
     for period in related:
         is_last = period is related[-1]
         period.fixed_interest_minor = interest - part * (len(related) - 1) if is_last else part
         amount = to_multiple(share + period.fixed_interest_minor, model.settings)
+        repaid = left if is_last else min(max(0, amount - period.fixed_interest_minor), left)
+        left -= repaid
+        amount = repaid + period.fixed_interest_minor
         period.ask(amount, signed_minor=amount)
         period.is_stale = True
     place_leftover(model, related[0].due_on)

@@ -7,7 +7,7 @@ instalment has to.
 from datetime import date
 
 from fenqi.core.terms.amortise.deferral import defer_run_interest
-from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.amortise.model import Model, Totals
 from fenqi.core.terms.amortise.period import Period
 
 ROUNDS_MAX = 1_200  # each round but the last closes a period
@@ -21,44 +21,49 @@ def place_leftover(model: Model, on: date) -> None:
     """
     for _ in range(ROUNDS_MAX):
         model.settle()
-        _trim_to_outstanding(model)
-        row = _last_open(model)
+        totals = _trimmed(model, model.totals())
+        row = _last_open(model, totals)
         if row is None:
             return
-        if _take_leftover(model, row):
-            model.settle()
-            defer_run_interest(model, row, on)
-            model.settle()
+        if _forget_deferral(model, row):
+            totals = model.totals()
+        if _take_leftover(model, row, totals):
+            if defer_run_interest(model, row, on):
+                model.settle()
             return
 
 
-def _take_leftover(model: Model, row: Period) -> bool:
-    """Let a row take what is left over; return whether it could, or was paid more than that."""
-    _forget_deferral(model, row)
-    totals = model.totals()
-    amount = row.instalment_minor + totals.lent_minor + totals.interest_minor - totals.asked_minor
+def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
+    """Let a row take what is left over; return whether that is all.
+
+    It is not if more was paid for the row, or if the row's new room lets more interest fall due.
+    """
+    left = totals.lent_minor + totals.interest_minor - totals.asked_minor
+    amount = row.instalment_minor + left
     if row.fixed_interest_minor > 0:
         amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
     least = row.paid_minor - row.credited_minor
+    interest_before = row.due_interest_minor
     row.ask(max(amount, least))
-    return amount >= least
+    if row.is_stale:
+        model.settle()
+    return amount >= least and row.due_interest_minor == interest_before
 
 
-def _last_open(model: Model) -> Period | None:
+def _last_open(model: Model, totals: Totals) -> Period | None:
     for period in reversed(model.periods):
         if not period.is_paid:
             return period
     last = model.periods[-1]
-    is_bare = model.totals().paid_principal_minor == 0 and last.segments and last.closing_minor > 0
+    is_bare = totals.paid_principal_minor == 0 and last.segments and last.closing_minor > 0
     return last if is_bare else None
 
 
-def _trim_to_outstanding(model: Model) -> None:
-    """Let no period ask for more principal than is outstanding in all.
+def _trimmed(model: Model, totals: Totals) -> Totals:
+    """Let no period ask for more principal than is outstanding in all; return the sums then.
 
     Principal paid for the last instalments first can leave an earlier one too large.
     """
-    totals = model.totals()
     outstanding = totals.lent_minor - totals.paid_principal_minor
     excesses = [
         (period, excess)
@@ -68,15 +73,20 @@ def _trim_to_outstanding(model: Model) -> None:
     for period, excess in excesses:
         least = max(0, period.paid_minor - period.credited_minor)
         period.ask(max(period.instalment_minor - min(excess, period.open_principal_minor), least))
-    if excesses:
-        model.settle()
+    if not excesses:
+        return totals
+    model.settle()
+    return model.totals()
 
 
-def _forget_deferral(model: Model, row: Period) -> None:
+def _forget_deferral(model: Model, row: Period) -> bool:
+    """Take back what was deferred to a row; return whether anything was."""
     if row.deferred_minor:
         row.deferred_minor, row.is_stale = 0, True
     moved = [period for period in model.periods if period.is_moved_back]
     for period in moved:
         period.is_moved_back, period.is_stale = False, True
-    if moved or row.is_stale:
-        model.settle()
+    if not moved and not row.is_stale:
+        return False
+    model.settle()
+    return True

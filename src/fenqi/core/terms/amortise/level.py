@@ -49,7 +49,8 @@ def relevel(model: Model, first: int, *, is_fresh: bool) -> None:
         trial = _as_agreed(model)
         relevel(trial, first, is_fresh=True)
         for period, tried in zip(related, trial.periods[first:], strict=True):
-            period.ask(tried.instalment_minor, signed_minor=tried.signed_minor)
+            least = period.paid_minor - period.credited_minor
+            period.ask(max(tried.instalment_minor, least), signed_minor=tried.signed_minor)
     _ask_interest_only(model, first)
     place_leftover(model, due_on)
     if is_fresh:
@@ -165,14 +166,24 @@ def _growth(model: Model, period: Period) -> Decimal:
 
 
 def _opening(model: Model, period: Period) -> int:
+    """Return the balance a period begins with, without what earlier rows still ask for.
+
+    Overdue principal bears interest, so it is in the balance; it is due already, so no later
+    instalment repays it.
+    """
     place = model.periods.index(period)
-    return model.periods[place - 1].closing_minor if place else 0
+    if not place:
+        return 0
+    before = model.periods[place - 1]
+    overdue = sum(item.amount_minor for item in model.overdue if item.on <= before.due_on)
+    return max(0, before.closing_minor - overdue)
 
 
 def _as_agreed(model: Model) -> Model:
     """Return a copy in which nothing was paid and no balance corrected."""
     trial = model.copy()
     trial.is_trial = True
+    trial.overdue.clear()
     for period in trial.periods:
         if period.is_moved_on:
             period.fixed_interest_minor = period.paid_interest_minor

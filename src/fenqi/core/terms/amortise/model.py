@@ -6,17 +6,19 @@ periods whose facts or whose inheritance from the period before have changed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.dates import PERIODS_MAX, Span
-from fenqi.core.terms.amortise.factor import interest_factor, level_factor
+from fenqi.core.terms.amortise.factor import ZERO, interest_factor, level_factor
 from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.settings import Method, Settings
 
+ONE_DAY = timedelta(days=1)
 FactorKey = tuple[Decimal, date, date, date, date]
+Factors = tuple[Decimal, Decimal, Decimal, Decimal]  # for level and interest, days, days to due
 
 
 class PeriodsInvalid(Invalid):
@@ -98,12 +100,14 @@ class Model:
         self.periods = [Period(*span) for span in spans]
         self.rates: list[tuple[date, Decimal]] = []
         self.disbursements: list[tuple[date, int]] = []
+        self.pauses: list[Span] = []
+        self.interest_ends_on: date | None = None  # settled and shared out: none runs from then
         self.overdue: list[Overdue] = []
         self.overdue_on: date | None = None
         self.is_trial = False  # a copy that tries out what the instalments would be
         self.is_level_kept = False  # early payments do not change instalments
         self.is_grace_lifted = False
-        self._factors: dict[FactorKey, tuple[Decimal, Decimal]] = {}
+        self._factors: dict[FactorKey, Factors] = {}
 
     def copy(self) -> "Model":
         """Return a copy that changes alone; factors already computed are shared."""
@@ -112,6 +116,7 @@ class Model:
         twin.periods = [period.copy() for period in self.periods]
         twin.rates = list(self.rates)
         twin.disbursements = list(self.disbursements)
+        twin.pauses = list(self.pauses)
         twin.overdue = list(self.overdue)
         return twin
 
@@ -144,6 +149,8 @@ class Model:
 
     def rate_on(self, on: date) -> Decimal:
         """Return the yearly rate of a segment that starts on a day."""
+        if self.interest_ends_on is not None and on >= self.interest_ends_on:
+            return ZERO
         rate = self.settings.rate
         for since, changed in self.rates:
             if since <= on:
@@ -212,11 +219,11 @@ class Model:
                         whole,
                         anchor=self.periods[0].starts_on,
                     ),
+                    Decimal((ends_on - starts_on).days),
+                    Decimal((due_on - starts_on).days),
                 )
                 self._factors[key] = found
-            segment.factor, segment.factor_to_due = found
-            segment.days = (ends_on - starts_on).days
-            segment.days_to_due = (due_on - starts_on).days
+            segment.factor, segment.factor_to_due, segment.days, segment.days_to_due = found
         period.is_stale = True
 
     def change_balance(
@@ -268,6 +275,23 @@ class Model:
         if self.settings.method is Method.FLAT_WHOLE_TERM:
             return [0] * len(period.segments)  # its interest is set, not counted by days
         return [self.lent_by(segment.starts_on) for segment in period.segments]
+
+
+def pause_days(period: Period, first: date, last: date) -> bool:
+    """Pause the days of a period from one day to another, both included; return if any are."""
+    if period.starts_on >= last or period.due_on < first:
+        return False
+    start = max(first - ONE_DAY, period.starts_on)  # a day's interest is that of the night before
+    end = min(last, period.due_on)
+    if all(segment.starts_on != start for segment in period.segments):
+        cut(period, start)
+    if all(segment.ends_on != end for segment in period.segments):
+        cut(period, end)
+    for segment in period.segments:
+        if segment.starts_on >= start and segment.ends_on <= end:
+            segment.is_paused = True
+    period.is_stale = True
+    return True
 
 
 def cut(period: Period, on: date) -> Segment:

@@ -33,8 +33,8 @@ class Segment:
         self.credited_interest_minor = 0
         self.factor = ZERO  # of its days, for the level instalment
         self.factor_to_due = ZERO  # from its start to the due day, for interest
-        self.days = 0
-        self.days_to_due = 0
+        self.days = ZERO
+        self.days_to_due = ZERO
         self.balance_minor = 0  # derived: what bears interest in it
 
     def copy(self) -> "Segment":
@@ -45,15 +45,15 @@ class Segment:
 
     def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
         """Return the interest of this segment on a base, unrounded, with what was credited."""
-        credited = Decimal(self.credited_interest_minor)
-        if self.is_paused:
-            return credited
         run = ZERO
-        if self.days_to_due and base_minor:
+        if base_minor and self.days_to_due and not self.is_paused:
             whole = arithmetic.multiply(Decimal(base_minor), self.factor_to_due)
-            daily = arithmetic.divide(whole, Decimal(self.days_to_due))
-            run = arithmetic.multiply(daily, Decimal(self.days))
-        return max(ZERO, arithmetic.add(credited, run))
+            daily = arithmetic.divide(whole, self.days_to_due)
+            run = arithmetic.multiply(daily, self.days)
+        if self.credited_interest_minor:
+            run = arithmetic.add(Decimal(self.credited_interest_minor), run)
+            return run if self.is_paused else max(ZERO, run)
+        return run
 
 
 class Period:
@@ -79,6 +79,7 @@ class Period:
         self.is_stale = True
         self.opening_minor = 0
         self.carried_in_minor = 0
+        self.asked_minor = 0  # its instalment, what was credited to it, what was deferred to it
         self.disbursed_minor = 0
         self.credited_principal_minor = 0  # by chargebacks
         self.credited_minor = 0  # the same with interest, less what a re-age took away
@@ -137,7 +138,9 @@ class Period:
 
     def _fall_due(self, after_minor: int) -> None:
         """Split what is asked into interest and principal; what was paid is the least of each."""
-        asked, run, paid = self.asked_minor, self.run_interest_minor, self.paid_interest_minor
+        asked = self.instalment_minor + self.credited_minor + self.deferred_minor
+        run, paid = self.run_interest_minor, self.paid_interest_minor
+        self.asked_minor = asked
         if self.is_interest_grace or self.paid_principal_minor > max(0, asked - run):
             self.due_interest_minor = paid
         else:
@@ -147,11 +150,6 @@ class Period:
         self.closing_minor = max(
             0, after_minor + self.paid_principal_minor - self.due_principal_minor
         )
-
-    @property
-    def asked_minor(self) -> int:
-        """What the period asks for: its instalment, what was credited to it, what was deferred."""
-        return self.instalment_minor + self.credited_minor + self.deferred_minor
 
     @property
     def paid_minor(self) -> int:
@@ -171,4 +169,4 @@ class Period:
     @property
     def is_paid(self) -> bool:
         """Whether what was paid is exactly what the period asks for."""
-        return self.asked_minor == self.paid_minor
+        return self.asked_minor == self.paid_principal_minor + self.paid_interest_minor

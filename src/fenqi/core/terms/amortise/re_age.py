@@ -13,8 +13,7 @@ from decimal import Decimal
 
 from fenqi.core.terms.amortise.as_of import Outstanding, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later, spans
-from fenqi.core.terms.amortise.events import credit, disburse
-from fenqi.core.terms.amortise.factor import ZERO
+from fenqi.core.terms.amortise.events import credit, disburse, repeat_pauses
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.level import smooth
 from fenqi.core.terms.amortise.model import Model
@@ -66,6 +65,7 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
         model.refresh_factor(period)
     place_leftover(model, on)
     smooth(model, _re_aged(model, on, new.first_due_on))
+    repeat_pauses(model, on)
 
 
 def equal_parts(total_minor: int, count: int) -> tuple[int, ...]:
@@ -120,7 +120,8 @@ def re_age_in_equal_parts(
         period.is_re_aged = True
         model.periods.append(period)
         due_on = later(due_on, new.interval.every, new.interval.unit)
-    model.add_rate(min(on, ended_on), ZERO)
+    model.interest_ends_on = min(on, ended_on)
+    model.refresh_factors()
     place_leftover(model, on)
 
 

@@ -67,6 +67,7 @@ def leave_past(model: Model, on: date) -> None:
         if period.segments[-1].corrected_minor:
             period.segments[-1].corrected_minor -= period.open_principal_minor
         close_with_what_was_paid(period)
+    model.overdue.clear()
 
 
 def close_with_what_was_paid(period: Period) -> None:
@@ -79,6 +80,7 @@ def close_with_what_was_paid(period: Period) -> None:
 
 def _restart_balances(model: Model, on: date) -> None:
     """Take all corrections back, then let what paid rows repaid leave at their ends."""
+    model.overdue.clear()
     for place, period in enumerate(model.periods):
         for segment in period.segments:
             segment.corrected_minor = 0

@@ -6,10 +6,10 @@ Source: README of the published vectors, "Rate change / reschedule" and "Charge-
 from datetime import date
 
 from fenqi.core.terms.amortise.dates import DueDatesInvalid, later, spans
-from fenqi.core.terms.amortise.events import ONE_DAY, next_due, require_row
+from fenqi.core.terms.amortise.events import next_due, repeat_pauses, require_row
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.level import relevel
-from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.amortise.model import ONE_DAY, Model
 from fenqi.core.terms.amortise.period import Period
 
 
@@ -61,6 +61,7 @@ def add_periods(
     place = model.change_balance(since)
     if place is not None:
         relevel(model, next_due(model, place, since), is_fresh=True)
+    repeat_pauses(model, on)
 
 
 def accelerate(model: Model, on: date) -> None:
