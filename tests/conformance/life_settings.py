@@ -104,7 +104,7 @@ def rules_of(product: Table, loan: Table, futures: Mapping[str, str]) -> LifeRul
         recalculates=recalculation is not None,
         charges_interest_on_past_due=not (recalculation or {}).get("no_interest_on_past_due"),
         down_payment=down
-        and DownPayment(int(Decimal(str(down["pct"])) * 100), down["auto_repayment"]),
+        and DownPayment(int(Decimal(str(down["pct"])) * 10_000), down["auto_repayment"]),
         credit_allocation=credit and tuple(Component[name] for name in credit[0]["order"]),
         interest_refund_for=frozenset(
             RECEIPTS[name] for name in product.get("interest_refund_for", ())

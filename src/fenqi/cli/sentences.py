@@ -188,6 +188,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "filters and the cancellation prefix of the mapping."
     ),
     "operation-invalid": "This cannot happen to the plan: {reason}.",
+    "operation-senseless": "The operation makes no sense for this plan: {reason}.",
+    "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
     "path-unwritable": "{path} cannot be written: {fault}. Give another place.",

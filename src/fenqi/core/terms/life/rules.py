@@ -61,12 +61,9 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class DownPayment:
-    """The share of each disbursement that is due at once.
+    """The share of each disbursement that is due at once, in ppm of it."""
 
-    Units: `percent` in hundredths of a percent (2500 is 25 %).
-    """
-
-    percent_hundredths: int
+    share_ppm: int
     is_collected_at_once: bool  # a payment of that amount is derived with the disbursement
 
 
