@@ -1,0 +1,143 @@
+"""Allocation: which instalments and components a receipt pays, by the rules of its kind.
+
+Horizontal: all buckets of a timing on one instalment, then on the next. Vertical: one bucket across
+all instalments, then the next bucket. What is left over nobody owes.
+Source: the vectors' README, section "Allocation".
+"""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from fenqi.core.terms.life import interest
+from fenqi.core.terms.life.rules import Allocation, Future, Processing, Timing
+from fenqi.core.terms.life.state import Row, Transaction
+from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.product import Component
+from fenqi.core.values.rate import Rounding, divide
+
+ROUNDS_MAX = 100  # times the rows; every round pays something, so it is never met
+
+
+def allocate(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
+    """Put an amount onto what is owed, on the transaction's day, and return what is left."""
+    walk.untouched.clear()
+    match walk.terms.rules.processing:
+        case Processing.HORIZONTAL:
+            spread = _horizontally
+        case Processing.VERTICAL:
+            spread = _vertically
+        case _:
+            assert_never(walk.terms.rules.processing)
+    return spread(walk, transaction, amount_minor, rule)
+
+
+def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
+    left = amount_minor
+    for timing in dict.fromkeys(timing for timing, _ in rule.order):
+        components = [component for at, component in rule.order if at is timing]
+        walk.untouched.clear()
+        for number in range(ROUNDS_MAX * len(walk.rows)):
+            if left <= 0 or (number and not any(row.is_open for row in walk.rows)):
+                break
+            rows = _candidates(walk, transaction, timing, rule.future)
+            if not rows:
+                break
+            for component in components:
+                left -= _pay_equally(walk, transaction, timing, component, rows, left)
+    return left
+
+
+def _vertically(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
+    left = amount_minor
+    for timing, component in rule.order:
+        for _ in range(ROUNDS_MAX * len(walk.rows)):
+            rows = _candidates(walk, transaction, timing, rule.future, component)
+            if left <= 0 or not rows:
+                break
+            paid = _pay_equally(walk, transaction, timing, component, rows, left)
+            if not paid:
+                break
+            left -= paid
+    return left
+
+
+def _candidates(
+    walk: Walk,
+    transaction: Transaction,
+    timing: Timing,
+    future: Future,
+    component: Component | None = None,
+) -> list[Row]:
+    """Return the rows that a timing means on the transaction's day.
+
+    With a component, only rows where that component is open count.
+    """
+
+    def is_open(row: Row) -> bool:
+        return row.is_open if component is None else row.open(component) > 0
+
+    on = transaction.on
+    match timing:
+        case Timing.PAST_DUE:
+            return [row for row in walk.rows if row.due_on < on and is_open(row)][:1]
+        case Timing.DUE:
+            return [row for row in walk.rows if row.due_on == on and is_open(row)][:1]
+        case Timing.IN_ADVANCE:
+            ahead = [row for row in walk.rows if row.due_on > on and is_open(row)]
+        case _:
+            assert_never(timing)
+    match future:
+        case Future.REAMORTISE:
+            return ahead
+        case Future.NEXT:
+            return ahead[:1]
+        case Future.LAST:
+            return _last(walk, transaction, ahead, component)
+        case Future.NEXT_LAST:
+            running = [row for row in ahead if row.starts_on <= on]
+            return running or _last(walk, transaction, ahead, component)
+        case _:
+            assert_never(future)
+
+
+def _last(
+    walk: Walk, transaction: Transaction, ahead: list[Row], component: Component | None
+) -> list[Row]:
+    """Return the latest row that can take money.
+
+    Where interest is counted by the day, a row that asks nothing now may ask principal when it is
+    paid early, so it counts until it has been tried.
+    """
+    if component is not None or not walk.recalculates:
+        return ahead[-1:]
+    open_rows = set(map(id, ahead))
+    return [
+        row
+        for row in walk.rows
+        if row.due_on > transaction.on
+        and (id(row) in open_rows or (not any(row.due) and row.key not in walk.untouched))
+    ][-1:]
+
+
+def _pay_equally(
+    walk: Walk,
+    transaction: Transaction,
+    timing: Timing,
+    component: Component,
+    rows: list[Row],
+    amount_minor: int,
+) -> int:
+    """Offer an amount to rows in equal parts, odd units to the last; return what was taken."""
+    taken = 0
+    for row, part in zip(rows, _equal_parts(amount_minor, len(rows)), strict=True):
+        taken += interest.pay(walk, transaction, timing, row, component, part)
+    return taken
+
+
+def _equal_parts(amount_minor: int, count: int) -> Iterator[int]:
+    part = divide(amount_minor, count, rounding=Rounding.HALF_EVEN)
+    if amount_minor - part * (count - 1) < 0:
+        part = amount_minor // count
+    for _ in range(count - 1):
+        yield part
+    yield amount_minor - part * (count - 1)

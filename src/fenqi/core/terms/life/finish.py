@@ -1,0 +1,21 @@
+"""What is shown of a walk on a day: the state as it would stand if nothing more happened."""
+
+from datetime import date
+
+from fenqi.core.terms.life.interest import count_to
+from fenqi.core.terms.life.state import RowKind
+from fenqi.core.terms.life.walk import Walk
+
+
+def finish(walk: Walk, as_of: date) -> Walk:
+    """Return a copy with interest counted to the day and empty extra rows left out."""
+    walk = walk.copy()
+    if not walk.rows:
+        return walk
+    count_to(walk, as_of)
+    if walk.rows[-1].kind is RowKind.EXTRA and not any(walk.rows[-1].due):
+        walk.rows.pop()
+    for row in walk.rows:
+        if row.is_open:
+            row.met_on = None
+    return walk

@@ -1,0 +1,83 @@
+"""Re-amortisation: same days and count; what is past due is spread over the rows to come.
+
+Source: the vectors' README, section "Re-amortise".
+"""
+
+from datetime import date
+
+from fenqi.core.errors import Conflict
+from fenqi.core.terms.amortise import re_amortise as model_rules
+from fenqi.core.terms.amortise.as_of import open_interest_as_of
+from fenqi.core.terms.life.interest import FEE, INTEREST, PRINCIPAL, follow_model, to_multiple
+from fenqi.core.terms.life.operations import ReAmortise, ReAmortiseInterest
+from fenqi.core.terms.life.state import Kind, Row, RowKind, Transaction
+from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.product import Component
+from fenqi.core.values.rate import Rounding, divide
+
+
+class NothingToCome(Conflict):
+    """No instalment is to come over which anything could be spread."""
+
+    code = "nothing-to-come"
+
+
+def re_amortise(walk: Walk, operation: ReAmortise) -> None:
+    """Move what is unpaid and past due to the instalments to come."""
+    past = [row for row in walk.rows if row.due_on <= operation.on]
+    ahead = [
+        row for row in walk.rows if row.due_on > operation.on and row.kind is RowKind.INSTALMENT
+    ]
+    if not ahead:
+        raise NothingToCome(on=operation.on)
+    transaction = walk.begin(operation, Kind.RE_AMORTISE, 0)
+    transaction.parts[PRINCIPAL] = sum(row.due[PRINCIPAL] - row.paid[PRINCIPAL] for row in past)
+    if walk.recalculates and past:
+        transaction.parts[INTEREST] = open_interest_as_of(walk.the_model, past[-1].due_on)
+    transaction.amount_minor = sum(transaction.parts)
+    if not transaction.amount_minor:
+        walk.transactions.remove(transaction)
+        return
+    walk.is_rearranged = True
+    if not walk.bears_interest:
+        _spread_principal(walk, transaction, past, ahead)
+    else:
+        _spread_by_model(walk, operation, past, ahead)
+
+
+def _spread_principal(
+    walk: Walk, transaction: Transaction, past: list[Row], ahead: list[Row]
+) -> None:
+    """Spread principal equally, each part rounded to the multiple, the rest to the last row."""
+    moved = transaction.parts[PRINCIPAL]
+    _keep_paid(past, PRINCIPAL, transaction.on)
+    part = to_multiple(
+        divide(moved, len(ahead), rounding=Rounding.HALF_EVEN), walk.terms.multiple_minor
+    )
+    _add(ahead, PRINCIPAL, part, moved)
+
+
+def _spread_by_model(walk: Walk, operation: ReAmortise, past: list[Row], ahead: list[Row]) -> None:
+    if operation.interest is ReAmortiseInterest.DEFAULT:
+        model_rules.re_amortise(walk.the_model, operation.on)
+        follow_model(walk, operation.on)
+        return
+    fees = sum(row.open(FEE) for row in past)
+    _keep_paid(past, FEE, operation.on)
+    model_rules.re_amortise_interest_equally(walk.the_model, operation.on)
+    follow_model(walk, operation.on)
+    _add(ahead, FEE, divide(fees, len(ahead), rounding=Rounding.HALF_EVEN), fees)
+
+
+def _keep_paid(past: list[Row], component: Component, on: date) -> None:
+    """Let past rows ask for no more of a component than was paid."""
+    for row in past:
+        row.due[component] -= row.open(component)
+        row.meet(on)
+
+
+def _add(rows: list[Row], component: Component, part: int, total: int) -> None:
+    """Add a part to each row, and to the last what is left of the total."""
+    for row in rows[:-1]:
+        row.due[component] += part
+    rows[-1].due[component] += total - part * (len(rows) - 1)

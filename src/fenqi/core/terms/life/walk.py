@@ -1,0 +1,181 @@
+"""The walk: everything mutable between two operations of a replay.
+
+It can be copied, so that an appended operation continues from a kept state and a preview leaves no
+trace. `step` says which rule an operation goes to.
+"""
+
+from datetime import date
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.life.operations import Operation, PauseInterest, ReAge, ReAgeInterest
+from fenqi.core.terms.life.state import (
+    ChargeState,
+    Kind,
+    Parts,
+    Row,
+    RowKind,
+    Transaction,
+    no_parts,
+)
+from fenqi.core.terms.life.terms import LifeTerms
+
+Name = tuple[int, Kind]  # a transaction by the operation it comes from and what it is
+
+
+# The order of rows that fall due on one day.
+PLACES = {
+    RowKind.INSTALMENT: 0,
+    RowKind.RE_AGED: 0,
+    RowKind.DOWN_PAYMENT: 1,
+    RowKind.EXTRA: 2,
+}
+
+
+class OperationSenseless(Invalid):
+    """An operation makes no sense for this plan on this day."""
+
+    code = "operation-senseless"
+
+
+class Walk:
+    """The state of a life between two operations."""
+
+    def __init__(
+        self,
+        terms: LifeTerms,
+        undone: frozenset[Name] = frozenset(),
+        *,
+        bears_interest: bool | None = None,
+    ) -> None:
+        self.terms = terms
+        self.undone = undone  # derived transactions that never happened
+        self.bears_interest = terms.bears_interest if bears_interest is None else bears_interest
+        self.model: Model | None = None  # from the first disbursement on
+        self.rows: list[Row] = []  # in the order of their due days
+        self.transactions: list[Transaction] = []
+        self.charges: dict[int, ChargeState] = {}
+        self.chargebacks: dict[Name, list[Parts]] = {}  # of each receipt, as they were split
+        self.untouched: set[int] = set()  # rows that were tried and asked nothing
+        self.lent_minor = 0
+        self.overpaid_minor = 0
+        self.is_charged_off = False
+        self.is_written_off = False
+        self.is_terminated = False
+        self.is_rearranged = False  # re-aged or re-amortised
+        self.pauses: list[PauseInterest] = []
+        self.re_aged: ReAge | None = None  # the last re-age
+        self.waiting: list[Operation] = []  # changes of terms before anything was lent
+        self.done: list[Operation] = []  # in the order in which they count
+        self.is_simulated = False  # a life that did not happen: no interest comes back
+        self.interest_refunded_minor = 0
+        self.earned_at_end: tuple[date, int] | None = None  # interest earned by a charge-off
+        self.is_pay_off = False  # the last receipt was enough to end the plan
+        self._keys = 0
+
+    def copy(self) -> "Walk":
+        """Return a walk that can go on without touching this one."""
+        twin = Walk(self.terms, self.undone, bears_interest=self.bears_interest)
+        twin.model = self.model and self.model.copy()
+        twin.rows = [row.copy() for row in self.rows]
+        twin.transactions = [transaction.copy() for transaction in self.transactions]
+        twin.charges = {number: one.copy() for number, one in self.charges.items()}
+        twin.chargebacks = {name: list(splits) for name, splits in self.chargebacks.items()}
+        twin.lent_minor = self.lent_minor
+        twin.overpaid_minor = self.overpaid_minor
+        twin.is_charged_off = self.is_charged_off
+        twin.is_written_off = self.is_written_off
+        twin.is_terminated = self.is_terminated
+        twin.is_rearranged = self.is_rearranged
+        twin.pauses = list(self.pauses)
+        twin.re_aged = self.re_aged
+        twin.waiting = list(self.waiting)
+        twin.done = list(self.done)
+        twin.is_simulated = self.is_simulated
+        twin.interest_refunded_minor = self.interest_refunded_minor
+        twin.earned_at_end = self.earned_at_end
+        twin.is_pay_off = self.is_pay_off
+        twin._keys = self._keys
+        return twin
+
+    @property
+    def the_model(self) -> Model:
+        """The interest model. Errors: OperationSenseless if nothing was lent yet."""
+        if self.model is None:
+            raise OperationSenseless(reason="nothing was lent yet")
+        return self.model
+
+    @property
+    def recalculates(self) -> bool:
+        """Whether interest still follows what is really outstanding, day by day."""
+        return (
+            self.terms.rules.recalculates
+            and self.bears_interest
+            and not (self.is_charged_off or self.is_written_off or self.is_terminated)
+        )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a re-age has settled all interest, so that none runs."""
+        return self.re_aged is not None and self.re_aged.interest is not ReAgeInterest.DEFAULT
+
+    @property
+    def open_minor(self) -> int:
+        """What is still to be paid."""
+        return sum(row.open_minor for row in self.rows)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether something was lent and nothing of it is open."""
+        return bool(self.rows) and not self.open_minor
+
+    def begin(self, operation: Operation, kind: Kind, amount_minor: int) -> Transaction:
+        """Open a transaction of an operation and keep it."""
+        transaction = Transaction(operation.number, kind, operation.on, amount_minor)
+        self.transactions.append(transaction)
+        return transaction
+
+    def find(self, number: int, kind: Kind) -> Transaction:
+        """Return the transaction of an operation. Errors: OperationSenseless."""
+        for transaction in reversed(self.transactions):
+            if transaction.number == number and transaction.kind is kind:
+                return transaction
+        raise OperationSenseless(reason="no such transaction", operation=number, kind=kind.value)
+
+    def line(self, transaction: Transaction, row: Row) -> Parts:
+        """Return what a transaction did to a row, to be added to."""
+        return transaction.lines.setdefault(row.key, no_parts())
+
+    def add_row(self, kind: RowKind, *, starts_on: date, due_on: date) -> Row:
+        """Add a row in the order of due days.
+
+        On one day a down payment comes after an instalment and before an extra row.
+        """
+        self._keys += 1
+        row = Row(self._keys, kind, starts_on, due_on)
+        self.rows.append(row)
+        self.sort_rows()
+        return row
+
+    def extra_row(self, due_on: date, *, starts_on: date | None = None) -> Row:
+        """Return the extra row at the end, made or stretched to a due day.
+
+        A new one starts on the last due day, unless told otherwise.
+        """
+        last = self.rows[-1]
+        if last.kind is RowKind.EXTRA:
+            last.due_on = max(last.due_on, due_on)
+            return last
+        return self.add_row(RowKind.EXTRA, starts_on=starts_on or last.due_on, due_on=due_on)
+
+    def sort_rows(self) -> None:
+        """Keep the rows in the order of their due days."""
+        self.rows.sort(key=lambda row: (row.due_on, PLACES[row.kind]))
+
+    def chain(self) -> None:
+        """Let each row begin where the one before it ends."""
+        previous = None
+        for row in self.rows:
+            if previous is not None and row.kind is not RowKind.DOWN_PAYMENT:
+                row.starts_on = previous
+            previous = row.due_on
