@@ -129,13 +129,14 @@ def up_to(model: Model, on: date) -> Model:
                 continue
             if number == place:
                 _end_segments(period, on, is_first=place == 0)
+                until.refresh_factor(period)
             elif place is not None and number == place + 1 and _has_credit(period.segments[:1]):
                 first = period.segments[0]
                 first.ends_on = first.starts_on  # keeps what was credited on the day itself
                 del period.segments[1:]
+                until.refresh_factor(period)
             else:
                 _clear(period)
-        until.refresh_factors()
         place_leftover(until, on)
     until.settle()
     return until
