@@ -24,18 +24,24 @@ class Accruals:
 
     rows: list[Transaction] = field(default_factory=list)
     till: date | None = None  # the last day accrued to
+    interest_minor: int = 0  # booked, less adjustments
     of_charges: dict[int, int] = field(default_factory=dict)
 
-    def interest_minor(self) -> int:
-        """The interest booked so far, less adjustments."""
-        return sum(
-            one.parts[INTEREST] * (-1 if one.kind is Kind.ACCRUAL_ADJUSTMENT else 1)
-            for one in self.rows
-        )
+    def add(self, row: Transaction) -> None:
+        """Book a row."""
+        self.rows.append(row)
+        self.interest_minor += _signed_interest(row)
 
     def take_back_after(self, day: date) -> None:
         """Take back what was booked for days after a day."""
-        self.rows = [one for one in self.rows if one.on <= day]
+        late = [row for row in self.rows if row.on > day]
+        if late:
+            self.rows = [row for row in self.rows if row.on <= day]
+            self.interest_minor -= sum(map(_signed_interest, late))
+
+
+def _signed_interest(row: Transaction) -> int:
+    return -row.parts[INTEREST] if row.kind is Kind.ACCRUAL_ADJUSTMENT else row.parts[INTEREST]
 
 
 def accrue_night(accruals: Accruals, counted: Walk, walk: Walk, number: int, night: date) -> None:
@@ -70,11 +76,11 @@ def accrue_rest(accruals: Accruals, walk: Walk, number: int, today: date) -> Non
 def accrue_end(accruals: Accruals, number: int, on: date, earned_minor: int) -> None:
     """Book the interest earned by the day a plan was charged off or called, and none after it."""
     accruals.take_back_after(on)
-    missing = earned_minor - accruals.interest_minor()
+    missing = earned_minor - accruals.interest_minor
     if missing:
         kind = Kind.ACCRUAL if missing > 0 else Kind.ACCRUAL_ADJUSTMENT
         amount = abs(missing)
-        accruals.rows.append(Transaction(number, kind, on, amount, [0, amount, 0, 0]))
+        accruals.add(Transaction(number, kind, on, amount, [0, amount, 0, 0]))
 
 
 def _book(
@@ -83,7 +89,7 @@ def _book(
     interest_till = till
     if walk.terms.interest.counts_first_day:
         interest_till += timedelta(days=1)
-    interest = _interest_by(counted, walk, interest_till) - accruals.interest_minor()
+    interest = _interest_by(counted, walk, interest_till) - accruals.interest_minor
     more = Transaction(number, Kind.ACCRUAL, on, 0)
     less = Transaction(number, Kind.ACCRUAL_ADJUSTMENT, on, 0)
     _put(more, less, INTEREST, interest)
@@ -92,12 +98,11 @@ def _book(
         due = charge.amount_minor - charge.waived_minor
         _put(more, less, charge.component, due - booked)
         accruals.of_charges[charge.number] = due
-    booked_rows = [one for one in (less, more) if any(one.parts)]
-    for one in booked_rows:
-        one.amount_minor = sum(one.parts)
-    if booked_rows:
-        accruals.rows += booked_rows
-        accruals.till = on
+    for row in (less, more):
+        if any(row.parts):
+            row.amount_minor = sum(row.parts)
+            accruals.add(row)
+            accruals.till = on
 
 
 def _put(more: Transaction, less: Transaction, component: Component, amount_minor: int) -> None:

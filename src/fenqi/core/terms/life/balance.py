@@ -9,12 +9,13 @@ SILENT = frozenset({Kind.RE_AGE, Kind.RE_AMORTISE, Kind.CHARGE_OFF, Kind.TERMINA
 
 
 def fill(walk: Walk) -> None:
-    """Set the balance of every transaction of a walk; below nothing it counts as nothing."""
-    balance = 0
-    for transaction in walk.transactions:
+    """Set the balance of the transactions that have none yet; below nothing counts as nothing."""
+    balance = walk.balance_minor if walk.balanced else 0
+    for transaction in walk.transactions[walk.balanced :]:
         if transaction.kind not in SILENT:
             balance = max(0, balance + _change(walk, transaction))
             transaction.balance_minor = balance
+    walk.balance_minor, walk.balanced = balance, len(walk.transactions)
 
 
 def _change(walk: Walk, transaction: Transaction) -> int:

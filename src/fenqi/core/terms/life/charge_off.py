@@ -182,6 +182,8 @@ def _take_interest_first(walk: Walk, row: Row, later: list[Row]) -> None:
             line, gone = transaction.lines[key], keys[key]
             owed = _run_interest(walk, row, transaction.on) - row.paid[INTEREST]
             moved = max(0, min(owed, line[PRINCIPAL], row.open(INTEREST)))
+            if moved:
+                walk.touch(transaction)
             for parts in (transaction.parts, line, gone.paid):
                 parts[PRINCIPAL] -= moved
             transaction.parts[INTEREST] += moved

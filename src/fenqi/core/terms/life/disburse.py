@@ -38,6 +38,7 @@ def disburse(walk: Walk, operation: Disburse) -> None:
 def lay_out(walk: Walk, operation: Disburse) -> None:
     """Make the rows of the schedule, with nothing due yet."""
     spans = walk.terms.spans(operation.on)
+    walk.began_on = operation.on
     walk.model = Model(walk.terms.interest, spans)
     for starts_on, due_on in spans:
         row = walk.add_row(RowKind.INSTALMENT, starts_on=starts_on, due_on=due_on)

@@ -9,7 +9,7 @@ from fenqi.core.terms.life.walk import Walk
 
 def finish(walk: Walk, as_of: date) -> Walk:
     """Return a copy with interest counted to the day and empty extra rows left out."""
-    walk = walk.copy()
+    walk = walk.sketch()
     if not walk.rows:
         return walk
     count_to(walk, as_of)

@@ -94,12 +94,21 @@ def count_to(walk: Walk, on: date) -> None:
 
 
 def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:
-    """Note whether a receipt is enough to end the plan at the end of the running period."""
+    """Note whether a receipt is enough to end the plan at the end of the running period.
+
+    Only a product whose pay-offs owe interest to the rest asks.
+    """
     walk.is_pay_off = False
+    if not _owes_to_rest(walk) or not walk.terms.rules.recalculates:
+        return
     row = next((row for row in walk.rows if row.starts_on < on <= row.due_on), None)
-    if row is not None and walk.terms.rules.recalculates:
+    if row is not None:
         left = outstanding_as_of(walk.the_model, row.due_on)
         walk.is_pay_off = amount_minor >= left.principal_minor + left.interest_minor
+
+
+def _owes_to_rest(walk: Walk) -> bool:
+    return walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST
 
 
 def pay(
@@ -154,9 +163,8 @@ def _interest_day(walk: Walk, row: Row, on: date) -> date:
 
     Where rest and pay-off rule disagree, a pay-off goes by the pay-off rule.
     """
-    settings = walk.terms.interest
-    to_rest = settings.pay_off_interest is PayOffInterest.TO_REST
-    if to_rest and (walk.is_pay_off or settings.rest is Rest.PER_PERIOD):
+    is_per_period = walk.terms.interest.rest is Rest.PER_PERIOD
+    if _owes_to_rest(walk) and (walk.is_pay_off or is_per_period):
         return row.due_on if row.starts_on < on <= row.due_on else on
     return on
 

@@ -5,21 +5,15 @@ Source: the vectors' README, section "Re-amortise".
 
 from datetime import date
 
-from fenqi.core.errors import Conflict
 from fenqi.core.terms.amortise import re_amortise as model_rules
 from fenqi.core.terms.amortise.as_of import open_interest_as_of
 from fenqi.core.terms.life.interest import FEE, INTEREST, PRINCIPAL, follow_model, to_multiple
 from fenqi.core.terms.life.operations import ReAmortise, ReAmortiseInterest
+from fenqi.core.terms.life.refusal import OperationUntimely
 from fenqi.core.terms.life.state import Kind, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
-
-
-class NothingToCome(Conflict):
-    """No instalment is to come over which anything could be spread."""
-
-    code = "nothing-to-come"
 
 
 def re_amortise(walk: Walk, operation: ReAmortise) -> None:
@@ -29,7 +23,9 @@ def re_amortise(walk: Walk, operation: ReAmortise) -> None:
         row for row in walk.rows if row.due_on > operation.on and row.kind is RowKind.INSTALMENT
     ]
     if not ahead:
-        raise NothingToCome(on=operation.on)
+        raise OperationUntimely(
+            operation=operation.number, reason="no instalment is to come", on=operation.on
+        )
     transaction = walk.begin(operation, Kind.RE_AMORTISE, 0)
     transaction.parts[PRINCIPAL] = sum(row.due[PRINCIPAL] - row.paid[PRINCIPAL] for row in past)
     if walk.recalculates and past:

@@ -50,6 +50,7 @@ def consume_overpayment(walk: Walk, charge: ChargeState) -> None:
             continue
         transaction.overpaid_minor -= amount
         walk.overpaid_minor -= amount
+        walk.touch(transaction)
         left = allocate_receipt(walk, transaction, amount)
         transaction.overpaid_minor += left
         walk.overpaid_minor += left

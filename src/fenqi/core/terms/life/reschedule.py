@@ -10,7 +10,7 @@ from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
 from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
-from fenqi.core.terms.life.walk import OperationSenseless, Walk
+from fenqi.core.terms.life.walk import Walk
 
 
 def change_rate(walk: Walk, operation: ChangeRate) -> None:
@@ -25,12 +25,7 @@ def change_rate(walk: Walk, operation: ChangeRate) -> None:
 
 
 def pause_interest(walk: Walk, operation: PauseInterest) -> None:
-    """Let no interest run for some days; the instalment stays, the last row shrinks.
-
-    Errors: OperationSenseless if the pause ends before it begins.
-    """
-    if operation.through < operation.on:
-        raise OperationSenseless(reason="ends before it begins", through=operation.through)
+    """Let no interest run for some days; the instalment stays, the last row shrinks."""
     walk.pauses.append(operation)
     events.pause(walk.the_model, operation.on, operation.through)
     _follow(walk, operation.on)

@@ -60,7 +60,8 @@ class Row:
     @property
     def open_minor(self) -> int:
         """What is still to be paid, all components together."""
-        return sum(self.due) - sum(self.paid) - sum(self.waived) - sum(self.written_off)
+        gone = sum(self.paid) + sum(self.waived) + sum(self.written_off)
+        return sum(self.due) - gone
 
     @property
     def is_open(self) -> bool:
@@ -141,6 +142,11 @@ class Transaction:
     is_replayed: bool = False  # a later replay has changed it
 
     @property
+    def name(self) -> "Name":
+        """What tells it from every other transaction of the plan."""
+        return (self.number, self.kind)
+
+    @property
     def is_receipt(self) -> bool:
         """Whether it brought money or credit in."""
         return self.kind in RECEIPTS
@@ -159,6 +165,9 @@ class Transaction:
             self.is_reversed,
             self.is_replayed,
         )
+
+
+Name = tuple[int, Kind]  # a transaction by the operation it comes from and what it is
 
 
 @dataclass(slots=True, eq=False)

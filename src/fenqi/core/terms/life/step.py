@@ -37,13 +37,14 @@ from fenqi.core.terms.life.re_age import re_age
 from fenqi.core.terms.life.re_amortise import re_amortise
 from fenqi.core.terms.life.receive import consume_overpayment, receive
 from fenqi.core.terms.life.refund import refund_cash
+from fenqi.core.terms.life.refusal import OperationSenseless
 from fenqi.core.terms.life.reschedule import (
     add_periods,
     change_rate,
     move_due_day,
     pause_interest,
 )
-from fenqi.core.terms.life.walk import OperationSenseless, Walk
+from fenqi.core.terms.life.walk import Walk
 
 TermChange = ChangeRate | MoveDueDay | AddPeriods | PauseInterest
 

@@ -1,17 +1,19 @@
 """The walk: everything mutable between two operations of a replay.
 
-It can be copied, so that an appended operation continues from a kept state and a preview leaves no
-trace. `step` says which rule an operation goes to.
+An appended operation continues from it; what is shown is a sketch that leaves no trace. `step` says
+which rule an operation goes to.
 """
 
+from copy import copy
 from datetime import date
 
-from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life.operations import Operation, PauseInterest, ReAge, ReAgeInterest
+from fenqi.core.terms.life.refusal import OperationSenseless
 from fenqi.core.terms.life.state import (
     ChargeState,
     Kind,
+    Name,
     Parts,
     Row,
     RowKind,
@@ -20,9 +22,6 @@ from fenqi.core.terms.life.state import (
 )
 from fenqi.core.terms.life.terms import LifeTerms
 
-Name = tuple[int, Kind]  # a transaction by the operation it comes from and what it is
-
-
 # The order of rows that fall due on one day.
 PLACES = {
     RowKind.INSTALMENT: 0,
@@ -30,12 +29,6 @@ PLACES = {
     RowKind.DOWN_PAYMENT: 1,
     RowKind.EXTRA: 2,
 }
-
-
-class OperationSenseless(Invalid):
-    """An operation makes no sense for this plan on this day."""
-
-    code = "operation-senseless"
 
 
 class Walk:
@@ -57,6 +50,7 @@ class Walk:
         self.charges: dict[int, ChargeState] = {}
         self.chargebacks: dict[Name, list[Parts]] = {}  # of each receipt, as they were split
         self.untouched: set[int] = set()  # rows that were tried and asked nothing
+        self.began_on: date | None = None  # the first disbursement
         self.lent_minor = 0
         self.overpaid_minor = 0
         self.is_charged_off = False
@@ -71,31 +65,16 @@ class Walk:
         self.interest_refunded_minor = 0
         self.earned_at_end: tuple[date, int] | None = None  # interest earned by a charge-off
         self.is_pay_off = False  # the last receipt was enough to end the plan
+        self.touched: set[Name] = set()  # transactions that a later operation has changed
+        self.balance_minor = 0  # principal outstanding after the balanced transactions
+        self.balanced = 0  # how many transactions have their balance
         self._keys = 0
 
-    def copy(self) -> "Walk":
-        """Return a walk that can go on without touching this one."""
-        twin = Walk(self.terms, self.undone, bears_interest=self.bears_interest)
+    def sketch(self) -> "Walk":
+        """Return a copy whose rows and model may change; transactions and charges are shared."""
+        twin = copy(self)
         twin.model = self.model and self.model.copy()
         twin.rows = [row.copy() for row in self.rows]
-        twin.transactions = [transaction.copy() for transaction in self.transactions]
-        twin.charges = {number: one.copy() for number, one in self.charges.items()}
-        twin.chargebacks = {name: list(splits) for name, splits in self.chargebacks.items()}
-        twin.lent_minor = self.lent_minor
-        twin.overpaid_minor = self.overpaid_minor
-        twin.is_charged_off = self.is_charged_off
-        twin.is_written_off = self.is_written_off
-        twin.is_terminated = self.is_terminated
-        twin.is_rearranged = self.is_rearranged
-        twin.pauses = list(self.pauses)
-        twin.re_aged = self.re_aged
-        twin.waiting = list(self.waiting)
-        twin.done = list(self.done)
-        twin.is_simulated = self.is_simulated
-        twin.interest_refunded_minor = self.interest_refunded_minor
-        twin.earned_at_end = self.earned_at_end
-        twin.is_pay_off = self.is_pay_off
-        twin._keys = self._keys
         return twin
 
     @property
@@ -128,6 +107,13 @@ class Walk:
     def is_closed(self) -> bool:
         """Whether something was lent and nothing of it is open."""
         return bool(self.rows) and not self.open_minor
+
+    def touch(self, transaction: Transaction) -> None:
+        """Note that a past transaction has changed, and with it the later ones of its day."""
+        place = self.transactions.index(transaction)
+        self.touched |= {
+            one.name for one in self.transactions[place:-1] if one.on == transaction.on
+        } | {transaction.name}
 
     def begin(self, operation: Operation, kind: Kind, amount_minor: int) -> Transaction:
         """Open a transaction of an operation and keep it."""
