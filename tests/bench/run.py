@@ -86,7 +86,7 @@ def bars(name: str, found: dict[str, Any]) -> Iterator[Bar]:
     elif name == "schedules":
         for race in found["races"]:
             yield Bar(
-                f"array {race['race']} / scalar",
+                f"array {race['race']} / {race['against']}",
                 race["median_ratio"],
                 "x",
                 tuple(race["spread"]),

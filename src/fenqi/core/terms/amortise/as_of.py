@@ -97,7 +97,13 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     if not late:
         return False
     bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
+    place = model.find(on)
+    running = model.periods[-1 if place is None else place]
     has_changed = False
+    if not any(period.open_principal_minor for period in late):
+        if running.starts_on < on:
+            model.overdue_on = running.due_on if bears_to_due_day else on
+        return False
     overdue = together = 0
     for period in late:
         if overdue:
@@ -106,8 +112,6 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
             )
         overdue = period.open_principal_minor
         together += overdue
-    place = model.find(on)
-    running = model.periods[-1 if place is None else place]
     has_changed |= _carry_overdue(
         model, running, on, overdue, together, bears_to_due_day=bears_to_due_day
     )
@@ -129,13 +133,14 @@ def up_to(model: Model, on: date) -> Model:
                 continue
             if number == place:
                 _end_segments(period, on, is_first=place == 0)
+                until.refresh_factor(period)
             elif place is not None and number == place + 1 and _has_credit(period.segments[:1]):
                 first = period.segments[0]
                 first.ends_on = first.starts_on  # keeps what was credited on the day itself
                 del period.segments[1:]
+                until.refresh_factor(period)
             else:
                 _clear(period)
-        until.refresh_factors()
         place_leftover(until, on)
     until.settle()
     return until

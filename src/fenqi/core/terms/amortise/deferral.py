@@ -45,11 +45,12 @@ def stop_interest(model: Model, on: date) -> None:
             found[-1].ends_on = on
         elif place == 0 and period.segments[0].starts_on == on:
             period.segments[0].ends_on = on
-    model.refresh_factors()
-    for period in model.periods:
+        model.refresh_factor(period)
+    for period in model.periods[model.first_due_from(on) :]:
         for segment in period.segments:
             if segment.ends_on > on:
                 segment.factor = segment.factor_to_due = ZERO
+                period.is_stale = True
 
 
 def take_back_overdue(model: Model) -> None:
