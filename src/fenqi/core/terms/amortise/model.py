@@ -129,6 +129,14 @@ class Model:
                 period.flow(opening, carried, self._lent(period), self.math)
             opening, carried = period.closing_minor, period.carried_on_minor
 
+    def news(self) -> list[Period]:
+        """Return the periods derived anew since this was last asked."""
+        self.settle()
+        news = [period for period in self.periods if period.is_news]
+        for period in news:
+            period.is_news = False
+        return news
+
     def rows(self) -> tuple[Row, ...]:
         """Return what each period asks for at this moment."""
         self.settle()
