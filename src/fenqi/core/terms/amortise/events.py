@@ -122,6 +122,8 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> None:
     """
     require_row(model, row)
     period = model.periods[row]
+    if amount_minor == 0:
+        return
     model.settle()
     if period is _overdue_before_paid(model, on):
         defer_run_interest(model, period, on)

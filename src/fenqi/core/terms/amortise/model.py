@@ -122,12 +122,26 @@ class Model:
 
     def settle(self) -> None:
         """Derive what follows from the facts, from the first period that has changed."""
-        opening = carried = 0
-        for period in self.periods:
+        first = self._first_stale()
+        if first is None:
+            return
+        periods = self.periods
+        before = periods[first - 1] if first else None
+        opening = before.closing_minor if before else 0
+        carried = before.carried_on_minor if before else 0
+        for period in periods[first:]:
             has_inherited = period.opening_minor != opening or period.carried_in_minor != carried
             if period.is_stale or has_inherited:
                 period.flow(opening, carried, self._lent(period), self.math)
             opening, carried = period.closing_minor, period.carried_on_minor
+
+    def news(self) -> list[Period]:
+        """Return the periods derived anew since this was last asked."""
+        self.settle()
+        news = [period for period in self.periods if period.is_news]
+        for period in news:
+            period.is_news = False
+        return news
 
     def rows(self) -> tuple[Row, ...]:
         """Return what each period asks for at this moment."""
@@ -261,6 +275,12 @@ class Model:
     def is_blank(self) -> bool:
         """Whether no period asks for an instalment yet."""
         return all(period.instalment_minor == 0 for period in self.periods)
+
+    def _first_stale(self) -> int | None:
+        for place, period in enumerate(self.periods):
+            if period.is_stale:
+                return place
+        return None
 
     def _ending(self, period: Period, on: date, *, is_last: bool) -> Segment | None:
         if is_last and on == period.due_on:

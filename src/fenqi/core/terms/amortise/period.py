@@ -77,6 +77,7 @@ class Period:
         self.is_re_aged = False
         self.is_early_holder = False  # keeps what was paid early for rows a re-age removed
         self.is_stale = True
+        self.is_news = True  # derived anew since somebody took notice
         self.opening_minor = 0
         self.carried_in_minor = 0
         self.asked_minor = 0  # its instalment, what was credited to it, what was deferred to it
@@ -111,7 +112,7 @@ class Period:
 
         `lent` is the base of flat interest segment by segment, or None for a declining balance.
         """
-        self.is_stale = False
+        self.is_stale, self.is_news = False, True
         self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
         balance, run, after = opening_minor, ZERO, opening_minor
         disbursed = credited_principal = credited_interest = 0

@@ -69,10 +69,8 @@ def _model_rows(walk: Walk) -> list[Row]:
 
 
 def follow_model(walk: Walk, on: date | None) -> None:
-    """Let every row ask for what the model says; `on` is the day that meets one, if any."""
-    model = walk.the_model
-    model.settle()
-    by_days = {(period.starts_on, period.due_on): period for period in model.periods}
+    """Let rows ask for what the model says anew; `on` is the day that meets one, if any."""
+    by_days = {(period.starts_on, period.due_on): period for period in walk.the_model.news()}
     for row in _model_rows(walk):
         period = by_days.get((row.starts_on, row.due_on))
         if period is not None:
@@ -135,6 +133,7 @@ def pay(
     if timing is Timing.IN_ADVANCE:
         on = _interest_day(walk, row, on)
         _ask_to_day(walk, model, place, row, component, on)
+        model.periods[place].is_news = True  # what the row was asked for to the day is not its due
     taken = pay_component(walk, transaction, row, component, amount_minor)
     if component is PRINCIPAL:
         events.pay_principal(model, place, on, taken)
