@@ -58,8 +58,18 @@ def _check_amount(operation: Operation) -> None:
         ):
             _refuse(operation, "a charge is an amount or a percentage")
         return
-    if type(amount) is not int or not 0 <= amount <= AMOUNT_MINOR_MAX:
-        _refuse(operation, "amount out of range", amount=amount, most=AMOUNT_MINOR_MAX)
+    check_amount(operation.number, amount)
+
+
+def check_amount(number: int, amount_minor: int) -> None:
+    """Refuse an amount that no operation can have. Errors: OperationSenseless."""
+    if type(amount_minor) is not int or not 0 <= amount_minor <= AMOUNT_MINOR_MAX:
+        raise OperationSenseless(
+            operation=number,
+            reason="amount out of range",
+            amount=amount_minor,
+            most=AMOUNT_MINOR_MAX,
+        )
 
 
 def _check_days(walk: Walk, operation: Operation) -> None:

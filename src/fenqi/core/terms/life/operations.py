@@ -68,6 +68,13 @@ class Receive(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settle(Operation):
+    """The customer ends the plan early, paying the quote of the day."""
+
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddCharge(Operation):
     """A fee or penalty falls due on a day; `on` is the day it was added.
 
