@@ -1,4 +1,4 @@
-"""What ends many plans on a day; twin of `settle_quote` and `earned_minor` of `core.terms.replay`.
+"""What ends many plans on a day; twin of `replay.settle_quote` and `settlement.earned_minor`.
 
 A life of repayments alone is replayed on arrays, late charges and excused days with it. Plans that
 something else happened to, or whose late charge could overflow 64 bits, are handed to the scalar.
@@ -25,8 +25,8 @@ from fenqi.core.terms.batch.arrays import (
 )
 from fenqi.core.terms.batch.schedule import schedules
 from fenqi.core.terms.operation import Operation, OperationKind
-from fenqi.core.terms.product import Component, Product
-from fenqi.core.terms.replay import CONTRACT, COST, settle_quote
+from fenqi.core.terms.product import CONTRACT, COST, Component, Product
+from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, Terms
 from fenqi.core.values.rate import PPM
 
@@ -192,7 +192,7 @@ def _number(on: date) -> int:
 
 
 class _Walk:
-    """The state of many plans while their repayments count; twin of the walk of `replay`.
+    """The state of many plans while their repayments count; twin of the walk of `life`.
 
     Money fills instalments in order, so what a plan was paid in all says which of its instalments
     are open. What is open of each component matters only where a late charge grows, and money is
@@ -223,7 +223,7 @@ class _Walk:
             self.first += (due_on < day) & (day <= self.first)
 
     def accrue(self, through: Minor) -> None:
-        """Count the overdue amounts of the days until `through`; twin of `accrue`.
+        """Count the overdue amounts of the days until `through`; twin of `life.late`.
 
         Shapes: `through` (plans,); a day already counted through changes nothing.
         """
@@ -250,7 +250,7 @@ class _Walk:
         self.charged[places, parts] = charged
 
     def pay(self, amount_minor: Minor) -> None:
-        """Put money onto what is owed; twin of `_allocate`. What is beyond all of it is in excess.
+        """Put money onto what is owed; twin of `life.allocate`. What is beyond is in excess.
 
         Shapes: `amount_minor` (plans,).
         """

@@ -46,9 +46,7 @@ def _targets(walk: Walk, *, before: int, after: int) -> Parts:
     """Return what is to be relieved in all: the principal, and the cost that came with it."""
     targets = no_parts()
     targets[Component.PRINCIPAL] = before - after
-    is_ended_early = any(
-        one.kind is Kind.SETTLEMENT and one.relieves for one in walk.transactions
-    )
+    is_ended_early = any(one.kind is Kind.SETTLEMENT and one.relieves for one in walk.transactions)
     cost_left = no_parts() if is_ended_early else _cost_if_lent(walk, after)
     for component in COST:
         owed = sum(row.due[component] - row.relieved[component] for row in walk.rows)

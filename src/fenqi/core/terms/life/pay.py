@@ -19,9 +19,7 @@ def pay_row(
     due, paid, relieved, written_off = row.due, row.paid, row.relieved, row.written_off
     taken, left = no_parts(), amount_minor
     for component in components:
-        open_minor = (
-            due[component] - paid[component] - relieved[component] - written_off[component]
-        )
+        open_minor = due[component] - paid[component] - relieved[component] - written_off[component]
         take = open_minor if open_minor < left else left
         if take > 0:
             paid[component] += take

@@ -119,9 +119,7 @@ def _count(walk: Walk, operation: Operation) -> None:
 
 def _without_refunds(walk: Walk, on: date) -> Walk:
     """Return the life as if refunded amounts had never been lent, counted to a day."""
-    twin = Walk(
-        walk.terms, walk.undone, bears_interest=walk.bears_interest, excused=walk.excused
-    )
+    twin = Walk(walk.terms, walk.undone, bears_interest=walk.bears_interest, excused=walk.excused)
     twin.is_simulated = True
     for operation in as_never_lent(walk):
         step(twin, operation)
