@@ -24,6 +24,7 @@ class Receipt(StrEnum):
     INTEREST_WAIVER = "interest-waiver"
     INTEREST_REFUND = "interest-refund"  # derived from a refund
     CHARGE_ADJUSTMENT = "charge-adjustment"
+    SETTLEMENT = "settlement"  # ends the plan early
 
 
 class ReAgeInterest(StrEnum):
@@ -65,6 +66,13 @@ class Receive(Operation):
     amount_minor: int
     refunds_interest: bool | None = None  # None: as the product says
     charge: int | None = None  # the charge that is adjusted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle(Receive):
+    """The customer ends the plan and pays what that asks for, at least."""
+
+    receipt: Receipt = Receipt.SETTLEMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

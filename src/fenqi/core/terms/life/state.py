@@ -105,6 +105,8 @@ class Kind(StrEnum):
     INTEREST_WAIVER = "interest-waiver"
     INTEREST_REFUND = "interest-refund"  # derived
     CHARGE_ADJUSTMENT = "charge-adjustment"
+    SETTLEMENT = "settlement"
+    COST_WAIVER = "cost-waiver"  # derived: the cost that an early end does not ask for
     CHARGE_WAIVER = "charge-waiver"
     CHARGEBACK = "chargeback"
     CREDIT_REFUND = "credit-refund"

@@ -29,6 +29,7 @@ from fenqi.core.terms.life.operations import (
     Receive,
     RefundCash,
     RefundCredit,
+    Settle,
     Terminate,
     WaiveCharge,
     WriteOff,
@@ -44,6 +45,7 @@ from fenqi.core.terms.life.reschedule import (
     move_due_day,
     pause_interest,
 )
+from fenqi.core.terms.life.settle import settle_early
 from fenqi.core.terms.life.walk import Walk
 
 TermChange = ChangeRate | MoveDueDay | AddPeriods | PauseInterest
@@ -92,6 +94,7 @@ def _charge(walk: Walk, operation: AddCharge) -> None:
 RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
     Disburse: disburse,
     Receive: receive,
+    Settle: settle_early,
     AddCharge: _charge,
     WaiveCharge: waive_charge,
     Chargeback: charge_back,

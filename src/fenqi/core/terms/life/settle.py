@@ -1,0 +1,120 @@
+"""Early settlement: cost that time has not earned is waived, everything else is paid.
+
+Such cost that was paid ahead counts as paid for what is owed; what is left of it nobody owes. Where
+interest follows the balance day by day, no interest is unearned and only fees are waived. Money
+that turns out not to be enough, because an earlier payment was taken back, is a plain payment.
+Source: docs/adr/0007-settle-early-by-the-day.md.
+"""
+
+from datetime import date
+
+from fenqi.core.terms.amortise.as_of import outstanding_as_of
+from fenqi.core.terms.amortise.settings import PayOffInterest
+from fenqi.core.terms.life.charge import unpay_charges, waive_charges
+from fenqi.core.terms.life.operations import Disburse, Settle
+from fenqi.core.terms.life.receive import allocate_receipt
+from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Parts, Row, RowKind, Transaction
+from fenqi.core.terms.life.unearned import COST, Ending, unearned
+from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.product import Component
+
+FEE, INTEREST, PENALTY, PRINCIPAL = (
+    Component.FEE,
+    Component.INTEREST,
+    Component.PENALTY,
+    Component.PRINCIPAL,
+)
+Waivers = list[tuple[Row, Parts]]
+
+
+def settle_early(walk: Walk, operation: Settle) -> None:
+    """End a plan: waive what an end on that day does not ask for, and let the money pay the rest.
+
+    What the money exceeds is overpaid.
+    """
+    waivers = waivers_on(walk, operation.on)
+    freed = 0
+    is_enough = operation.amount_minor >= ending_minor(walk, operation.on, waivers)
+    waiver = walk.begin(operation, Kind.COST_WAIVER, 0)
+    money = walk.begin(operation, Kind.SETTLEMENT, operation.amount_minor)
+    if is_enough:
+        for row, parts in waivers:
+            for component in COST:
+                freed += _waive(walk, waiver, money, row, component, parts[component])
+        waiver.amount_minor = sum(waiver.parts)
+    if not waiver.amount_minor:
+        walk.transactions.remove(waiver)
+    left = allocate_receipt(walk, money, operation.amount_minor + freed)
+    money.overpaid_minor = left
+    walk.overpaid_minor += left
+
+
+def waivers_on(walk: Walk, on: date) -> Waivers:
+    """Return the rows of the schedule and the cost of each that an end on a day does not ask for.
+
+    Units: minor units by component.
+    """
+    rows = [row for row in walk.rows if row.kind in IN_SCHEDULE]
+    lent = [(one.on, one.amount_minor) for one in walk.done if isinstance(one, Disburse)]
+    ending = Ending(rows, lent, on, walk.terms.interest.interval)
+    waivers = unearned(ending, walk.terms.rules.settlement)
+    if walk.recalculates:
+        for parts in waivers:
+            parts[INTEREST] = 0
+    return list(zip(rows, waivers, strict=True))
+
+
+def ending_minor(walk: Walk, on: date, waivers: Waivers) -> int:
+    """Return what ends a plan on a day when some cost is waived.
+
+    Units: minor units; never below zero, since money back is no part of ending a plan.
+    """
+    return max(0, pay_off_of(walk, on) - sum(sum(parts) for _, parts in waivers))
+
+
+def pay_off_of(walk: Walk, on: date) -> int:
+    """Return all that is open of a walk counted to a day, with interest by the product's rule.
+
+    Where interest follows the balance: principal out, interest to the day or to the end of the
+    rest, charges, and what stands outside the model.
+
+    Units: minor units. Source: the vectors' README, section "Interest recalculation".
+    """
+    if not walk.recalculates:
+        return walk.open_minor
+    until = on
+    if walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST:
+        until = next((row.due_on for row in walk.rows if row.starts_on < on <= row.due_on), on)
+    left = outstanding_as_of(walk.the_model, until)
+    total = left.principal_minor + left.interest_minor
+    for row in walk.rows:
+        total += row.open(FEE) + row.open(PENALTY)
+        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):
+            total += row.open(PRINCIPAL) + row.open(INTEREST)
+    return total
+
+
+def _waive(
+    walk: Walk,
+    waiver: Transaction,
+    money: Transaction,
+    row: Row,
+    component: Component,
+    amount_minor: int,
+) -> int:
+    """Waive a part of a row: first what is open, then what was paid; return the money freed."""
+    if not amount_minor:
+        return 0
+    freed = max(0, amount_minor - max(0, row.open(component)))
+    if freed:
+        row.paid[component] -= freed
+        row.in_advance_minor -= min(freed, row.in_advance_minor)
+        money.parts[component] -= freed
+        walk.line(money, row)[component] -= freed
+        unpay_charges(walk, row, component, freed)
+    row.waived[component] += amount_minor
+    waiver.parts[component] += amount_minor
+    walk.line(waiver, row)[component] += amount_minor
+    waive_charges(walk, row, component, amount_minor)
+    row.meet(waiver.on)
+    return freed
