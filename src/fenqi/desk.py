@@ -9,11 +9,11 @@ A batch that lost the database is sent again whole, with its keys: what was kept
 was, the rest is booked then. Only if that cannot be asked in time is an outcome left unknown.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +39,10 @@ BATCH_MAX = 128  # commands run as one; measured best at 256 callers
 QUEUE_MAX = 4096  # commands waiting per writer; beyond it submit blocks
 WRITERS = 2
 STOP_SECONDS_MAX = 30
+ROOM_SECONDS_MAX = 0.1  # before a full queue is looked at again
 TRIES_MAX = 3  # of a command that lost a race to another program, or its database
+
+LOG = logging.getLogger(__name__)
 
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
@@ -65,21 +68,83 @@ class FlowBroken(Broken):
     code = "flow-broken"
 
 
-@dataclass(slots=True)
+Tell = Callable[[Any], object]  # is told the answer, or the FenqiError that refuses the command
+
+
 class Slip:
-    """A queued command and where its answer goes."""
+    """A queued command and who is told its answer: a future, or a function."""
 
-    command: Command
-    answer: "Future[Any]"
+    __slots__ = ("_future", "_tell", "command", "lane")
+
+    def __init__(
+        self, command: Command, *, tell: Tell | None = None, future: "Future[Any] | None" = None
+    ) -> None:
+        self.command = command
+        self.lane = _lane(command)  # the same for all commands of an account
+        self._tell = tell
+        self._future = future
+
+    def is_wanted(self) -> bool:
+        """Return whether the answer is still waited for; from now on it cannot be cancelled."""
+        return self._future is None or self._future.set_running_or_notify_cancel()
+
+    def tell(self, answer: object) -> None:
+        """Tell the answer. What goes wrong there is the caller's, not the writer's."""
+        if self._future is not None:
+            if isinstance(answer, FenqiError):
+                self._future.set_exception(answer)
+            else:
+                self._future.set_result(answer)
+        elif self._tell is not None:
+            try:
+                self._tell(answer)
+            except Exception:
+                LOG.exception("an answer could not be told")
 
 
-@dataclass(slots=True)
-class _Queue:
-    """What waits for one writer; the gate keeps a command from slipping in behind the last."""
+class Waiting:
+    """What waits for one writer; the gate keeps a command from slipping in behind the last.
 
-    slips: "queue.Queue[Slip | None]" = field(default_factory=lambda: queue.Queue(QUEUE_MAX))
-    gate: threading.Lock = field(default_factory=threading.Lock)
-    is_open: bool = True
+    A simple queue has no bound and costs a tenth of one that has; who finds it full waits for room.
+    """
+
+    def __init__(self) -> None:
+        self.slips: queue.SimpleQueue[Slip | None] = queue.SimpleQueue()
+        self.gate = threading.Lock()
+        self.is_open = True
+        self._room = threading.Event()
+
+    def put(self, slip: Slip) -> None:
+        """Queue a slip, once there is room. Errors: DeskClosed."""
+        while self.slips.qsize() >= QUEUE_MAX:
+            self._room.clear()
+            self._room.wait(ROOM_SECONDS_MAX)
+        with self.gate:
+            if not self.is_open:
+                raise DeskClosed()
+            self.slips.put(slip)
+
+    def close(self) -> None:
+        """Take no more slips."""
+        with self.gate:
+            if self.is_open:
+                self.is_open = False
+                self.slips.put(None)
+
+    def take(self) -> tuple[list[Slip], bool]:
+        """Wait for one slip, then take what else has queued; also tell whether it was the last."""
+        slips: list[Slip] = []
+        first = self.slips.get()
+        while first is not None:
+            slips.append(first)
+            if len(slips) >= BATCH_MAX:
+                break
+            try:
+                first = self.slips.get_nowait()
+            except queue.Empty:
+                break
+        self._room.set()
+        return slips, first is None
 
 
 class Desk:
@@ -87,11 +152,9 @@ class Desk:
 
     def __init__(self, ground: Ground, *, writers: int = WRITERS) -> None:
         self._ground = ground
-        self._queues = [_Queue() for _ in range(writers)]
+        self._queues = [Waiting() for _ in range(writers)]
         self._threads = [
-            threading.Thread(
-                target=self._write, args=(one.slips,), name=f"desk-{place}", daemon=True
-            )
+            threading.Thread(target=self._write, args=(one,), name=f"desk-{place}", daemon=True)
             for place, one in enumerate(self._queues)
         ]
         for thread in self._threads:
@@ -104,21 +167,27 @@ class Desk:
 
         Errors: DeskClosed. The future raises the FenqiError that refuses the command.
         """
-        slip = Slip(command, Future())
-        one = self._queues[_lane(command) % len(self._queues)]
-        with one.gate:
-            if not one.is_open:
-                raise DeskClosed()
-            one.slips.put(slip)
-        return slip.answer
+        future: Future[Any] = Future()
+        self._put(Slip(command, future=future))
+        return future
+
+    def send(self, command: Command, tell: Tell) -> None:
+        """Queue a command; `tell` is called with its answer, or its error, once it is committed.
+
+        It is called by the writer, so it must be quick. A future costs as much as a tenth of the
+        whole purchase; who answers to an event loop needs none.
+
+        Errors: DeskClosed.
+        """
+        self._put(Slip(command, tell=tell))
+
+    def _put(self, slip: Slip) -> None:
+        self._queues[slip.lane % len(self._queues)].put(slip)
 
     def close(self) -> None:
         """Finish what has queued and stop the writers."""
         for one in self._queues:
-            with one.gate:
-                if one.is_open:
-                    one.is_open = False
-                    one.slips.put(None)
+            one.close()
         for thread in self._threads:
             thread.join(STOP_SECONDS_MAX)
 
@@ -128,10 +197,10 @@ class Desk:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write(self, waiting: "queue.Queue[Slip | None]") -> None:
+    def _write(self, waiting: Waiting) -> None:
         while True:
-            slips, is_last = _take(waiting)
-            wanted = [slip for slip in slips if slip.answer.set_running_or_notify_cancel()]
+            slips, is_last = waiting.take()
+            wanted = [slip for slip in slips if slip.is_wanted()]
             for group in waves(wanted):
                 self._run(group)
             if is_last:
@@ -161,10 +230,7 @@ class Desk:
             told = fault if isinstance(fault, FenqiError) else _foreign(fault)
             answers = [doubt or told] * len(slips)
         for slip, answer in zip(slips, answers, strict=True):
-            if isinstance(answer, FenqiError):
-                slip.answer.set_exception(answer)
-            else:
-                slip.answer.set_result(answer)
+            slip.tell(answer)
 
 
 def waves(slips: Iterable[Slip]) -> list[list[Slip]]:
@@ -172,7 +238,7 @@ def waves(slips: Iterable[Slip]) -> list[list[Slip]]:
     runs: list[list[Slip]] = []
     reached: dict[int, int] = {}  # lane of an account -> its latest run
     for slip in slips:
-        lane = _lane(slip.command)
+        lane = slip.lane
         start = reached.get(lane, 0)
         kind = type(slip.command)
         for place in range(start, len(runs)):
@@ -184,21 +250,6 @@ def waves(slips: Iterable[Slip]) -> list[list[Slip]]:
         runs[place].append(slip)
         reached[lane] = place
     return runs
-
-
-def _take(waiting: "queue.Queue[Slip | None]") -> tuple[list[Slip], bool]:
-    """Wait for one slip, then take what else has queued; also tell whether it was the last."""
-    slips: list[Slip] = []
-    first = waiting.get()
-    while first is not None:
-        slips.append(first)
-        if len(slips) >= BATCH_MAX:
-            return slips, False
-        try:
-            first = waiting.get_nowait()
-        except queue.Empty:
-            return slips, False
-    return slips, True
 
 
 def _lane(command: Command) -> int:

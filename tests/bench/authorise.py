@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ from uuid import UUID
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from bench import folder
+from bench import add_cost_table, folder
+from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId, MerchantId
 from fenqi.desk import Desk
 from fenqi.flows.authorise import Authorise
@@ -46,16 +46,12 @@ WITH fresh AS (
     INSERT INTO persons SELECT p, 'bench/' || n FROM fresh
 ), opened AS (
     INSERT INTO accounts (account_id, book_id, kind, person_id, slice, currency, status, opened_on,
-        agreement_version, statement_day, limit_minor)
-    SELECT a, %(book)s, 'customer', p, n %% 64, 'CNY', 'open', %(day)s, 1, 1 + n %% 28, 10^12
+        agreement_version, cost_table, statement_day, limit_minor)
+    SELECT a, %(book)s, 'customer', p, n %% 64, 'CNY', 'open', %(day)s, 1, %(costs)s, 1 + n %% 28,
+        10^12
     FROM fresh RETURNING account_id
-), agreed AS (
-    INSERT INTO agreements SELECT account_id, 1, %(day)s, 'cn', 1 FROM opened RETURNING account_id
 )
-INSERT INTO cost_lines
-SELECT account_id, 1, line, rate, period FROM agreed CROSS JOIN (VALUES
-    ('flat-fee', 5000, 'instalment'), ('interest', 180000, 'year'), ('late-charge', 500, 'day')
-) AS lines (line, rate, period)
+INSERT INTO agreements SELECT account_id, 1, %(day)s, 'cn', 1, %(costs)s FROM opened
 """
 
 
@@ -146,16 +142,15 @@ class Callers:
             placed_at=datetime.now(UTC),
             capture_now=True,
         )
-        self._desk.submit(command).add_done_callback(lambda future: self._next(at, future))
+        self._desk.send(command, lambda answer: self._next(at, answer))
 
-    def _next(self, at: float, future: "Future[Any]") -> None:
+    def _next(self, at: float, answer: Any) -> None:
         now = time.perf_counter()
         self.latencies.append(now - at)
-        fault = future.exception()
-        if fault is not None:
-            self.failed.append(fault)
-        elif future.result().outcome != "approve":
-            self.failed.append(RuntimeError(f"declined: {future.result()}"))
+        if isinstance(answer, FenqiError):
+            self.failed.append(answer)
+        elif answer.outcome != "approve":
+            self.failed.append(RuntimeError(f"declined: {answer}"))
         if now < self.until and not self.failed:
             self._send()
             return
@@ -170,7 +165,7 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--seconds", type=float, default=20)
     words.add_argument("--json", type=Path)
-    asked = words.parse_args()
+    chosen = words.parse_args()
     config = Config(data_folder=folder("authorise"))
     with Runtime.open(config, stop_after=True) as runtime:
         url = Server(config.database_folder).url
@@ -192,7 +187,9 @@ def main() -> None:
                 "SELECT account_id FROM accounts WHERE kind = 'customer' AND book_id = %s", [BOOK]
             ).fetchall()
             if not have:
-                connection.execute(LOAD, {"n": ACCOUNTS, "book": BOOK, "day": day})
+                costs = add_cost_table(connection, runtime.ground.catalogue)
+                asked = {"n": ACCOUNTS, "book": BOOK, "day": day, "costs": costs}
+                connection.execute(LOAD, asked)
                 have = connection.execute(
                     "SELECT account_id FROM accounts WHERE kind = 'customer' AND book_id = %s",
                     [BOOK],
@@ -205,9 +202,9 @@ def main() -> None:
         with Desk(runtime.ground) as desk:
             callers = Callers(desk, accounts, merchant)
             callers.run(2)
-            for number in range(asked.rounds):
-                before = tpcb(url, asked.seconds)
-                speed = callers.run(asked.seconds)
+            for number in range(chosen.rounds):
+                before = tpcb(url, chosen.seconds)
+                speed = callers.run(chosen.seconds)
                 ordered = sorted(callers.latencies)
                 rounds.append(
                     {
@@ -227,8 +224,8 @@ def main() -> None:
         "rounds": rounds,
     }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
-    if asked.json:
-        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+    if chosen.json:
+        chosen.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def prepare_yardstick(url: str) -> None:

@@ -1,7 +1,6 @@
 """Inside one batch: copies, declines, refusals, and several commands of one account (M3, M5)."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -126,7 +125,7 @@ def test_commands_of_an_account_keep_their_order_and_kinds_run_together(life: Li
     def slip(kind: str, account: AccountId) -> Slip:
         if kind == "buy":
             name = next(name for name, known in life.accounts.items() if known == account)
-            return Slip(purchase(life, name, f"{uuid4()}"), Future())
+            return Slip(purchase(life, name, f"{uuid4()}"))
         money = Receive(
             scope_id=str(account),
             key=f"{uuid4()}",
@@ -136,7 +135,7 @@ def test_commands_of_an_account_keep_their_order_and_kinds_run_together(life: Li
             amount_minor=1,
             received_at=life.noon(),
         )
-        return Slip(money, Future())
+        return Slip(money)
 
     queued = [slip("buy", one), slip("pay", one), slip("buy", other), slip("buy", one)]
     runs = waves(queued)

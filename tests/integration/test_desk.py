@@ -84,14 +84,14 @@ def counts(store: Store) -> dict[str, int]:
 @contextmanager
 def paused(world: World) -> Iterator[tuple[Desk, Callable[[], None]]]:
     """A desk whose one writer waits for `go`, so that all queued before is one batch."""
-    go, take = threading.Event(), desk_module._take
+    go, take = threading.Event(), desk_module.Waiting.take
 
     def wait_and_take(waiting: Any) -> Any:
         go.wait(WAIT_SECONDS_MAX)
         return take(waiting)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(desk_module, "_take", wait_and_take)
+        patch.setattr(desk_module.Waiting, "take", wait_and_take)
         with Desk(world.ground, writers=1) as desk:
             yield desk, go.set
             go.set()
@@ -338,19 +338,42 @@ def test_a_merchant_of_no_book_or_of_another_is_refused_alone(store: Store) -> N
     assert_sound(world, plans=1)
 
 
+def test_who_needs_no_future_is_told_by_a_call_and_may_fail_alone(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = open_book(store)
+    account, ghost = enrol(world), AccountId(UUID(int=7))
+    told: dict[str, Any] = {}
+
+    def explode(_: object) -> None:
+        raise ZeroDivisionError
+
+    with paused(world) as (desk, go):
+        desk.send(purchase(world, account, 100), explode)
+        desk.send(purchase(world, account, 200), lambda answer: told.update(bought=answer))
+        desk.send(purchase(world, ghost, 300), lambda answer: told.update(refused=answer))
+        go()
+    assert told["bought"].outcome == "approve"
+    assert told["refused"].code == "account-missing"
+    assert "could not be told" in caplog.text
+    assert counts(store)["orders"] == 2
+    with pytest.raises(DeskClosed):
+        desk.send(purchase(world, account, 1), explode)
+
+
 def test_a_flow_that_raises_in_a_way_nobody_foresaw_harms_one_command(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = open_book(store)
     account = enrol(world)
-    begin = Lending.begin
+    sell = Lending.sell
 
-    def explode(self: Any, account: Any, shipment: Any) -> Any:
-        if shipment.shown.terms.principal_minor == 666:
+    def explode(self: Any, frame: Any, principal_minor: int, begun: Any) -> Any:
+        if principal_minor == 666:
             raise ZeroDivisionError
-        return begin(self, account, shipment)
+        return sell(self, frame, principal_minor, begun)
 
-    monkeypatch.setattr(Lending, "begin", explode)
+    monkeypatch.setattr(Lending, "sell", explode)
     amounts = [100, 666, 300]
     with paused(world) as (desk, go):
         futures = [desk.submit(purchase(world, account, amount)) for amount in amounts]

@@ -6,6 +6,7 @@ later. A refusal is a value with reasons, not an exception.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class AccountStatus(StrEnum):
@@ -35,8 +36,7 @@ class Outcome(StrEnum):
 REASONS_MAX = 4  # P3: one to four true reasons
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What the decision about a purchase looks at.
 
     Units: minor units of the account's currency; `overdue_days` counts from the oldest unpaid due
@@ -57,6 +57,7 @@ class Verdict:
     reasons: tuple[Reason, ...]
 
 
+APPROVED = Verdict(Outcome.APPROVE, ())
 POLICY = ("starter", 1)  # name and version stored with each decision made by `judge`
 
 
@@ -74,5 +75,4 @@ def judge(standing: Standing, amount_minor: int) -> Verdict:
         reasons.append(Reason.PAYMENT_OVERDUE)
     if standing.used_minor + amount_minor > standing.limit_minor:
         reasons.append(Reason.LIMIT_EXCEEDED)
-    outcome = Outcome.DECLINE if reasons else Outcome.APPROVE
-    return Verdict(outcome, tuple(reasons[:REASONS_MAX]))
+    return Verdict(Outcome.DECLINE, tuple(reasons[:REASONS_MAX])) if reasons else APPROVED

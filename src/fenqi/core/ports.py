@@ -21,5 +21,5 @@ class IdSource(Protocol):
     def new(self) -> UUID:
         """Return an id that sorts after those made before it by this source."""
 
-    def many(self, count: int) -> list[UUID]:
-        """Return as many ids as asked, in their order."""
+    def raw(self, count: int) -> list[bytes]:
+        """Return as many ids as asked, in their order, sixteen bytes each."""

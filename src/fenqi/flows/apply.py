@@ -25,8 +25,7 @@ class AlreadyEnrolled(Invalid):
     code = "already-enrolled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Apply(Command):
+class Apply(Command, frozen=True, kw_only=True):
     """Open an account for a person. The scope is the book."""
 
     kind: ClassVar[str] = "apply"
@@ -90,8 +89,7 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Applied | FenqiErro
                         "agreement_version": 1,
                     },
                 )
-        booking.write(session)
-        inbox.keep(session, booking.now)
+        booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
 

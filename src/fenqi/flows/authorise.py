@@ -5,27 +5,31 @@ buyers racing for the last yuan cannot both win (M5). A decline is an answer, no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import ClassVar
+from datetime import date, datetime, timedelta
+from typing import ClassVar, NamedTuple
 
-from fenqi.core.account import Outcome, judge
+import msgspec
+
+from fenqi.core.account import POLICY, Outcome, Standing, Verdict, judge
 from fenqi.core.errors import FenqiError
 from fenqi.core.servicing.statement import due_days
-from fenqi.core.terms.pack import check_plan
-from fenqi.core.terms.schedule import Terms
-from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId
+from fenqi.core.terms.pack import Pack, check_amount
+from fenqi.core.terms.schedule import Frame
+from fenqi.core.values.ids import AccountId, MerchantId, id_text
 from fenqi.store import accounts, books, orders
 from fenqi.store.accounts import Account
-from fenqi.store.booking import Booking
+from fenqi.store.booking import EVENT_VERSION, EVENTS, OUTBOX, Booking
+from fenqi.store.catalogue import Catalogue
+from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
-from fenqi.store.lending import Lending, Shipment
-from fenqi.store.rows import Rows
+from fenqi.store.lending import PURCHASE_CAPTURED, Begun, Lending, Sale, captured_text
+from fenqi.store.rows import Rows, Sheet
+
+IDS_PER_PURCHASE = 4  # decision, order, plan, capture
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorise(Command):
+class Authorise(Command, frozen=True, kw_only=True):
     """Decide a purchase. With `capture_now` the goods leave at once and the plan begins."""
 
     kind: ClassVar[str] = "authorise"
@@ -39,8 +43,7 @@ class Authorise(Command):
     capture_now: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Authorised:
+class Authorised(msgspec.Struct, frozen=True):
     """The outcome; an approved purchase has an order, and a plan if it was captured."""
 
     outcome: str
@@ -63,135 +66,200 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
                 account = accounts.find(locked, command.account_id)
                 if merchants.get(command.merchant_id) != account.book.book_id:
                     raise books.MerchantMissing(merchant=command.merchant_id)
-                terms = _terms(ground, account, command)
+                frame = counter.frame(account, command)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            inbox.answer(place, command.account_id, counter.decide(account, terms, command))
-        counter.booking.write(session)
-        inbox.keep(session, counter.booking.now)
+            inbox.answer(place, command.account_id, counter.decide(account, frame, command))
+        counter.booking.write(session, inbox.kept(counter.booking.now))
     return inbox.answers()
 
 
-def _terms(ground: Ground, account: Account, command: Authorise) -> Terms:
-    """Return what would be signed.
+class _Decided(NamedTuple):
+    """One purchase that was decided, with what its rows say. Ids are their sixteen bytes."""
 
-    Errors: ProductMissing; BeforeBook; those of Terms; CapBroken.
-    """
-    book = account.book
-    terms = Terms(
-        product=ground.catalogue.product(command.product),
-        count=command.count,
-        principal_minor=command.amount_minor,
-        starts_on=book.day_of_lending(command.placed_at),
-        due_on=due_days(account.cycle, book.business_date, command.count),
-    )
-    check_plan(terms, ground.catalogue.packs[book.pack, book.pack_version])
-    return terms
+    account: Account
+    command: Authorise
+    standing: Standing
+    verdict: Verdict
+    decision_id: bytes
+    order_id: bytes
+    sale: Sale | None  # None if it was declined
+    number: int  # of its event
+    kind: str
+    payload: str  # of the event, as JSON
 
 
 class _Counter:
-    """Where one batch's purchases are decided and booked."""
+    """Where one batch's purchases are decided, and what they come to as columns."""
 
     def __init__(self, ground: Ground, commands: int) -> None:
-        self.ground = ground
-        self._ids = iter(ground.ids.many(2 * commands))  # of its decisions and orders
         self.booking = Booking(ground)
-        self._decisions = Rows(orders.DECISIONS)
-        self._lending = Lending(ground, self.booking)
-        self._orders = orders.Placements()  # after the lending, which digests what was shown
-        self.booking.others += [self._decisions, self._orders]
-        self._menu = orders.menu_text(_menu(ground))
+        self.booking.others.append(self)
+        self._catalogue = ground.catalogue
+        self._ids = iter(ground.ids.raw(IDS_PER_PURCHASE * commands))
+        self._lending = Lending()
+        self._frames: dict[tuple[str, int, str, int, date], Frame] = {}
+        self._decided: list[_Decided] = []
+        self._placed_at: list[datetime] = []
 
-    def decide(self, account: Account, terms: Terms, command: Authorise) -> Authorised:
-        """Judge one purchase and book what follows."""
-        standing = account.standing
-        verdict = judge(standing, command.amount_minor)
-        decision_id = DecisionId(next(self._ids))
-        orders.add_decision(
-            self._decisions,
-            orders.Decided(
-                account_id=account.account_id,
-                decision_id=decision_id,
-                verdict=verdict,
-                standing=standing,
-                amount_minor=command.amount_minor,
-                menu=self._menu,
-                decided_at=self.booking.now,
-                booked_on=account.book.business_date,
-            ),
-        )
-        if verdict.outcome is Outcome.DECLINE:
-            reasons = [reason.value for reason in verdict.reasons]
-            self._tell(account, command, "purchase-declined", {"reasons": reasons})
-            return Authorised(verdict.outcome.value, reasons)
-        order_id = OrderId(next(self._ids))
-        shown = self._lending.show(terms)
-        self._place(account, shown, command, decision_id, order_id)
-        if not command.capture_now:
-            account.held_minor += command.amount_minor
-            self._tell(account, command, "purchase-authorised", {"order_id": order_id})
-            return Authorised(verdict.outcome.value, [], str(order_id))
-        plan_id = self._lending.begin(
-            account,
-            Shipment(
-                order_id=order_id,
-                merchant_id=command.merchant_id,
-                agreement_version=account.agreement_version,
-                shown=shown,
-                shipped_at=command.placed_at,
-                actor=command.actor,
-                command_key=command.key,
-            ),
-        )
-        return Authorised(verdict.outcome.value, [], str(order_id), str(plan_id))
+    def frame(self, account: Account, command: Authorise) -> Frame:
+        """Return what would be signed, which many purchases of a batch share.
 
-    def _place(
-        self,
-        account: Account,
-        shown: orders.Shown,
-        command: Authorise,
-        decision_id: DecisionId,
-        order_id: OrderId,
-    ) -> None:
+        Errors: ProductMissing; BeforeBook; those of Frame; PrincipalOutOfRange; CapBroken.
+        """
         book = account.book
-        pack = self.ground.catalogue.packs[book.pack, book.pack_version]
-        expires_on = book.business_date + timedelta(days=pack.hold_days)
-        self._orders.add(
-            orders.Placed(
-                account_id=account.account_id,
-                order_id=order_id,
-                decision_id=decision_id,
-                merchant_id=command.merchant_id,
-                merchant_order=command.merchant_order,
-                agreement_version=account.agreement_version,
-                shown=shown,
-                captured_minor=command.amount_minor if command.capture_now else 0,
-                hold_expires_on=None if command.capture_now else expires_on,
-                placed_at=command.placed_at,
-                booked_on=book.business_date,
+        starts_on = book.day_of_lending(command.placed_at)
+        key = (command.product, command.count, book.book_id, account.statement_day, starts_on)
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = self._frames[key] = Frame(
+                product=self._catalogue.product(command.product),
+                count=command.count,
+                starts_on=starts_on,
+                due_on=due_days(account.cycle, book.business_date, command.count),
+            )
+        check_amount(frame, command.amount_minor, self._pack(account))
+        return frame
+
+    def decide(self, account: Account, frame: Frame, command: Authorise) -> Authorised:
+        """Judge one purchase and take down what follows."""
+        standing, amount = account.standing, command.amount_minor
+        verdict = judge(standing, amount)
+        account.event_count += 1
+        self.booking.touch(account)
+        decision, order, sale = next(self._ids), next(self._ids), None
+        if verdict.outcome is Outcome.DECLINE:
+            kind, answer = "purchase-declined", _declined(verdict)
+            payload = (
+                f'{{"amount_minor":{amount},"reasons":{orders.ENCODE(answer.reasons).decode()}}}'
+            )
+        elif not command.capture_now:
+            kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
+            payload = f'{{"amount_minor":{amount},"order_id":"{answer.order_id}"}}'
+            account.held_minor += amount
+            sale = self._lending.sell(frame, amount, None)
+        else:
+            begun = self._begin(account, command, order)
+            kind = PURCHASE_CAPTURED
+            order_text, plan_text = id_text(order), id_text(begun.plan_id)
+            answer = Authorised("approve", [], order_text, plan_text)
+            sale = self._lending.sell(frame, amount, begun)
+            payload = captured_text(sale, order_id=order_text, plan_id=plan_text)
+            account.principal_open_minor += amount
+        self._decided.append(
+            _Decided(
+                *(account, command, standing, verdict, decision, order, sale),
+                *(account.event_count, kind, payload),
             )
         )
+        return answer
 
-    def _tell(
-        self, account: Account, command: Authorise, kind: str, payload: dict[str, object]
-    ) -> None:
-        self.booking.event(
-            account,
-            kind,
-            payload={"amount_minor": command.amount_minor, **payload},
-            occurred_at=command.placed_at,
-            actor=command.actor,
-            command_key=command.key,
-            topic="merchant",
+    def _begin(self, account: Account, command: Authorise, order_id: bytes) -> Begun:
+        return Begun(
+            account=account,
+            number=account.event_count,
+            plan_id=next(self._ids),
+            capture_id=next(self._ids),
+            order_id=order_id,
+            merchant_id=command.merchant_id.bytes,
+            agreement_version=account.agreement_version,
         )
 
+    def _pack(self, account: Account) -> Pack:
+        return self._catalogue.packs[account.book.pack, account.book.pack_version]
 
-def _menu(ground: Ground) -> list[tuple[str, int]]:
+    def fill(self, sheet: Sheet) -> None:
+        """Put the batch's decisions, orders, plans and events on a sheet."""
+        self._lending.fill(sheet)
+        if self._decided:
+            self._placed_at = [one.command.placed_at for one in self._decided]
+            owners = ids([one.account.raw for one in self._decided])
+            self._fill_decisions(sheet, owners)
+            self._fill_orders(sheet, owners)
+            self._fill_events(sheet, owners)
+
+    def _fill_decisions(self, sheet: Sheet, owners: Ids) -> None:
+        decided, rows, menus = self._decided, Rows(orders.DECISIONS), Rows(orders.MENUS)
+        menu = orders.Menu(_menu(self._catalogue))
+        rows.extend(
+            len(decided),
+            owners,
+            [one.decision_id for one in decided],
+            "purchase",
+            [one.verdict.outcome.value for one in decided],
+            [orders.reasons_text(one.verdict) for one in decided],
+            [orders.inputs_text(one.standing, one.command.amount_minor) for one in decided],
+            menu.menu_id,
+            *POLICY,
+            self.booking.now,
+            [one.account.book.business_date for one in decided],
+        )
+        menus.add(menu.menu_id, menu.text)
+        sheet.add(rows)
+        sheet.add(menus)
+
+    def _fill_orders(self, sheet: Sheet, owners: Ids) -> None:
+        placed = [(one, one.sale) for one in self._decided if one.sale is not None]
+        where = [place for place, one in enumerate(self._decided) if one.sale is not None]
+        rows = Rows(orders.ORDERS)
+        rows.extend(
+            len(placed),
+            owners if len(where) == len(owners) else owners[where],
+            [one.order_id for one, _ in placed],
+            [one.command.merchant_id for one, _ in placed],
+            [one.command.merchant_order for one, _ in placed],
+            [one.decision_id for one, _ in placed],
+            [sale.frame.product.product_id for _, sale in placed],
+            [sale.frame.product.version for _, sale in placed],
+            [sale.frame.count for _, sale in placed],
+            [one.account.agreement_version for one, _ in placed],
+            [sale.sha256 for _, sale in placed],
+            [sale.principal_minor for _, sale in placed],
+            [sale.principal_minor if sale.begun else 0 for _, sale in placed],
+            [None if sale.begun else self._hold_ends(one.account) for one, sale in placed],
+            self._placed_at
+            if len(where) == len(owners)
+            else [self._placed_at[one] for one in where],
+            [one.account.book.business_date for one, _ in placed],
+        )
+        sheet.add(rows)
+
+    def _hold_ends(self, account: Account) -> date:
+        return account.book.business_date + timedelta(days=self._pack(account).hold_days)
+
+    def _fill_events(self, sheet: Sheet, owners: Ids) -> None:
+        decided, now = self._decided, self.booking.now
+        numbers = [one.number for one in decided]
+        booked_on = [one.account.book.business_date for one in decided]
+        events, outbox = Rows(EVENTS), Rows(OUTBOX)
+        events.extend(
+            len(decided),
+            owners,
+            numbers,
+            EVENT_VERSION,
+            [one.kind for one in decided],
+            [one.command.key for one in decided],
+            [one.command.actor for one in decided],
+            self._placed_at,
+            now,
+            booked_on,
+            [
+                one.sale.frame.starts_on if one.sale and one.sale.begun else day
+                for one, day in zip(decided, booked_on, strict=True)
+            ],
+            [one.payload for one in decided],
+        )
+        outbox.extend(len(decided), owners, numbers, "merchant", now)
+        sheet.add(events)
+        sheet.add(outbox)
+
+
+def _declined(verdict: Verdict) -> Authorised:
+    return Authorised(verdict.outcome.value, [reason.value for reason in verdict.reasons])
+
+
+def _menu(catalogue: Catalogue) -> list[tuple[str, int]]:
     """Return every plan on offer; a later room narrows it by risk."""
-    products = {one.product_id for one in ground.catalogue.products.values()}
-    return [
-        (name, count)
-        for name in sorted(products)
-        for count in ground.catalogue.product(name).counts
-    ]
+    products = {one.product_id for one in catalogue.products.values()}
+    return [(name, count) for name in sorted(products) for count in catalogue.product(name).counts]

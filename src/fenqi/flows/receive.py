@@ -47,8 +47,7 @@ class MoneyState(StrEnum):
     REVERSED = "reversed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receive(Command):
+class Receive(Command, frozen=True, kw_only=True):
     """A channel's notice about money of an account.
 
     Without `receipt_id` it is a new receipt, pending or final; with one, a pending receipt becomes
@@ -100,9 +99,8 @@ def receive(ground: Ground, commands: Sequence[Receive]) -> list[Received | Fenq
                 inbox.refuse(place, refusal)
                 continue
             inbox.answer(place, account.account_id, answer)
-        till.booking.write(session)
-        receipts.update(session, changed)
-        inbox.keep(session, till.booking.now)
+        now = till.booking.now
+        till.booking.write(session, receipts.changed(changed), inbox.kept(now))
     return inbox.answers()
 
 

@@ -31,8 +31,7 @@ class RefundAboveOrder(Conflict):
     code = "refund-above-order"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refund(Command):
+class Refund(Command, frozen=True, kw_only=True):
     """Take back goods of an order."""
 
     kind: ClassVar[str] = "refund"
@@ -76,9 +75,8 @@ def refund(ground: Ground, commands: Sequence[Refund]) -> list[Refunded | FenqiE
             changed[order.order_id] = order
             answer = counter.refund(account, order, records, command)
             inbox.answer(place, account.account_id, answer)
-        orders.update(session, changed.values())
-        counter.booking.write(session)
-        inbox.keep(session, counter.booking.now)
+        now = counter.booking.now
+        counter.booking.write(session, orders.changed(changed.values()), inbox.kept(now))
     return inbox.answers()
 
 

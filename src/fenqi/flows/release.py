@@ -29,7 +29,6 @@ def release(ground: Ground, task: Task) -> int:
                 payload={"order_id": order.order_id, "amount_minor": released},
                 topic="merchant",
             )
-        orders.update(session, found.values())
-        booking.write(session)
+        booking.write(session, orders.changed(found.values()))
         closes.finish(session, task, len(found), booking.now)
     return len(found)

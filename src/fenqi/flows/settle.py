@@ -36,8 +36,7 @@ class SettlementShort(Conflict):
     code = "settlement-short"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle(Command):
+class Settle(Command, frozen=True, kw_only=True):
     """Pay a plan off with final money."""
 
     kind: ClassVar[str] = "settle"
@@ -80,8 +79,7 @@ def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiEr
                 continue
             answer = _book(ground, booking, (rows, lines), account, record, command, quote)
             inbox.answer(place, account.account_id, answer)
-        booking.write(session)
-        inbox.keep(session, booking.now)
+        booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
 

@@ -1,5 +1,6 @@
 """Accounts as a batch works on them: locked in id order, changed in memory, written once."""
 
+import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,7 @@ from fenqi.store.closes import Page
 from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 
+STATUS = {one.value: one for one in AccountStatus}  # a look-up costs a third of the call
 ACCOUNTS_MAX = 10_000  # locked by one batch
 
 
@@ -34,10 +36,12 @@ class Account:
     """
 
     account_id: AccountId
+    raw: bytes  # the id's sixteen bytes, as columns want them
     book: Book
     currency: str
     status: AccountStatus
     agreement_version: int
+    cost_table: UUID | None  # of that agreement; the house has none
     statement_day: int
     statement_count: int
     event_count: int
@@ -46,7 +50,7 @@ class Account:
     held_minor: int
     credit_minor: int
     refunds_payable_minor: int
-    oldest_due_on: date | None
+    oldest_due_on: date | None  # of its plans
 
     @property
     def cycle(self) -> Cycle:
@@ -67,14 +71,10 @@ class Account:
 
 
 LOCK = """
-SELECT account_id, book_id, currency, status, agreement_version, statement_day, statement_count,
-    event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
-    refunds_payable_minor
+SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
+    statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
+    refunds_payable_minor, oldest_due_on
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
-"""
-OLDEST_DUE = """
-SELECT account_id, MIN(oldest_due_on) FROM plans
-WHERE account_id = ANY(%(ids)s) AND oldest_due_on IS NOT NULL GROUP BY account_id
 """
 
 
@@ -95,12 +95,10 @@ def locking(
     ids = {"ids": pack("uuid", list(account_ids))}
     asked = session.ask(LOCK, ids)
     held = holding(session, ids)
-    due = session.ask(OLDEST_DUE, ids)
 
     def locked() -> dict[AccountId, Account]:
         rows, books = asked(), held()
-        oldest: dict[UUID, date] = dict(due())
-        return {row[0]: _account(row, books[row[1]], oldest.get(row[0])) for row in rows}
+        return {row[0]: _account(row, books[row[1]]) for row in rows}
 
     return locked
 
@@ -119,9 +117,10 @@ def lock_page(session: Session, page: Page, book_id: str) -> None:
     hold(session, {book_id})
 
 
-def _account(row: tuple[Any, ...], book: Book, oldest_due_on: date | None) -> Account:
+def _account(row: tuple[Any, ...], book: Book) -> Account:
     account_id, _, currency, status, *amounts = row
-    return Account(*(account_id, book, currency, AccountStatus(status), *amounts, oldest_due_on))
+    values: tuple[Any, ...] = (account_id, account_id.bytes, book, currency, STATUS[status])
+    return Account(*(*values, *amounts))
 
 
 def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
@@ -155,8 +154,8 @@ WHERE NOT k
 ADD_ACCOUNT = """
 INSERT INTO accounts
     (account_id, book_id, kind, person_id, slice, currency, status, opened_on, agreement_version,
-     statement_day, limit_minor)
-SELECT a, b, 'customer', p, s, c, 'open', o, 1, d, l
+     cost_table, statement_day, limit_minor)
+SELECT a, b, 'customer', p, s, c, 'open', o, 1, %(cost_table)s, d, l
 FROM UNNEST(%(account)s::uuid[], %(book)s::text[], %(person)s::uuid[], %(slice)s::smallint[],
     %(currency)s::text[], %(opened)s::date[], %(statement_day)s::smallint[], %(limit)s::bigint[])
     AS t (a, b, p, s, c, o, d, l)
@@ -170,26 +169,28 @@ INSERT INTO cycles (account_id, from_on, statement_day)
 SELECT * FROM UNNEST(%(account)s::uuid[], %(opened)s::date[], %(statement_day)s::smallint[])
 """
 ADD_AGREEMENT = """
-INSERT INTO agreements (account_id, version, agreed_on, pack, pack_version)
-SELECT a, 1, o, k, v
+INSERT INTO agreements (account_id, version, agreed_on, pack, pack_version, cost_table)
+SELECT a, 1, o, k, v, %(cost_table)s
 FROM UNNEST(%(account)s::uuid[], %(opened)s::date[], %(pack)s::text[], %(pack_version)s::integer[])
     AS t (a, o, k, v)
 """
+ADD_COST_TABLE = """
+INSERT INTO cost_tables VALUES (%(cost_table)s) ON CONFLICT DO NOTHING
+"""
 ADD_COST_LINES = """
-INSERT INTO cost_lines (account_id, agreement_version, cost_line, rate_ppm, rate_period)
-SELECT a, 1, c, r, p
-FROM UNNEST(%(account)s::uuid[]) AS accounts (a)
-CROSS JOIN UNNEST(%(line)s::text[], %(rate)s::integer[], %(period)s::text[]) AS lines (c, r, p)
+INSERT INTO cost_table_lines (cost_table, cost_line, rate_ppm, rate_period)
+SELECT %(cost_table)s, c, r, p
+FROM UNNEST(%(line)s::text[], %(rate)s::integer[], %(period)s::text[]) AS lines (c, r, p)
+ON CONFLICT DO NOTHING
 """
 
 
 def add(session: Session, new: list[NewAccount], catalogue: Catalogue) -> None:
-    """Open accounts, each with its person, cycle, agreement and the agreement's cost table.
+    """Open accounts, each with its person, cycle and agreement, and the cost table all agree to.
 
     Errors: AlreadyThere if another program added one of the persons at the same moment.
     """
-    lines = cost_lines(catalogue)
-    entry = {
+    entry = cost_entry(catalogue) | {
         "account": [one.account_id for one in new],
         "book": [one.book.book_id for one in new],
         "person": [one.person_id for one in new],
@@ -202,18 +203,16 @@ def add(session: Session, new: list[NewAccount], catalogue: Catalogue) -> None:
         "limit": [one.limit_minor for one in new],
         "pack": [one.book.pack for one in new],
         "pack_version": [one.book.pack_version for one in new],
-        "line": [line for line, _, _ in lines],
-        "rate": [rate for _, rate, _ in lines],
-        "period": [period for _, _, period in lines],
     }
     with session.pipeline():
         for statement in (
+            ADD_COST_TABLE,
+            ADD_COST_LINES,
             ADD_PERSON,
             ADD_ACCOUNT,
             ADD_ENROLMENT,
             ADD_CYCLE,
             ADD_AGREEMENT,
-            ADD_COST_LINES,
         ):
             session.run(statement, entry)
 
@@ -226,6 +225,18 @@ def cost_lines(catalogue: Catalogue) -> list[tuple[str, int, str]]:
         ("interest", max(one.interest_ppm_per_year for one in products), "year"),
         ("late-charge", max(one.late.rate_ppm_per_day for one in products), "day"),
     ]
+
+
+def cost_entry(catalogue: Catalogue) -> dict[str, object]:
+    """Return the parameters of the cost table; its id is the first half of its lines' sha256."""
+    lines = cost_lines(catalogue)
+    text = ";".join(f"{line} {rate} {period}" for line, rate, period in sorted(lines))
+    return {
+        "cost_table": UUID(bytes=hashlib.sha256(text.encode()).digest()[:16]),
+        "line": [line for line, _, _ in lines],
+        "rate": [rate for _, rate, _ in lines],
+        "period": [period for _, _, period in lines],
+    }
 
 
 PERSONS = """

@@ -88,7 +88,7 @@ def next_range(session: Session, book_id: str, after: Range | None) -> Range | N
 MEMBERS = """
 WITH members AS (
     SELECT account_id, currency, event_count, principal_open_minor, held_minor, credit_minor,
-        refunds_payable_minor
+        refunds_payable_minor, oldest_due_on, agreement_version, cost_table
     FROM accounts
     WHERE account_id BETWEEN %(first)s AND %(last)s AND book_id = %(book_id)s
 )
@@ -169,6 +169,32 @@ WHERE m.principal_open_minor <> COALESCE(open.minor, 0)
     OR m.held_minor <> COALESCE(held.minor, 0)
 ORDER BY 1 LIMIT %(most)s
 """
+OWING_SINCE = """
+SELECT m.account_id, NULL, 'owes since ' || COALESCE(MIN(p.oldest_due_on)::text, 'never'),
+    'owes since ' || COALESCE(m.oldest_due_on::text, 'never')
+FROM members AS m LEFT JOIN plans AS p USING (account_id)
+GROUP BY m.account_id, m.oldest_due_on
+HAVING MIN(p.oldest_due_on) IS DISTINCT FROM m.oldest_due_on
+ORDER BY 1 LIMIT %(most)s
+"""
+COST_TABLES = """
+, named (account_id, plan_id, what, version, cost_table) AS (
+    SELECT account_id, NULL::uuid, 'account', agreement_version, cost_table FROM members
+    WHERE cost_table IS NOT NULL
+    UNION ALL
+    SELECT p.account_id, p.plan_id, 'plan', p.agreement_version, p.cost_table
+    FROM plans AS p JOIN members USING (account_id)
+    UNION ALL
+    SELECT o.account_id, o.plan_id, 'operation ' || o.number, o.agreement_version, o.cost_table
+    FROM operations AS o JOIN members USING (account_id) WHERE o.cost_table IS NOT NULL
+)
+SELECT n.account_id, n.plan_id, n.what || ' with the cost table of agreement ' || n.version,
+    n.what || ' with ' || n.cost_table
+FROM named AS n
+LEFT JOIN agreements AS g ON g.account_id = n.account_id AND g.version = n.version
+WHERE g.cost_table IS DISTINCT FROM n.cost_table
+ORDER BY 1, 2 LIMIT %(most)s
+"""
 ORDERS = """
 SELECT o.account_id, NULL, 'captured ' || COALESCE(SUM(c.amount_minor), 0) || ' of ' || o.order_id,
     'captured ' || o.captured_minor || ' of ' || o.order_id
@@ -235,11 +261,9 @@ ORDER BY s.account_id, s.number LIMIT %(most)s
 BELONGINGS = (
     ("orders", "decision_id", "decisions", "decision_id"),
     ("orders", "agreement_version", "agreements", "version"),
-    ("captures", "order_id", "orders", "order_id"),
-    ("captures", "plan_id", "plans", "plan_id"),
     ("plans", "order_id", "orders", "order_id"),
     ("plans", "agreement_version", "agreements", "version"),
-    ("instalments", "plan_id", "plans", "plan_id"),
+    ("changed_instalments", "plan_id, number", "instalments", "plan_id, number"),
     ("operations", "plan_id", "plans", "plan_id"),
     ("operations", "cause_number", "events", "number"),
     ("allocations", "plan_id, operation_number", "operations", "plan_id, number"),
@@ -304,6 +328,8 @@ COMPARISONS = {
     "M1 control accounts": CONTROL,
     "event numbers": EVENTS,
     "M5 limit used": LIMIT_USED,
+    "since when accounts owe": OWING_SINCE,
+    "M7 cost tables": COST_TABLES,
     "captures of orders": ORDERS,
     "M2 instalments": INSTALMENTS,
     "receipt lines": RECEIPTS,
@@ -344,10 +370,9 @@ FROM (
     SELECT account_id, 'an event' AS what FROM events
     UNION ALL SELECT account_id, 'a decision' FROM decisions
     UNION ALL SELECT account_id, 'an order' FROM orders
-    UNION ALL SELECT account_id, 'a capture' FROM captures
     UNION ALL SELECT account_id, 'a plan' FROM plans
     UNION ALL SELECT account_id, 'an operation' FROM operations
-    UNION ALL SELECT account_id, 'an instalment' FROM instalments
+    UNION ALL SELECT account_id, 'an instalment' FROM changed_instalments
     UNION ALL SELECT account_id, 'an allocation' FROM allocations
     UNION ALL SELECT account_id, 'a crossing' FROM crossings
     UNION ALL SELECT account_id, 'a transfer' FROM transfers

@@ -1,14 +1,15 @@
-"""Booking: everything one batch writes, gathered as columns and sent in one round trip.
+"""Booking: everything one batch writes, gathered as columns and sent as one statement.
 
 A flow says what happened (`event`), what it did to plans (`change`) and to money outside plans
 (`transfer`); the booking numbers events, books the difference between a plan's postings before and
-after, keeps the accounts' sums in step, and in `write` sends all rows in the order in which rows
-are locked: accounts, plans, ledger.
+after, keeps the accounts' sums in step, and in `write` sends all rows; the accounts are locked
+already, and with them all that they own.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,11 +21,12 @@ from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import Projection
 from fenqi.core.values.ids import AccountId, MerchantId, PlanId
 from fenqi.store.accounts import Account
+from fenqi.store.columns import pack
 from fenqi.store.ground import Ground
 from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session
 from fenqi.store.projections import Projections
-from fenqi.store.rows import Change, Rows, Sending, Table
+from fenqi.store.rows import Change, Filling, Rows, Sheet, Table
 
 EVENT_VERSION = 1
 ENCODE = msgspec.json.Encoder().encode
@@ -33,12 +35,10 @@ LATE_CHARGE = CostKind.LATE_CHARGE.value  # the only cost that an operation adds
 EVENTS = Table(
     "events",
     "account_id uuid, number bigint, schema_version smallint, kind word, command_key text,"
-    "actor word, occurred_at timestamptz, recorded_at timestamptz?, booked_on date,"
-    "effective_on date, payload jsonb",
+    "actor word, occurred_at timestamptz, recorded_at timestamptz, booked_on date?,"
+    "effective_on date?, payload jsonb",
 )
-OUTBOX = Table(
-    "outbox", "account_id uuid, event_number bigint, topic word, not_before timestamptz?"
-)
+OUTBOX = Table("outbox", "account_id uuid, event_number bigint, topic word, not_before timestamptz")
 TRANSFERS = Table(
     "transfers",
     "account_id uuid, event_number bigint, line smallint, booked_on date, effective_on date,"
@@ -49,7 +49,7 @@ OPERATIONS = Table(
     "operations",
     "account_id uuid, plan_id uuid, number integer, kind word, is_derived boolean,"
     "effective_on date, booked_on date, amount_minor bigint, cause_number bigint,"
-    "agreement_version integer?, cost_line word",
+    "agreement_version integer?, cost_table uuid?, cost_line word",
 )
 CROSSINGS = Table(
     "crossings",
@@ -60,13 +60,25 @@ CROSSINGS = Table(
 ACCOUNTS = Change(
     "accounts",
     keys="account_id uuid",
-    columns="event_count bigint, statement_count integer, principal_open_minor bigint,"
-    "held_minor bigint, credit_minor bigint, refunds_payable_minor bigint, status word",
+    columns="event_count bigint, statement_count integer?, principal_open_minor bigint,"
+    "held_minor bigint?, credit_minor bigint?, refunds_payable_minor bigint?,"
+    "oldest_due_on date?, status word",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+# A batch knows the plans it changed but not the account's others.
+OLDEST_DUE = """
+UPDATE accounts AS a SET oldest_due_on = p.oldest_due_on
+FROM (
+    SELECT k.account_id, MIN(p.oldest_due_on) AS oldest_due_on
+    FROM UNNEST(%(accounts)s::uuid[]) AS k (account_id) LEFT JOIN plans AS p USING (account_id)
+    GROUP BY k.account_id
+) AS p
+WHERE a.account_id = p.account_id AND a.oldest_due_on IS DISTINCT FROM p.oldest_due_on
+"""
+
+
+class Happening(NamedTuple):
     """One event being booked: whose, its number, and the days it belongs to."""
 
     account: Account
@@ -91,12 +103,13 @@ class Booking:
 
     def __init__(self, ground: Ground) -> None:
         self.now: datetime = ground.clock.now()
-        self._accounts: dict[AccountId, Account] = {}
+        self._accounts: dict[int, Account] = {}  # those touched, by identity
+        self._owing: dict[int, Account] = {}  # those of plans whose oldest due day moved
         self._projections = Projections()
         self._lines: dict[tuple[AccountId, int], int] = {}  # transfer lines per event so far
-        self.others: list[Sending] = []  # the flow's own rows
-        self._events = Rows(EVENTS)
-        self._outbox = Rows(OUTBOX)
+        self.others: list[Filling | Rows] = []  # the flow's own rows
+        self._events: list[tuple[object, ...]] = []  # columns of EVENTS that differ
+        self._outbox: list[tuple[object, ...]] = []
         self.transfers = Rows(TRANSFERS)
         self.operations = Rows(OPERATIONS)
         # Per plan and event: the bucket before and after; one event may pass through several.
@@ -107,33 +120,36 @@ class Booking:
         account: Account,
         kind: str,
         *,
-        payload: Mapping[str, object],
+        payload: Mapping[str, object] | str,
         occurred_at: datetime | None = None,
         effective_on: date | None = None,
         actor: str = "system",
         command_key: str | None = None,
         topic: str | None = None,
     ) -> Happening:
-        """Append an event to an account; with a topic it is also put into the outbox."""
+        """Append an event to an account; with a topic it is also put into the outbox.
+
+        A payload is what JSON says of a mapping, or is JSON already.
+        """
         account.event_count += 1
-        self._accounts[account.account_id] = account
+        self.touch(account)
         booked_on = account.book.business_date
         effective_on = effective_on or booked_on
-        self._events.add(
-            account.account_id,
-            account.event_count,
-            EVENT_VERSION,
-            kind,
-            command_key,
-            actor,
-            occurred_at or self.now,
-            self.now,
-            booked_on,
-            effective_on,
-            ENCODE(payload),
+        self._events.append(
+            (
+                account.raw,
+                account.event_count,
+                kind,
+                command_key,
+                actor,
+                occurred_at or self.now,
+                booked_on,
+                effective_on,
+                payload if isinstance(payload, str) else ENCODE(payload),
+            )
         )
         if topic:
-            self._outbox.add(account.account_id, account.event_count, topic, self.now)
+            self._outbox.append((account.raw, account.event_count, topic))
         return Happening(account, account.event_count, booked_on, effective_on)
 
     def transfer(
@@ -220,7 +236,7 @@ class Booking:
 
     def bill(self, account: Account, record: PlanRecord, through: date) -> None:
         """Mark a plan's instalments due by `through` as billed."""
-        self._accounts[account.account_id] = account
+        self.touch(account)
         self._projections.change(record)
         record.billed_count = sum(due_on <= through for due_on in record.terms.due_on)
         record.unbilled_due_on = record.first_unbilled()
@@ -236,8 +252,8 @@ class Booking:
         record.bucket = bucket
 
     def touch(self, account: Account) -> None:
-        """Write an account's sums back though no event of its own was booked."""
-        self._accounts[account.account_id] = account
+        """Write an account's sums back; an event of its own does that already."""
+        self._accounts[id(account)] = account
 
     def _append(self, happening: Happening, record: PlanRecord, operation: Operation) -> None:
         line = LATE_CHARGE if operation.kind is OperationKind.LATE_CHARGE else None
@@ -252,6 +268,7 @@ class Booking:
             operation.amount_minor,
             happening.number,
             record.agreement_version if line else None,
+            record.cost_table if line else None,
             line,
         )
 
@@ -262,7 +279,9 @@ class Booking:
         happening.account.principal_open_minor += principal - record.principal_open_minor
         record.principal_open_minor = principal
         record.state = after.state
-        record.oldest_due_on = after.oldest_claim_due_on
+        if record.oldest_due_on != after.oldest_claim_due_on:
+            record.oldest_due_on = after.oldest_claim_due_on
+            self._owing[id(happening.account)] = happening.account
         record.unbilled_due_on = record.first_unbilled()
         book = happening.account.book
         days = days_past_due(record.oldest_due_on, book.business_date, book.excused)
@@ -270,35 +289,62 @@ class Booking:
         if bucket != record.bucket:
             self.age(happening, record, bucket)
 
-    def write(self, session: Session) -> None:
-        """Send every row."""
+    def write(self, session: Session, *rows: Rows) -> None:
+        """Send everything, with more rows that belong to the batch."""
+        sheet = Sheet()
         with session.pipeline():
-            self._events.send(session)
-            self._change_accounts(session)
+            self._fill_events(sheet)
             for other in self.others:
-                other.send(session)
-            self._projections.send(session)
-            self.operations.send(session)
-            self._insert_crossings(session)
-            self.transfers.send(session)
-            self._outbox.send(session)
+                if isinstance(other, Rows):
+                    sheet.add(other)
+                else:
+                    other.fill(sheet)
+            self._projections.fill(sheet, session)
+            for own in (self.operations, self._crossed(), self.transfers, *rows, self._changed()):
+                sheet.add(own)
+            sheet.send(session)
+            if self._owing:
+                session.run(
+                    OLDEST_DUE,
+                    {"accounts": pack("uuid", [one.raw for one in self._owing.values()])},
+                )
 
-    def _change_accounts(self, session: Session) -> None:
+    def _fill_events(self, sheet: Sheet) -> None:
+        events, outbox = Rows(EVENTS), Rows(OUTBOX)
+        if self._events:
+            columns = list(zip(*self._events, strict=True))
+            events.extend(
+                len(self._events),
+                *columns[:2],
+                EVENT_VERSION,
+                *columns[2:6],
+                self.now,
+                *columns[6:],
+            )
+        if self._outbox:
+            outbox.extend(len(self._outbox), *zip(*self._outbox, strict=True), self.now)
+        sheet.add(events)
+        sheet.add(outbox)
+
+    def _changed(self) -> Rows:
+        """Return the sums of the accounts that changed."""
         rows = Rows(ACCOUNTS)
         for one in self._accounts.values():
             rows.add(
-                one.account_id,
+                one.raw,
                 one.event_count,
                 one.statement_count,
                 one.principal_open_minor,
                 one.held_minor,
                 one.credit_minor,
                 one.refunds_payable_minor,
+                one.oldest_due_on,
                 one.status.value,
             )
-        rows.send(session)
+        return rows
 
-    def _insert_crossings(self, session: Session) -> None:
+    def _crossed(self) -> Rows:
+        """Return the buckets that plans crossed into."""
         rows = Rows(CROSSINGS)
         for crossing in self._crossings.values():
             if crossing.from_bucket != crossing.to_bucket:
@@ -310,4 +356,4 @@ class Booking:
                     crossing.to_bucket,
                     crossing.principal_open_minor,
                 )
-        rows.send(session)
+        return rows

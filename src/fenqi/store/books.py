@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from fenqi.store.pool import Session
 
 BOOKS_MAX = 1000
 EXCUSED_MAX = 10_000
+DAYS_REMEMBERED = 1024  # beginnings of local days
 
 
 class BookMissing(Missing):
@@ -72,9 +74,17 @@ class Book:
 
         Errors: BeforeBook; a plan older than its book would have earned at once.
         """
-        if at < datetime.combine(self.opened_on, time(), ZoneInfo(self.zone)):
+        if at >= _begins(self.zone, self.business_date):
+            return self.business_date
+        if at < _begins(self.zone, self.opened_on):
             raise BeforeBook(book=self.book_id, at=at, opened_on=self.opened_on)
         return self.day_of(at)
+
+
+@lru_cache(maxsize=DAYS_REMEMBERED)
+def _begins(zone: str, day: date) -> datetime:
+    """Return the instant at which a local day begins, in UTC."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 ADD_BOOK = """

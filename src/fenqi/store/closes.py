@@ -138,9 +138,12 @@ def to_write_off(session: Session, book: Book, task: Task, due_on: date) -> list
 
 
 TO_RECOGNISE = """
-SELECT DISTINCT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
-WHERE p.is_earning AND p.recognised_through < %(day)s
-    AND (p.oldest_due_on IS NULL OR p.oldest_due_on > %(non_accrual)s)
+SELECT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.is_earning AND p.oldest_due_on > %(non_accrual)s AND p.recognised_through < %(day)s
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+UNION
+SELECT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.is_earning AND p.oldest_due_on IS NULL AND p.recognised_through < %(day)s
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
 """
 

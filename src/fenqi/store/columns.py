@@ -9,6 +9,7 @@ Source: array_send and the types' send functions of PostgreSQL; all integers big
 import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,9 @@ DAY_ZERO = date(2000, 1, 1).toordinal()
 DAYS_TO_ZERO = 10_957  # from 1970, where numpy counts days from, to 2000, where the database does
 INSTANT_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+MICROSECONDS_TO_ZERO = DAYS_TO_ZERO * 86_400_000_000
+EXACT_SECONDS = 2**32  # from 1970 on either side; half a microsecond is then not lost
+INSTANT_LENGTH = LENGTH.pack(8)
 JSONB_VERSION = b"\x01"
 ID = np.dtype("V16")
 
@@ -59,7 +63,7 @@ KINDS: dict[str, tuple[int, int, Callable[[Any], bytes]]] = {
     "boolean": (16, 1000, struct.Struct(">?").pack),
     "text": (25, 1009, str.encode),
     "jsonb": (3802, 3807, _json),
-    "uuid": (2950, 2951, lambda value: value.bytes),
+    "uuid": (2950, 2951, lambda value: value if type(value) is bytes else value.bytes),
     "date": (1082, 1182, _day),
     "timestamptz": (1184, 1185, _instant),
 }
@@ -69,9 +73,13 @@ CLASSES: dict[str, type[Packed]] = {
 }
 
 
-def ids(values: Sequence[UUID]) -> Ids:
-    """Return ids as an array that numpy can repeat and pick from. Shapes: (n,) -> (n,)."""
-    return np.frombuffer(b"".join([value.bytes for value in values]), dtype=ID)
+def ids(values: Sequence[UUID | bytes]) -> Ids:
+    """Return ids, or their sixteen bytes each, as an array that numpy can repeat and pick from.
+
+    Shapes: (n,) -> (n,).
+    """
+    raw = [value if type(value) is bytes else value.bytes for value in values]  # type: ignore[union-attr] # mypy does not narrow by `type`
+    return np.frombuffer(b"".join(raw), dtype=ID)
 
 
 def unpack(kind: str, packed: bytes | None) -> NDArray[Any]:
@@ -120,9 +128,11 @@ def pack(kind: str, values: Values) -> Packed:
     elif kind == "uuid" and None not in values:
         body = _array(kind, ids(values))
     elif kind == "text" and None not in values:
-        body = b"".join([LENGTH.pack(len(one)) + one for one in map(str.encode, values)])
+        body = _free([*map(str.encode, values)])
     elif kind == "jsonb" and None not in values:
-        body = b"".join([LENGTH.pack(len(one)) + one for one in map(_json, values)])
+        body = _free([*map(_json, values)])
+    elif kind == "timestamptz" and None not in values:
+        body = _instants(values)
     else:
         has_null = any(value is None for value in values)
         body = b"".join(
@@ -130,6 +140,19 @@ def pack(kind: str, values: Values) -> Packed:
             for value in values
         )
     return CLASSES[kind](HEADER.pack(1, has_null, element, length, 1) + body)
+
+
+def _free(values: Sequence[bytes]) -> bytes:
+    """Return elements of any width, each with its length before it."""
+    return b"".join(chain.from_iterable(zip(map(LENGTH.pack, map(len, values)), values)))  # noqa: B905 - of one length
+
+
+def _instants(values: Sequence[datetime]) -> bytes:
+    """Return instants: by floating point where that is exact to the microsecond."""
+    seconds = np.array([value.timestamp() for value in values])
+    if not (np.abs(seconds) < EXACT_SECONDS).all():
+        return b"".join([INSTANT_LENGTH + _instant(value) for value in values])
+    return _sized(8, ">i8", np.rint(seconds * 1e6).astype(np.int64) - MICROSECONDS_TO_ZERO)
 
 
 def _array(kind: str, values: NDArray[Any]) -> bytes:

@@ -7,7 +7,6 @@ the same account; a key reused for another account meets the table's unique cons
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -35,8 +34,7 @@ class KeyInvalid(Invalid):
     code = "key-invalid"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What every command carries: its idempotency key, in the scope that makes it unique."""
 
     scope_kind: str = "account"
@@ -68,7 +66,7 @@ JOIN UNNEST(%(kinds)s::text[], %(scopes)s::text[], %(keys)s::text[]) AS asked (k
 COMMANDS = Table(
     "commands",
     "scope_kind word, scope_id word, key text, account_id uuid, kind word, body_sha256 text,"
-    "answer jsonb, recorded_at timestamptz?",
+    "answer jsonb, recorded_at timestamptz",
 )
 
 
@@ -130,22 +128,22 @@ class Inbox(Generic[AnyCommand, Answer]):
         """Refuse one command; nothing of it is kept."""
         self._answers[place] = refusal
 
-    def keep(self, session: Session, now: datetime) -> None:
-        """Write the answers given."""
+    def kept(self, now: datetime) -> Rows:
+        """Return the rows of the answers given; they are written with what the commands did."""
         rows = Rows(COMMANDS)
-        for place, account_id in self._given:
-            command = self._commands[place]
-            rows.add(
-                command.scope_kind,
-                command.scope_id,
-                command.key,
-                account_id,
-                command.kind,
-                self._hashes[place],
-                ENCODE(self._answers[place]),
-                now,
-            )
-        rows.send(session)
+        given = [(place, self._commands[place], account) for place, account in self._given]
+        rows.extend(
+            len(given),
+            [command.scope_kind for _, command, _ in given],
+            [command.scope_id for _, command, _ in given],
+            [command.key for _, command, _ in given],
+            [account for _, _, account in given],
+            given[0][1].kind if given else "",
+            [self._hashes[place] for place, _, _ in given],
+            [ENCODE(self._answers[place]) for place, _, _ in given],
+            now,
+        )
+        return rows
 
     def answers(self) -> list[Answer | FenqiError]:
         """Return every command's answer or refusal, in the order of the commands."""

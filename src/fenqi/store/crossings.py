@@ -47,8 +47,8 @@ WITH crossing AS MATERIALIZED (
     FROM accounts AS a
     JOIN plans AS p USING (account_id)
     JOIN UNNEST(%(packs)s::text[], %(versions)s::integer[], %(due_days)s::date[],
-        %(buckets)s::smallint[]) AS t (pack, pack_version, oldest_due_on, bucket)
-        USING (pack, pack_version, oldest_due_on)
+        %(buckets)s::smallint[]) AS t (pack, pack_version, due_on, bucket)
+        ON t.pack = p.pack AND t.pack_version = p.pack_version AND t.due_on = p.oldest_due_on
     WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.oldest_due_on = ANY(%(due_days)s::date[])
         AND p.bucket <> t.bucket
 ), told AS (

@@ -7,8 +7,8 @@ one operation would say, which the ledger check compares plan by plan.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,46 +18,37 @@ from fenqi.core.ledger import COST_DEFERRED, DISCOUNT_TAKEN, PRINCIPAL_LENT, Pai
 from fenqi.core.terms.batch.arrays import Minor
 from fenqi.core.terms.batch.schedule import Signed, sign
 from fenqi.core.terms.cost import CostKind, digest_of, product_head
-from fenqi.core.terms.operation import OperationKind
+from fenqi.core.terms.operation import DERIVED, OperationKind
 from fenqi.core.terms.product import Component, Product, ScheduleKind
 from fenqi.core.terms.replay import PlanState
-from fenqi.core.terms.schedule import Terms
-from fenqi.core.values.ids import MerchantId, OrderId, PlanId
+from fenqi.core.terms.schedule import Frame
 from fenqi.store.accounts import Account
-from fenqi.store.booking import Booking, Happening
 from fenqi.store.columns import ids
-from fenqi.store.ground import Ground
-from fenqi.store.orders import CAPTURES, Shown
-from fenqi.store.pool import Session
-from fenqi.store.rows import Rows, Table, array_text
+from fenqi.store.rows import Ragged, Rows, Sheet, Table
 
 PLANS = Table(
     "plans",
-    "account_id uuid, plan_id uuid, order_id uuid, merchant_id uuid, product word,"
-    "product_version integer, pack word, pack_version integer, policy word,"
-    "policy_version integer, agreement_version integer, shown_sha256 text, count smallint,"
-    "principal_minor bigint, cost_minor bigint, cost_line word, starts_on date, due_on word>date[],"
-    "version integer, operation_count integer, state word, principal_open_minor bigint,"
-    "oldest_due_on date, unbilled_due_on date, charged_through date, recognised_through date,"
-    "is_earning boolean",
+    "account_id uuid, plan_id uuid, order_id uuid, capture_id uuid, merchant_id uuid?,"
+    "product word, product_version integer, pack word, pack_version integer?, policy word,"
+    "policy_version integer, agreement_version integer?, cost_table uuid?, shown_sha256 text,"
+    "count smallint, principal_minor bigint, cost_minor bigint, cost_line word, starts_on date?,"
+    "due_on date[], signed_principal_minor bigint[], signed_interest_minor bigint[],"
+    "signed_fee_minor bigint[], version integer, operation_count integer, state word,"
+    "principal_open_minor bigint, oldest_due_on date, unbilled_due_on date, charged_through date?,"
+    "recognised_through date?, is_earning boolean",
 )
-INSTALMENTS = Table(
-    "instalments",
-    "account_id uuid, plan_id uuid, number smallint, starts_on date, due_on date,"
-    "open_minor bigint, principal_due_minor bigint, interest_due_minor bigint,"
-    "fee_due_minor bigint",
-)
-# A new plan's own operation and lines: no NULL among them, so no column needs a code per row.
+# A new plan's own operation and lines: most columns are the same for a whole batch.
 DISBURSEMENTS = Table(
     "operations",
     "account_id uuid, plan_id uuid, number integer, kind word, is_derived boolean,"
-    "effective_on date, booked_on date, amount_minor bigint, cause_number bigint",
+    "effective_on date?, booked_on date?, amount_minor bigint, cause_number bigint",
 )
 LENDING_LINES = Table(
     "transfers",
-    "account_id uuid, event_number bigint, line smallint, booked_on date, effective_on date,"
-    "debit word, credit word, amount_minor bigint, currency word, plan_id uuid, merchant_id uuid",
+    "account_id uuid, event_number bigint, line smallint?, booked_on date?, effective_on date?,"
+    "debit word, credit word, amount_minor bigint, currency word, plan_id uuid, merchant_id uuid?",
 )
+PURCHASE_CAPTURED = "purchase-captured"
 COST_LINE = {
     ScheduleKind.FREE: None,
     ScheduleKind.FLAT_FEE: CostKind.FLAT_FEE.value,
@@ -65,246 +56,213 @@ COST_LINE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Shipment:
-    """What was shipped of which order, on what terms, and by whose command."""
+class Begun(NamedTuple):
+    """The plan that begins because goods were shipped. Ids are their sixteen bytes."""
 
-    order_id: OrderId
-    merchant_id: MerchantId
+    account: Account
+    number: int  # of its event
+    plan_id: bytes
+    capture_id: bytes
+    order_id: bytes
+    merchant_id: bytes
     agreement_version: int
-    shown: Shown
-    shipped_at: datetime
-    actor: str
-    command_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A plan that begins in this batch."""
+class Sale:
+    """What a customer was shown, a frame and an amount, and the plan if the goods left.
 
-    plan_id: PlanId
-    shipment: Shipment
-    happening: Happening
+    The batch signs and digests all of them at once, when it is written.
+    """
+
+    __slots__ = ("begun", "frame", "principal_minor", "sha256")
+
+    def __init__(self, frame: Frame, principal_minor: int, begun: Begun | None) -> None:
+        self.frame = frame
+        self.principal_minor = principal_minor
+        self.begun = begun
+        self.sha256 = ""
+
+
+def captured_text(sale: Sale, *, order_id: str, plan_id: str) -> str:
+    """Return the payload of the event that tells of a plan's beginning, as JSON."""
+    return (
+        f'{{"order_id":"{order_id}","plan_id":"{plan_id}","amount_minor":{sale.principal_minor},'
+        f'"product":"{sale.frame.product.product_id}","count":{sale.frame.count}}}'
+    )
+
+
+Lines = dict[Pair, Rows]  # a table's part for each pair, so that what they share is sent once
 
 
 class Lending:
-    """The plans one batch begins, with their captures, and what its customers were shown."""
+    """The sales of one batch: what was shown in each, and the plans that begin."""
 
-    def __init__(self, ground: Ground, booking: Booking) -> None:
-        self._ground = ground
-        self._booking = booking
-        self._shown: dict[tuple[str, int, int], list[Shown]] = defaultdict(list)
-        self._begun: dict[int, _Begun] = {}  # by identity of what was shown
-        booking.others.append(self)
+    def __init__(self) -> None:
+        self._sales: dict[tuple[str, int, int], list[Sale]] = defaultdict(list)
 
-    def show(self, terms: Terms) -> Shown:
-        """Take up terms that a customer was shown."""
-        shown = Shown(terms)
-        product = terms.product
-        self._shown[product.product_id, product.version, terms.count].append(shown)
-        return shown
+    def sell(self, frame: Frame, principal_minor: int, begun: Begun | None) -> Sale:
+        """Take up a sale."""
+        sale = Sale(frame, principal_minor, begun)
+        product = frame.product
+        self._sales[product.product_id, product.version, frame.count].append(sale)
+        return sale
 
-    def begin(self, account: Account, shipment: Shipment) -> PlanId:
-        """Book the plan of a shipment, whose terms were shown to nobody else; return its id."""
-        terms = shipment.shown.terms
-        plan_id = PlanId(self._ground.ids.new())
-        happening = self._booking.event(
-            account,
-            "purchase-captured",
-            payload={
-                "order_id": shipment.order_id,
-                "plan_id": plan_id,
-                "amount_minor": terms.principal_minor,
-                "product": terms.product.product_id,
-                "count": terms.count,
-            },
-            occurred_at=shipment.shipped_at,
-            effective_on=terms.starts_on,
-            actor=shipment.actor,
-            command_key=shipment.command_key,
-            topic="merchant",
-        )
-        account.principal_open_minor += terms.principal_minor
-        self._begun[id(shipment.shown)] = _Begun(plan_id, shipment, happening)
-        return plan_id
-
-    def send(self, session: Session) -> None:
-        """Send the plans, and write each digest on what was shown."""
-        plans, instalments, captures = Rows(PLANS), Rows(INSTALMENTS), Rows(CAPTURES)
-        operations, lines = Rows(DISBURSEMENTS), Rows(LENDING_LINES)
-        for shown in self._shown.values():
-            product, count = shown[0].terms.product, shown[0].terms.count
-            lent = np.array([one.terms.principal_minor for one in shown], dtype=np.int64)
-            signed = sign(product, count, lent)
-            head = product_head(product)
-            for one, amounts in zip(shown, signed.amounts.tolist(), strict=True):
-                one.sha256 = digest_of(one.terms, amounts, head)
-            places = [place for place, one in enumerate(shown) if id(one) in self._begun]
-            if places:
-                begun = [self._begun[id(shown[place])] for place in places]
-                group = _Group(product, count, begun, signed, np.array(places))
+    def fill(self, sheet: Sheet) -> None:
+        """Put the plans on a sheet, and write each digest on its sale."""
+        plans, operations = Rows(PLANS), Rows(DISBURSEMENTS)
+        lines: Lines = {}
+        for sales in self._sales.values():
+            frame = sales[0].frame
+            signed = sign(
+                frame.product,
+                frame.count,
+                np.array([sale.principal_minor for sale in sales], dtype=np.int64),
+            )
+            _digest(sales, signed)
+            where = [place for place, sale in enumerate(sales) if sale.begun is not None]
+            if where:
+                group = _Group(frame.product, [sales[place] for place in where], signed.of(where))
                 group.add_plans(plans)
-                group.add_instalments(instalments)
                 group.add_operations(operations)
                 group.add_lines(lines)
-                self._capture(captures, group)
-        for rows in (plans, instalments, captures, operations, lines):
-            rows.send(session)
+        for rows in (plans, operations, *lines.values()):
+            sheet.add(rows)
 
-    def _capture(self, captures: Rows, group: "_Group") -> None:
-        captures.extend(
-            group.length,
-            group.accounts,
-            ids(self._ground.ids.many(group.length)),
-            group.orders,
-            group.plans,
-            group.lent,
-            group.booked_on,
-        )
+
+def _digest(sales: Sequence[Sale], signed: Signed) -> None:
+    """Write on each sale of one product and count the digest of what was shown."""
+    head = product_head(sales[0].frame.product)
+    amounts = signed.amounts.astype("<i8").tobytes()
+    width = len(amounts) // len(sales)
+    for place, sale in enumerate(sales):
+        own = amounts[place * width : (place + 1) * width]
+        sale.sha256 = digest_of(sale.frame, sale.principal_minor, own, head)
 
 
 class _Group:
     """Plans of one product and count, as columns."""
 
-    def __init__(
-        self,
-        product: Product,
-        count: int,
-        begun: Sequence[_Begun],
-        signed: Signed,
-        places: NDArray[np.int64],
-    ) -> None:
-        self._product, self._count, self._begun = product, count, begun
-        self.length = len(begun)
-        terms = [one.shipment.shown.terms for one in begun]
-        self.accounts = ids([one.happening.account.account_id for one in begun])
-        self.plans = ids([one.plan_id for one in begun])
-        self.orders = ids([one.shipment.order_id for one in begun])
-        self.merchants = ids([one.shipment.merchant_id for one in begun])
-        self._currencies = [one.happening.account.currency for one in begun]
-        self.numbers = np.array([one.happening.number for one in begun])
-        self.agreements = np.array([one.shipment.agreement_version for one in begun])
-        self.lent: Minor = np.array([one.principal_minor for one in terms], dtype=np.int64)
-        self.starts_on = _days([one.starts_on for one in terms])
-        self.booked_on = _days([one.happening.booked_on for one in begun])
-        self.effective_on = _days([one.happening.effective_on for one in begun])
-        self._calendars = [one.due_on for one in terms]
-        self.due_on = _calendars(self._calendars)
-        self._amounts = signed.amounts[places]
-        self._cost = signed.cost_minor[places]
-        self._discount = signed.discount_minor[places]
-        self._first = signed.first[places]
+    def __init__(self, product: Product, sales: Sequence[Sale], signed: Signed) -> None:
+        self._product, self._count, self._signed = product, sales[0].frame.count, signed
+        self._sales = sales
+        self._length = len(sales)
+        begun = [sale.begun for sale in sales if sale.begun is not None]
+        owners, numbers, plans, captures, orders, merchants, versions = zip(*begun, strict=True)
+        self._owners: tuple[Account, ...] = owners
+        self._accounts = ids([one.raw for one in owners])
+        self._plans, self._captures, self._orders = ids(plans), ids(captures), ids(orders)
+        self._merchants, self._versions = merchants, versions
+        self._numbers = np.array(numbers, dtype=np.int64)
+        self._lent: Minor = np.array([one.principal_minor for one in sales], dtype=np.int64)
+        self._starts_on = [one.frame.starts_on for one in sales]
+        self._booked_on = [one.book.business_date for one in owners]
+        self._currencies = [one.currency for one in owners]
 
     def add_plans(self, plans: Rows) -> None:
         """Add a row per plan: active, untouched, nothing billed."""
-        pack = [
-            (one.happening.account.book.pack, one.happening.account.book.pack_version)
-            for one in self._begun
-        ]
-        texts: dict[int, str] = {}
-        for calendar in self._calendars:
-            if id(calendar) not in texts:
-                texts[id(calendar)] = array_text(calendar)
-        oldest = self.due_on[np.arange(self.length), self._first]
+        amounts, rows = self._signed.amounts, np.arange(self._length)
+        due_on = _calendars([one.frame.due_on for one in self._sales])
+        oldest = due_on[rows, self._signed.first]
+        for owner, day in zip(self._owners, oldest.tolist(), strict=True):
+            if owner.oldest_due_on is None or day < owner.oldest_due_on:
+                owner.oldest_due_on = day
         plans.extend(
-            self.length,
-            self.accounts,
-            self.plans,
-            self.orders,
-            self.merchants,
+            self._length,
+            self._accounts,
+            self._plans,
+            self._orders,
+            self._captures,
+            self._merchants,
             self._product.product_id,
             self._product.version,
-            [name for name, _ in pack],
-            [version for _, version in pack],
+            [one.book.pack for one in self._owners],
+            [one.book.pack_version for one in self._owners],
             *POLICY,
-            self.agreements,
-            [one.shipment.shown.sha256 for one in self._begun],
+            self._versions,
+            [one.cost_table for one in self._owners],
+            [one.sha256 for one in self._sales],
             self._count,
-            self.lent,
-            self._cost,
+            self._lent,
+            self._signed.cost_minor,
             COST_LINE[self._product.kind],
-            self.starts_on,
-            [texts[id(calendar)] for calendar in self._calendars],
+            self._starts_on,
+            self._each(due_on),
+            self._each(amounts[:, :, Component.PRINCIPAL]),
+            *(
+                self._each(amounts[:, : self._count * amounts[:, :, component].any(), component])
+                for component in (Component.INTEREST, Component.FEE)
+            ),
             1,
             1,
             PlanState.ACTIVE.value,
-            self.lent,
+            self._lent,
             oldest,
             oldest,
-            self.starts_on,
-            self.starts_on,
-            self._cost > 0,
+            self._starts_on,
+            self._starts_on,
+            self._signed.cost_minor > 0,
         )
 
-    def add_instalments(self, instalments: Rows) -> None:
-        """Add the rows of every plan's schedule."""
-        begins = np.column_stack([self.starts_on, self.due_on[:, :-1]])
-        amounts = self._amounts.reshape(-1, self._amounts.shape[2])
-        instalments.extend(
-            self.length * self._count,
-            np.repeat(self.accounts, self._count),
-            np.repeat(self.plans, self._count),
-            np.tile(np.arange(1, self._count + 1), self.length),
-            begins.ravel(),
-            self.due_on.ravel(),
-            amounts.sum(axis=1),
-            amounts[:, Component.PRINCIPAL],
-            amounts[:, Component.INTEREST],
-            amounts[:, Component.FEE],
-        )
+    def _each(self, values: NDArray[np.generic]) -> Ragged:
+        """Return one array per plan. Shapes: (plans, count), or (plans, 0) for empty ones."""
+        return Ragged(values.ravel(), np.full(self._length, values.shape[1]))
 
     def add_operations(self, operations: Rows) -> None:
         """Add the operation that begins each plan."""
         operations.extend(
-            self.length,
-            self.accounts,
-            self.plans,
+            self._length,
+            self._accounts,
+            self._plans,
             1,
             OperationKind.DISBURSE.value,
-            np.zeros(self.length, dtype=np.bool_),
-            self.effective_on,
-            self.booked_on,
-            self.lent,
-            self.numbers,
+            OperationKind.DISBURSE in DERIVED,
+            self._starts_on,
+            self._booked_on,
+            self._lent,
+            self._numbers,
         )
 
-    def add_lines(self, lines: Rows) -> None:
+    def add_lines(self, lines: Lines) -> None:
         """Add the transfers that begin each plan, as the lines of its event."""
-        last = np.zeros(self.length, dtype=np.int64)
-        self._add_pair(lines, last, PRINCIPAL_LENT, self.lent)
-        self._add_pair(lines, last, DISCOUNT_TAKEN, self._discount)
+        last = np.zeros(self._length, dtype=np.int64)
+        amounts = self._signed.amounts
+        self._add_pair(lines, last, PRINCIPAL_LENT, self._lent)
+        self._add_pair(lines, last, DISCOUNT_TAKEN, self._signed.discount_minor)
         for component, pair in COST_DEFERRED.items():
-            self._add_pair(lines, last, pair, self._amounts[:, :, component].sum(axis=1))
+            self._add_pair(lines, last, pair, amounts[:, :, component].sum(axis=1))
 
-    def _add_pair(self, lines: Rows, last: NDArray[np.int64], pair: Pair, amounts: Minor) -> None:
+    def _add_pair(self, lines: Lines, last: NDArray[np.int64], pair: Pair, amounts: Minor) -> None:
         """Add one kind of transfer where there is an amount, as each event's next line."""
         where = np.flatnonzero(amounts)
         last[where] += 1
         debit, credit = pair
-        lines.extend(
+        lines.setdefault(pair, Rows(LENDING_LINES)).extend(
             len(where),
-            self.accounts[where],
-            self.numbers[where],
-            last[where],
-            self.booked_on[where],
-            self.effective_on[where],
+            *(_picked(column, where) for column in (self._accounts, self._numbers)),
+            last[where].tolist(),
+            *(_picked(column, where) for column in (self._booked_on, self._starts_on)),
             debit.value,
             credit.value,
-            amounts[where],
-            [self._currencies[place] for place in where.tolist()],
-            self.plans[where],
-            self.merchants[where],
+            *(
+                _picked(column, where)
+                for column in (amounts, self._currencies, self._plans, self._merchants)
+            ),
         )
 
 
-def _days(days: Sequence[object]) -> NDArray[np.datetime64]:
-    return np.array(days, dtype="datetime64[D]")
+def _picked(column: Any, where: NDArray[np.int64]) -> Any:
+    """Return some values of a column, or the very column if they are all of it."""
+    if len(where) == len(column):
+        return column
+    if isinstance(column, np.ndarray):
+        return column[where]
+    return [column[place] for place in where.tolist()]
 
 
-def _calendars(calendars: Sequence[tuple[object, ...]]) -> NDArray[np.datetime64]:
+def _calendars(calendars: Sequence[tuple[date, ...]]) -> NDArray[np.datetime64]:
     """Return lists of due days as rows; many plans share one list, which is converted once."""
     places: dict[int, int] = {}
-    different: list[tuple[object, ...]] = []
+    different: list[tuple[date, ...]] = []
     for calendar in calendars:
         if id(calendar) not in places:
             places[id(calendar)] = len(different)

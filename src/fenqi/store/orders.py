@@ -1,36 +1,32 @@
-"""Decisions, orders with their holds, and captures."""
+"""Purchase decisions, and orders with their holds."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 import msgspec
 
-from fenqi.core.account import POLICY, Standing, Verdict
+from fenqi.core.account import Standing, Verdict
 from fenqi.core.errors import Missing
-from fenqi.core.terms.schedule import Terms
-from fenqi.core.values.ids import AccountId, DecisionId, MerchantId, OrderId
+from fenqi.core.values.ids import AccountId, MerchantId, OrderId
 from fenqi.store.pool import Session
-from fenqi.store.rows import Change, Rows, Table, array_text
+from fenqi.store.rows import Change, Rows, Table, Upsert, array_text
 
 DECISIONS = Table(
     "decisions",
     "account_id uuid, decision_id uuid, kind word, outcome word, reasons word>text[],"
-    "inputs jsonb, menu word>jsonb, policy word, policy_version integer, decided_at timestamptz?,"
-    "booked_on date",
+    "inputs jsonb, menu_id uuid, policy word, policy_version integer, decided_at timestamptz,"
+    "booked_on date?",
 )
+MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True)
 ORDERS = Table(
     "orders",
-    "account_id uuid, order_id uuid, merchant_id uuid, merchant_order text, decision_id uuid,"
-    "product word, product_version integer, count smallint, agreement_version integer,"
+    "account_id uuid, order_id uuid, merchant_id uuid?, merchant_order text, decision_id uuid,"
+    "product word, product_version integer?, count smallint?, agreement_version integer?,"
     "shown_sha256 text, amount_minor bigint, captured_minor bigint, hold_expires_on date?,"
-    "placed_at timestamptz, booked_on date",
-)
-CAPTURES = Table(
-    "captures",
-    "account_id uuid, capture_id uuid, order_id uuid, plan_id uuid, amount_minor bigint,"
-    "booked_on date",
+    "placed_at timestamptz, booked_on date?",
 )
 
 
@@ -64,111 +60,30 @@ class Order:
         return self.amount_minor - self.captured_minor - self.released_minor
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A purchase decision to store, with what it looked at."""
-
-    account_id: AccountId
-    decision_id: DecisionId
-    verdict: Verdict
-    standing: Standing
-    amount_minor: int
-    menu: str  # as JSON text, see `menu_text`
-    decided_at: datetime
-    booked_on: date
-
-
 ENCODE = msgspec.json.Encoder().encode
 
 
-def menu_text(menu: Collection[tuple[str, int]]) -> str:
-    """Return the plans on offer, (product, count) each, as a decision keeps them."""
-    return ENCODE([{"product": name, "count": count} for name, count in menu]).decode()
+class Menu:
+    """The plans on offer, (product, count) each; kept once, under the hash of its text."""
+
+    def __init__(self, offers: Iterable[tuple[str, int]]) -> None:
+        told = [{"product": name, "count": count} for name, count in offers]
+        self.text = ENCODE(told).decode()
+        self.menu_id = UUID(bytes=hashlib.sha256(self.text.encode()).digest()[:16])
 
 
-def add_decision(rows: Rows, decided: Decided) -> None:
-    """Add a decision with its inputs, as integers, so that it can be computed again exactly."""
-    standing = decided.standing
-    rows.add(
-        decided.account_id,
-        decided.decision_id,
-        "purchase",
-        decided.verdict.outcome.value,
-        array_text(reason.value for reason in decided.verdict.reasons),
-        ENCODE(
-            {
-                "status": standing.status.value,
-                "limit_minor": standing.limit_minor,
-                "used_minor": standing.used_minor,
-                "overdue_days": standing.overdue_days,
-                "amount_minor": decided.amount_minor,
-            }
-        ),
-        decided.menu,
-        *POLICY,
-        decided.decided_at,
-        decided.booked_on,
+def inputs_text(standing: Standing, amount_minor: int) -> str:
+    """Return what a decision looked at, as integers and words, so that it can be computed again."""
+    return (
+        f'{{"status":"{standing.status}","limit_minor":{standing.limit_minor},'
+        f'"used_minor":{standing.used_minor},"overdue_days":{standing.overdue_days},'
+        f'"amount_minor":{amount_minor}}}'
     )
 
 
-@dataclass(slots=True)
-class Shown:
-    """The schedule and cost lines a customer was shown; the batch digests all of them at once."""
-
-    terms: Terms
-    sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An approved order to store."""
-
-    account_id: AccountId
-    order_id: OrderId
-    decision_id: DecisionId
-    merchant_id: MerchantId
-    merchant_order: str
-    agreement_version: int
-    shown: Shown
-    captured_minor: int
-    hold_expires_on: date | None
-    placed_at: datetime
-    booked_on: date
-
-
-class Placements:
-    """The orders one batch adds; sent once what was shown has its digest."""
-
-    def __init__(self) -> None:
-        self._placed: list[Placed] = []
-
-    def add(self, placed: Placed) -> None:
-        """Add one order."""
-        self._placed.append(placed)
-
-    def send(self, session: Session) -> None:
-        """Send the orders."""
-        rows = Rows(ORDERS)
-        for one in self._placed:
-            terms = one.shown.terms
-            rows.add(
-                one.account_id,
-                one.order_id,
-                one.merchant_id,
-                one.merchant_order,
-                one.decision_id,
-                terms.product.product_id,
-                terms.product.version,
-                terms.count,
-                one.agreement_version,
-                one.shown.sha256,
-                terms.principal_minor,
-                one.captured_minor,
-                one.hold_expires_on,
-                one.placed_at,
-                one.booked_on,
-            )
-        rows.send(session)
+def reasons_text(verdict: Verdict) -> str:
+    """Return a decision's reasons as the text of a database array."""
+    return array_text(verdict.reasons) if verdict.reasons else "{}"
 
 
 LOCK = """
@@ -212,10 +127,10 @@ HOLDS = Change(
 )
 
 
-def update(session: Session, changed: Collection[Order]) -> None:
-    """Write orders back; a hold that is used up has no expiry any more."""
+def changed(orders: Iterable[Order]) -> Rows:
+    """Return the rows of orders that changed; a hold that is used up has no expiry any more."""
     rows = Rows(HOLDS)
-    for order in changed:
+    for order in orders:
         if order.captured_minor + order.released_minor == order.amount_minor:
             order.hold_expires_on = None
         rows.add(
@@ -225,4 +140,4 @@ def update(session: Session, changed: Collection[Order]) -> None:
             order.released_minor,
             order.hold_expires_on,
         )
-    rows.send(session)
+    return rows

@@ -43,6 +43,7 @@ class PlanRecord:
     plan_id: PlanId
     merchant_id: MerchantId
     agreement_version: int
+    cost_table: UUID
     pack: Pack
     terms: Terms
     operations: list[Operation]
@@ -57,39 +58,6 @@ class PlanRecord:
     unbilled_due_on: date | None
     excused: Collection[date]
     _projection: Projection | None = field(default=None, repr=False)
-
-    @classmethod
-    def fresh(
-        cls,
-        *,
-        account_id: AccountId,
-        plan_id: PlanId,
-        merchant_id: MerchantId,
-        agreement_version: int,
-        pack: Pack,
-        terms: Terms,
-        excused: Collection[date],
-    ) -> "PlanRecord":
-        """Return a plan that has just been signed and has no operation yet."""
-        return cls(
-            account_id=account_id,
-            plan_id=plan_id,
-            merchant_id=merchant_id,
-            agreement_version=agreement_version,
-            pack=pack,
-            terms=terms,
-            operations=[],
-            charged_through=terms.starts_on,
-            recognised_through=terms.starts_on,
-            version=1,
-            state=PlanState.ACTIVE,
-            bucket=0,
-            billed_count=0,
-            principal_open_minor=0,
-            oldest_due_on=None,
-            unbilled_due_on=None,
-            excused=excused,
-        )
 
     @property
     def key(self) -> PlanKey:
@@ -143,7 +111,7 @@ LOAD = """
 SELECT p.account_id, p.plan_id, p.merchant_id, p.agreement_version, p.product, p.product_version,
     p.count, p.principal_minor, p.starts_on, p.due_on, p.charged_through, p.recognised_through,
     p.version, p.state, p.bucket, p.billed_count, p.principal_open_minor, p.oldest_due_on,
-    p.unbilled_due_on, p.pack, p.pack_version,
+    p.unbilled_due_on, p.pack, p.pack_version, p.cost_table,
     ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000)
 FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
 JOIN plans AS p USING (account_id, plan_id)
@@ -187,6 +155,7 @@ def load(
             plan_id=row[1],
             merchant_id=row[2],
             agreement_version=row[3],
+            cost_table=row[21],
             pack=catalogue.packs[row[19], row[20]],
             terms=terms,
             operations=operations.get(key, []),
@@ -199,7 +168,7 @@ def load(
             principal_open_minor=row[16],
             oldest_due_on=row[17],
             unbilled_due_on=row[18],
-            excused=frozenset(row[21]),
+            excused=frozenset(row[22]),
         )
     return records
 

@@ -9,7 +9,7 @@ kept, what the server refuses at the commit was not kept either, and only when t
 order is lost is the outcome unknown.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -151,6 +151,16 @@ class Session:
         """
         with translated():
             return self._connection.execute(sql, parameters).rowcount
+
+    def run_numbered(self, sql: str, parameters: Sequence[object]) -> int:
+        """Run a statement whose parameters are $1, $2 ...; the driver then need not read it.
+
+        Inside `pipeline` the count is not known yet and is -1.
+
+        Errors: any of this file; inside `pipeline` some are raised where the pipeline ends.
+        """
+        with translated():
+            return psycopg.RawCursor(self._connection).execute(sql, parameters).rowcount
 
     @contextmanager
     def pipeline(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import Instalment, Line, Projection
 from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session
-from fenqi.store.rows import Change, Rows, Table
+from fenqi.store.rows import Change, Rows, Sheet, Table, Upsert
 
 PARTS = ("due", "paid", "relieved", "written_off")
 INSTALMENT_AMOUNTS = tuple(
@@ -24,11 +24,13 @@ PLAN_STATES = Change(
     "bucket smallint, principal_open_minor bigint, oldest_due_on date?, unbilled_due_on date?,"
     "charged_through date, recognised_through date, is_earning boolean",
 )
-INSTALMENT_STATES = Change(
-    "instalments",
-    keys="account_id uuid, plan_id uuid, number smallint",
-    columns="open_minor bigint, recovered_minor bigint,"
+# An instalment to which nothing happened has no row; what was signed stands on its plan.
+INSTALMENT_STATES = Upsert(
+    "changed_instalments",
+    "account_id uuid, plan_id uuid, number smallint, starts_on date, due_on date,"
+    "open_minor bigint, recovered_minor bigint,"
     + ",".join(f"{name} bigint" for name in INSTALMENT_AMOUNTS),
+    keys="account_id, plan_id, number",
 )
 ALLOCATIONS = Table(
     "allocations",
@@ -56,8 +58,11 @@ class Projections:
         """Take up a plan about to change; its state now is what differences are seen against."""
         self._changed.setdefault(record.key, (record, record.projection()))
 
-    def send(self, session: Session) -> None:
-        """Send the plans' columns, and what differs of their instalments and lines."""
+    def fill(self, sheet: Sheet, session: Session) -> None:
+        """Put the plans' columns on a sheet, and what differs of their instalments and lines.
+
+        Lines that a replay changed are dropped at once: what replaces them has the same keys.
+        """
         states, instalments = Rows(PLAN_STATES), Rows(INSTALMENT_STATES)
         dropped, allocations = _Dropped(), Rows(ALLOCATIONS)
         for key, (record, before) in self._changed.items():
@@ -66,7 +71,9 @@ class Projections:
             after = record.projection()
             for old, part in zip(before.instalments, after.instalments, strict=True):
                 if _part_columns(old) != _part_columns(part):
-                    instalments.add(*key, part.number, *_part_columns(part))
+                    instalments.add(
+                        *key, part.number, part.starts_on, part.due_on, *_part_columns(part)
+                    )
             old_lines, lines = _by_operation(before.lines), _by_operation(after.lines)
             differ = {
                 number: lines.get(number, [])
@@ -75,10 +82,9 @@ class Projections:
             }
             dropped.add(key, [number for number in sorted(differ) if number in old_lines])
             _add_allocations(allocations, record, differ)
-        states.send(session)
-        instalments.send(session)
         dropped.send(session)
-        allocations.send(session)
+        for rows in (states, instalments, allocations):
+            sheet.add(rows)
 
 
 class _Dropped:

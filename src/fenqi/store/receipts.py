@@ -1,6 +1,6 @@
 """Receipts with their pinned lines, and refunds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -66,9 +66,9 @@ def lock(
 STATES = Change("receipts", keys="account_id uuid, receipt_id uuid", columns="state word")
 
 
-def update(session: Session, changed: Collection[Receipt]) -> None:
-    """Write receipts' states back."""
+def changed(receipts: Iterable[Receipt]) -> Rows:
+    """Return the rows of receipts whose state changed."""
     rows = Rows(STATES)
-    for receipt in changed:
+    for receipt in receipts:
         rows.add(receipt.account_id, receipt.receipt_id, receipt.state)
-    rows.send(session)
+    return rows

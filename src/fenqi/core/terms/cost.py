@@ -9,6 +9,7 @@ the comprehensive cost table of personal loans in force since 1 August 2026.
 
 import hashlib
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
@@ -20,7 +21,7 @@ from typing import assert_never
 from fenqi.core.terms.cash_flow import discount_factor
 from fenqi.core.terms.product import Component, Product, ScheduleKind
 from fenqi.core.terms.root import SOLVING, shown
-from fenqi.core.terms.schedule import MONTHS_PER_YEAR, Due, Terms, schedule
+from fenqi.core.terms.schedule import MONTHS_PER_YEAR, Due, Frame, Terms, schedule
 
 DAYS_REMEMBERED = 4096  # lists of due days; a day has one per statement day and count
 
@@ -137,8 +138,9 @@ def digest(terms: Terms) -> str:
     The yearly rates are left out: they follow from the schedule, and solving them for each order
     of a batch would cost more than the rest of the order.
     """
-    amounts = [list(due.amounts) for due in schedule(terms)]
-    return digest_of(terms, amounts, product_head(terms.product))
+    amounts = [amount for due in schedule(terms) for amount in due.amounts]
+    body = struct.pack(f"<{len(amounts)}q", *amounts)
+    return digest_of(terms.frame, terms.principal_minor, body, product_head(terms.product))
 
 
 def product_head(product: Product) -> str:
@@ -151,26 +153,25 @@ def product_head(product: Product) -> str:
         for line in _cost_lines(product, ())
     ]
     head = {
-        "form": 2,  # of this text; a change of its fields is a new form
+        "form": 3,  # of what is digested; a change of its fields is a new form
         "product": [product.product_id, product.version],
         "lines": lines,
     }
     return json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def digest_of(terms: Terms, amounts: Sequence[Sequence[int]], head: str) -> str:
+def digest_of(frame: Frame, principal_minor: int, amounts: bytes, head: str) -> str:
     """Return `digest` of terms whose schedule is known, with the head of their product.
 
-    Shapes: `amounts` (count, 4) as lists by Component.
+    Shapes: `amounts` (count, 4) by Component, as the bytes of little-endian 64-bit integers.
     """
-    days = _days_text((terms.starts_on, *terms.due_on))
-    text = f"{head}{terms.principal_minor}{days}{amounts}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    text = f"{head}{principal_minor}{_days_text(frame.starts_on, frame.due_on)}"
+    return hashlib.sha256(text.encode() + amounts).hexdigest()
 
 
 @lru_cache(maxsize=DAYS_REMEMBERED)
-def _days_text(days: tuple[date, ...]) -> str:
-    return f"[{','.join(day.isoformat() for day in days)}]"
+def _days_text(starts_on: date, due_on: tuple[date, ...]) -> str:
+    return f"[{','.join(day.isoformat() for day in (starts_on, *due_on))}]"
 
 
 def _cost_lines(product: Product, dues: Sequence[Due]) -> tuple[CostLine, ...]:

@@ -15,7 +15,13 @@ from fenqi.core.errors import Invalid
 from fenqi.core.terms.cost import nominal_annual
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
-from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, Terms, schedule
+from fenqi.core.terms.schedule import (
+    PRINCIPAL_MINOR_MAX,
+    Frame,
+    Terms,
+    check_principal,
+    schedule,
+)
 from fenqi.core.values.day import add_months
 from fenqi.core.values.money import CURRENCIES
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
@@ -145,6 +151,16 @@ def check_product(product: Product, pack: Pack) -> None:
         if value > pack.nominal_annual_max_ppm:
             cap = pack.nominal_annual_max_ppm
             raise _broken(product, count, "nominal_annual_ppm", value=value, cap=cap)
+
+
+def check_amount(frame: Frame, principal_minor: int, pack: Pack) -> None:
+    """Refuse an amount that cannot be lent in this frame, as `check_plan` does its terms.
+
+    Errors: PrincipalOutOfRange, CapBroken.
+    """
+    check_principal(principal_minor)
+    if principal_minor < _sound_from(frame.product, frame.count, pack):
+        check_plan(frame.terms(principal_minor), pack)
 
 
 def check_plan(terms: Terms, pack: Pack) -> None:

@@ -32,6 +32,8 @@ class Component(IntEnum):
 
 
 COMPONENTS = len(Component)
+CONTRACT = (Component.PRINCIPAL, Component.INTEREST, Component.FEE)  # what was signed
+COST = (Component.INTEREST, Component.FEE)
 
 
 class ScheduleKind(StrEnum):

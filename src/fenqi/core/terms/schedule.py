@@ -38,6 +38,28 @@ class DueDaysInvalid(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What a purchase is signed with but for its amount; many purchases of a day share one.
+
+    Shapes: `due_on` holds `count` strictly rising days, all after `starts_on`.
+    Errors: CountNotOffered, DueDaysInvalid.
+    """
+
+    product: Product
+    count: int
+    starts_on: date
+    due_on: tuple[date, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what no schedule can follow."""
+        _check_days(self.product, self.count, self.starts_on, self.due_on)
+
+    def terms(self, principal_minor: int) -> "Terms":
+        """Return the terms for an amount. Errors: PrincipalOutOfRange."""
+        return Terms(self.product, self.count, principal_minor, self.starts_on, self.due_on)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What one plan was signed with; a value that exists is one that can be scheduled.
 
@@ -54,22 +76,33 @@ class Terms:
 
     def __post_init__(self) -> None:
         """Refuse terms that no schedule can follow."""
-        if self.count not in self.product.counts:
-            raise CountNotOffered(
-                product=self.product.product_id, count=self.count, offered=self.product.counts
-            )
-        is_whole = type(self.principal_minor) is int
-        if not is_whole or not 1 <= self.principal_minor <= PRINCIPAL_MINOR_MAX:
-            raise PrincipalOutOfRange(
-                principal_minor=self.principal_minor, least=1, most=PRINCIPAL_MINOR_MAX
-            )
-        if len(self.due_on) != self.count:
-            raise DueDaysInvalid(days=len(self.due_on), count=self.count)
-        previous = self.starts_on
-        for due_on in self.due_on:
-            if due_on <= previous:
-                raise DueDaysInvalid(day=due_on, must_follow=previous)
-            previous = due_on
+        check_principal(self.principal_minor)
+        _check_days(self.product, self.count, self.starts_on, self.due_on)
+
+    @property
+    def frame(self) -> Frame:
+        """The terms without their amount."""
+        return Frame(self.product, self.count, self.starts_on, self.due_on)
+
+
+def check_principal(principal_minor: int) -> None:
+    """Refuse an amount that no plan can lend. Errors: PrincipalOutOfRange."""
+    if type(principal_minor) is not int or not 1 <= principal_minor <= PRINCIPAL_MINOR_MAX:
+        raise PrincipalOutOfRange(
+            principal_minor=principal_minor, least=1, most=PRINCIPAL_MINOR_MAX
+        )
+
+
+def _check_days(product: Product, count: int, starts_on: date, due_on: Sequence[date]) -> None:
+    if count not in product.counts:
+        raise CountNotOffered(product=product.product_id, count=count, offered=product.counts)
+    if len(due_on) != count:
+        raise DueDaysInvalid(days=len(due_on), count=count)
+    previous = starts_on
+    for day in due_on:
+        if day <= previous:
+            raise DueDaysInvalid(day=day, must_follow=previous)
+        previous = day
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Plans whose level payment comes near a rounding tie in floating point, or whose 
 overflow 64 bits, are handed to the scalar.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -65,6 +66,17 @@ class Signed:
     cost_minor: Minor  # interest and fee, if all goes normally
     discount_minor: Minor  # kept back from what the merchant is paid
     first: NDArray[np.int64]  # place of the first instalment that asks for something
+
+    def of(self, where: Sequence[int]) -> "Signed":
+        """Return some of the plans, by their places."""
+        if len(where) == len(self.cost_minor):
+            return self
+        return Signed(
+            amounts=self.amounts[where],
+            cost_minor=self.cost_minor[where],
+            discount_minor=self.discount_minor[where],
+            first=self.first[where],
+        )
 
 
 def sign(product: Product, count: int, principal_minor: Minor) -> Signed:

@@ -5,16 +5,24 @@ all instalments, then the next bucket. What is left over nobody owes.
 Source: the vectors' README, section "Allocation".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from operator import eq, gt, lt
 from typing import assert_never
 
 from fenqi.core.terms.life import interest
+from fenqi.core.terms.life.pay import pay_row
 from fenqi.core.terms.life.rules import Allocation, Future, Processing, Timing
 from fenqi.core.terms.life.state import Row, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
+STANDS: Mapping[Timing, Callable[[date, date], bool]] = {  # a due day, seen from a day
+    Timing.PAST_DUE: lt,
+    Timing.DUE: eq,
+    Timing.IN_ADVANCE: gt,
+}
 ROUNDS_MAX = 100  # times the rows; every round pays something, so it is never met
 
 
@@ -33,8 +41,12 @@ def allocate(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allo
 
 def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
     left = amount_minor
-    for timing in dict.fromkeys(timing for timing, _ in rule.order):
-        components = [component for at, component in rule.order if at is timing]
+    for timing, components in rule.by_timing:
+        if left <= 0:
+            break
+        if _is_in_turn(walk, timing, rule.future):
+            left = _in_turn(walk, transaction, timing, components, left)
+            continue
         walk.untouched.clear()
         for number in range(ROUNDS_MAX * len(walk.rows)):
             if left <= 0 or (number and not any(row.is_open for row in walk.rows)):
@@ -44,6 +56,33 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
                 break
             for component in components:
                 left -= _pay_equally(walk, transaction, timing, component, rows, left)
+    return left
+
+
+def _is_in_turn(walk: Walk, timing: Timing, future: Future) -> bool:
+    """Return whether rows are paid one by one, the earliest first, and none changes another.
+
+    Where interest follows the balance, what one row was paid may change what the next one asks for,
+    so the rows are looked at anew each time.
+    """
+    return not walk.recalculates and (timing is not Timing.IN_ADVANCE or future is Future.NEXT)
+
+
+def _in_turn(
+    walk: Walk,
+    transaction: Transaction,
+    timing: Timing,
+    components: Sequence[Component],
+    amount_minor: int,
+) -> int:
+    """Pay the rows of a timing in the order of their due days; return what is left."""
+    left, on = amount_minor, transaction.on
+    for row in walk.rows:
+        is_meant = STANDS[timing](row.due_on, on)
+        if is_meant and row.is_open:
+            left -= pay_row(walk, transaction, row, components, left)
+            if left <= 0:
+                break
     return left
 
 

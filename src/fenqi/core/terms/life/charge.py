@@ -10,7 +10,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.life.operations import AddCharge, WaiveCharge
-from fenqi.core.terms.life.state import ChargeState, Kind, Row, RowKind
+from fenqi.core.terms.life.state import ChargeState, Effect, Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
@@ -51,8 +51,8 @@ def waive_charge(walk: Walk, operation: WaiveCharge) -> None:
     transaction = walk.begin(operation, Kind.CHARGE_WAIVER, waived)
     row = next((row for row in walk.rows if row.key == charge.row_key), None)
     if row is not None:
-        row.waived[charge.component] += waived
-        walk.line(transaction, row)[charge.component] += waived
+        row.relieved[charge.component] += waived
+        walk.line(transaction, row, Effect.RELIEVED)[charge.component] += waived
         row.met_on = None if row.is_open else operation.on
 
 
@@ -122,7 +122,7 @@ def waive_charges(walk: Walk, row: Row, component: Component, amount_minor: int)
     charges = _charges_of(walk, row, component)
     own = [one for one in charges if one.row_key == row.key]
     scheduled = row.due[component] - sum(one.amount_minor for one in own)
-    before = row.waived[component] - amount_minor - sum(one.waived_minor for one in own)
+    before = row.relieved[component] - amount_minor - sum(one.waived_minor for one in own)
     amount_minor -= min(amount_minor, max(0, scheduled - before))
     for charge in reversed(charges):
         waived = min(amount_minor, charge.open_minor)
@@ -135,7 +135,7 @@ def _charges_of(walk: Walk, row: Row, component: Component) -> list[ChargeState]
 
     Equal shares of a re-age belong to no single row, so all of the component's charges follow.
     """
-    if component not in CHARGED:
+    if component not in CHARGED or not walk.charges:
         return []
     charges = [one for one in walk.charges.values() if one.component is component]
     return sorted(charges, key=lambda one: (one.row_key != row.key, one.due_on))

@@ -13,7 +13,7 @@ from fenqi.core.terms.life.charge import CHARGED
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
 from fenqi.core.terms.life.operations import ChargeOff, Receipt, Terminate, WriteOff
 from fenqi.core.terms.life.rules import ChargeOffBehaviour, Timing
-from fenqi.core.terms.life.state import Kind, Row, RowKind
+from fenqi.core.terms.life.state import Effect, Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
@@ -43,7 +43,7 @@ def write_off(walk: Walk, operation: WriteOff) -> None:
             given_up = row.open(component)
             row.written_off[component] += given_up
             transaction.parts[component] += given_up
-            walk.line(transaction, row)[component] += given_up
+            walk.line(transaction, row, Effect.WRITTEN_OFF)[component] += given_up
         row.meet(operation.on)
     walk.is_written_off = True
 
@@ -171,15 +171,17 @@ def _take_interest_first(walk: Walk, row: Row, later: list[Row]) -> None:
 
     That is how they would have been allocated had the plan ended with this row.
     """
-    keys = {other.key: other for other in later}
+    keys = {(other.key, Effect.PAID): other for other in later}
     for transaction in walk.transactions:
         if not (transaction.is_receipt and walk.recalculates):
             continue
         order = walk.terms.rules.allocation(Receipt(transaction.kind.value)).order
         if order.index((Timing.IN_ADVANCE, INTEREST)) > order.index((Timing.IN_ADVANCE, PRINCIPAL)):
             continue
-        for key in transaction.lines.keys() & keys.keys():
-            line, gone = transaction.lines[key], keys[key]
+        for key, gone in keys.items():
+            line = transaction.lines.get(key)
+            if line is None:
+                continue
             owed = _run_interest(walk, row, transaction.on) - row.paid[INTEREST]
             moved = max(0, min(owed, line[PRINCIPAL], row.open(INTEREST)))
             if moved:

@@ -9,7 +9,7 @@ Source: the vectors' README, section "Chargeback".
 from fenqi.core.terms.amortise import events
 from fenqi.core.terms.life.interest import FEE, INTEREST, PENALTY, PRINCIPAL, follow_model
 from fenqi.core.terms.life.operations import Chargeback, RefundCredit
-from fenqi.core.terms.life.pay import pay_component
+from fenqi.core.terms.life.pay import pay_row
 from fenqi.core.terms.life.receive import allocate_overpayment
 from fenqi.core.terms.life.state import Kind, Parts, Row, RowKind, Transaction, no_parts
 from fenqi.core.terms.life.walk import Walk
@@ -99,7 +99,7 @@ def _credit_principal(walk: Walk, transaction: Transaction) -> None:
         else:
             _put_back(row, [amount, 0, 0, 0])
         if covered:
-            pay_component(walk, transaction, row, PRINCIPAL, covered)
+            pay_row(walk, transaction, row, (PRINCIPAL,), covered)
     transaction.parts[:] = [amount - covered, 0, 0, 0]
 
 

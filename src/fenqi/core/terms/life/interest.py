@@ -13,7 +13,7 @@ from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstand
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.charge import pull_into
-from fenqi.core.terms.life.pay import pay_component
+from fenqi.core.terms.life.pay import pay_row
 from fenqi.core.terms.life.rules import Processing, Timing
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
@@ -122,19 +122,19 @@ def pay(
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
     if not walk.recalculates:
-        return pay_component(walk, transaction, row, component, amount_minor)
+        return pay_row(walk, transaction, row, (component,), amount_minor)
     model = walk.the_model
     place = model.index_of(row.starts_on, row.due_on)
     is_outside = row.kind is RowKind.DOWN_PAYMENT or row.due_on > model.periods[-1].due_on
     if is_outside or place is None:
         walk.untouched.add(row.key)
-        return pay_component(walk, transaction, row, component, amount_minor)
+        return pay_row(walk, transaction, row, (component,), amount_minor)
     on = transaction.on
     if timing is Timing.IN_ADVANCE:
         on = _interest_day(walk, row, on)
         _ask_to_day(walk, model, place, row, component, on)
         model.periods[place].is_news = True  # what the row was asked for to the day is not its due
-    taken = pay_component(walk, transaction, row, component, amount_minor)
+    taken = pay_row(walk, transaction, row, (component,), amount_minor)
     if component is PRINCIPAL:
         events.pay_principal(model, place, on, taken)
         follow_model(walk, transaction.on)

@@ -1,27 +1,45 @@
-"""Paying one component of one row, and the charges it consists of."""
+"""Paying a row: its components in an order, and the charges they consist of."""
+
+from collections.abc import Sequence
 
 from fenqi.core.terms.life.charge import pay_charges
-from fenqi.core.terms.life.state import Row, Transaction
+from fenqi.core.terms.life.state import Effect, Row, Transaction, no_parts
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
 
-def pay_component(
-    walk: Walk, transaction: Transaction, row: Row, component: Component, amount_minor: int
+def pay_row(
+    walk: Walk,
+    transaction: Transaction,
+    row: Row,
+    components: Sequence[Component],
+    amount_minor: int,
 ) -> int:
-    """Pay one component of one row with at most an amount; return what was taken.
-
-    Before the due day it counts as paid in advance, after it as late.
-    """
-    taken = max(0, min(amount_minor, row.open(component)))
-    if taken:
-        row.paid[component] += taken
-        if transaction.on < row.due_on:
-            row.in_advance_minor += taken
-        elif transaction.on > row.due_on:
-            row.late_minor += taken
-        transaction.parts[component] += taken
-        walk.line(transaction, row)[component] += taken
-        pay_charges(walk, row, component, taken)
+    """Pay components of one row in their order with at most an amount; return what was taken."""
+    due, paid, relieved, written_off = row.due, row.paid, row.relieved, row.written_off
+    taken, left = no_parts(), amount_minor
+    for component in components:
+        open_minor = due[component] - paid[component] - relieved[component] - written_off[component]
+        take = open_minor if open_minor < left else left
+        if take > 0:
+            paid[component] += take
+            taken[component] = take
+            left -= take
+    if left != amount_minor:
+        _note(transaction, row, amount_minor - left)
+        line = walk.line(transaction, row, Effect.PAID)
+        for component in components:
+            if taken[component]:
+                transaction.parts[component] += taken[component]
+                line[component] += taken[component]
+                pay_charges(walk, row, component, taken[component])
     row.met_on = None if row.is_open else transaction.on
-    return taken
+    return amount_minor - left
+
+
+def _note(transaction: Transaction, row: Row, amount_minor: int) -> None:
+    """Note on a row how much was paid before or after its due day."""
+    if transaction.on < row.due_on:
+        row.in_advance_minor += amount_minor
+    elif transaction.on > row.due_on:
+        row.late_minor += amount_minor

@@ -105,7 +105,7 @@ def _rebuild(walk: Walk, ahead: list[Row], on: date) -> None:
     walk.rows = [row for row in walk.rows if row not in ahead]
     past = [row for row in walk.rows if row.kind in IN_SCHEDULE]
     by_days = {row.due_on: row for row in past}
-    held = [row for row in ahead if any(row.paid) or any(row.waived)]
+    held = [row for row in ahead if any(row.paid) or any(row.relieved)]
     for period in model.periods:
         row = by_days.pop(period.due_on, None)
         if row is None and period.is_early_holder:
@@ -190,9 +190,9 @@ def gather_paid(walk: Walk, ahead: list[Row], *, starts_on: date, on: date) -> R
     row = walk.add_row(RowKind.RE_AGED, starts_on=starts_on, due_on=on)
     for gone in ahead:
         for component in Component:
-            row.due[component] += gone.paid[component] + gone.waived[component]
+            row.due[component] += gone.paid[component] + gone.relieved[component]
             row.paid[component] += gone.paid[component]
-            row.waived[component] += gone.waived[component]
+            row.relieved[component] += gone.relieved[component]
             row.credited[component] += gone.credited[component]
         row.in_advance_minor += gone.in_advance_minor
         row.late_minor += gone.late_minor

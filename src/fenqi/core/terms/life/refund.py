@@ -7,7 +7,7 @@ Source: the vectors' life of a cash refund; docs/reference/life.md.
 from fenqi.core.terms.life.charge import unpay_charges
 from fenqi.core.terms.life.operations import RefundCash
 from fenqi.core.terms.life.rules import Timing
-from fenqi.core.terms.life.state import Kind, Row, Transaction
+from fenqi.core.terms.life.state import Effect, Kind, Row, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
@@ -47,7 +47,7 @@ def _unpay(
         elif transaction.on > row.due_on:
             row.late_minor -= min(given, row.late_minor)
         transaction.parts[component] += given
-        walk.line(transaction, row)[component] -= given
+        walk.line(transaction, row, Effect.PAID)[component] -= given
         unpay_charges(walk, row, component, given)
         row.met_on = None
     return given

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fenqi.core.terms.life.operations import Receipt
-from fenqi.core.terms.product import Component, Settlement
+from fenqi.core.terms.product import Component, LateRule, Settlement
 from fenqi.core.values.rate import Rounding
 
 
@@ -38,6 +38,27 @@ class Processing(StrEnum):
     VERTICAL = "vertical"
 
 
+class Refund(StrEnum):
+    """What a merchant's refund does."""
+
+    PAYS = "pays"  # it is allocated like any other receipt
+    NEVER_LENT = "never-lent"  # what was returned is taken out as if it had never been lent
+
+
+class GivenUp(StrEnum):
+    """What becomes of a claim that was written off."""
+
+    ENDS = "ends"  # nothing more is asked for; what comes in is overpaid
+    LIVES_ON = "lives-on"  # the customer still owes it; what comes in is a recovery
+
+
+class Excess(StrEnum):
+    """Whose money is what was paid beyond all that a plan asks for."""
+
+    OF_PLAN = "of-plan"  # it waits on the plan for what falls due later
+    OF_ACCOUNT = "of-account"  # it belongs to the customer's account at once
+
+
 class ChargeOffBehaviour(StrEnum):
     """What a charge-off does to the schedule."""
 
@@ -58,6 +79,15 @@ class Allocation:
 
     order: tuple[Bucket, ...]
     future: Future
+    by_timing: tuple[tuple[Timing, tuple[Component, ...]], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Group the components by timing, for going instalment by instalment."""
+        groups: dict[Timing, list[Component]] = {}
+        for timing, component in self.order:
+            groups.setdefault(timing, []).append(component)
+        by_timing = tuple((timing, tuple(group)) for timing, group in groups.items())
+        object.__setattr__(self, "by_timing", by_timing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +130,10 @@ class LifeRules:
     accrues: bool = True  # income is booked as time passes
     posts_activity: bool = False  # a row on each due day says what the instalment recognised
     settlement: SettlementRule = SettlementRule()
+    late: LateRule | None = None  # what being late costs by itself, without a charge being added
+    refund: Refund = Refund.PAYS
+    given_up: GivenUp = GivenUp.ENDS
+    excess: Excess = Excess.OF_PLAN
 
     def allocation(self, receipt: Receipt) -> Allocation:
         """Return the rule of a kind of receipt, or the default one."""

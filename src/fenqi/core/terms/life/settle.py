@@ -13,8 +13,10 @@ from fenqi.core.terms.amortise.settings import PayOffInterest
 from fenqi.core.terms.life.charge import unpay_charges, waive_charges
 from fenqi.core.terms.life.operations import Disburse, Settle
 from fenqi.core.terms.life.receive import allocate_receipt
+from fenqi.core.terms.life.relief import Source, relieve
+from fenqi.core.terms.life.rules import GivenUp
 from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Parts, Row, RowKind, Transaction
-from fenqi.core.terms.life.unearned import COST, Ending, unearned
+from fenqi.core.terms.life.unearned import Ending, unearned
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
@@ -28,24 +30,19 @@ Waivers = list[tuple[Row, Parts]]
 
 
 def settle_early(walk: Walk, operation: Settle) -> None:
-    """End a plan: waive what an end on that day does not ask for, and let the money pay the rest.
+    """End a plan: relieve it of what an end on that day does not ask for; money pays the rest.
 
     What the money exceeds is overpaid.
     """
-    waivers = waivers_on(walk, operation.on)
+    on, amount = operation.on, operation.amount_minor
+    waivers = waivers_on(walk, on)
+    is_enough = amount >= ending_minor(walk, on, waivers)
+    transaction = walk.begin(operation, Kind.SETTLEMENT, amount)
     freed = 0
-    is_enough = operation.amount_minor >= ending_minor(walk, operation.on, waivers)
-    waiver = walk.begin(operation, Kind.COST_WAIVER, 0)
-    money = walk.begin(operation, Kind.SETTLEMENT, operation.amount_minor)
-    if is_enough:
-        for row, parts in waivers:
-            for component in COST:
-                freed += _waive(walk, waiver, money, row, component, parts[component])
-        waiver.amount_minor = sum(waiver.parts)
-    if not waiver.amount_minor:
-        walk.transactions.remove(waiver)
-    left = allocate_receipt(walk, money, operation.amount_minor + freed)
-    money.overpaid_minor = left
+    for row, parts in waivers if is_enough else ():
+        freed += _waive(walk, transaction, row, parts)
+    left = allocate_receipt(walk, transaction, amount + freed)
+    transaction.overpaid_minor = left
     walk.overpaid_minor += left
 
 
@@ -81,7 +78,8 @@ def pay_off_of(walk: Walk, on: date) -> int:
     Units: minor units. Source: the vectors' README, section "Interest recalculation".
     """
     if not walk.recalculates:
-        return walk.open_minor
+        lives_on = walk.terms.rules.given_up is GivenUp.LIVES_ON
+        return sum(row.claim_minor if lives_on else row.open_minor for row in walk.rows)
     until = on
     if walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST:
         until = next((row.due_on for row in walk.rows if row.starts_on < on <= row.due_on), on)
@@ -94,27 +92,11 @@ def pay_off_of(walk: Walk, on: date) -> int:
     return total
 
 
-def _waive(
-    walk: Walk,
-    waiver: Transaction,
-    money: Transaction,
-    row: Row,
-    component: Component,
-    amount_minor: int,
-) -> int:
-    """Waive a part of a row: first what is open, then what was paid; return the money freed."""
-    if not amount_minor:
-        return 0
-    freed = max(0, amount_minor - max(0, row.open(component)))
-    if freed:
-        row.paid[component] -= freed
-        row.in_advance_minor -= min(freed, row.in_advance_minor)
-        money.parts[component] -= freed
-        walk.line(money, row)[component] -= freed
-        unpay_charges(walk, row, component, freed)
-    row.waived[component] += amount_minor
-    waiver.parts[component] += amount_minor
-    walk.line(waiver, row)[component] += amount_minor
-    waive_charges(walk, row, component, amount_minor)
-    row.meet(waiver.on)
+def _waive(walk: Walk, transaction: Transaction, row: Row, parts: Parts) -> int:
+    """Relieve a row of cost and note it on its charges; return the money freed."""
+    paid = row.paid[:]
+    freed = relieve(walk, transaction, row, parts[:], Source)
+    row.in_advance_minor -= min(freed, row.in_advance_minor)
+    unpay_charges(walk, row, FEE, paid[FEE] - row.paid[FEE])
+    waive_charges(walk, row, FEE, parts[FEE])
     return freed

@@ -1,7 +1,7 @@
 """What comes of a life: rows, transactions, charges; mutable only inside one walk.
 
 Amounts by component are lists of four minor-unit integers in the order of `Component`. Always, in
-each component: due = paid + waived + written off + open.
+each component: due = paid + relieved + written off + open.
 """
 
 from dataclasses import dataclass, field
@@ -17,6 +17,15 @@ Parts = list[int]
 def no_parts() -> Parts:
     """Return four zeros."""
     return [0] * COMPONENTS
+
+
+class Effect(StrEnum):
+    """What a transaction does to what a row asks for."""
+
+    PAID = "paid"  # below zero where money is freed or given back
+    RELIEVED = "relieved"  # need no longer be paid
+    WRITTEN_OFF = "written-off"
+    RECOVERED = "recovered"  # of what was written off; no component, so it stands in the first
 
 
 class RowKind(StrEnum):
@@ -41,27 +50,40 @@ class Row:
     due_on: date
     due: Parts = field(default_factory=no_parts)
     paid: Parts = field(default_factory=no_parts)
-    waived: Parts = field(default_factory=no_parts)
+    relieved: Parts = field(default_factory=no_parts)  # waived, refunded as never lent, not earned
     written_off: Parts = field(default_factory=no_parts)
     credited: Parts = field(default_factory=no_parts)  # of `due`: charged back
     in_advance_minor: int = 0  # of `paid`: before the due day
     late_minor: int = 0  # of `paid`: after the due day
     met_on: date | None = None  # when nothing was left to pay
+    recovered_minor: int = 0  # of what was written off
+    overdue_minor_days: int = 0  # sum over chargeable days of the amount overdue that day
+    late_charge_minor: int = 0  # of the penalty due: what being late has cost so far
 
     def open(self, component: Component) -> int:
         """Return what is still to be paid of one component."""
         return (
             self.due[component]
             - self.paid[component]
-            - self.waived[component]
+            - self.relieved[component]
             - self.written_off[component]
         )
 
     @property
     def open_minor(self) -> int:
         """What is still to be paid, all components together."""
-        gone = sum(self.paid) + sum(self.waived) + sum(self.written_off)
+        gone = sum(self.paid) + sum(self.relieved) + sum(self.written_off)
         return sum(self.due) - gone
+
+    @property
+    def contract_open_minor(self) -> int:
+        """What is still to be paid without the penalty: the base of the late charge."""
+        return self.open_minor - self.open(Component.PENALTY)
+
+    @property
+    def claim_minor(self) -> int:
+        """What the customer owes in law: the open amount, or the unrecovered written-off one."""
+        return self.open_minor + sum(self.written_off) - self.recovered_minor
 
     @property
     def is_open(self) -> bool:
@@ -84,12 +106,15 @@ class Row:
             self.due_on,
             self.due[:],
             self.paid[:],
-            self.waived[:],
+            self.relieved[:],
             self.written_off[:],
             self.credited[:],
             self.in_advance_minor,
             self.late_minor,
             self.met_on,
+            self.recovered_minor,
+            self.overdue_minor_days,
+            self.late_charge_minor,
         )
 
 
@@ -101,12 +126,11 @@ class Kind(StrEnum):
     DOWN_PAYMENT = "down-payment"
     MERCHANT_REFUND = "merchant-refund"
     PAYOUT_REFUND = "payout-refund"
+    SETTLEMENT = "settlement"
     GOODWILL = "goodwill"
     INTEREST_WAIVER = "interest-waiver"
     INTEREST_REFUND = "interest-refund"  # derived
     CHARGE_ADJUSTMENT = "charge-adjustment"
-    SETTLEMENT = "settlement"
-    COST_WAIVER = "cost-waiver"  # derived: the cost that an early end does not ask for
     CHARGE_WAIVER = "charge-waiver"
     CHARGEBACK = "chargeback"
     CREDIT_REFUND = "credit-refund"
@@ -124,12 +148,15 @@ class Kind(StrEnum):
 RECEIPTS = frozenset(Kind(receipt.value) for receipt in Receipt)
 
 
+LineKey = tuple[int, Effect]  # of a transaction's line: which row, by its key, and what
+
+
 @dataclass(slots=True, eq=False)
 class Transaction:
     """What one operation, or one derived from it, came to. Units: minor units.
 
     `parts` are its components; `overpaid_minor` is what exceeded the debt, or, going out, what
-    came from such an excess; `lines` says which rows its parts fell on, by their keys.
+    came from such an excess; `lines` says what it did to which rows, by their keys.
     """
 
     number: int  # of the operation that it is, or is derived from
@@ -139,7 +166,7 @@ class Transaction:
     parts: Parts = field(default_factory=no_parts)
     overpaid_minor: int = 0
     balance_minor: int = 0  # principal outstanding after it
-    lines: dict[int, Parts] = field(default_factory=dict)
+    lines: dict[LineKey, Parts] = field(default_factory=dict)
     is_reversed: bool = False
     is_replayed: bool = False  # a later replay has changed it
 

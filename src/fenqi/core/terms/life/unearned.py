@@ -17,7 +17,7 @@ from fenqi.core.terms.amortise.settings import Interval, intervals_per_year
 from fenqi.core.terms.cash_flow import discount_factor
 from fenqi.core.terms.life.rules import SettlementRule
 from fenqi.core.terms.life.state import Parts, Row, no_parts
-from fenqi.core.terms.product import Component, Settlement
+from fenqi.core.terms.product import CONTRACT, COST, Component, Settlement
 from fenqi.core.terms.root import SOLVING
 from fenqi.core.terms.settlement import (
     actuarial_unearned,
@@ -28,8 +28,6 @@ from fenqi.core.terms.settlement import (
 )
 from fenqi.core.values.rate import Rounding, divide, round_places
 
-COST = (Component.INTEREST, Component.FEE)
-CONTRACT = (Component.PRINCIPAL, *COST)
 YEARLY_DECIMALS = 3  # of a fraction: a yearly rate is disclosed to a tenth of a percent
 Lent = tuple[date, int]
 
@@ -75,8 +73,8 @@ class Ending:
 
 
 def asked(row: Row, component: Component) -> int:
-    """Return what a row asks of the customer: what fell due less what was waived."""
-    return row.due[component] - row.waived[component]
+    """Return what a row asks of the customer: what fell due less what was relieved."""
+    return row.due[component] - row.relieved[component]
 
 
 def unearned(ending: Ending, rule: SettlementRule) -> list[Parts]:

@@ -12,6 +12,7 @@ from fenqi.core.terms.life.operations import Operation, PauseInterest, ReAge, Re
 from fenqi.core.terms.life.refusal import OperationSenseless
 from fenqi.core.terms.life.state import (
     ChargeState,
+    Effect,
     Kind,
     Name,
     Parts,
@@ -128,9 +129,9 @@ class Walk:
                 return transaction
         raise OperationSenseless(reason="no such transaction", operation=number, kind=kind.value)
 
-    def line(self, transaction: Transaction, row: Row) -> Parts:
+    def line(self, transaction: Transaction, row: Row, effect: Effect) -> Parts:
         """Return what a transaction did to a row, to be added to."""
-        return transaction.lines.setdefault(row.key, no_parts())
+        return transaction.lines.setdefault((row.key, effect), no_parts())
 
     def add_row(self, kind: RowKind, *, starts_on: date, due_on: date) -> Row:
         """Add a row in the order of due days.

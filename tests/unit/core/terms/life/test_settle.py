@@ -9,7 +9,7 @@ from fenqi.core.terms.life.operations import AddCharge, Settle, Undo
 from fenqi.core.terms.life.payoff import settle_quote
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
 from fenqi.core.terms.life.rules import SettlementRule
-from fenqi.core.terms.life.state import Kind, Status
+from fenqi.core.terms.life.state import Effect, Kind, Status
 from fenqi.core.terms.product import Component, Settlement
 from make_life import START, end_early, life_of, life_terms, next_one, pay, settled_by
 
@@ -24,7 +24,7 @@ def plan(method: Settlement = Settlement.BY_THE_DAY, **rules: object) -> Life:
 def columns(life: Life) -> tuple[int, int, int, int]:
     rows = life.view().rows
     due, paid = sum(sum(row.due) for row in rows), sum(sum(row.paid) for row in rows)
-    return due, paid, sum(sum(row.waived) for row in rows), life.view().open_minor
+    return due, paid, sum(sum(row.relieved) for row in rows), life.view().open_minor
 
 
 @pytest.mark.parametrize("method", list(Settlement))
@@ -85,8 +85,9 @@ def test_cost_paid_ahead_counts_as_paid() -> None:
     assert life.view().open_minor == 0
     assert sum(row.paid[INTEREST] for row in rows) < 1_200
     money = next(one for one in life.view().transactions if one.kind is Kind.SETTLEMENT)
-    assert sum(money.parts) == ahead.amount_minor
-    assert money.parts[INTEREST] < 0
+    back = [line for (_, effect), line in money.lines.items() if effect is Effect.PAID]
+    assert sum(map(sum, back)) == ahead.amount_minor
+    assert sum(line[INTEREST] for line in back) < 0
 
 
 def test_all_paid_ahead_gives_unearned_cost_back_as_credit() -> None:
@@ -168,7 +169,7 @@ def test_undone_it_never_happened() -> None:
     end_early(life, MID, settle_quote(life, MID).amount_minor)
     life.record(next_one(life, Undo, MID, of=2))
     assert columns(life) == columns(other)
-    assert not any(row.waived[INTEREST] for row in life.view().rows)
+    assert not any(row.relieved[INTEREST] for row in life.view().rows)
 
 
 def test_if_an_earlier_payment_bounces_the_money_is_a_plain_payment() -> None:
@@ -178,7 +179,7 @@ def test_if_an_earlier_payment_bounces_the_money_is_a_plain_payment() -> None:
     end_early(life, MID, quote.amount_minor)
     life.record(next_one(life, Undo, date(2026, 3, 5), of=2))
     view = life.view()
-    assert sum(sum(row.waived) for row in view.rows) == 0
+    assert sum(sum(row.relieved) for row in view.rows) == 0
     assert sum(sum(row.paid) for row in view.rows) == quote.amount_minor
     assert view.status is Status.ACTIVE
 

@@ -74,7 +74,7 @@ def test_on_the_first_day_nothing_is_earned_and_at_the_end_everything(method: Se
 def test_what_was_waived_before_is_not_waived_again(method: Settlement) -> None:
     rows = rows_of(3, principal=10_000, fee=300)
     for row in rows:
-        row.waived[Component.FEE] = 300
+        row.relieved[Component.FEE] = 300
     assert left_over(rows, date(2026, 1, 20), method) == 0
 
 
