@@ -12,11 +12,10 @@ from functools import lru_cache
 from typing import assert_never
 
 from fenqi.core.terms.amortise.settings import Interval, Settings, Unit
-from fenqi.core.terms.life.check import check_amount
 from fenqi.core.terms.life.late import charge_late
 from fenqi.core.terms.life.operations import Disburse, Receipt, Receive, Settle, WriteOff
 from fenqi.core.terms.life.operations import Operation as LifeOperation
-from fenqi.core.terms.life.refusal import OperationSenseless
+from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
 from fenqi.core.terms.life.rules import (
     Allocation,
     Excess,
@@ -25,10 +24,11 @@ from fenqi.core.terms.life.rules import (
     LifeRules,
     Processing,
     Refund,
+    SettlementRule,
     Timing,
 )
-from fenqi.core.terms.life.settle import quote_minor
-from fenqi.core.terms.life.step import walk_through
+from fenqi.core.terms.life.settle import ending_minor, waivers_on
+from fenqi.core.terms.life.step import step
 from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.view import View, view_of
 from fenqi.core.terms.life.walk import Walk
@@ -75,7 +75,8 @@ def settle_quote(
     if on < terms.starts_on:
         raise OperationSenseless(reason="settled before it began", on=on, starts_on=terms.starts_on)
     so_far = [one for one in operations if one.effective_on <= on]
-    return quote_minor(_walk(terms, so_far, on - timedelta(days=1), excused), on)
+    walk = _walk(terms, so_far, on - timedelta(days=1), excused)
+    return ending_minor(walk, on, waivers_on(walk, on))
 
 
 def _walk(
@@ -83,9 +84,19 @@ def _walk(
 ) -> Walk:
     happened = [one for one in operations if one.kind not in DERIVED]
     happened.sort(key=lambda one: (one.effective_on, one.number))
-    walk = walk_through(life_terms(terms), [*map(life_operation, happened)], excused=excused)
+    walk = Walk(life_terms(terms), excused=excused)
+    for one in happened:
+        operation = life_operation(one)
+        step(walk, operation)
+        if isinstance(operation, Settle) and walk.claim_minor:
+            raise OperationUntimely(
+                operation=one.number,
+                reason="a settlement pays the whole quote",
+                amount=one.amount_minor,
+                left=walk.claim_minor,
+            )
     if not walk.rows:
-        raise OperationSenseless(reason="the first operation must disburse")
+        raise OperationSenseless(reason="nothing was lent yet")
     charge_late(walk, charged_through)
     return walk
 
@@ -115,6 +126,7 @@ def _of_product(product: Product) -> tuple[LifeRules, Settings]:
         allocations={},
         default_allocation=Allocation(order, Future.NEXT),
         accrues=False,  # the ledger recognises income at month end, from the instalments
+        settlement=SettlementRule(product.settlement),
         late=product.late,
         refund=Refund.NEVER_LENT,
         given_up=GivenUp.LIVES_ON,
@@ -127,7 +139,8 @@ def life_operation(stored: Operation) -> LifeOperation:
     """Return a stored primary operation as one of a life. Errors: OperationSenseless."""
     number, on, booked_on = stored.number, stored.effective_on, stored.booked_on
     amount = stored.amount_minor
-    check_amount(number, amount)
+    if amount < 0:
+        raise OperationSenseless(operation=number, reason="below zero", amount=amount)
     match stored.kind:
         case OperationKind.REPAY:
             return _receipt(stored, Receipt.REPAYMENT)

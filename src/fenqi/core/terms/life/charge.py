@@ -114,6 +114,22 @@ def unpay_charges(walk: Walk, row: Row, component: Component, amount_minor: int)
         amount_minor -= given
 
 
+def waive_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:
+    """Note on the charges of a row what was waived of them, the latest due first.
+
+    What the schedule itself asks for in fees is waived before them.
+    """
+    charges = _charges_of(walk, row, component)
+    own = [one for one in charges if one.row_key == row.key]
+    scheduled = row.due[component] - sum(one.amount_minor for one in own)
+    before = row.relieved[component] - amount_minor - sum(one.waived_minor for one in own)
+    amount_minor -= min(amount_minor, max(0, scheduled - before))
+    for charge in reversed(charges):
+        waived = min(amount_minor, charge.open_minor)
+        charge.waived_minor += waived
+        amount_minor -= waived
+
+
 def _charges_of(walk: Walk, row: Row, component: Component) -> list[ChargeState]:
     """Return the charges of a row's component, the earliest due first.
 

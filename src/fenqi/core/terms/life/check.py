@@ -7,6 +7,7 @@ day that a backdated re-age took away) does what is left for it to do.
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
@@ -21,10 +22,13 @@ from fenqi.core.terms.life.operations import (
     Receive,
     RefundCash,
     RefundCredit,
+    Settle,
     Undo,
     WaiveCharge,
 )
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
+from fenqi.core.terms.life.rewind import rewound
+from fenqi.core.terms.life.settle import ending_minor, waivers_on
 from fenqi.core.terms.life.state import IN_SCHEDULE, Kind
 from fenqi.core.terms.life.walk import Walk
 
@@ -58,18 +62,8 @@ def _check_amount(operation: Operation) -> None:
         ):
             _refuse(operation, "a charge is an amount or a percentage")
         return
-    check_amount(operation.number, amount)
-
-
-def check_amount(number: int, amount_minor: int) -> None:
-    """Refuse an amount that no operation can have. Errors: OperationSenseless."""
-    if type(amount_minor) is not int or not 0 <= amount_minor <= AMOUNT_MINOR_MAX:
-        raise OperationSenseless(
-            operation=number,
-            reason="amount out of range",
-            amount=amount_minor,
-            most=AMOUNT_MINOR_MAX,
-        )
+    if type(amount) is not int or not 0 <= amount <= AMOUNT_MINOR_MAX:
+        _refuse(operation, "amount out of range", amount=amount, most=AMOUNT_MINOR_MAX)
 
 
 def _check_days(walk: Walk, operation: Operation) -> None:
@@ -151,6 +145,17 @@ def _check_adjustment(walk: Walk, operation: Receive) -> None:
         _not_now(operation, "more than the charge", charge=charge.amount_minor)
 
 
+def _check_settlement(walk: Walk, operation: Settle) -> None:
+    """A settlement pays the whole quote of its day."""
+    on = operation.on
+    then = finish(rewound(walk, on), on)
+    if then.is_closed:
+        _not_now(operation, "nothing is owed")
+    quote = ending_minor(then, on, waivers_on(then, on))
+    if operation.amount_minor < quote:
+        _not_now(operation, "less than the quote", amount=operation.amount_minor, quote=quote)
+
+
 def _check_move(walk: Walk, operation: MoveDueDay) -> None:
     rows = [row for row in walk.rows if row.kind in IN_SCHEDULE]
     if not rows:
@@ -175,6 +180,7 @@ def _not_now(operation: Operation, reason: str, **fields: object) -> NoReturn:
 # Each check takes the operation of its own type, which the table's one type cannot say.
 CHECKS: dict[type[Operation], Callable[[Walk, Any], None]] = {
     Receive: _check_adjustment,
+    Settle: _check_settlement,
     RefundCredit: _check_credit_refund,
     RefundCash: _check_cash_refund,
     WaiveCharge: _check_waiver,

@@ -18,6 +18,7 @@ from fenqi.core.terms.life.operations import (
     Disburse,
     NightlyRun,
     Operation,
+    Settle,
     Undo,
 )
 from fenqi.core.terms.life.order import Key, changed, order_of
@@ -167,5 +168,8 @@ def planned(terms: LifeTerms, amount_minor: int, on: date) -> View:
 
 
 def _is_idle(operation: Operation) -> bool:
-    """Return whether an operation moves nothing, so that nothing happens."""
-    return getattr(operation, "amount_minor", None) == 0
+    """Return whether an operation moves nothing, so that nothing happens.
+
+    A settlement may cost nothing, where everything was paid ahead, and still ends the plan.
+    """
+    return getattr(operation, "amount_minor", None) == 0 and not isinstance(operation, Settle)

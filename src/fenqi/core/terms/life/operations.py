@@ -24,6 +24,7 @@ class Receipt(StrEnum):
     INTEREST_WAIVER = "interest-waiver"
     INTEREST_REFUND = "interest-refund"  # derived from a refund
     CHARGE_ADJUSTMENT = "charge-adjustment"
+    SETTLEMENT = "settlement"  # ends the plan early
 
 
 class ReAgeInterest(StrEnum):
@@ -68,10 +69,10 @@ class Receive(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settle(Operation):
-    """The customer ends the plan early, paying the quote of the day."""
+class Settle(Receive):
+    """The customer ends the plan and pays what that asks for, at least."""
 
-    amount_minor: int
+    receipt: Receipt = Receipt.SETTLEMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

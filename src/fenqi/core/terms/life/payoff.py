@@ -1,36 +1,56 @@
-"""Pay-off: what ends a plan on a day.
+"""Pay-off and settlement quotes: what ends a plan on a day.
 
-Source: the vectors' README, section "Interest recalculation".
+The pay-off asks for all that is open; the quote waives what the product's settlement method does
+not ask for, by the rule that books it.
 """
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 
-from fenqi.core.terms.amortise.as_of import outstanding_as_of
-from fenqi.core.terms.amortise.settings import PayOffInterest
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.state import RowKind
-from fenqi.core.terms.product import Component
+from fenqi.core.terms.life.rewind import rewound
+from fenqi.core.terms.life.settle import ending_minor, pay_off_of, waivers_on
+from fenqi.core.terms.product import Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class SettleQuote:
+    """What ends a plan, the saving against paying as agreed, and how long that stands.
+
+    Units: minor units. A settlement that reaches us on a day up to `holds_through` is recorded with
+    the day of the quote as its effective day.
+    """
+
+    on: date
+    method: Settlement
+    amount_minor: int
+    saving_minor: int  # cost of unused time that is not asked for
+    holds_through: date
+
+
+def settle_quote(life: Life, on: date) -> SettleQuote:
+    """Return what the customer pays to end the plan on a day.
+
+    Operations that count later than the day play no part in it.
+
+    Errors: OperationUntimely if nothing was lent by the day.
+    """
+    walk = finish(rewound(life.walk, on), on)
+    waivers = waivers_on(walk, on)
+    rule = walk.terms.rules.settlement
+    return SettleQuote(
+        on=on,
+        method=rule.method,
+        amount_minor=ending_minor(walk, on, waivers),
+        saving_minor=sum(sum(parts) for _, parts in waivers),
+        holds_through=on + timedelta(days=rule.holds_days),
+    )
 
 
 def payoff_minor(life: Life, on: date) -> int:
-    """Return what the customer pays on a day to end the plan.
-
-    Where interest follows the balance: principal out, interest to the day or to the end of the
-    rest, charges, and what stands outside the model.
+    """Return what the customer pays on a day to end the plan if nothing is waived.
 
     Units: minor units.
     """
-    walk = finish(life.walk, on)
-    if not walk.recalculates:
-        return walk.open_minor
-    until = on
-    if walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST:
-        until = next((row.due_on for row in walk.rows if row.starts_on < on <= row.due_on), on)
-    left = outstanding_as_of(walk.the_model, until)
-    total = left.principal_minor + left.interest_minor
-    for row in walk.rows:
-        total += row.open(Component.FEE) + row.open(Component.PENALTY)
-        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):
-            total += row.open(Component.PRINCIPAL) + row.open(Component.INTEREST)
-    return total
+    return pay_off_of(finish(life.walk, on), on)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fenqi.core.terms.life.operations import Receipt
-from fenqi.core.terms.product import Component, LateRule
+from fenqi.core.terms.product import Component, LateRule, Settlement
+from fenqi.core.values.rate import Rounding
 
 
 class Timing(StrEnum):
@@ -98,6 +99,18 @@ class DownPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementRule:
+    """How much of the cost an early end still asks for, and how long a quote of it holds.
+
+    `rounding` is that of what is not asked for: up favours the customer.
+    """
+
+    method: Settlement = Settlement.BY_THE_DAY
+    rounding: Rounding = Rounding.UP
+    holds_days: int = 0  # days after the day of the quote on which it still stands
+
+
+@dataclass(frozen=True, slots=True)
 class LifeRules:
     """The settings of a product that its plans' lives follow.
 
@@ -116,6 +129,7 @@ class LifeRules:
     charge_off: ChargeOffBehaviour = ChargeOffBehaviour.REGULAR
     accrues: bool = True  # income is booked as time passes
     posts_activity: bool = False  # a row on each due day says what the instalment recognised
+    settlement: SettlementRule = SettlementRule()
     late: LateRule | None = None  # what being late costs by itself, without a charge being added
     refund: Refund = Refund.PAYS
     given_up: GivenUp = GivenUp.ENDS

@@ -1,53 +1,100 @@
-"""Early settlement: the cost of time not used is waived and everything else is paid.
+"""Early settlement: cost that time has not earned is waived, everything else is paid.
 
-The quote and the operation are one rule. Cost of unused time that was paid ahead pays what is
-owed; if that is not enough to use it up, the rest is in excess.
+Such cost that was paid ahead counts as paid for what is owed; what is left of it nobody owes. Where
+interest follows the balance day by day, no interest is unearned and only fees are waived. Money
+that turns out not to be enough, because an earlier payment was taken back, is a plain payment.
 Source: docs/adr/0007-settle-early-by-the-day.md.
 """
 
 from datetime import date
 
-from fenqi.core.terms.life.operations import Settle
-from fenqi.core.terms.life.receive import allocate_receipt, exceed, pay_in
-from fenqi.core.terms.life.refusal import OperationUntimely
+from fenqi.core.terms.amortise.as_of import outstanding_as_of
+from fenqi.core.terms.amortise.settings import PayOffInterest
+from fenqi.core.terms.life.charge import unpay_charges, waive_charges
+from fenqi.core.terms.life.operations import Disburse, Settle
+from fenqi.core.terms.life.receive import allocate_receipt, exceed
 from fenqi.core.terms.life.relief import Source, relieve
-from fenqi.core.terms.life.state import Kind, Parts, Row, no_parts
+from fenqi.core.terms.life.rules import GivenUp
+from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Parts, Row, RowKind, Transaction
+from fenqi.core.terms.life.unearned import Ending, unearned
 from fenqi.core.terms.life.walk import Walk
-from fenqi.core.terms.product import COST
-from fenqi.core.terms.settlement import earned_minor
+from fenqi.core.terms.product import Component
+
+FEE, INTEREST, PENALTY, PRINCIPAL = (
+    Component.FEE,
+    Component.INTEREST,
+    Component.PENALTY,
+    Component.PRINCIPAL,
+)
+Waivers = list[tuple[Row, Parts]]
 
 
-def settle(walk: Walk, operation: Settle) -> None:
-    """End a plan early. Errors: OperationUntimely if the amount does not pay the quote."""
-    transaction = walk.begin(operation, Kind.SETTLEMENT, operation.amount_minor)
-    freed = 0
-    for row in walk.rows:
-        freed += relieve(walk, transaction, row, unearned(row, operation.on), Source)
-    exceed(walk, transaction, allocate_receipt(walk, transaction, freed))
-    claim = walk.claim_minor
-    if operation.amount_minor < claim:
-        raise OperationUntimely(
-            operation=operation.number,
-            reason="a settlement pays the whole quote",
-            amount=operation.amount_minor,
-            quote=claim,
-        )
-    pay_in(walk, transaction)
+def settle_early(walk: Walk, operation: Settle) -> None:
+    """End a plan: relieve it of what an end on that day does not ask for; money pays the rest.
 
-
-def quote_minor(walk: Walk, on: date) -> int:
-    """Return what the customer pays to end the plan on a day, all counted up to it.
-
-    Units: minor units.
+    What the money exceeds is overpaid.
     """
-    return max(0, walk.claim_minor - sum(sum(unearned(row, on)) for row in walk.rows))
+    on, amount = operation.on, operation.amount_minor
+    waivers = waivers_on(walk, on)
+    is_enough = amount >= ending_minor(walk, on, waivers)
+    transaction = walk.begin(operation, Kind.SETTLEMENT, amount)
+    freed = 0
+    for row, parts in waivers if is_enough else ():
+        freed += _waive(walk, transaction, row, parts)
+    exceed(walk, transaction, allocate_receipt(walk, transaction, amount + freed))
 
 
-def unearned(row: Row, on: date) -> Parts:
-    """Return the cost of a row that a plan ending on a day does not ask for, by the day."""
-    parts = no_parts()
-    for component in COST:
-        owed = row.due[component] - row.relieved[component]
-        if owed:
-            parts[component] = owed - earned_minor(owed, row.starts_on, row.due_on, on)
-    return parts
+def waivers_on(walk: Walk, on: date) -> Waivers:
+    """Return the rows of the schedule and the cost of each that an end on a day does not ask for.
+
+    Units: minor units by component.
+    """
+    rows = [row for row in walk.rows if row.kind in IN_SCHEDULE]
+    lent = [(one.on, one.amount_minor) for one in walk.done if isinstance(one, Disburse)]
+    ending = Ending(rows, lent, on, walk.terms.interest.interval)
+    waivers = unearned(ending, walk.terms.rules.settlement)
+    if walk.recalculates:
+        for parts in waivers:
+            parts[INTEREST] = 0
+    return list(zip(rows, waivers, strict=True))
+
+
+def ending_minor(walk: Walk, on: date, waivers: Waivers) -> int:
+    """Return what ends a plan on a day when some cost is waived.
+
+    Units: minor units; never below zero, since money back is no part of ending a plan.
+    """
+    return max(0, pay_off_of(walk, on) - sum(sum(parts) for _, parts in waivers))
+
+
+def pay_off_of(walk: Walk, on: date) -> int:
+    """Return all that is open of a walk counted to a day, with interest by the product's rule.
+
+    Where interest follows the balance: principal out, interest to the day or to the end of the
+    rest, charges, and what stands outside the model.
+
+    Units: minor units. Source: the vectors' README, section "Interest recalculation".
+    """
+    if not walk.recalculates:
+        lives_on = walk.terms.rules.given_up is GivenUp.LIVES_ON
+        return sum(row.claim_minor if lives_on else row.open_minor for row in walk.rows)
+    until = on
+    if walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST:
+        until = next((row.due_on for row in walk.rows if row.starts_on < on <= row.due_on), on)
+    left = outstanding_as_of(walk.the_model, until)
+    total = left.principal_minor + left.interest_minor
+    for row in walk.rows:
+        total += row.open(FEE) + row.open(PENALTY)
+        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):
+            total += row.open(PRINCIPAL) + row.open(INTEREST)
+    return total
+
+
+def _waive(walk: Walk, transaction: Transaction, row: Row, parts: Parts) -> int:
+    """Relieve a row of cost and note it on its charges; return the money freed."""
+    paid = row.paid[:]
+    freed = relieve(walk, transaction, row, parts[:], Source)
+    row.in_advance_minor -= min(freed, row.in_advance_minor)
+    unpay_charges(walk, row, FEE, paid[FEE] - row.paid[FEE])
+    waive_charges(walk, row, FEE, parts[FEE])
+    return freed

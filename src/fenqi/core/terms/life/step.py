@@ -49,7 +49,7 @@ from fenqi.core.terms.life.reschedule import (
     pause_interest,
 )
 from fenqi.core.terms.life.rules import Refund
-from fenqi.core.terms.life.settle import settle
+from fenqi.core.terms.life.settle import settle_early
 from fenqi.core.terms.life.state import Name
 from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Walk
@@ -144,7 +144,7 @@ def _charge(walk: Walk, operation: AddCharge) -> None:
 RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
     Disburse: disburse,
     Receive: _receive,
-    Settle: settle,
+    Settle: settle_early,
     AddCharge: _charge,
     WaiveCharge: waive_charge,
     Chargeback: charge_back,
