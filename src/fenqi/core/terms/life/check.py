@@ -18,6 +18,7 @@ from fenqi.core.terms.life.operations import (
     Operation,
     PauseInterest,
     ReAge,
+    ReAmortise,
     Receive,
     RefundCash,
     RefundCredit,
@@ -30,6 +31,8 @@ from fenqi.core.terms.life.walk import Walk
 
 COUNT_MAX = 1_200  # instalments that one operation may add
 AMOUNT_MINOR_MAX = 10**15  # sums of many plans still fit a 64-bit integer
+AMENDING = (Disburse, AddCharge, MoveDueDay, AddPeriods, PauseInterest, ReAge, ReAmortise)
+REARRANGING = (AddPeriods, ReAge, ReAmortise, MoveDueDay, PauseInterest)
 AHEAD = (ChangeRate, MoveDueDay, AddPeriods, PauseInterest, AddCharge, NightlyRun)
 
 
@@ -42,6 +45,12 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
         _refuse(operation, "out of number", next=len(recorded) + 1)
     _check_amount(operation)
     _check_days(walk, operation)
+    if walk.is_written_off and isinstance(operation, AMENDING):
+        _not_now(operation, "the plan was written off")
+    if walk.is_called and isinstance(operation, REARRANGING):
+        _not_now(operation, "everything has fallen due")
+    if walk.is_closed and isinstance(operation, AddPeriods | ReAge | ReAmortise):
+        _not_now(operation, "nothing is open")
     if isinstance(operation, Undo):
         _check_undo(operation, recorded)
     elif isinstance(operation, Chargeback):
@@ -83,6 +92,17 @@ def _check_undo(undo: Undo, recorded: Sequence[Operation]) -> None:
     earlier = [one for one in recorded if isinstance(one, Undo) and one.of == undo.of]
     if any(one.of_receipt in (None, undo.of_receipt) for one in earlier):
         _not_now(undo, "undone already", of=undo.of)
+    undone = {one.of for one in recorded if isinstance(one, Undo) and one.of_receipt is None}
+    for one in recorded:
+        if one.number not in undone and _stands_on(one, undo):
+            _not_now(undo, "a later operation stands on it", of=undo.of, later=one.number)
+
+
+def _stands_on(operation: Operation, undo: Undo) -> bool:
+    """Return whether an operation makes no sense without what is undone."""
+    if isinstance(operation, Chargeback):
+        return operation.of == undo.of and undo.of_receipt in (None, operation.of_receipt)
+    return isinstance(operation, WaiveCharge | Receive) and operation.charge == undo.of
 
 
 def _check_chargeback(walk: Walk, operation: Chargeback, recorded: Sequence[Operation]) -> None:

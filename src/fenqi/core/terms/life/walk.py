@@ -10,6 +10,7 @@ from datetime import date
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life.operations import Operation, PauseInterest, ReAge, ReAgeInterest
 from fenqi.core.terms.life.refusal import OperationSenseless
+from fenqi.core.terms.life.rules import ChargeOffBehaviour
 from fenqi.core.terms.life.state import (
     ChargeState,
     Kind,
@@ -92,6 +93,19 @@ class Walk:
             and self.bears_interest
             and not (self.is_charged_off or self.is_written_off or self.is_terminated)
         )
+
+    @property
+    def is_called(self) -> bool:
+        """Whether everything has been made to fall due."""
+        accelerates = self.terms.rules.charge_off is ChargeOffBehaviour.ACCELERATE
+        return self.is_terminated or (self.is_charged_off and accelerates)
+
+    @property
+    def is_in_model(self) -> bool:
+        """Whether the interest model still knows what the rows ask for."""
+        by_model = self.terms.rules.recalculates and self.bears_interest
+        is_plainly_rearranged = self.is_rearranged and not by_model
+        return not (self.is_called or self.is_charged_off or is_plainly_rearranged)
 
     @property
     def is_settled(self) -> bool:
