@@ -12,16 +12,19 @@ from fenqi.core.terms.life.operations import (
     AddPeriods,
     ChangeRate,
     Chargeback,
+    ChargeOff,
     Disburse,
     MoveDueDay,
     NightlyRun,
     Operation,
     PauseInterest,
     ReAge,
+    ReAgeInterest,
     ReAmortise,
     Receive,
     RefundCash,
     RefundCredit,
+    Terminate,
     Undo,
     WaiveCharge,
 )
@@ -146,6 +149,19 @@ def _check_count(_: Walk, operation: AddPeriods | ReAge) -> None:
         _refuse(operation, "count out of range", count=operation.count, most=COUNT_MAX)
 
 
+def _check_re_age(walk: Walk, operation: ReAge) -> None:
+    """Equal parts begin after the first day; only where interest runs on can they replace it."""
+    _check_count(walk, operation)
+    begins_with_plan = walk.began_on is not None and operation.starts_on <= walk.began_on
+    if begins_with_plan and operation.interest is not ReAgeInterest.DEFAULT:
+        _refuse(operation, "new rows from the first day", lent_on=walk.began_on)
+
+
+def _check_charge_off(walk: Walk, operation: ChargeOff | Terminate) -> None:
+    if walk.is_charged_off or walk.is_terminated:
+        _not_now(operation, "charged off or called already")
+
+
 def _check_rate(_: Walk, operation: ChangeRate) -> None:
     if operation.rate < 0:
         _refuse(operation, "rate below zero", rate=operation.rate)
@@ -191,6 +207,8 @@ CHECKS: dict[type[Operation], Callable[[Walk, Any], None]] = {
     MoveDueDay: _check_move,
     PauseInterest: _check_pause,
     AddPeriods: _check_count,
-    ReAge: _check_count,
+    ReAge: _check_re_age,
+    ChargeOff: _check_charge_off,
+    Terminate: _check_charge_off,
     ChangeRate: _check_rate,
 }

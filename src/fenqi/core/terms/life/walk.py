@@ -176,6 +176,8 @@ class Walk:
         """Let each row begin where the one before it ends."""
         previous = None
         for row in self.rows:
-            if previous is not None and row.kind is not RowKind.DOWN_PAYMENT:
+            if row.kind is RowKind.DOWN_PAYMENT:
+                continue
+            if previous is not None:
                 row.starts_on = previous
             previous = row.due_on
