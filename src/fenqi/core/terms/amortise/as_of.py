@@ -53,8 +53,8 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
     if by_bucket:
         asked = period.asked_minor if open_count > 1 else principal
         totals = until.totals()
-        principal = min(asked, max(totals.open_principal_minor, period.paid_principal_minor))
-        interest = min(interest, max(totals.open_interest_minor, period.paid_interest_minor))
+        principal = min(asked, totals.open_principal_minor + period.paid_principal_minor)
+        interest = min(interest, totals.open_interest_minor + period.paid_interest_minor)
     return RowDue(period.instalment_minor, principal, interest)
 
 

@@ -159,11 +159,11 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     if model.is_level_kept:
         return
     has_others = sum(not other.is_paid for other in model.periods) > 1
-    if has_others and on < period.starts_on:
-        signed = period.signed_minor + period.credited_minor
-        if period.paid_minor > period.asked_minor or period.paid_minor == signed:
-            period.ask(period.paid_minor - period.credited_minor)
-            place_leftover(model, since)
+    signed = period.signed_minor + period.credited_minor
+    is_closed_ahead = on < period.starts_on and period.paid_minor == signed
+    if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
+        period.ask(period.paid_minor - period.credited_minor)
+        place_leftover(model, since)
 
 
 def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: int = 0) -> None:

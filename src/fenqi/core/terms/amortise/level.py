@@ -96,7 +96,7 @@ def set_level_instalments(model: Model, related: Sequence[Period]) -> None:
 
 def smooth(model: Model, related: Sequence[Period]) -> None:
     """Spread the last instalment's difference over all, as long as that makes it smaller."""
-    if not model.settings.is_last_smoothed:
+    if not (model.settings.is_last_smoothed and related):
         return
     trial: Model | None = None
     first = model.periods.index(related[0])

@@ -245,10 +245,11 @@ class Model:
     ) -> int | None:
         """Change the balance on a day, cutting the segment there; return the period, if any.
 
-        A change on the very last due day ends in a segment of no length behind it.
+        A change on the very last due day ends in a segment of no length behind it. A period without
+        segments has no days left to change.
         """
         place = self.find(on)
-        if place is None:
+        if place is None or not self.periods[place].segments:
             return None
         period = self.periods[place]
         segment = self._ending(period, on, is_last=place == len(self.periods) - 1)

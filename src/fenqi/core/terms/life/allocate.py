@@ -12,7 +12,7 @@ from typing import assert_never
 
 from fenqi.core.terms.life import interest
 from fenqi.core.terms.life.pay import pay_row
-from fenqi.core.terms.life.rules import Allocation, Future, Processing, Timing
+from fenqi.core.terms.life.rules import Allocation, Bucket, Future, Processing, Timing
 from fenqi.core.terms.life.state import Row, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
@@ -86,16 +86,29 @@ def _in_turn(
 
 
 def _vertically(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
+    """Go through the buckets again as long as that helps: principal paid can make interest due."""
+    left, before = amount_minor, -1
+    while left > 0 and left != before:
+        before = left
+        for timing, component in rule.order:
+            left = _fill_bucket(walk, transaction, (timing, component), rule.future, left)
+    return left
+
+
+def _fill_bucket(
+    walk: Walk, transaction: Transaction, bucket: Bucket, future: Future, amount_minor: int
+) -> int:
+    """Put an amount into one bucket of all rows and return what is left."""
+    timing, component = bucket
     left = amount_minor
-    for timing, component in rule.order:
-        for _ in range(ROUNDS_MAX * len(walk.rows)):
-            rows = _candidates(walk, transaction, timing, rule.future, component)
-            if left <= 0 or not rows:
-                break
-            paid = _pay_equally(walk, transaction, timing, component, rows, left)
-            if not paid:
-                break
-            left -= paid
+    for _ in range(ROUNDS_MAX * len(walk.rows)):
+        rows = _candidates(walk, transaction, timing, future, component)
+        if left <= 0 or not rows:
+            break
+        paid = _pay_equally(walk, transaction, timing, component, rows, left)
+        if not paid:
+            break
+        left -= paid
     return left
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life.operations import Operation, PauseInterest, ReAge, ReAgeInterest
 from fenqi.core.terms.life.refusal import OperationSenseless
+from fenqi.core.terms.life.rules import ChargeOffBehaviour
 from fenqi.core.terms.life.state import (
     ChargeState,
     Effect,
@@ -104,6 +105,20 @@ class Walk:
         )
 
     @property
+    def is_called(self) -> bool:
+        """Whether everything has been made to fall due."""
+        accelerates = self.terms.rules.charge_off is ChargeOffBehaviour.ACCELERATE
+        return self.is_terminated or (self.is_charged_off and accelerates)
+
+    @property
+    def is_in_model(self) -> bool:
+        """Whether the interest model still knows what the rows ask for."""
+        by_model = self.terms.rules.recalculates and self.bears_interest
+        is_plainly_rearranged = self.is_rearranged and not by_model
+        is_out = self.is_called or self.is_charged_off or is_plainly_rearranged
+        return self.model is not None and not is_out
+
+    @property
     def is_settled(self) -> bool:
         """Whether a re-age has settled all interest, so that none runs."""
         return self.re_aged is not None and self.re_aged.interest is not ReAgeInterest.DEFAULT
@@ -177,6 +192,8 @@ class Walk:
         """Let each row begin where the one before it ends."""
         previous = None
         for row in self.rows:
-            if previous is not None and row.kind is not RowKind.DOWN_PAYMENT:
+            if row.kind is RowKind.DOWN_PAYMENT:
+                continue
+            if previous is not None:
                 row.starts_on = previous
             previous = row.due_on
