@@ -66,7 +66,9 @@ def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
     if place is None:
         return
     model = walk.model
-    in_model = model and model.index_of(rows[place].starts_on, rows[place].due_on)
+    in_model = None
+    if model is not None:
+        in_model = model.index_of(rows[place].starts_on, rows[place].due_on)
     if model is None or in_model is None or model.periods[in_model].due_on != operation.on:
         _move_rows(walk, rows[place:], operation.to)
     else:
