@@ -3,6 +3,7 @@
 Source: README of the published vectors, "Rate change / reschedule" and "Charge-off".
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from fenqi.core.terms.amortise.dates import DueDatesInvalid, later, spans
@@ -22,13 +23,23 @@ def move_due_day(model: Model, row: int, due_on: date, *, ends_on: date | None =
     Errors: RowUnknown; DueDatesInvalid if a period would end before something that happened in it.
     """
     require_row(model, row)
-    moved_from = model.periods[row].due_on
     interval = model.settings.interval
     days = [due_on]
     for number in range(1, len(model.periods) - row):
         days.append(later(due_on, interval.every * number, interval.unit))
     if ends_on is not None and len(days) > 1:
         days[-1] = ends_on
+    redate(model, row, days)
+
+
+def redate(model: Model, row: int, days: Sequence[date]) -> None:
+    """Let the rows from one on fall due on other days; instalments stay.
+
+    Shapes: a day for each row from `row` to the last.
+    Errors: RowUnknown; DueDatesInvalid if a period would end before something that happened in it.
+    """
+    require_row(model, row)
+    moved_from = model.periods[row].due_on
     starts_on = model.periods[row].starts_on
     for period, new_due_on in zip(model.periods[row:], days, strict=True):
         latest = max((s.starts_on for s in period.segments[1:]), default=starts_on)

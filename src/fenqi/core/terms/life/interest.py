@@ -41,7 +41,8 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
     model = walk.the_model
     rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
     regular = [row for row in rows if row.kind is not RowKind.EXTRA]
-    if on > model.periods[-1].due_on or (walk.is_rearranged and not walk.bears_interest):
+    is_apart = walk.is_apart or (walk.is_rearranged and not walk.bears_interest)
+    if on > model.periods[-1].due_on or is_apart:
         later = [row for row in regular if row.due_on > on]
         _lay_equally(walk, later or [walk.extra_row(on, starts_on=on)], amount_minor)
         return

@@ -58,6 +58,7 @@ class Walk:
         self.is_written_off = False
         self.is_terminated = False
         self.is_rearranged = False  # re-aged or re-amortised
+        self.is_apart = False  # rows were laid out anew without the model
         self.pauses: list[PauseInterest] = []
         self.re_aged: ReAge | None = None  # the last re-age
         self.waiting: list[Operation] = []  # changes of terms before anything was lent
@@ -76,6 +77,16 @@ class Walk:
         twin = copy(self)
         twin.model = self.model and self.model.copy()
         twin.rows = [row.copy() for row in self.rows]
+        return twin
+
+    def copy(self) -> "Walk":
+        """Return a walk that goes on alone."""
+        twin = self.sketch()
+        twin.transactions = [one.copy() for one in self.transactions]
+        twin.charges = {number: one.copy() for number, one in self.charges.items()}
+        twin.chargebacks = {name: list(parts) for name, parts in self.chargebacks.items()}
+        twin.untouched, twin.touched = set(self.untouched), set(self.touched)
+        twin.pauses, twin.waiting, twin.done = self.pauses[:], self.waiting[:], self.done[:]
         return twin
 
     @property
