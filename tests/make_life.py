@@ -14,7 +14,7 @@ from fenqi.core.terms.life.allowances import (
     ExtensionRule,
     WithdrawalRule,
 )
-from fenqi.core.terms.life.life import Life, View
+from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import Disburse, Operation, Receipt, Receive, Settle
 from fenqi.core.terms.life.rules import (
     Allocation,
@@ -25,6 +25,7 @@ from fenqi.core.terms.life.rules import (
     Timing,
 )
 from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
 
 START = date(2026, 1, 15)

@@ -30,10 +30,11 @@ from fenqi.core.terms.amortise.settings import (
     Settings,
     Unit,
 )
-from fenqi.core.terms.life.life import Life, View, replay
+from fenqi.core.terms.life.life import Life, replay
 from fenqi.core.terms.life.operations import Disburse, Operation, Receipt, Receive
 from fenqi.core.terms.life.rules import Allocation, Future, LifeRules, Processing, Timing
 from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
 from fenqi.core.values.day import add_months
 

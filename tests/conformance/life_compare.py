@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from conformance.life_player import Player
-from fenqi.core.terms.life.life import View
 from fenqi.core.terms.life.state import Kind, Row, Status, Transaction
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
 from fenqi.core.values.money import Currency, decimal_text
 

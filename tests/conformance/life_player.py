@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.life_settings import terms_of
 from fenqi.core.terms.amortise.settings import Unit
-from fenqi.core.terms.life.life import Life, View, planned
+from fenqi.core.terms.life.life import Life, planned
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
@@ -35,6 +35,7 @@ from fenqi.core.terms.life.operations import (
 from fenqi.core.terms.life.payoff import payoff_minor
 from fenqi.core.terms.life.state import Kind, Transaction
 from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.view import View
 
 Step = Mapping[str, Any]
 

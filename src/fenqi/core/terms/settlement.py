@@ -1,14 +1,14 @@
 """Early settlement: how much of a signed cost time has not earned yet, by method.
 
 Which method a plan uses is a matter of law and of its product; each is one function here and its
-result is what the customer does not have to pay. Paying by the day, which the shipped products do,
-is `replay.settle_quote`.
+result is what the customer does not have to pay. The shipped products go by the day.
 
 Sources, each at its function. Directive 2008/48/EC art. 16 and CJEU C-383/18 (Lexitor): the
 reduction covers all costs put on the consumer, whatever they depend on.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -23,6 +23,19 @@ class SettlementInvalid(Invalid):
     """Time left that is no part of the whole, a cost below zero, or a rate nobody can use."""
 
     code = "settlement-invalid"
+
+
+def earned_minor(due_minor: int, starts_on: date, due_on: date, on: date) -> int:
+    """Return the part of an instalment's cost that the time until `on` has earned, by the day.
+
+    Units: minor units; a fraction is dropped, in the customer's favour.
+    Source: docs/adr/0007-settle-early-by-the-day.md.
+    """
+    if on >= due_on:
+        return due_minor
+    if on <= starts_on:
+        return 0
+    return due_minor * (on - starts_on).days // (due_on - starts_on).days
 
 
 def straight_line_unearned(cost_minor: int, *, left: int, whole: int, rounding: Rounding) -> int:

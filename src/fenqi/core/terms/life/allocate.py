@@ -76,10 +76,9 @@ def _in_turn(
     amount_minor: int,
 ) -> int:
     """Pay the rows of a timing in the order of their due days; return what is left."""
-    left, on = amount_minor, transaction.on
+    left, on, is_meant = amount_minor, transaction.on, STANDS[timing]
     for row in walk.rows:
-        is_meant = STANDS[timing](row.due_on, on)
-        if is_meant and row.is_open:
+        if is_meant(row.due_on, on):
             left -= pay_row(walk, transaction, row, components, left)
             if left <= 0:
                 break

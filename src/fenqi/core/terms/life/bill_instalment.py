@@ -9,6 +9,7 @@ from datetime import date
 
 from fenqi.core.terms.life import interest
 from fenqi.core.terms.life.operations import BillInstalment
+from fenqi.core.terms.life.receive import exceed
 from fenqi.core.terms.life.rules import Timing
 from fenqi.core.terms.life.state import Effect, Kind, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
@@ -26,8 +27,7 @@ def bill_instalment(walk: Walk, operation: BillInstalment) -> None:
             if at is timing:
                 amount -= interest.pay(walk, transaction, timing, row, component, amount)
     _show_as_moved(walk, transaction)
-    transaction.overpaid_minor = amount
-    walk.overpaid_minor += amount
+    exceed(walk, transaction, amount)
 
 
 def rows_of_bill(walk: Walk, through: date) -> list[Row]:

@@ -89,9 +89,9 @@ def _credit_principal(walk: Walk, transaction: Transaction) -> None:
     transaction.overpaid_minor = covered
     if covered < amount:
         row = _row_to_credit(walk, transaction)
-        place = walk.the_model.index_of(row.starts_on, row.due_on)
         is_in_model = walk.terms.rules.recalculates and row.kind is not RowKind.EXTRA
-        if is_in_model and place is not None:
+        place = walk.the_model.index_of(row.starts_on, row.due_on) if is_in_model else None
+        if place is not None:
             events.credit(walk.the_model, transaction.on, principal_minor=amount)
             if covered:
                 events.pay_principal(walk.the_model, place, transaction.on, covered)

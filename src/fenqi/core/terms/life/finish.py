@@ -3,6 +3,7 @@
 from datetime import date
 
 from fenqi.core.terms.life.interest import count_to
+from fenqi.core.terms.life.late import ONE_DAY, charge_late
 from fenqi.core.terms.life.state import RowKind
 from fenqi.core.terms.life.walk import Walk
 
@@ -13,6 +14,7 @@ def finish(walk: Walk, as_of: date) -> Walk:
     if not walk.rows:
         return walk
     count_to(walk, as_of)
+    charge_late(walk, as_of - ONE_DAY)
     if walk.rows[-1].kind is RowKind.EXTRA and not any(walk.rows[-1].due):
         walk.rows.pop()
     for row in walk.rows:

@@ -8,7 +8,7 @@ Source: the vectors' README, section "Interest refund".
 
 from fenqi.core.terms.life.interest import INTEREST, due_interest_by
 from fenqi.core.terms.life.operations import Disburse, Operation, Receipt, Receive
-from fenqi.core.terms.life.receive import settle
+from fenqi.core.terms.life.receive import pay_in
 from fenqi.core.terms.life.rules import ChargeOffBehaviour
 from fenqi.core.terms.life.state import Kind
 from fenqi.core.terms.life.walk import Walk
@@ -33,7 +33,7 @@ def refund_interest(walk: Walk, operation: Receive, without: Walk) -> None:
     if walk.is_charged_off:
         amount = _all_interest(walk)
     walk.interest_refunded_minor += amount
-    settle(walk, walk.begin(operation, Kind.INTEREST_REFUND, amount))
+    pay_in(walk, walk.begin(operation, Kind.INTEREST_REFUND, amount))
 
 
 def _all_interest(walk: Walk) -> int:

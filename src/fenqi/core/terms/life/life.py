@@ -5,8 +5,7 @@ replays the list. Nothing else in fenqi computes a balance.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 from fenqi.core.errors import FenqiError
@@ -24,35 +23,30 @@ from fenqi.core.terms.life.operations import (
 )
 from fenqi.core.terms.life.order import Key, changed, order_of
 from fenqi.core.terms.life.recognition import Recognition
-from fenqi.core.terms.life.state import ChargeState, Kind, Name, Row, Status, Transaction
-from fenqi.core.terms.life.step import step
+from fenqi.core.terms.life.state import Kind, Name, Transaction
+from fenqi.core.terms.life.step import step, walk_through
 from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.view import View, view_of
 from fenqi.core.terms.life.walk import Walk
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A plan as it stands on a day: rows, transactions, charges, status. Units: minor units."""
-
-    rows: tuple[Row, ...]
-    transactions: tuple[Transaction, ...]
-    charges: tuple[ChargeState, ...]
-    lent_minor: int
-    overpaid_minor: int
-    status: Status
-
-    @property
-    def open_minor(self) -> int:
-        """What is still to be paid."""
-        return sum(row.open_minor for row in self.rows)
 
 
 class Life:
     """The operations of one plan and the state after them."""
 
-    def __init__(self, terms: LifeTerms, *, without: frozenset[Name] = frozenset()) -> None:
-        """Begin a life; `without` names derived transactions that do not happen."""
+    def __init__(
+        self,
+        terms: LifeTerms,
+        *,
+        without: frozenset[Name] = frozenset(),
+        excused: Collection[date] = frozenset(),
+    ) -> None:
+        """Begin a life.
+
+        `without` names derived transactions that do not happen, `excused` days that never count
+        against the customer.
+        """
         self.terms = terms
+        self.excused = excused
         self.recorded: list[Operation] = []
         self.recognition = Recognition()
         self._ordered: list[Operation] = []  # those that count, in their order
@@ -98,14 +92,7 @@ class Life:
             one.is_replayed = one.name in self._replayed
         transactions += [one.copy() for one in self.recognition.transactions()]
         transactions.sort(key=lambda one: (one.on, one.number))
-        return View(
-            rows=tuple(walk.rows),
-            transactions=tuple(transactions),
-            charges=tuple(one.copy() for one in walk.charges.values()),
-            lent_minor=walk.lent_minor,
-            overpaid_minor=walk.overpaid_minor,
-            status=_status(walk),
-        )
+        return view_of(walk, transactions)
 
     def _take_in(self, operation: Operation) -> bool:
         """Let an operation count; return whether earlier ones had to be replayed."""
@@ -170,15 +157,7 @@ class Life:
         self._keys = [order_of(one, self._charges) for one in ordered]
 
     def _walk_through(self, operations: Sequence[Operation]) -> Walk:
-        """Walk from the beginning; a plan that will ever bear interest is one from its start."""
-        rates = (one.rate for one in operations if isinstance(one, ChangeRate))
-        walk = Walk(
-            self.terms, self._undone, bears_interest=self.terms.bears_interest or any(rates)
-        )
-        for operation in operations:
-            step(walk, operation)
-        walk.touched = set()
-        return walk
+        return walk_through(self.terms, operations, undone=self._undone, excused=self.excused)
 
 
 def replay(terms: LifeTerms, operations: Iterable[Operation], as_of: date) -> View:
@@ -205,13 +184,3 @@ def _is_idle(operation: Operation) -> bool:
     A settlement may cost nothing, where everything was paid ahead, and still ends the plan.
     """
     return getattr(operation, "amount_minor", None) == 0 and not isinstance(operation, Settle)
-
-
-def _status(walk: Walk) -> Status:
-    if not walk.rows:
-        return Status.APPROVED
-    if walk.is_written_off:
-        return Status.WRITTEN_OFF
-    if walk.open_minor:
-        return Status.ACTIVE
-    return Status.OVERPAID if walk.overpaid_minor else Status.CLOSED

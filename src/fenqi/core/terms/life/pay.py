@@ -25,14 +25,17 @@ def pay_row(
             paid[component] += take
             taken[component] = take
             left -= take
-    if left != amount_minor:
-        _note(transaction, row, amount_minor - left)
-        line = walk.line(transaction, row, Effect.PAID)
-        for component in components:
-            if taken[component]:
-                transaction.parts[component] += taken[component]
-                line[component] += taken[component]
-                pay_charges(walk, row, component, taken[component])
+    if left == amount_minor:
+        return 0
+    _note(transaction, row, amount_minor - left)
+    line, parts = walk.line(transaction, row, Effect.PAID), transaction.parts
+    for component in components:
+        take = taken[component]
+        if take:
+            parts[component] += take
+            line[component] += take
+            if walk.charges:
+                pay_charges(walk, row, component, take)
     row.met_on = None if row.is_open else transaction.on
     return amount_minor - left
 

@@ -5,8 +5,9 @@ It records them on a copy, so what was shown is what will be.
 
 from dataclasses import dataclass
 
-from fenqi.core.terms.life.life import Life, View
+from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import Operation
+from fenqi.core.terms.life.view import View
 
 
 @dataclass(frozen=True, slots=True)

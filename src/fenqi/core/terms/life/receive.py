@@ -2,6 +2,8 @@
 
 from fenqi.core.terms.life.allocate import allocate
 from fenqi.core.terms.life.operations import Receipt, Receive
+from fenqi.core.terms.life.recover import recover
+from fenqi.core.terms.life.rules import Excess
 from fenqi.core.terms.life.state import ChargeState, Kind, Transaction
 from fenqi.core.terms.life.walk import Walk
 
@@ -9,21 +11,31 @@ from fenqi.core.terms.life.walk import Walk
 def receive(walk: Walk, operation: Receive) -> Transaction:
     """Allocate a receipt; what is left over is overpaid."""
     transaction = walk.begin(operation, Kind(operation.receipt.value), operation.amount_minor)
-    settle(walk, transaction)
+    pay_in(walk, transaction)
     return transaction
 
 
-def settle(walk: Walk, transaction: Transaction) -> None:
+def pay_in(walk: Walk, transaction: Transaction) -> None:
     """Allocate a receipt that has begun."""
-    left = allocate_receipt(walk, transaction, transaction.amount_minor)
-    transaction.overpaid_minor = left
-    walk.overpaid_minor += left
+    exceed(walk, transaction, allocate_receipt(walk, transaction, transaction.amount_minor))
+
+
+def exceed(walk: Walk, transaction: Transaction, amount_minor: int) -> None:
+    """Keep what was paid beyond all that the plan asks for, on the plan or for the account."""
+    transaction.overpaid_minor += amount_minor
+    if walk.terms.rules.excess is Excess.OF_ACCOUNT:
+        walk.excess_minor += amount_minor
+    else:
+        walk.overpaid_minor += amount_minor
 
 
 def allocate_receipt(walk: Walk, transaction: Transaction, amount_minor: int) -> int:
     """Allocate an amount by the rule of the receipt's kind and return what is left."""
-    rule = walk.terms.rules.allocation(Receipt(transaction.kind.value))
-    return allocate(walk, transaction, amount_minor, rule)
+    rules = walk.terms.rules
+    rule = rules.default_allocation
+    if rules.allocations and transaction.is_receipt:
+        rule = rules.allocation(Receipt(transaction.kind.value))
+    return allocate(walk, transaction, recover(walk, transaction, amount_minor), rule)
 
 
 def allocate_overpayment(walk: Walk, transaction: Transaction) -> None:

@@ -22,7 +22,9 @@ def rewound(walk: Walk, on: date) -> Walk:
         raise OperationUntimely(reason="nothing was lent yet", on=on, lent_on=walk.began_on)
     if len(kept) == len(walk.done):
         return walk
-    earlier = Walk(walk.terms, walk.undone, bears_interest=walk.bears_interest)
+    earlier = Walk(
+        walk.terms, walk.undone, bears_interest=walk.bears_interest, excused=walk.excused
+    )
     for operation in kept:
         step(earlier, operation)
     return earlier

@@ -12,7 +12,7 @@ from fenqi.core.terms.amortise.as_of import outstanding_as_of
 from fenqi.core.terms.amortise.settings import PayOffInterest
 from fenqi.core.terms.life.charge import unpay_charges, waive_charges
 from fenqi.core.terms.life.operations import Disburse, Settle
-from fenqi.core.terms.life.receive import allocate_receipt
+from fenqi.core.terms.life.receive import allocate_receipt, exceed
 from fenqi.core.terms.life.relief import OF_THIS_PLAN, relieve
 from fenqi.core.terms.life.rules import GivenUp, SettlementRule
 from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Parts, Row, RowKind, Transaction
@@ -41,9 +41,7 @@ def settle_early(walk: Walk, operation: Settle) -> None:
     freed = 0
     for row, parts in waivers if is_enough else ():
         freed += _waive(walk, transaction, row, parts)
-    left = allocate_receipt(walk, transaction, amount + freed)
-    transaction.overpaid_minor = left
-    walk.overpaid_minor += left
+    exceed(walk, transaction, allocate_receipt(walk, transaction, amount + freed))
 
 
 def waivers_on(walk: Walk, on: date, *, is_withdrawal: bool = False) -> Waivers:

@@ -81,7 +81,12 @@ class Row:
     @property
     def contract_open_minor(self) -> int:
         """What is still to be paid without the penalty: the base of the late charge."""
-        return self.open_minor - self.open(Component.PENALTY)
+        principal, interest, fee, _ = self.due
+        paid = self.paid[0] + self.paid[1] + self.paid[2]
+        relieved = self.relieved[0] + self.relieved[1] + self.relieved[2]
+        written_off = self.written_off[0] + self.written_off[1] + self.written_off[2]
+        moved = self.moved[0] + self.moved[1] + self.moved[2]
+        return principal + interest + fee - paid - relieved - written_off - moved
 
     @property
     def claim_minor(self) -> int:
@@ -179,6 +184,11 @@ class Transaction:
     def name(self) -> "Name":
         """What tells it from every other transaction of the plan."""
         return (self.number, self.kind)
+
+    @property
+    def relieves(self) -> bool:
+        """Whether it let the customer off something."""
+        return any(effect is Effect.RELIEVED for _, effect in self.lines)
 
     @property
     def is_receipt(self) -> bool:

@@ -1,6 +1,6 @@
 """One step of a walk: which rule an operation goes to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,8 @@ from fenqi.core.terms.life.interest_refund import (
     gives_interest_back,
     refund_interest,
 )
+from fenqi.core.terms.life.late import ONE_DAY, charge_late
+from fenqi.core.terms.life.never_lent import take_out
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
@@ -32,6 +34,7 @@ from fenqi.core.terms.life.operations import (
     PauseInterest,
     ReAge,
     ReAmortise,
+    Receipt,
     Receive,
     RefundCash,
     RefundCredit,
@@ -52,10 +55,37 @@ from fenqi.core.terms.life.reschedule import (
     move_due_day,
     pause_interest,
 )
+from fenqi.core.terms.life.rules import Refund
 from fenqi.core.terms.life.settle import settle_early
+from fenqi.core.terms.life.state import Name
+from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Walk
 
-TermChange = ChangeRate | MoveDueDay | AddPeriods | PauseInterest
+TERM_CHANGES = (ChangeRate, MoveDueDay, AddPeriods, PauseInterest)
+COUNTS_NOTHING = (AddCharge, WaiveCharge, *TERM_CHANGES)  # interest is not counted up to these
+
+
+def walk_through(
+    terms: LifeTerms,
+    operations: Sequence[Operation],
+    *,
+    undone: frozenset[Name] = frozenset(),
+    excused: Collection[date] = frozenset(),
+) -> Walk:
+    """Walk from the beginning through operations in the order in which they count.
+
+    A plan that will ever bear interest is one from its start.
+
+    Errors: OperationSenseless, OperationUntimely.
+    """
+    bears_interest = terms.bears_interest or any(
+        one.rate for one in operations if isinstance(one, ChangeRate)
+    )
+    walk = Walk(terms, undone, bears_interest=bears_interest, excused=excused)
+    for operation in operations:
+        step(walk, operation)
+    walk.touched = set()
+    return walk
 
 
 def step(walk: Walk, operation: Operation) -> None:
@@ -63,33 +93,53 @@ def step(walk: Walk, operation: Operation) -> None:
 
     Errors: OperationSenseless if nothing was lent yet, or the operation's own rule refuses it.
     """
-    if not walk.rows and isinstance(operation, TermChange):
-        walk.waiting.append(operation)
-        return
-    if not walk.rows and not isinstance(operation, Disburse):
-        raise OperationSenseless(reason="nothing was lent yet", operation=operation.number)
-    if not walk.rows and isinstance(operation, Disburse):
+    if walk.rows:
+        _count(walk, operation)
+    elif isinstance(operation, Disburse):
         lay_out(walk, operation)
         while walk.waiting:
             step(walk, walk.waiting.pop(0))
-    elif not isinstance(operation, AddCharge | WaiveCharge | TermChange):
-        if isinstance(operation, Receive):
-            note_pay_off(walk, operation.on, operation.amount_minor)
-        count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)
+    elif isinstance(operation, TERM_CHANGES):
+        walk.waiting.append(operation)
+        return
+    else:
+        raise OperationSenseless(reason="nothing was lent yet", operation=operation.number)
     RULES[type(operation)](walk, operation)
     walk.done.append(operation)
     if isinstance(operation, Receive) and gives_interest_back(walk, operation):
         refund_interest(walk, operation, _without_refunds(walk, operation.on))
 
 
+def _count(walk: Walk, operation: Operation) -> None:
+    """Count late charges and interest up to an operation.
+
+    A thing counts before its own day is charged as late, but a write-off belongs to its day's end.
+    """
+    is_at_end = isinstance(operation, WriteOff)
+    charge_late(walk, operation.on if is_at_end else operation.on - ONE_DAY)
+    if isinstance(operation, COUNTS_NOTHING):
+        return
+    if isinstance(operation, Receive):
+        note_pay_off(walk, operation.on, operation.amount_minor)
+    count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)
+
+
 def _without_refunds(walk: Walk, on: date) -> Walk:
     """Return the life as if refunded amounts had never been lent, counted to a day."""
-    twin = Walk(walk.terms, walk.undone, bears_interest=walk.bears_interest)
+    twin = Walk(walk.terms, walk.undone, bears_interest=walk.bears_interest, excused=walk.excused)
     twin.is_simulated = True
     for operation in as_never_lent(walk):
         step(twin, operation)
     count_to(twin, on)
     return twin
+
+
+def _receive(walk: Walk, operation: Receive) -> None:
+    is_refund = operation.receipt is Receipt.MERCHANT_REFUND
+    if is_refund and walk.terms.rules.refund is Refund.NEVER_LENT:
+        take_out(walk, operation)
+    else:
+        receive(walk, operation)
 
 
 def _charge(walk: Walk, operation: AddCharge) -> None:
@@ -100,7 +150,7 @@ def _charge(walk: Walk, operation: AddCharge) -> None:
 # Each rule takes the operation of its own type, which the table's one type cannot say.
 RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
     Disburse: disburse,
-    Receive: receive,
+    Receive: _receive,
     Settle: settle_early,
     BillInstalment: bill_instalment,
     Defer: defer,

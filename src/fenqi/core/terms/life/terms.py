@@ -6,6 +6,7 @@ from datetime import date
 from fenqi.core.terms.amortise.dates import Span, spans
 from fenqi.core.terms.amortise.settings import Settings
 from fenqi.core.terms.life.rules import LifeRules
+from fenqi.core.terms.schedule import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class LifeTerms:
     submitted_on: date
     counts_from_submission: bool = False  # due days count from that day, not from the first payout
     length_days: int | None = None  # the last due day is forced
+    signed: Terms | None = None  # the schedule is the one the customer was shown
 
     @property
     def bears_interest(self) -> bool:

@@ -4,6 +4,7 @@ An appended operation continues from it; what is shown is a sketch that leaves n
 which rule an operation goes to.
 """
 
+from collections.abc import Collection
 from copy import copy
 from datetime import date
 
@@ -41,11 +42,14 @@ class Walk:
         undone: frozenset[Name] = frozenset(),
         *,
         bears_interest: bool | None = None,
+        excused: Collection[date] = frozenset(),
     ) -> None:
         self.terms = terms
         self.undone = undone  # derived transactions that never happened
         self.bears_interest = terms.bears_interest if bears_interest is None else bears_interest
-        self.model: Model | None = None  # from the first disbursement on
+        self.excused = excused  # days that never count against the customer
+        self.charged_through = date.min  # the day up to which being late was charged
+        self.model: Model | None = None  # from the first disbursement on, if there is one
         self.rows: list[Row] = []  # in the order of their due days
         self.transactions: list[Transaction] = []
         self.charges: dict[int, ChargeState] = {}
@@ -54,6 +58,9 @@ class Walk:
         self.began_on: date | None = None  # the first disbursement
         self.lent_minor = 0
         self.overpaid_minor = 0
+        self.excess_minor = 0  # paid beyond what was asked, the account's
+        self.returned_minor = 0  # freed by refunds, to go back
+        self.refunded_minor = 0  # of what was lent: taken out as if never lent
         self.is_charged_off = False
         self.is_written_off = False
         self.is_terminated = False
@@ -70,7 +77,7 @@ class Walk:
         self.touched: set[Name] = set()  # transactions that a later operation has changed
         self.balance_minor = 0  # principal outstanding after the balanced transactions
         self.balanced = 0  # how many transactions have their balance
-        self._keys = 0
+        self.keys = 0  # rows made so far
 
     def sketch(self) -> "Walk":
         """Return a copy whose rows and model may change; transactions and charges are shared."""
@@ -91,9 +98,11 @@ class Walk:
 
     @property
     def the_model(self) -> Model:
-        """The interest model. Errors: OperationSenseless if nothing was lent yet."""
+        """The interest model. Errors: OperationSenseless if there is none."""
         if self.model is None:
-            raise OperationSenseless(reason="nothing was lent yet")
+            is_lent = bool(self.rows)
+            reason = "the schedule is as signed" if is_lent else "nothing was lent yet"
+            raise OperationSenseless(reason=reason)
         return self.model
 
     @property
@@ -114,6 +123,11 @@ class Walk:
     def open_minor(self) -> int:
         """What is still to be paid."""
         return sum(row.open_minor for row in self.rows)
+
+    @property
+    def claim_minor(self) -> int:
+        """What the customer owes in law."""
+        return sum(row.claim_minor for row in self.rows)
 
     @property
     def is_closed(self) -> bool:
@@ -149,8 +163,8 @@ class Walk:
 
         On one day a down payment comes after an instalment and before an extra row.
         """
-        self._keys += 1
-        row = Row(self._keys, kind, starts_on, due_on)
+        self.keys += 1
+        row = Row(self.keys, kind, starts_on, due_on)
         self.rows.append(row)
         self.sort_rows()
         return row
