@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.dates import PERIODS_MAX, Span
-from fenqi.core.terms.amortise.factor import ZERO, interest_factor, level_factor
+from fenqi.core.terms.amortise.factor import ZERO, factors
 from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.settings import Method, Settings
 
@@ -224,15 +224,9 @@ class Model:
             key = (rate, starts_on, ends_on, *whole)
             found = self._factors.get(key)
             if found is None:
+                anchor, span = self.periods[0].starts_on, (starts_on, ends_on)
                 found = (
-                    level_factor(self.settings, rate, (starts_on, ends_on), whole),
-                    interest_factor(
-                        self.settings,
-                        rate,
-                        (starts_on, due_on),
-                        whole,
-                        anchor=self.periods[0].starts_on,
-                    ),
+                    *factors(self.settings, rate, span, whole, anchor=anchor),
                     Decimal((ends_on - starts_on).days),
                     Decimal((due_on - starts_on).days),
                 )
