@@ -33,7 +33,7 @@ def place_leftover(model: Model, on: date) -> None:
             return
 
 
-def cover_outstanding(model: Model) -> None:
+def cover_outstanding(model: Model, on: date) -> None:
     """Let the very last row ask for principal that no row asks for, where all rows are paid.
 
     Paid ahead, the last rows can be as large as a new instalment while earlier ones are closed.
@@ -43,7 +43,7 @@ def cover_outstanding(model: Model) -> None:
     if open_principal > 0 and all(period.is_paid for period in model.periods):
         last = model.periods[-1]
         last.ask(last.instalment_minor + open_principal)
-        model.settle()
+        place_leftover(model, on)
 
 
 def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:

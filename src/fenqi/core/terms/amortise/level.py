@@ -55,7 +55,7 @@ def relevel(model: Model, first: int, *, is_fresh: bool) -> None:
     place_leftover(model, due_on)
     if is_fresh:
         smooth(model, related)
-        cover_outstanding(model)
+        cover_outstanding(model, due_on)
 
 
 def _set_instalments(model: Model, related: Sequence[Period]) -> None:

@@ -99,4 +99,4 @@ def _level(model: Model, related: Sequence[Period], on: date) -> None:
     set_level_instalments(model, related)
     place_leftover(model, on)
     smooth(model, related)
-    cover_outstanding(model)
+    cover_outstanding(model, on)
