@@ -158,8 +158,8 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     correct_balance(model, since, -amount_minor)
     if model.is_level_kept:
         return
-    has_others = sum(not other.is_paid for other in model.periods) > 1
-    if has_others and on < period.starts_on:
+    is_ahead = on < period.starts_on
+    if is_ahead and sum(not other.is_paid for other in model.periods) > 1:
         signed = period.signed_minor + period.credited_minor
         if period.paid_minor > period.asked_minor or period.paid_minor == signed:
             period.ask(period.paid_minor - period.credited_minor)
