@@ -20,6 +20,7 @@ that replays a contract owns it and copies it where it must remember a moment.
     re_age, re_amortise   what is outstanding, levelled or shared out over other rows
     down_payment          the part of a disbursement due at once
 
-The settings and rules in words: docs/reference/interest.md. Source: the semantics of Apache Fineract's progressive loan engine (state of June
-2026), in our words; each rule stands once, where its file says.
+The settings and rules in words: docs/reference/interest.md. Source: the semantics of Apache
+Fineract's progressive loan engine (state of June 2026), in our words; each rule stands once, where
+its file says.
 """
