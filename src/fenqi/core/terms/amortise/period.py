@@ -159,6 +159,17 @@ class Period:
         )
 
     @property
+    def outcome(self) -> tuple[int, ...]:
+        """What the period asks for, and what it hands on, as last derived."""
+        return (
+            self.asked_minor,
+            self.due_interest_minor,
+            self.due_principal_minor,
+            self.closing_minor,
+            self.carried_on_minor,
+        )
+
+    @property
     def paid_minor(self) -> int:
         """What was paid for the period, principal and interest."""
         return self.paid_principal_minor + self.paid_interest_minor
