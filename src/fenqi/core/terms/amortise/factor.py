@@ -32,15 +32,13 @@ QUANTIZING = Context(prec=2 * PRECISION_MAX)  # so that no factor is too long to
 
 
 def factors(
-    settings: Settings, rate: Decimal, span: Span, period: Span, *, anchor: date
+    settings: Settings, rate: Decimal, span: Span, period: Span, *, units: Decimal
 ) -> tuple[Decimal, Decimal]:
     """Return the factor of a span for the level instalment, and from its start for interest.
 
-    The one for interest runs to the due day; `anchor` is the plan's start, from which the months of
-    a period are counted.
+    The one for interest runs to the due day; `units` are what the period really has of them.
     """
     nominal = Decimal(settings.interval.every)
-    units = _units(settings, period, anchor)
     to_due = (span[0], period[1])
     interest = _factor(settings, rate, to_due, period, units=units)
     if span == to_due and units == nominal:
@@ -48,8 +46,11 @@ def factors(
     return _factor(settings, rate, span, period, units=nominal), interest
 
 
-def _units(settings: Settings, period: Span, anchor: date) -> Decimal:
-    """Return how many units of the interval a period really has, where months have thirty days."""
+def real_units(settings: Settings, period: Span, *, anchor: date) -> Decimal:
+    """Return how many units of the interval a period really has, where months have thirty days.
+
+    `anchor` is the plan's start, from which the months of a period are counted.
+    """
     if settings.days_in_month is not DaysInMonth.THIRTY:
         return Decimal(settings.interval.every)
     whole, rest, of_days = units_within(period, settings.interval.unit, anchor=anchor)
