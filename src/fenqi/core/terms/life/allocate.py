@@ -6,6 +6,7 @@ Source: the vectors' README, section "Allocation".
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import assert_never
 
 from fenqi.core.terms.life import interest
@@ -37,7 +38,7 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
         components = [component for at, component in rule.order if at is timing]
         walk.untouched.clear()
         for number in range(ROUNDS_MAX * len(walk.rows)):
-            if left <= 0 or (number and not any(row.is_open for row in walk.rows)):
+            if left <= 0 or (number and walk.is_closed):
                 break
             rows = _candidates(walk, transaction, timing, rule.future)
             if not rows:
@@ -92,9 +93,9 @@ def _candidates(
     on = transaction.on
     match timing:
         case Timing.PAST_DUE:
-            return [row for row in walk.rows if row.due_on < on and is_open(row)][:1]
+            return list(islice((r for r in walk.rows if r.due_on < on and is_open(r)), 1))
         case Timing.DUE:
-            return [row for row in walk.rows if row.due_on == on and is_open(row)][:1]
+            return list(islice((r for r in walk.rows if r.due_on == on and is_open(r)), 1))
         case Timing.IN_ADVANCE:
             ahead = [row for row in walk.rows if row.due_on > on and is_open(row)]
         case _:

@@ -120,7 +120,7 @@ class Walk:
     @property
     def is_closed(self) -> bool:
         """Whether something was lent and nothing of it is open."""
-        return bool(self.rows) and not self.open_minor
+        return bool(self.rows) and not any(row.is_open for row in reversed(self.rows))
 
     def touch(self, transaction: Transaction) -> None:
         """Note that a past transaction has changed, and with it the later ones of its day."""
