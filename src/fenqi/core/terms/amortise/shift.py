@@ -60,13 +60,18 @@ def add_periods(
     """Add periods at the end and compute the instalments that fall due after a day anew.
 
     Due days are counted from `anchor` with `taken` intervals gone by: from the plan's start and
-    its number of rows, unless a re-age began another count.
+    its number of rows, unless a re-age began another count. Where that count is behind the last due
+    day, it goes on from there.
 
     Errors: DueDatesInvalid.
     """
+    last_due_on = model.periods[-1].due_on
     begin = model.periods[0].starts_on if anchor is None else anchor
     gone = len(model.periods) if taken is None else taken
-    for _, due_on in spans(begin, model.settings.interval, gone + count)[gone:]:
+    days = [due_on for _, due_on in spans(begin, model.settings.interval, gone + count)[gone:]]
+    if days[0] <= last_due_on:
+        days = [due_on for _, due_on in spans(last_due_on, model.settings.interval, count)]
+    for due_on in days:
         model.periods.append(Period(model.periods[-1].due_on, due_on))
     since = on - ONE_DAY
     place = model.change_balance(since)

@@ -7,12 +7,13 @@ Source: the vectors' README, section "Allocation".
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from operator import eq, gt, lt
 from typing import assert_never
 
 from fenqi.core.terms.life import interest
 from fenqi.core.terms.life.pay import pay_row
-from fenqi.core.terms.life.rules import Allocation, Future, Processing, Timing
+from fenqi.core.terms.life.rules import Allocation, Bucket, Future, Processing, Timing
 from fenqi.core.terms.life.state import Row, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
@@ -49,7 +50,7 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
             continue
         walk.untouched.clear()
         for number in range(ROUNDS_MAX * len(walk.rows)):
-            if left <= 0 or (number and not any(row.is_open for row in walk.rows)):
+            if left <= 0 or (number and walk.is_closed):
                 break
             rows = _candidates(walk, transaction, timing, rule.future)
             if not rows:
@@ -86,16 +87,29 @@ def _in_turn(
 
 
 def _vertically(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
+    """Go through the buckets again as long as that helps: principal paid can make interest due."""
+    left, before = amount_minor, -1
+    while left > 0 and left != before:
+        before = left
+        for timing, component in rule.order:
+            left = _fill_bucket(walk, transaction, (timing, component), rule.future, left)
+    return left
+
+
+def _fill_bucket(
+    walk: Walk, transaction: Transaction, bucket: Bucket, future: Future, amount_minor: int
+) -> int:
+    """Put an amount into one bucket of all rows and return what is left."""
+    timing, component = bucket
     left = amount_minor
-    for timing, component in rule.order:
-        for _ in range(ROUNDS_MAX * len(walk.rows)):
-            rows = _candidates(walk, transaction, timing, rule.future, component)
-            if left <= 0 or not rows:
-                break
-            paid = _pay_equally(walk, transaction, timing, component, rows, left)
-            if not paid:
-                break
-            left -= paid
+    for _ in range(ROUNDS_MAX * len(walk.rows)):
+        rows = _candidates(walk, transaction, timing, future, component)
+        if left <= 0 or not rows:
+            break
+        paid = _pay_equally(walk, transaction, timing, component, rows, left)
+        if not paid:
+            break
+        left -= paid
     return left
 
 
@@ -117,9 +131,9 @@ def _candidates(
     on = transaction.on
     match timing:
         case Timing.PAST_DUE:
-            return [row for row in walk.rows if row.due_on < on and is_open(row)][:1]
+            return list(islice((r for r in walk.rows if r.due_on < on and is_open(r)), 1))
         case Timing.DUE:
-            return [row for row in walk.rows if row.due_on == on and is_open(row)][:1]
+            return list(islice((r for r in walk.rows if r.due_on == on and is_open(r)), 1))
         case Timing.IN_ADVANCE:
             ahead = [row for row in walk.rows if row.due_on > on and is_open(row)]
         case _:

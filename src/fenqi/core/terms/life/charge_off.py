@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.amortise.as_of import run_interest_as_of
 from fenqi.core.terms.life.charge import CHARGED
-from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
+from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, keep_principal
 from fenqi.core.terms.life.operations import ChargeOff, Receipt, Terminate, WriteOff
 from fenqi.core.terms.life.rules import ChargeOffBehaviour, Timing
 from fenqi.core.terms.life.state import Effect, Kind, Row, RowKind
@@ -97,6 +97,7 @@ def _prorated(row: Row, on: date) -> int:
 
 def _stop_interest(walk: Walk, on: date) -> None:
     """Let no interest run after a day; instalments stay, the last ones shrink."""
+    principal = sum(row.due[PRINCIPAL] for row in walk.rows)
     for row in walk.rows:
         if row.starts_on <= on < row.due_on and row.kind is not RowKind.DOWN_PAYMENT:
             interest = _run_interest(walk, row, on) if walk.recalculates else _prorated(row, on)
@@ -107,26 +108,13 @@ def _stop_interest(walk: Walk, on: date) -> None:
         if row.starts_on > on and row.met_on is None and not is_kept:
             open_minor = max(0, row.open(INTEREST))
             _set_interest(row, row.due[INTEREST] - open_minor)
-    _shrink_last(walk, on)
+    keep_principal(walk, principal, on)
 
 
 def _set_interest(row: Row, interest: int) -> None:
     """Let a row ask for less interest and that much more principal."""
     row.due[PRINCIPAL] += row.due[INTEREST] - interest
     row.due[INTEREST] = interest
-
-
-def _shrink_last(walk: Walk, on: date) -> None:
-    """Let the last open rows ask for as much less principal as the rows ask for too much."""
-    regular = [row for row in walk.rows if row.kind is not RowKind.EXTRA]
-    credited = sum(row.credited[PRINCIPAL] for row in regular)
-    left = walk.lent_minor + credited - sum(row.due[PRINCIPAL] for row in regular)
-    for row in reversed(regular[1:]):
-        if left and row.met_on is None:
-            before = row.due[PRINCIPAL]
-            row.due[PRINCIPAL] = max(0, before + left)
-            left -= row.due[PRINCIPAL] - before
-            row.meet(on)
 
 
 def _accelerate(walk: Walk, on: date) -> None:

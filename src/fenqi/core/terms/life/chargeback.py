@@ -25,7 +25,7 @@ def charge_back(walk: Walk, operation: Chargeback) -> None:
         return
     split = [operation.amount_minor, 0, 0, 0] if order is None else _split(walk, operation, order)
     transaction.parts[:] = split
-    if walk.terms.rules.recalculates:
+    if walk.terms.rules.recalculates and not walk.is_called:
         _credit_by_model(walk, transaction, split)
     else:
         _put_back(_row_to_credit(walk, transaction), split)
@@ -71,11 +71,8 @@ def _credit_by_model(walk: Walk, transaction: Transaction, split: Parts) -> None
         events.credit(model, on, interest_minor=split[INTEREST])
     follow_model(walk, on)
     rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
-    if on == maturity:
-        row = next(row for row in rows if row.due_on == on)
-    else:
-        row = next(row for row in rows if row.starts_on <= on < row.due_on)
-    _put_back(row, [0, 0, split[FEE], split[PENALTY]])
+    running = (row for row in rows if row.starts_on <= on < row.due_on or row.due_on == maturity)
+    _put_back(next(running, rows[-1]), [0, 0, split[FEE], split[PENALTY]])
 
 
 def _credit_principal(walk: Walk, transaction: Transaction) -> None:
@@ -89,7 +86,8 @@ def _credit_principal(walk: Walk, transaction: Transaction) -> None:
     transaction.overpaid_minor = covered
     if covered < amount:
         row = _row_to_credit(walk, transaction)
-        is_in_model = walk.terms.rules.recalculates and row.kind is not RowKind.EXTRA
+        by_model = walk.terms.rules.recalculates and not walk.is_called
+        is_in_model = by_model and row.kind is not RowKind.EXTRA
         place = walk.the_model.index_of(row.starts_on, row.due_on) if is_in_model else None
         if place is not None:
             events.credit(walk.the_model, transaction.on, principal_minor=amount)

@@ -11,17 +11,25 @@ from fenqi.core.terms.life.may_ask import MAY_ASK
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
+    BillInstalment,
+    ChangeDueDay,
     ChangeRate,
     Chargeback,
+    ChargeOff,
+    Defer,
     Disburse,
+    Extend,
     MoveDueDay,
     NightlyRun,
     Operation,
     PauseInterest,
     ReAge,
+    ReAgeInterest,
+    ReAmortise,
     Receive,
     RefundCash,
     RefundCredit,
+    Terminate,
     Undo,
     WaiveCharge,
 )
@@ -31,6 +39,18 @@ from fenqi.core.terms.life.walk import Walk
 
 COUNT_MAX = 1_200  # instalments that one operation may add
 AMOUNT_MINOR_MAX = 10**15  # sums of many plans still fit a 64-bit integer
+REARRANGING = (
+    AddPeriods,
+    BillInstalment,
+    ChangeDueDay,
+    Defer,
+    Extend,
+    MoveDueDay,
+    PauseInterest,
+    ReAge,
+    ReAmortise,
+)
+AMENDING = (Disburse, AddCharge, *REARRANGING)
 AHEAD = (ChangeRate, MoveDueDay, AddPeriods, PauseInterest, AddCharge, NightlyRun)
 
 
@@ -43,6 +63,12 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
         refuse(operation, "out of number", next=len(recorded) + 1)
     _check_amount(operation)
     _check_days(walk, operation)
+    if walk.is_written_off and isinstance(operation, AMENDING):
+        not_now(operation, "the plan was written off")
+    if walk.is_called and isinstance(operation, REARRANGING):
+        not_now(operation, "everything has fallen due")
+    if walk.is_closed and isinstance(operation, AddPeriods | ReAge | ReAmortise):
+        not_now(operation, "nothing is open")
     if isinstance(operation, Undo):
         _check_undo(operation, recorded)
     elif isinstance(operation, Chargeback):
@@ -84,6 +110,17 @@ def _check_undo(undo: Undo, recorded: Sequence[Operation]) -> None:
     earlier = [one for one in recorded if isinstance(one, Undo) and one.of == undo.of]
     if any(one.of_receipt in (None, undo.of_receipt) for one in earlier):
         not_now(undo, "undone already", of=undo.of)
+    undone = {one.of for one in recorded if isinstance(one, Undo) and one.of_receipt is None}
+    for one in recorded:
+        if one.number not in undone and _stands_on(one, undo):
+            not_now(undo, "a later operation stands on it", of=undo.of, later=one.number)
+
+
+def _stands_on(operation: Operation, undo: Undo) -> bool:
+    """Return whether an operation makes no sense without what is undone."""
+    if isinstance(operation, Chargeback):
+        return operation.of == undo.of and undo.of_receipt in (None, operation.of_receipt)
+    return isinstance(operation, WaiveCharge | Receive) and operation.charge == undo.of
 
 
 def _check_chargeback(walk: Walk, operation: Chargeback, recorded: Sequence[Operation]) -> None:
@@ -127,6 +164,19 @@ def _check_count(_: Walk, operation: AddPeriods | ReAge) -> None:
         refuse(operation, "count out of range", count=operation.count, most=COUNT_MAX)
 
 
+def _check_re_age(walk: Walk, operation: ReAge) -> None:
+    """Equal parts begin after the first day; only where interest runs on can they replace it."""
+    _check_count(walk, operation)
+    begins_with_plan = walk.began_on is not None and operation.starts_on <= walk.began_on
+    if begins_with_plan and operation.interest is not ReAgeInterest.DEFAULT:
+        refuse(operation, "new rows from the first day", lent_on=walk.began_on)
+
+
+def _check_charge_off(walk: Walk, operation: ChargeOff | Terminate) -> None:
+    if walk.is_charged_off or walk.is_terminated:
+        not_now(operation, "charged off or called already")
+
+
 def _check_rate(_: Walk, operation: ChangeRate) -> None:
     if operation.rate < 0:
         refuse(operation, "rate below zero", rate=operation.rate)
@@ -165,6 +215,8 @@ CHECKS: dict[type[Operation], Callable[[Walk, Any], None]] = {
     MoveDueDay: _check_move,
     PauseInterest: _check_pause,
     AddPeriods: _check_count,
-    ReAge: _check_count,
+    ReAge: _check_re_age,
+    ChargeOff: _check_charge_off,
+    Terminate: _check_charge_off,
     ChangeRate: _check_rate,
 }

@@ -46,7 +46,6 @@ def extend(walk: Walk, operation: Extend) -> None:
     else:
         _lay_over_more(walk, rows, operation.count)
     last = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1]
-    pull_into(walk, last.due_on)
     lay_charge(walk, operation, "extension", last, cost)
 
 
@@ -69,7 +68,7 @@ def _lay_over_more(walk: Walk, rows: list[Row], count: int) -> None:
 
     Charges stay where they are.
     """
-    walk.is_apart = True
+    walk.is_rearranged = True
     moved = {part: sum(_schedule_open(walk, row, part) for row in rows) for part in COMPONENTS}
     for row in rows:
         for part in COMPONENTS:
@@ -77,6 +76,7 @@ def _lay_over_more(walk: Walk, rows: list[Row], count: int) -> None:
     starts_on = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1].due_on
     for due_on in _days_after(walk, count):
         rows.append(walk.add_row(RowKind.INSTALMENT, starts_on=starts_on, due_on=due_on))
+        pull_into(walk, due_on)
         starts_on = due_on
     for part, total in moved.items():
         multiple = walk.terms.multiple_minor if part is PRINCIPAL else 1

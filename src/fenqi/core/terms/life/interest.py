@@ -41,8 +41,7 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
     model = walk.the_model
     rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
     regular = [row for row in rows if row.kind is not RowKind.EXTRA]
-    is_apart = walk.is_apart or (walk.is_rearranged and not walk.bears_interest)
-    if on > model.periods[-1].due_on or is_apart:
+    if on > model.periods[-1].due_on or not walk.is_in_model:
         later = [row for row in regular if row.due_on > on]
         _lay_equally(walk, later or [walk.extra_row(on, starts_on=on)], amount_minor)
         return
@@ -182,6 +181,17 @@ def _lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:
     rows[-1].due[PRINCIPAL] += left
     for row in rows:
         row.met_on = None if row.is_open else row.met_on
+
+
+def keep_principal(walk: Walk, principal_minor: int, on: date) -> None:
+    """Let all rows together ask for an amount of principal: the last open ones give way."""
+    excess = sum(row.due[PRINCIPAL] for row in walk.rows) - principal_minor
+    rows = [row for row in walk.rows if row.kind is not RowKind.EXTRA and row.met_on is None]
+    for row in reversed(rows):
+        given_up = min(excess, row.open(PRINCIPAL))
+        row.due[PRINCIPAL] -= given_up
+        excess -= given_up
+        row.meet(on)
 
 
 def to_multiple(amount: Decimal | int, multiple: int) -> int:

@@ -27,30 +27,34 @@ def re_amortise(walk: Walk, operation: ReAmortise) -> None:
             operation=operation.number, reason="no instalment is to come", on=operation.on
         )
     transaction = walk.begin(operation, Kind.RE_AMORTISE, 0)
-    transaction.parts[PRINCIPAL] = sum(row.due[PRINCIPAL] - row.paid[PRINCIPAL] for row in past)
+    transaction.parts[PRINCIPAL] = sum(row.open(PRINCIPAL) for row in past)
     if walk.recalculates and past:
         transaction.parts[INTEREST] = open_interest_as_of(walk.the_model, past[-1].due_on)
+    elif past:
+        transaction.parts[INTEREST] = sum(row.open(INTEREST) for row in past)
     transaction.amount_minor = sum(transaction.parts)
     if not transaction.amount_minor:
         walk.transactions.remove(transaction)
         return
     walk.is_rearranged = True
-    if not walk.bears_interest:
-        _spread_principal(walk, transaction, past, ahead)
-    else:
+    if walk.recalculates:
         _spread_by_model(walk, operation, past, ahead)
+    else:
+        _spread_plainly(walk, transaction, past, ahead)
 
 
-def _spread_principal(
+def _spread_plainly(
     walk: Walk, transaction: Transaction, past: list[Row], ahead: list[Row]
 ) -> None:
-    """Spread principal equally, each part rounded to the multiple, the rest to the last row."""
-    moved = transaction.parts[PRINCIPAL]
-    _keep_paid(past, PRINCIPAL, transaction.on)
-    part = to_multiple(
-        divide(moved, len(ahead), rounding=Rounding.HALF_EVEN), walk.terms.multiple_minor
-    )
-    _add(ahead, PRINCIPAL, part, moved)
+    """Spread principal and interest equally, the rest of each to the last row.
+
+    Principal parts are rounded to the multiple.
+    """
+    for component, multiple in ((PRINCIPAL, walk.terms.multiple_minor), (INTEREST, 1)):
+        moved = transaction.parts[component]
+        _keep_paid(past, component, transaction.on)
+        part = divide(moved, len(ahead), rounding=Rounding.HALF_EVEN)
+        _add(ahead, component, to_multiple(part, multiple), moved)
 
 
 def _spread_by_model(walk: Walk, operation: ReAmortise, past: list[Row], ahead: list[Row]) -> None:

@@ -42,12 +42,15 @@ def _unpay(
     given = min(amount_minor, row.paid[component])
     if given:
         row.paid[component] -= given
-        if transaction.on < row.due_on:
-            row.in_advance_minor -= min(given, row.in_advance_minor)
-        elif transaction.on > row.due_on:
-            row.late_minor -= min(given, row.late_minor)
+        _forget_timing(row)
         transaction.parts[component] += given
         walk.line(transaction, row, Effect.PAID)[component] -= given
         unpay_charges(walk, row, component, given)
         row.met_on = None
     return given
+
+
+def _forget_timing(row: Row) -> None:
+    """Let no more count as late or early than is still paid; what came last goes back first."""
+    row.in_advance_minor = min(row.in_advance_minor, sum(row.paid))
+    row.late_minor = min(row.late_minor, sum(row.paid) - row.in_advance_minor)

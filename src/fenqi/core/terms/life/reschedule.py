@@ -7,7 +7,9 @@ from datetime import date
 
 from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.dates import later
-from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL
+from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.life.charge import pull_into
+from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, keep_principal
 from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
@@ -33,6 +35,8 @@ def pause_interest(walk: Walk, operation: PauseInterest) -> None:
 
 def add_periods(walk: Walk, operation: AddPeriods) -> None:
     """Add instalments at the end; those that fall due from a day on are computed anew."""
+    if walk.is_called:
+        return
     model = walk.the_model
     before = len(model.periods)
     if walk.re_aged is None:
@@ -47,6 +51,7 @@ def add_periods(walk: Walk, operation: AddPeriods) -> None:
         )
     for period in model.periods[before:]:
         walk.add_row(RowKind.INSTALMENT, starts_on=period.starts_on, due_on=period.due_on)
+        pull_into(walk, period.due_on)
     _follow(walk, operation.on)
     walk.chain()
 
@@ -68,12 +73,10 @@ def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
         shift.move_due_day(
             model, in_model, operation.to, ends_on=_forced_end(walk, in_model, operation.to)
         )
-        model.settle()
         for row, period in zip(rows[place:], model.periods[in_model:], strict=False):
             if row.met_on is None:
                 row.starts_on, row.due_on = period.starts_on, period.due_on
-                row.due[PRINCIPAL] = period.due_principal_minor
-                row.due[INTEREST] = period.due_interest_minor
+        _follow(walk, min(operation.on, operation.to))
     join_passed_extras(walk, rows[-1])
     walk.sort_rows()
 
@@ -111,12 +114,28 @@ def join_passed_extras(walk: Walk, last: Row) -> None:
 
 
 def _follow(walk: Walk, on: date) -> None:
-    """Let the rows not met that fall due on a day or later ask for what the model says."""
+    """Let the rows not met that fall due on a day or later ask for what the model says.
+
+    A model that is not told of payments does not know which rows were met early: then the last rows
+    give way.
+    """
     model = walk.the_model
     model.settle()
+    if not walk.is_in_model:
+        return
+    principal = sum(row.due[PRINCIPAL] for row in walk.rows)
     for row in walk.rows:
         place = model.index_of(row.starts_on, row.due_on)
         if row.met_on is None and row.due_on >= on and place is not None:
-            period = model.periods[place]
-            row.due[PRINCIPAL] = period.due_principal_minor
-            row.due[INTEREST] = period.due_interest_minor
+            _ask(row, model.periods[place])
+    if not walk.recalculates:
+        keep_principal(walk, principal, on)
+
+
+def _ask(row: Row, period: Period) -> None:
+    """Let a row ask for what a period does, and at least for what is paid of it."""
+    for component, asked in (
+        (PRINCIPAL, period.due_principal_minor),
+        (INTEREST, period.due_interest_minor),
+    ):
+        row.due[component] = max(asked, row.due[component] - row.open(component))

@@ -11,6 +11,7 @@ from datetime import date
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life.operations import Operation, PauseInterest, ReAge, ReAgeInterest
 from fenqi.core.terms.life.refusal import OperationSenseless
+from fenqi.core.terms.life.rules import ChargeOffBehaviour
 from fenqi.core.terms.life.state import (
     ChargeState,
     Effect,
@@ -64,8 +65,7 @@ class Walk:
         self.is_charged_off = False
         self.is_written_off = False
         self.is_terminated = False
-        self.is_rearranged = False  # re-aged or re-amortised
-        self.is_apart = False  # rows were laid out anew without the model
+        self.is_rearranged = False  # re-aged, re-amortised or extended
         self.pauses: list[PauseInterest] = []
         self.re_aged: ReAge | None = None  # the last re-age
         self.waiting: list[Operation] = []  # changes of terms before anything was lent
@@ -115,6 +115,19 @@ class Walk:
         )
 
     @property
+    def is_called(self) -> bool:
+        """Whether everything has been made to fall due."""
+        accelerates = self.terms.rules.charge_off is ChargeOffBehaviour.ACCELERATE
+        return self.is_terminated or (self.is_charged_off and accelerates)
+
+    @property
+    def is_in_model(self) -> bool:
+        """Whether the interest model still knows what the rows ask for."""
+        by_model = self.terms.rules.recalculates and self.bears_interest
+        is_plainly_rearranged = self.is_rearranged and not by_model
+        return not (self.is_called or self.is_charged_off or is_plainly_rearranged)
+
+    @property
     def is_settled(self) -> bool:
         """Whether a re-age has settled all interest, so that none runs."""
         return self.re_aged is not None and self.re_aged.interest is not ReAgeInterest.DEFAULT
@@ -132,7 +145,7 @@ class Walk:
     @property
     def is_closed(self) -> bool:
         """Whether something was lent and nothing of it is open."""
-        return bool(self.rows) and not self.open_minor
+        return bool(self.rows) and not any(row.is_open for row in reversed(self.rows))
 
     def touch(self, transaction: Transaction) -> None:
         """Note that a past transaction has changed, and with it the later ones of its day."""
@@ -188,6 +201,8 @@ class Walk:
         """Let each row begin where the one before it ends."""
         previous = None
         for row in self.rows:
-            if previous is not None and row.kind is not RowKind.DOWN_PAYMENT:
+            if row.kind is RowKind.DOWN_PAYMENT:
+                continue
+            if previous is not None:
                 row.starts_on = previous
             previous = row.due_on
