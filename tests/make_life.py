@@ -1,11 +1,19 @@
 """Builders of lives for tests: a plan by example, and operations with few words."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from fenqi.core.terms.amortise.settings import DaysInMonth, DaysInYear, Interval, Settings, Unit
+from fenqi.core.terms.life.allowances import (
+    Allowances,
+    BillInstalmentRule,
+    DeferralRule,
+    DueDayRule,
+    ExtensionRule,
+    WithdrawalRule,
+)
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import Disburse, Operation, Receipt, Receive, Settle
 from fenqi.core.terms.life.rules import (
@@ -17,6 +25,7 @@ from fenqi.core.terms.life.rules import (
     Timing,
 )
 from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
 
 START = date(2026, 1, 15)
@@ -29,6 +38,13 @@ PLAIN = LifeRules(
     processing=Processing.HORIZONTAL,
     allocations={},
     default_allocation=Allocation(ORDER, Future.NEXT),
+)
+GENEROUS = Allowances(
+    deferral=DeferralRule(days_max=14, times_a_year=2),
+    due_day=DueDayRule(times_a_year=1),
+    extension=ExtensionRule(count_max=12, times_a_year=1),
+    bill_instalment=BillInstalmentRule(least_minor=1_000),
+    withdrawal=WithdrawalRule(days=14),
 )
 
 
@@ -76,3 +92,18 @@ def end_early(life: Life, on: date, amount_minor: int, **more: Any) -> None:
 
 def settled_by(method: Any) -> SettlementRule:
     return SettlementRule(method=method)
+
+
+def figures(view: View) -> dict[str, Any]:
+    """Return all that a view says, to be compared with another."""
+    return asdict(view)
+
+
+def totals(view: View) -> tuple[int, int]:
+    """Return both sides of what always holds: what fell due, and what became of it."""
+    due = gone = 0
+    for row in view.rows:
+        due += sum(row.due)
+        gone += sum(row.paid) + sum(row.relieved) + sum(row.written_off) + sum(row.moved)
+        gone += row.open_minor
+    return due, gone

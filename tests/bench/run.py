@@ -45,6 +45,7 @@ BENCHES = (
         ("--all-due", "--rounds", "1", "--plans", "20000"),
     ),
     Bench("schedules", "schedules.py", quick=("--rounds", "1")),
+    Bench("life", "life.py", quick=("--rounds", "1", "--lives", "5")),
     Bench("replay", "replay.py"),
 )
 
@@ -92,6 +93,10 @@ def bars(name: str, found: dict[str, Any]) -> Iterator[Bar]:
                 tuple(race["spread"]),
                 race["target"],
             )
+    elif name == "life":
+        spread = tuple(found["spread"])
+        label = "life of 24 operations / schedule rebuilt after each"
+        yield Bar(label, found["median_ratio"], "x", spread, found["target"])
     else:
         yield Bar("replay of the real file", found["seconds"], "s", is_lower_better=True)
 

@@ -6,10 +6,12 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fenqi.core.terms.amortise import events
+from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later, spans
 from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.amortise.re_age import NewRows, re_age
+from fenqi.core.terms.amortise.re_amortise import re_amortise
 from fenqi.core.terms.amortise.settings import (
     Accrual,
     DaysInMonth,
@@ -57,13 +59,6 @@ STARTS = st.one_of(
 )
 COUNTS = st.integers(1, 18)
 PRINCIPALS = st.one_of(st.integers(1, 500), st.integers(500, 10**11))
-HABITS = st.lists(
-    st.tuples(
-        st.sampled_from(["pay", "early", "part", "miss", "pause", "rate", "lend", "credit"]),
-        st.integers(0, 40),
-    ),
-    max_size=8,
-)
 
 
 def lent(settings: Settings, start: date, count: int, principal: int) -> Model:
@@ -82,29 +77,55 @@ def pay_row(model: Model, row: int, on: date, *, of_parts: int = 1) -> None:
     events.pay_principal(model, row, on, principal)
 
 
+def pay_next(model: Model, on: date, *, ahead: int = 0, of_parts: int = 1) -> None:
+    unpaid = next((n for n, p in enumerate(model.periods) if not p.is_paid), None)
+    if unpaid is not None:
+        pay_row(model, min(unpaid + ahead, len(model.periods) - 1), on, of_parts=of_parts)
+
+
+def change_terms(model: Model, kind: str, on: date, days: int) -> None:
+    last = model.periods[-1]
+    match kind:
+        case "rate":
+            events.change_rate(model, on, Decimal(days) / 100)
+        case "pause" if on > model.periods[0].starts_on:
+            events.pause(model, on, on + timedelta(days=days // 10))
+        case "move":
+            to = last.due_on + timedelta(days=days)
+            shift.move_due_day(model, len(model.periods) - 1, to)
+        case "extend":
+            shift.add_periods(model, on, 1 + days % 3)
+        case "re-amortise":
+            re_amortise(model, on)
+        case "re-age":
+            first_due_on = last.due_on + timedelta(days=5 + days)
+            re_age(model, on, NewRows(1 + days % 5, first_due_on, Interval(1, Unit.MONTHS)))
+
+
+KINDS = ("pay", "early", "part", "miss", "lend", "credit")
+TERMS = ("rate", "pause", "move", "extend", "re-amortise", "re-age")
+HABITS = st.lists(st.tuples(st.sampled_from(KINDS + TERMS), st.integers(0, 40)), max_size=8)
+
+
 def live(model: Model, habits: list[tuple[str, int]]) -> int:
     """Let things happen to a plan, one after the other; return what was lent or credited more."""
-    on, more, low = model.periods[0].starts_on, 0, 0
+    on, more = model.periods[0].starts_on, 0
     for kind, days in habits:
         on = min(on + timedelta(days=days), model.periods[-1].due_on - timedelta(days=1))
         correct_overdue(model, on)
-        unpaid = next((n for n, p in enumerate(model.periods) if not p.is_paid), None)
-        if kind == "lend":
-            amount = 100 + 10 * days
-            events.disburse(model, on, amount)
-            more += amount
-        elif kind == "credit":
-            events.credit(model, on, principal_minor=50 + days)
-            more += 50 + days
-        elif kind == "pause" and on > model.periods[0].starts_on:
-            events.pause(model, on, on + timedelta(days=3))
-        elif kind == "rate":
-            events.change_rate(model, on, Decimal(days) / 100)
-        elif kind in {"pay", "early", "part"} and unpaid is not None:
-            row = min(unpaid + (kind == "early"), len(model.periods) - 1)
-            pay_row(model, row, on, of_parts=3 if kind == "part" else 1)
-        low = min(low, *(period.closing_minor for period in model.periods))
-    assert low == 0
+        match kind:
+            case "pay" | "early" | "part":
+                of_parts = 3 if kind == "part" else 1
+                pay_next(model, on, ahead=int(kind == "early"), of_parts=of_parts)
+            case "lend":
+                events.disburse(model, on, 100 + days)
+                more += 100 + days
+            case "credit":
+                events.credit(model, on, principal_minor=50 + days)
+                more += 50 + days
+            case _:
+                change_terms(model, kind, on, days)
+        assert min(row.balance_minor for row in model.rows()) >= 0
     return more
 
 

@@ -22,7 +22,7 @@ from fenqi.core.terms.life.payoff import payoff_minor
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
 from fenqi.core.terms.life.state import Kind, Status
 from fenqi.core.terms.product import Component
-from lives import PAID_IN, Told, lives, plain, receive
+from random_lives import PAID_IN, Told, lives, plain, receive
 
 OUTGOING = (Kind.CHARGEBACK, Kind.CREDIT_REFUND)
 RECOGNISED = (Kind.ACCRUAL, Kind.ACCRUAL_ADJUSTMENT, Kind.ACCRUAL_ACTIVITY)
@@ -50,7 +50,7 @@ def everything(seen: View) -> tuple[Any, ...]:
 
 
 @given(lives())
-def test_what_was_due_is_paid_waived_written_off_or_open(told: Told) -> None:
+def test_what_was_due_is_paid_relieved_written_off_or_open(told: Told) -> None:
     for row in told.seen().rows:
         for component in Component:
             gone = (row.paid[component], row.relieved[component], row.written_off[component])

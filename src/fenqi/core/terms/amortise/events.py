@@ -128,12 +128,13 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> None:
     if period is _overdue_before_paid(model, on):
         defer_run_interest(model, period, on)
         model.settle()
-    totals = model.totals()
+    totals, before = model.totals(), period.outcome
     period.paid_interest_minor += min(
         amount_minor, totals.interest_minor - totals.paid_interest_minor
     )
     period.is_stale = True
-    place_leftover(model, on)
+    if not _leaves_all(model, period, before):
+        place_leftover(model, on)
 
 
 def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
@@ -148,14 +149,19 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     if amount_minor == 0:
         return
     model.settle()
-    totals = model.totals()
+    totals, before = model.totals(), period.outcome
     paid = amount_minor
     if totals.paid_principal_minor + amount_minor > totals.lent_minor + totals.credited_minor:
         paid = totals.lent_minor - totals.paid_principal_minor
     period.paid_principal_minor += paid
     period.is_stale = True
     since = min(period.due_on, on)
-    correct_balance(model, since, -amount_minor)
+    place = model.change_balance(since, corrected_minor=-amount_minor)
+    if place is not None:
+        model.refresh_factor(model.periods[place])
+    if place == row and _leaves_all(model, period, before):
+        return
+    place_leftover(model, since)
     if model.is_level_kept:
         return
     has_others = sum(not other.is_paid for other in model.periods) > 1
@@ -164,6 +170,16 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
         period.ask(period.paid_minor - period.credited_minor)
         place_leftover(model, since)
+
+
+def _leaves_all(model: Model, period: Period, before: tuple[int, ...]) -> bool:
+    """Return whether a payment of what a row asks for left all else as it was.
+
+    Then no leftover moves, unless it could fall due in a row after the last open one.
+    """
+    model.settle()
+    is_within = period.paid_minor <= period.asked_minor
+    return is_within and period.outcome == before and not model.periods[-1].is_paid
 
 
 def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: int = 0) -> None:

@@ -31,24 +31,30 @@ ZERO = Decimal(0)
 QUANTIZING = Context(prec=2 * PRECISION_MAX)  # so that no factor is too long to be scaled
 
 
-def level_factor(settings: Settings, rate: Decimal, span: Span, period: Span) -> Decimal:
-    """Return the factor of a span for the level instalment."""
-    return _factor(settings, rate, span, period, units=Decimal(settings.interval.every))
+def factors(
+    settings: Settings, rate: Decimal, span: Span, period: Span, *, units: Decimal
+) -> tuple[Decimal, Decimal]:
+    """Return the factor of a span for the level instalment, and from its start for interest.
 
-
-def interest_factor(
-    settings: Settings, rate: Decimal, span: Span, period: Span, *, anchor: date
-) -> Decimal:
-    """Return the factor of a span for interest; the span ends where its period does.
-
-    `anchor` is the plan's start, from which months are counted.
+    The one for interest runs to the due day; `units` are what the period really has of them.
     """
-    units = Decimal(settings.interval.every)
-    if settings.days_in_month is DaysInMonth.THIRTY:
-        whole, rest, of_days = units_within(period, settings.interval.unit, anchor=anchor)
-        arithmetic = settings.arithmetic
-        units = whole + arithmetic.divide(Decimal(rest), Decimal(of_days))
-    return _factor(settings, rate, span, period, units=units)
+    nominal = Decimal(settings.interval.every)
+    to_due = (span[0], period[1])
+    interest = _factor(settings, rate, to_due, period, units=units)
+    if span == to_due and units == nominal:
+        return interest, interest
+    return _factor(settings, rate, span, period, units=nominal), interest
+
+
+def real_units(settings: Settings, period: Span, *, anchor: date) -> Decimal:
+    """Return how many units of the interval a period really has, where months have thirty days.
+
+    `anchor` is the plan's start, from which the months of a period are counted.
+    """
+    if settings.days_in_month is not DaysInMonth.THIRTY:
+        return Decimal(settings.interval.every)
+    whole, rest, of_days = units_within(period, settings.interval.unit, anchor=anchor)
+    return whole + settings.arithmetic.divide(Decimal(rest), Decimal(of_days))
 
 
 def nominal_factor(settings: Settings, rate: Decimal) -> Decimal:

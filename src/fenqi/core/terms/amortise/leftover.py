@@ -33,6 +33,19 @@ def place_leftover(model: Model, on: date) -> None:
             return
 
 
+def cover_outstanding(model: Model, on: date) -> None:
+    """Let the very last row ask for principal that no row asks for, where all rows are paid.
+
+    Paid ahead, the last rows can be as large as a new instalment while earlier ones are closed.
+    """
+    model.settle()
+    open_principal = model.totals().open_principal_minor
+    if open_principal > 0 and all(period.is_paid for period in model.periods):
+        last = model.periods[-1]
+        last.ask(last.instalment_minor + open_principal)
+        place_leftover(model, on)
+
+
 def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
     """Let a row take what is left over; return whether that is all.
 
@@ -51,6 +64,7 @@ def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
 
 
 def _last_open(model: Model, totals: Totals) -> Period | None:
+    """Return the last row not paid; the very last if all ask for nothing and principal is out."""
     for period in reversed(model.periods):
         if not period.is_paid:
             return period

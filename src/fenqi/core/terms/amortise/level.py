@@ -13,7 +13,7 @@ from typing import assert_never
 
 from fenqi.core.terms.amortise.factor import nominal_factor
 from fenqi.core.terms.amortise.flat import set_flat_instalments, set_whole_term_instalments
-from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.leftover import cover_outstanding, place_leftover
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.rounding import rounded, to_multiple
@@ -55,6 +55,7 @@ def relevel(model: Model, first: int, *, is_fresh: bool) -> None:
     place_leftover(model, due_on)
     if is_fresh:
         smooth(model, related)
+        cover_outstanding(model, due_on)
 
 
 def _set_instalments(model: Model, related: Sequence[Period]) -> None:
@@ -96,7 +97,7 @@ def set_level_instalments(model: Model, related: Sequence[Period]) -> None:
 
 def smooth(model: Model, related: Sequence[Period]) -> None:
     """Spread the last instalment's difference over all, as long as that makes it smaller."""
-    if not (model.settings.is_last_smoothed and related):
+    if not related or not model.settings.is_last_smoothed:
         return
     trial: Model | None = None
     first = model.periods.index(related[0])

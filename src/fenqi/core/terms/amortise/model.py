@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.dates import PERIODS_MAX, Span
-from fenqi.core.terms.amortise.factor import ZERO, interest_factor, level_factor
+from fenqi.core.terms.amortise.factor import ZERO, factors, real_units
 from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.settings import Method, Settings
 
@@ -108,6 +108,7 @@ class Model:
         self.is_level_kept = False  # early payments do not change instalments
         self.is_grace_lifted = False
         self._factors: dict[FactorKey, Factors] = {}
+        self._units: dict[Span, Decimal] = {}
 
     def copy(self) -> "Model":
         """Return a copy that changes alone; factors already computed are shared."""
@@ -224,15 +225,9 @@ class Model:
             key = (rate, starts_on, ends_on, *whole)
             found = self._factors.get(key)
             if found is None:
+                span, units = (starts_on, ends_on), self._units_of(whole)
                 found = (
-                    level_factor(self.settings, rate, (starts_on, ends_on), whole),
-                    interest_factor(
-                        self.settings,
-                        rate,
-                        (starts_on, due_on),
-                        whole,
-                        anchor=self.periods[0].starts_on,
-                    ),
+                    *factors(self.settings, rate, span, whole, units=units),
                     Decimal((ends_on - starts_on).days),
                     Decimal((due_on - starts_on).days),
                 )
@@ -276,6 +271,13 @@ class Model:
     def is_blank(self) -> bool:
         """Whether no period asks for an instalment yet."""
         return all(period.instalment_minor == 0 for period in self.periods)
+
+    def _units_of(self, period: Span) -> Decimal:
+        units = self._units.get(period)
+        if units is None:
+            units = real_units(self.settings, period, anchor=self.periods[0].starts_on)
+            self._units[period] = units
+        return units
 
     def _first_stale(self) -> int | None:
         for place, period in enumerate(self.periods):

@@ -43,6 +43,12 @@ class Segment:
         twin.__dict__.update(self.__dict__)
         return twin
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing happened in it."""
+        credited = self.credited_principal_minor or self.credited_interest_minor
+        return not (self.disbursed_minor or self.corrected_minor or credited or self.is_paused)
+
     def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
         """Return the interest of this segment on a base, unrounded, with what was credited."""
         run = ZERO
@@ -150,6 +156,17 @@ class Period:
         self.due_principal_minor = max(asked - self.due_interest_minor, self.paid_principal_minor)
         self.closing_minor = max(
             0, after_minor + self.paid_principal_minor - self.due_principal_minor
+        )
+
+    @property
+    def outcome(self) -> tuple[int, ...]:
+        """What the period asks for, and what it hands on, as last derived."""
+        return (
+            self.asked_minor,
+            self.due_interest_minor,
+            self.due_principal_minor,
+            self.closing_minor,
+            self.carried_on_minor,
         )
 
     @property

@@ -149,12 +149,9 @@ def _end_on(model: Model, on: date) -> tuple[int, int]:
     touched = [period for period in model.periods if period.due_on >= on]
     principal = sum(period.paid_principal_minor for period in touched)
     interest = sum(period.paid_interest_minor for period in touched)
-    credited = sum(
-        period.credited_principal_minor
-        for period in touched
-        if period.starts_on >= on and period.due_on > on
-    )
     place = model.find(on)
+    removed = [] if place is None else model.periods[place + 1 :]
+    credited = sum(period.credited_principal_minor for period in removed)
     if place is not None:
         period = model.periods[place]
         period.is_early_holder = True
@@ -188,11 +185,21 @@ def _merge_empty_stubs(model: Model) -> None:
     merged: list[Period] = []
     for period in model.periods:
         if merged and _is_empty_stub(merged[-1]) and _is_empty_stub(period):
-            merged[-1].due_on = merged[-1].segments[-1].ends_on = period.due_on
+            _join(merged[-1], period)
             model.refresh_factor(merged[-1])
         else:
             merged.append(period)
     model.periods[:] = merged
+
+
+def _join(stub: Period, following: Period) -> None:
+    """Let a stub take the days of the one behind it, and what changed the balance in them."""
+    stub.due_on = following.due_on
+    if all(segment.is_plain for segment in following.segments):
+        stub.segments[-1].ends_on = following.due_on
+    else:
+        stub.segments += following.segments
+        stub.moved_away_minor += following.moved_away_minor
 
 
 def _is_empty_stub(period: Period) -> bool:

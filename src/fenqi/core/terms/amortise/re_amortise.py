@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.leftover import cover_outstanding, place_leftover
 from fenqi.core.terms.amortise.level import set_level_instalments, smooth
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
@@ -55,8 +55,9 @@ def lift_grace(model: Model) -> None:
 def leave_past(model: Model, on: date) -> None:
     """Let rows begun by a day and not paid ask for no more than was paid.
 
-    Their principal stays in the balance anyway, so a correction made because it was overdue is
-    taken back.
+    The running row, which will be levelled again, keeps what was credited to it. The principal of
+    the others stays in the balance anyway, so a correction made because it was overdue is taken
+    back.
     """
     for period in model.periods:
         if period.starts_on > on or period.is_paid:
@@ -66,7 +67,10 @@ def leave_past(model: Model, on: date) -> None:
                 segment.corrected_minor = 0
         if period.segments[-1].corrected_minor:
             period.segments[-1].corrected_minor -= period.open_principal_minor
-        close_with_what_was_paid(period)
+        if period.due_on > on:
+            period.ask(max(0, period.paid_minor - period.credited_minor))
+        else:
+            close_with_what_was_paid(period)
     model.overdue.clear()
 
 
@@ -94,5 +98,5 @@ def _restart_balances(model: Model, on: date) -> None:
 def _level(model: Model, related: Sequence[Period], on: date) -> None:
     set_level_instalments(model, related)
     place_leftover(model, on)
-    if related:
-        smooth(model, related)
+    smooth(model, related)
+    cover_outstanding(model, on)

@@ -3,6 +3,7 @@
 Source: README of the published vectors, "Rate change / reschedule" and "Charge-off".
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from fenqi.core.terms.amortise.dates import DueDatesInvalid, later, spans
@@ -22,13 +23,23 @@ def move_due_day(model: Model, row: int, due_on: date, *, ends_on: date | None =
     Errors: RowUnknown; DueDatesInvalid if a period would end before something that happened in it.
     """
     require_row(model, row)
-    moved_from = model.periods[row].due_on
     interval = model.settings.interval
     days = [due_on]
     for number in range(1, len(model.periods) - row):
         days.append(later(due_on, interval.every * number, interval.unit))
     if ends_on is not None and len(days) > 1:
         days[-1] = ends_on
+    redate(model, row, days)
+
+
+def redate(model: Model, row: int, days: Sequence[date]) -> None:
+    """Let the rows from one on fall due on other days; instalments stay.
+
+    Shapes: a day for each row from `row` to the last.
+    Errors: RowUnknown; DueDatesInvalid if a period would end before something that happened in it.
+    """
+    require_row(model, row)
+    moved_from = model.periods[row].due_on
     starts_on = model.periods[row].starts_on
     for period, new_due_on in zip(model.periods[row:], days, strict=True):
         latest = max((s.starts_on for s in period.segments[1:]), default=starts_on)
@@ -49,13 +60,18 @@ def add_periods(
     """Add periods at the end and compute the instalments that fall due after a day anew.
 
     Due days are counted from `anchor` with `taken` intervals gone by: from the plan's start and
-    its number of rows, unless a re-age began another count.
+    its number of rows, unless a re-age began another count. Where that count is behind the last due
+    day, it goes on from there.
 
     Errors: DueDatesInvalid.
     """
+    last_due_on = model.periods[-1].due_on
     begin = model.periods[0].starts_on if anchor is None else anchor
     gone = len(model.periods) if taken is None else taken
-    for _, due_on in spans(begin, model.settings.interval, gone + count)[gone:]:
+    days = [due_on for _, due_on in spans(begin, model.settings.interval, gone + count)[gone:]]
+    if days[0] <= last_due_on:
+        days = [due_on for _, due_on in spans(last_due_on, model.settings.interval, count)]
+    for due_on in days:
         model.periods.append(Period(model.periods[-1].due_on, due_on))
     since = on - ONE_DAY
     place = model.change_balance(since)

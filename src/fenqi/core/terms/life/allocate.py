@@ -7,6 +7,7 @@ Source: the vectors' README, section "Allocation".
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import islice
 from operator import eq, gt, lt
 from typing import assert_never
 
@@ -49,7 +50,7 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
             continue
         walk.untouched.clear()
         for number in range(ROUNDS_MAX * len(walk.rows)):
-            if left <= 0 or (number and not any(row.is_open for row in walk.rows)):
+            if left <= 0 or (number and walk.is_closed):
                 break
             rows = _candidates(walk, transaction, timing, rule.future)
             if not rows:
@@ -130,9 +131,9 @@ def _candidates(
     on = transaction.on
     match timing:
         case Timing.PAST_DUE:
-            return [row for row in walk.rows if row.due_on < on and is_open(row)][:1]
+            return list(islice((r for r in walk.rows if r.due_on < on and is_open(r)), 1))
         case Timing.DUE:
-            return [row for row in walk.rows if row.due_on == on and is_open(row)][:1]
+            return list(islice((r for r in walk.rows if r.due_on == on and is_open(r)), 1))
         case Timing.IN_ADVANCE:
             ahead = [row for row in walk.rows if row.due_on > on and is_open(row)]
         case _:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from fenqi.core.terms.life.operations import AddCharge, WaiveCharge
+from fenqi.core.terms.life.operations import AddCharge, Operation, WaiveCharge
 from fenqi.core.terms.life.state import ChargeState, Effect, Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
@@ -32,6 +32,29 @@ def add_charge(walk: Walk, operation: AddCharge) -> None:
     row.due[charge.component] += charge.amount_minor
     if charge.amount_minor:
         row.met_on = None
+
+
+def lay_charge(walk: Walk, operation: Operation, name: str, row: Row, amount_minor: int) -> None:
+    """Lay a fee that an operation brings with it on a row; none if it is free."""
+    if not amount_minor:
+        return
+    walk.charges[operation.number] = ChargeState(
+        number=operation.number,
+        name=name,
+        is_penalty=False,
+        due_on=row.due_on,
+        amount_minor=amount_minor,
+        row_key=row.key,
+    )
+    row.due[Component.FEE] += amount_minor
+    row.met_on = None
+
+
+def open_of_charges(walk: Walk, row: Row, component: Component) -> int:
+    """Return what is open of a row's own charges."""
+    return sum(
+        one.open_minor for one in _charges_of(walk, row, component) if one.row_key == row.key
+    )
 
 
 def _amount(walk: Walk, operation: AddCharge) -> int:

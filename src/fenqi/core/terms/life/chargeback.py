@@ -86,8 +86,8 @@ def _credit_principal(walk: Walk, transaction: Transaction) -> None:
     transaction.overpaid_minor = covered
     if covered < amount:
         row = _row_to_credit(walk, transaction)
-        is_in_model = walk.terms.rules.recalculates and not walk.is_called
-        is_in_model = is_in_model and row.kind is not RowKind.EXTRA
+        by_model = walk.terms.rules.recalculates and not walk.is_called
+        is_in_model = by_model and row.kind is not RowKind.EXTRA
         place = walk.the_model.index_of(row.starts_on, row.due_on) if is_in_model else None
         if place is not None:
             events.credit(walk.the_model, transaction.on, principal_minor=amount)

@@ -13,7 +13,7 @@ from fenqi.core.terms.life import balance
 from fenqi.core.terms.life.check import check
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.operations import (
-    AddCharge,
+    CHARGING,
     ChangeRate,
     Disburse,
     NightlyRun,
@@ -51,7 +51,7 @@ class Life:
         self.recognition = Recognition()
         self._ordered: list[Operation] = []  # those that count, in their order
         self._keys: list[Key] = []
-        self._charges: dict[int, AddCharge] = {}
+        self._charges: dict[int, Operation] = {}  # what may have made a charge
         self._undone = without
         self._reversed: list[Transaction] = []  # as they stood when they were undone
         self._replayed: set[Name] = set()
@@ -73,6 +73,17 @@ class Life:
             )
         self.recorded.append(operation)
 
+    def copy(self) -> "Life":
+        """Return a life that goes on alone."""
+        twin = Life.__new__(Life)
+        twin.__dict__.update(self.__dict__)
+        twin.recorded, twin._ordered = self.recorded[:], self._ordered[:]
+        twin._keys, twin._charges = self._keys[:], dict(self._charges)
+        twin._reversed, twin._replayed = self._reversed[:], set(self._replayed)
+        twin.recognition = self.recognition.copy()
+        twin.walk = self.walk.copy()
+        return twin
+
     def view(self, as_of: date | None = None) -> View:
         """Return the plan as it stands on a day; by default the day interest was counted to."""
         walk = finish(self.walk, as_of or self.recognition.counted_on)
@@ -88,7 +99,7 @@ class Life:
         if isinstance(operation, Undo):
             self._undo(operation)
             return True
-        if isinstance(operation, AddCharge):
+        if isinstance(operation, CHARGING):
             self._charges[operation.number] = operation
         key = order_of(operation, self._charges)
         place = bisect_right(self._keys, key)

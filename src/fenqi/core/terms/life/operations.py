@@ -25,6 +25,7 @@ class Receipt(StrEnum):
     INTEREST_REFUND = "interest-refund"  # derived from a refund
     CHARGE_ADJUSTMENT = "charge-adjustment"
     SETTLEMENT = "settlement"  # ends the plan early
+    BILL_INSTALMENT = "bill-instalment"  # another plan takes over what falls due here
 
 
 class ReAgeInterest(StrEnum):
@@ -70,9 +71,21 @@ class Receive(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settle(Receive):
-    """The customer ends the plan and pays what that asks for, at least."""
+    """The customer ends the plan and pays what that asks for, at least.
+
+    A withdrawal is an end within the days of the law: it asks for interest by the day, no fees.
+    """
 
     receipt: Receipt = Receipt.SETTLEMENT
+    is_withdrawal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillInstalment(Receive):
+    """What falls due through a day is taken over by a plan of its own; no money moves."""
+
+    through: date
+    receipt: Receipt = Receipt.BILL_INSTALMENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +167,31 @@ class AddPeriods(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Defer(Operation):
+    """The instalment due on a day falls due some days later, for a cost that was disclosed."""
+
+    due_on: date
+    days: int
+    cost_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeDueDay(Operation):
+    """All instalments to come fall due on another day of the month, from the next such day on."""
+
+    day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extend(Operation):
+    """What is to come is laid over more instalments, for a cost that was disclosed."""
+
+    count: int
+    reviewed_by: str
+    cost_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PauseInterest(Operation):
     """No interest from `on` to `through`, both included."""
 
@@ -201,3 +239,6 @@ class Terminate(Operation):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightlyRun(Operation):
     """The nightly processing of the day `on`; accruals follow from the list of these."""
+
+
+CHARGING = (AddCharge, Defer, Extend)  # each may make a charge of its own number

@@ -22,7 +22,7 @@ Key = tuple[date, date, int, int]
 BEFORE_ALL = 0  # changes of terms count before what happens on their day
 
 
-def order_of(operation: Operation, charges: Mapping[int, AddCharge]) -> Key:
+def order_of(operation: Operation, charges: Mapping[int, Operation]) -> Key:
     """Return where an operation counts: by effective day, day of recording, number.
 
     A charge counts from the day it was added, or its due day if that is earlier, and its waiver
@@ -32,8 +32,7 @@ def order_of(operation: Operation, charges: Mapping[int, AddCharge]) -> Key:
         case AddCharge() | ReAge():
             return (operation.counts_from, operation.booked_on, operation.number, 0)
         case WaiveCharge():
-            charge = charges[operation.charge]
-            return (charge.counts_from, charge.booked_on, charge.number, operation.number)
+            return (*order_of(charges[operation.charge], charges)[:3], operation.number)
         case ChangeRate() | MoveDueDay() | AddPeriods() | PauseInterest():
             return (operation.on, operation.on, BEFORE_ALL, 0)
         case _:

@@ -105,7 +105,7 @@ def _rebuild(walk: Walk, ahead: list[Row], on: date) -> None:
     walk.rows = [row for row in walk.rows if row not in ahead]
     past = [row for row in walk.rows if row.kind in IN_SCHEDULE]
     by_days = {row.due_on: row for row in past}
-    held = [row for row in ahead if any(row.paid) or any(row.relieved)]
+    held = [row for row in ahead if any(row.paid) or any(row.relieved) or any(row.moved)]
     for period in model.periods:
         row = by_days.pop(period.due_on, None)
         if row is None and period.is_early_holder:
@@ -191,6 +191,8 @@ def gather_paid(walk: Walk, ahead: list[Row], *, starts_on: date, on: date) -> R
     for gone in ahead:
         for component in Component:
             row.due[component] += gone.paid[component] + gone.relieved[component]
+            row.due[component] += gone.moved[component]
+            row.moved[component] += gone.moved[component]
             row.paid[component] += gone.paid[component]
             row.relieved[component] += gone.relieved[component]
             row.credited[component] += gone.credited[component]

@@ -1,17 +1,18 @@
 """Relief: what a customer need no longer pay, and the money that comes free by it.
 
 What is owed is relieved before money comes back: first the open amount, then a claim that was given
-up, then what was paid. Who asks for relief says how much: a refund of goods (`never_lent`), an
-early settlement (`settle`).
+up, then what another plan took over, then what was paid. Who asks for relief says how much: a
+refund of goods (`never_lent`), an early settlement (`settle`).
 Source: docs/adr/0006-give-refunds-as-if-never-lent.md.
 """
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import assert_never
 
 from fenqi.core.terms.life.state import Effect, Parts, Row, Transaction
 from fenqi.core.terms.life.walk import Walk
-from fenqi.core.terms.product import COMPONENTS, CONTRACT
+from fenqi.core.terms.product import COMPONENTS, CONTRACT, Component
 
 
 class Source(StrEnum):
@@ -19,7 +20,11 @@ class Source(StrEnum):
 
     OPEN = "open"
     WRITTEN_OFF = "written-off"
+    MOVED = "moved"  # the other plan is refunded as much
     PAID = "paid"
+
+
+OF_THIS_PLAN = (Source.OPEN, Source.WRITTEN_OFF, Source.PAID)
 
 
 def relieve(
@@ -38,11 +43,17 @@ def relieve(
 
 
 def _there(row: Row, source: Source, component: int) -> int:
-    if source is Source.OPEN:
-        return row.due[component] - (
-            row.paid[component] + row.relieved[component] + row.written_off[component]
-        )
-    return row.paid[component] if source is Source.PAID else row.written_off[component]
+    match source:
+        case Source.OPEN:
+            return row.open(Component(component))
+        case Source.WRITTEN_OFF:
+            return row.written_off[component]
+        case Source.MOVED:
+            return row.moved[component]
+        case Source.PAID:
+            return row.paid[component]
+        case _:
+            assert_never(source)
 
 
 def _relieve(
@@ -54,6 +65,9 @@ def _relieve(
     back = [-amount for amount in relieved]
     if source is Source.OPEN:  # the part of the transaction that lowers the debt
         _add(transaction.parts, relieved)
+    elif source is Source.MOVED:
+        _add(row.moved, back)
+        _add(walk.line(transaction, row, Effect.MOVED), back)
     elif source is Source.PAID:
         freed = take_back(walk, transaction, row, Effect.PAID, back)
     else:

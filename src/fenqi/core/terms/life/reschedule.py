@@ -79,7 +79,7 @@ def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
             if row.met_on is None:
                 row.starts_on, row.due_on = period.starts_on, period.due_on
         _follow(walk, min(operation.on, operation.to))
-    _join_passed_extras(walk, rows[-1])
+    join_passed_extras(walk, rows[-1])
     walk.sort_rows()
 
 
@@ -105,7 +105,8 @@ def _move_rows(walk: Walk, rows: list[Row], due_on: date) -> None:
         starts_on = row.due_on
 
 
-def _join_passed_extras(walk: Walk, last: Row) -> None:
+def join_passed_extras(walk: Walk, last: Row) -> None:
+    """Let extra rows that the last instalment has passed over join it."""
     passed = [row for row in walk.rows if row.kind is RowKind.EXTRA and row.due_on < last.due_on]
     for extra in passed:
         for component, amount in enumerate(extra.due):

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from fenqi.core.terms.life.operations import AddCharge
+from fenqi.core.terms.life.operations import CHARGING
 from fenqi.core.terms.life.order import order_of
 from fenqi.core.terms.life.refusal import OperationUntimely
 from fenqi.core.terms.life.step import step
@@ -16,7 +16,7 @@ def rewound(walk: Walk, on: date) -> Walk:
 
     Errors: OperationUntimely if nothing was lent by the day.
     """
-    charges = {one.number: one for one in walk.done if isinstance(one, AddCharge)}
+    charges = {one.number: one for one in walk.done if isinstance(one, CHARGING)}
     kept = [one for one in walk.done if order_of(one, charges)[0] <= on]
     if walk.began_on is None or on < walk.began_on:
         raise OperationUntimely(reason="nothing was lent yet", on=on, lent_on=walk.began_on)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fenqi.core.terms.life.allowances import NOTHING_OFFERED, Allowances
 from fenqi.core.terms.life.operations import Receipt
 from fenqi.core.terms.product import Component, LateRule, Settlement
 from fenqi.core.values.rate import Rounding
@@ -130,6 +131,7 @@ class LifeRules:
     accrues: bool = True  # income is booked as time passes
     posts_activity: bool = False  # a row on each due day says what the instalment recognised
     settlement: SettlementRule = SettlementRule()
+    allowances: Allowances = NOTHING_OFFERED
     late: LateRule | None = None  # what being late costs by itself, without a charge being added
     refund: Refund = Refund.PAYS
     given_up: GivenUp = GivenUp.ENDS

@@ -13,12 +13,12 @@ from fenqi.core.terms.amortise.settings import PayOffInterest
 from fenqi.core.terms.life.charge import unpay_charges, waive_charges
 from fenqi.core.terms.life.operations import Disburse, Settle
 from fenqi.core.terms.life.receive import allocate_receipt, exceed
-from fenqi.core.terms.life.relief import Source, relieve
-from fenqi.core.terms.life.rules import GivenUp
+from fenqi.core.terms.life.relief import OF_THIS_PLAN, relieve
+from fenqi.core.terms.life.rules import GivenUp, SettlementRule
 from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Parts, Row, RowKind, Transaction
-from fenqi.core.terms.life.unearned import Ending, unearned
+from fenqi.core.terms.life.unearned import Ending, asked, unearned
 from fenqi.core.terms.life.walk import Walk
-from fenqi.core.terms.product import Component
+from fenqi.core.terms.product import Component, Settlement
 
 FEE, INTEREST, PENALTY, PRINCIPAL = (
     Component.FEE,
@@ -35,7 +35,7 @@ def settle_early(walk: Walk, operation: Settle) -> None:
     What the money exceeds is overpaid.
     """
     on, amount = operation.on, operation.amount_minor
-    waivers = waivers_on(walk, on)
+    waivers = waivers_on(walk, on, is_withdrawal=operation.is_withdrawal)
     is_enough = amount >= ending_minor(walk, on, waivers)
     transaction = walk.begin(operation, Kind.SETTLEMENT, amount)
     freed = 0
@@ -44,18 +44,24 @@ def settle_early(walk: Walk, operation: Settle) -> None:
     exceed(walk, transaction, allocate_receipt(walk, transaction, amount + freed))
 
 
-def waivers_on(walk: Walk, on: date) -> Waivers:
+def waivers_on(walk: Walk, on: date, *, is_withdrawal: bool = False) -> Waivers:
     """Return the rows of the schedule and the cost of each that an end on a day does not ask for.
+
+    A withdrawal asks for interest by the day and for no fee at all.
 
     Units: minor units by component.
     """
     rows = [row for row in walk.rows if row.kind in IN_SCHEDULE]
     lent = [(one.on, one.amount_minor) for one in walk.done if isinstance(one, Disburse)]
-    ending = Ending(rows, lent, on, walk.terms.interest.interval)
-    waivers = unearned(ending, walk.terms.rules.settlement)
-    if walk.recalculates:
-        for parts in waivers:
+    rule = walk.terms.rules.settlement
+    if is_withdrawal:
+        rule = SettlementRule(Settlement.BY_THE_DAY, rule.rounding)
+    waivers = unearned(Ending(rows, lent, on, walk.terms.interest.interval), rule)
+    for row, parts in zip(rows, waivers, strict=True):
+        if walk.recalculates:
             parts[INTEREST] = 0
+        if is_withdrawal:
+            parts[FEE] = asked(row, FEE)
     return list(zip(rows, waivers, strict=True))
 
 
@@ -93,7 +99,7 @@ def pay_off_of(walk: Walk, on: date) -> int:
 def _waive(walk: Walk, transaction: Transaction, row: Row, parts: Parts) -> int:
     """Relieve a row of cost and note it on its charges; return the money freed."""
     paid = row.paid[:]
-    freed = relieve(walk, transaction, row, parts[:], Source)
+    freed = relieve(walk, transaction, row, parts[:], OF_THIS_PLAN)
     row.in_advance_minor -= min(freed, row.in_advance_minor)
     unpay_charges(walk, row, FEE, paid[FEE] - row.paid[FEE])
     waive_charges(walk, row, FEE, parts[FEE])

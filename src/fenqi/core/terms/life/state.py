@@ -1,7 +1,7 @@
 """What comes of a life: rows, transactions, charges; mutable only inside one walk.
 
 Amounts by component are lists of four minor-unit integers in the order of `Component`. Always, in
-each component: due = paid + relieved + written off + open.
+each component: due = paid + relieved + written off + moved + open.
 """
 
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ class Effect(StrEnum):
     PAID = "paid"  # below zero where money is freed or given back
     RELIEVED = "relieved"  # need no longer be paid
     WRITTEN_OFF = "written-off"
+    MOVED = "moved"  # taken over by another plan
     RECOVERED = "recovered"  # of what was written off; no component, so it stands in the first
 
 
@@ -52,6 +53,7 @@ class Row:
     paid: Parts = field(default_factory=no_parts)
     relieved: Parts = field(default_factory=no_parts)  # waived, refunded as never lent, not earned
     written_off: Parts = field(default_factory=no_parts)
+    moved: Parts = field(default_factory=no_parts)  # to another plan
     credited: Parts = field(default_factory=no_parts)  # of `due`: charged back
     in_advance_minor: int = 0  # of `paid`: before the due day
     late_minor: int = 0  # of `paid`: after the due day
@@ -67,12 +69,13 @@ class Row:
             - self.paid[component]
             - self.relieved[component]
             - self.written_off[component]
+            - self.moved[component]
         )
 
     @property
     def open_minor(self) -> int:
         """What is still to be paid, all components together."""
-        gone = sum(self.paid) + sum(self.relieved) + sum(self.written_off)
+        gone = sum(self.paid) + sum(self.relieved) + sum(self.written_off) + sum(self.moved)
         return sum(self.due) - gone
 
     @property
@@ -82,7 +85,8 @@ class Row:
         paid = self.paid[0] + self.paid[1] + self.paid[2]
         relieved = self.relieved[0] + self.relieved[1] + self.relieved[2]
         written_off = self.written_off[0] + self.written_off[1] + self.written_off[2]
-        return principal + interest + fee - paid - relieved - written_off
+        moved = self.moved[0] + self.moved[1] + self.moved[2]
+        return principal + interest + fee - paid - relieved - written_off - moved
 
     @property
     def claim_minor(self) -> int:
@@ -112,6 +116,7 @@ class Row:
             self.paid[:],
             self.relieved[:],
             self.written_off[:],
+            self.moved[:],
             self.credited[:],
             self.in_advance_minor,
             self.late_minor,
@@ -131,6 +136,7 @@ class Kind(StrEnum):
     MERCHANT_REFUND = "merchant-refund"
     PAYOUT_REFUND = "payout-refund"
     SETTLEMENT = "settlement"
+    BILL_INSTALMENT = "bill-instalment"
     GOODWILL = "goodwill"
     INTEREST_WAIVER = "interest-waiver"
     INTEREST_REFUND = "interest-refund"  # derived

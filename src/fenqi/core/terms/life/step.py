@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 
+from fenqi.core.terms.life.bill_instalment import bill_instalment
 from fenqi.core.terms.life.charge import add_charge, waive_charge
 from fenqi.core.terms.life.charge_off import charge_off, terminate, write_off
 from fenqi.core.terms.life.chargeback import charge_back, refund_credit
 from fenqi.core.terms.life.disburse import disburse, lay_out
+from fenqi.core.terms.life.extend import extend
 from fenqi.core.terms.life.interest import count_to, note_pay_off
 from fenqi.core.terms.life.interest_refund import (
     as_never_lent,
@@ -19,10 +21,14 @@ from fenqi.core.terms.life.never_lent import take_out
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
+    BillInstalment,
+    ChangeDueDay,
     ChangeRate,
     Chargeback,
     ChargeOff,
+    Defer,
     Disburse,
+    Extend,
     MoveDueDay,
     Operation,
     PauseInterest,
@@ -40,6 +46,7 @@ from fenqi.core.terms.life.operations import (
 from fenqi.core.terms.life.re_age import re_age
 from fenqi.core.terms.life.re_amortise import re_amortise
 from fenqi.core.terms.life.receive import consume_overpayment, receive
+from fenqi.core.terms.life.redate import change_due_day, defer
 from fenqi.core.terms.life.refund import refund_cash
 from fenqi.core.terms.life.refusal import OperationSenseless
 from fenqi.core.terms.life.reschedule import (
@@ -145,6 +152,10 @@ RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
     Disburse: disburse,
     Receive: _receive,
     Settle: settle_early,
+    BillInstalment: bill_instalment,
+    Defer: defer,
+    ChangeDueDay: change_due_day,
+    Extend: extend,
     AddCharge: _charge,
     WaiveCharge: waive_charge,
     Chargeback: charge_back,

@@ -73,8 +73,8 @@ class Ending:
 
 
 def asked(row: Row, component: Component) -> int:
-    """Return what a row asks of the customer: what fell due less what was relieved."""
-    return row.due[component] - row.relieved[component]
+    """Return what a row asks of the customer here: what was neither relieved nor moved away."""
+    return row.due[component] - row.relieved[component] - row.moved[component]
 
 
 def unearned(ending: Ending, rule: SettlementRule) -> list[Parts]:

@@ -65,7 +65,7 @@ class Walk:
         self.is_charged_off = False
         self.is_written_off = False
         self.is_terminated = False
-        self.is_rearranged = False  # re-aged or re-amortised
+        self.is_rearranged = False  # re-aged, re-amortised or extended
         self.pauses: list[PauseInterest] = []
         self.re_aged: ReAge | None = None  # the last re-age
         self.waiting: list[Operation] = []  # changes of terms before anything was lent
@@ -84,6 +84,16 @@ class Walk:
         twin = copy(self)
         twin.model = self.model and self.model.copy()
         twin.rows = [row.copy() for row in self.rows]
+        return twin
+
+    def copy(self) -> "Walk":
+        """Return a walk that goes on alone."""
+        twin = self.sketch()
+        twin.transactions = [one.copy() for one in self.transactions]
+        twin.charges = {number: one.copy() for number, one in self.charges.items()}
+        twin.chargebacks = {name: list(parts) for name, parts in self.chargebacks.items()}
+        twin.untouched, twin.touched = set(self.untouched), set(self.touched)
+        twin.pauses, twin.waiting, twin.done = self.pauses[:], self.waiting[:], self.done[:]
         return twin
 
     @property
@@ -136,7 +146,7 @@ class Walk:
     @property
     def is_closed(self) -> bool:
         """Whether something was lent and nothing of it is open."""
-        return bool(self.rows) and not self.open_minor
+        return bool(self.rows) and not any(row.is_open for row in reversed(self.rows))
 
     def touch(self, transaction: Transaction) -> None:
         """Note that a past transaction has changed, and with it the later ones of its day."""
