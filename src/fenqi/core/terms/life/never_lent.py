@@ -37,7 +37,8 @@ def take_out(walk: Walk, operation: Receive) -> None:
     freed = 0
     for source in Source:
         for row in reversed(walk.rows):
-            freed += relieve(walk, transaction, row, targets, (source,))
+            if any(targets):
+                freed += relieve(walk, transaction, row, targets, (source,))
     freed += _lower_late_charges(walk, transaction, before=before, after=after)
     walk.returned_minor += allocate_receipt(walk, transaction, freed)
 
