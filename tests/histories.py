@@ -12,9 +12,10 @@ from itertools import accumulate
 
 from hypothesis import strategies as st
 
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import Operation, OperationKind
 from fenqi.core.terms.product import CostBearer, LateRule, Product, ScheduleKind
-from fenqi.core.terms.replay import Projection, replay, settle_quote
+from fenqi.core.terms.replay import replay, settle_quote
 from fenqi.core.terms.schedule import Terms, signed_cost
 from fenqi.core.values.money import OddUnits
 from fenqi.core.values.rate import Rounding
@@ -52,7 +53,7 @@ class History:
     excused: frozenset[date]
     through: date  # late charges are counted up to this day
 
-    def seen(self, *, through: date | None = None) -> Projection:
+    def seen(self, *, through: date | None = None) -> View:
         return replay(
             self.terms,
             self.operations,

@@ -45,6 +45,7 @@ BENCHES = (
         ("--all-due", "--rounds", "1", "--plans", "20000"),
     ),
     Bench("schedules", "schedules.py", quick=("--rounds", "1")),
+    Bench("life", "life.py", quick=("--rounds", "1", "--lives", "5")),
     Bench("replay", "replay.py"),
 )
 
@@ -86,12 +87,16 @@ def bars(name: str, found: dict[str, Any]) -> Iterator[Bar]:
     elif name == "schedules":
         for race in found["races"]:
             yield Bar(
-                f"array {race['race']} / scalar",
+                f"array {race['race']} / {race['against']}",
                 race["median_ratio"],
                 "x",
                 tuple(race["spread"]),
                 race["target"],
             )
+    elif name == "life":
+        spread = tuple(found["spread"])
+        label = "life of 24 operations / schedule rebuilt after each"
+        yield Bar(label, found["median_ratio"], "x", spread, found["target"])
     else:
         yield Bar("replay of the real file", found["seconds"], "s", is_lower_better=True)
 

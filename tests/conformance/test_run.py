@@ -166,15 +166,6 @@ def test_an_absent_folder_is_said_to_be_skipped_and_the_table_still_runs(
     assert "tier table-us_regz_apr: passed 18 of 18" in lines
 
 
-def test_sets_that_are_not_alive_yet_are_said_to_be_skipped(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder.parent / "fineract").mkdir()
-    write(folder, "tvm", PAYMENT)
-    assert main() == 0
-    assert said(capsys)[-1].startswith("skipped: fineract")
-
-
 def test_without_a_setting_the_folder_beside_the_checkout_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -12,8 +12,8 @@ from fenqi.core import ledger
 from fenqi.core.errors import Invalid
 from fenqi.core.servicing import ageing
 from fenqi.core.terms import batch
-from fenqi.core.terms.product import Product, ScheduleKind
-from fenqi.core.terms.replay import COST, replay
+from fenqi.core.terms.product import COST, Product, ScheduleKind
+from fenqi.core.terms.replay import replay
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, schedule
 from fenqi.core.values.money import OddUnits
 from fenqi.core.values.rate import Rounding, apply_ppm

@@ -15,8 +15,9 @@ from fenqi.core.terms import batch
 from fenqi.core.terms.batch import settlement
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import LateRule
-from fenqi.core.terms.replay import earned_minor, settle_quote
+from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX
+from fenqi.core.terms.settlement import earned_minor
 from histories import PRODUCTS, History, days_of, excused_days, histories
 from make import START, annuity, flat, later, life, pay, product, refund, terms
 
@@ -156,7 +157,7 @@ def test_a_repayment_below_zero_or_before_the_start_is_refused_as_the_scalar_ref
         one = lives([History(plan, life(plan, step), frozenset(), START)])
         with pytest.raises(Invalid) as refused:
             batch.settle_quotes(one, plan.due_on[0])
-        assert refused.value.code == "operation-invalid"
+        assert refused.value.code == "operation-senseless"
 
 
 def test_a_day_before_the_start_is_refused_as_the_scalar_refuses_it() -> None:
@@ -164,7 +165,7 @@ def test_a_day_before_the_start_is_refused_as_the_scalar_refuses_it() -> None:
     one = lives([History(plan, life(plan), frozenset(), START)])
     with pytest.raises(Invalid) as refused:
         batch.settle_quotes(one, later(START, -1))
-    assert refused.value.code == "operation-invalid"
+    assert refused.value.code == "operation-senseless"
 
 
 def test_no_lives_have_no_quotes() -> None:

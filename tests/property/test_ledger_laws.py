@@ -17,9 +17,8 @@ from fenqi.core.ledger import (
     postings,
     unearned_minor,
 )
-from fenqi.core.terms.operation import OperationKind
-from fenqi.core.terms.product import Component, CostBearer
-from fenqi.core.terms.replay import COST
+from fenqi.core.terms.life.state import Kind
+from fenqi.core.terms.product import COST, Component, CostBearer
 from fenqi.core.values.rate import Rounding, apply_ppm
 from histories import History, days_of, histories
 from make import later, refund
@@ -82,8 +81,7 @@ def test_what_is_the_customers_is_owed_to_the_customer(history: History) -> None
     seen, sums = history.seen(), balances(posted(history))
     assert sums[Account.CREDIT_BALANCE] == -seen.excess_minor
     assert sums[Account.REFUNDS_PAYABLE] == -seen.returned_minor
-    recovered = sum(part.recovered_minor for part in seen.instalments)
-    assert sums[Account.RECOVERY] == -recovered
+    assert sums[Account.RECOVERY] == -seen.recovered_minor
 
 
 @given(histories())
@@ -99,7 +97,7 @@ def test_the_merchant_is_paid_for_what_was_kept_less_its_discount(history: Histo
     discount = apply_ppm(kept, product.merchant_discount_ppm, rounding=Rounding.HALF_EVEN)
     cost_borne = 0
     if product.refund_cost_bearer is CostBearer.MERCHANT:
-        relieved = history.seen().relieved_by.get(OperationKind.REFUND, [0, 0, 0, 0])
+        relieved = history.seen().relieved_by().get(Kind.MERCHANT_REFUND, [0, 0, 0, 0])
         cost_borne = sum(relieved[component] for component in COST)
     sums = balances(posted(history))
     assert -sums[Account.MERCHANT_PAYABLE] == kept - discount - cost_borne

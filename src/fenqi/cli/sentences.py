@@ -125,6 +125,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{last_line}), more than {days_max} days. Correct the mistyped one."
     ),
     "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
+    "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
     "error": "Something is wrong.",
     "file-unreadable": "{file}: {problem}. Wanted: {allowed}.",
@@ -145,6 +146,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "to other users. Set FENQI_DATA to a folder that is not, for example below /var/lib."
     ),
     "forbidden": "You may not do this.",
+    "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
     "invalid": "This makes no sense as it was asked.",
     "key-invalid": "A key has 1 to {length_max} characters; this one is {key}.",
@@ -186,6 +188,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "filters and the cancellation prefix of the mapping."
     ),
     "operation-invalid": "This cannot happen to the plan: {reason}.",
+    "operation-senseless": "The operation makes no sense for this plan: {reason}.",
+    "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
     "path-unwritable": "{path} cannot be written: {fault}. Give another place.",
@@ -196,6 +200,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The database went away while it was committing ({said}), so nobody knows whether this was "
         "booked. Send the same command again, with the same key: it is booked once, and you get "
         "its first answer."
+    ),
+    "periods-invalid": (
+        "The periods of a plan must be at least one, and each must begin where the last one ends."
     ),
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-missing": "There is no plan {plan}.",
@@ -234,6 +241,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {fault}. Give --out the folder that `fenqi replay` or `fenqi demo` wrote.",
         "{file} is larger than {bytes_max} bytes, so `fenqi replay` did not write it.",
     ),
+    "row-unknown": "The plan has {rows} rows; there is no row {row}.",
     "server-elsewhere": "{setting} is set: that server is not ours to start or stop.",
     "server-not-started": "PostgreSQL did not start in {folder}:\n{log}",
     "server-not-stopped": "PostgreSQL in {folder} did not stop: {said}",

@@ -1,7 +1,7 @@
 """The chart of accounts, and what a plan's state means in it.
 
 A ledger line is a transfer: one debit account, one credit account, one positive amount. What a
-plan has posted so far is a pure function of its projection (`postings`), written as cumulative
+plan has posted so far is a pure function of its state (`postings`), written as cumulative
 amounts per (debit, credit) pair. A flow books the difference between the postings before and
 after; a difference below zero is the same pair with its sides swapped. So books balance by
 construction, and any past state can be computed again and compared.
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from fenqi.core.terms.operation import OperationKind
-from fenqi.core.terms.product import Component, CostBearer
-from fenqi.core.terms.replay import COST, PlanState, Projection, earned_minor
+from fenqi.core.terms.life.state import Kind, Status
+from fenqi.core.terms.life.view import View
+from fenqi.core.terms.product import COST, Component, CostBearer
 from fenqi.core.terms.schedule import Terms
+from fenqi.core.terms.settlement import earned_minor
 from fenqi.core.values.rate import Rounding, apply_ppm
 
 
@@ -119,7 +120,7 @@ class Transfer:
     amount_minor: int
 
 
-def postings(terms: Terms, projection: Projection, recognised_through: date) -> Postings:
+def postings(terms: Terms, plan: View, recognised_through: date) -> Postings:
     """Return everything a plan in this state has posted, income earned through that day.
 
     Cost is a receivable from the first day against deferred income; time moves it to income at
@@ -131,23 +132,23 @@ def postings(terms: Terms, projection: Projection, recognised_through: date) -> 
     Source: docs/adr/0004-replay-plans-and-book-the-difference.md.
     """
     posted: Postings = {}
-    _add_lending(posted, terms, projection)
+    relieved_by = plan.relieved_by()
+    _add_lending(posted, terms, plan)
     for component, receivable in RECEIVABLE.items():
         unearned = _unearned_side(component)
-        paid = projection.total("paid", component)
-        written_off = projection.total("written_off", component)
+        paid = plan.total("paid", component)
+        written_off = plan.total("written_off", component)
         _add(posted, Account.SUSPENSE, receivable, paid)
         _add(posted, unearned or Account.ALLOWANCE, receivable, written_off)
-        for kind, relieved in projection.relieved_by.items():
+        for kind, relieved in relieved_by.items():
             payer = _relief_payer(terms, kind, component)
             _add(posted, payer, receivable, relieved[component])
         if component is not Component.PRINCIPAL:
-            earned = _earned(terms, projection, component, recognised_through)
+            earned = _earned(terms, plan, component, recognised_through)
             _add(posted, Account.DEFERRED_INCOME, INCOME[component], earned)
-    recovered = sum(part.recovered_minor for part in projection.instalments)
-    _add(posted, Account.SUSPENSE, Account.RECOVERY, recovered)
-    _add(posted, Account.SUSPENSE, Account.CREDIT_BALANCE, projection.excess_minor)
-    _add(posted, Account.SUSPENSE, Account.REFUNDS_PAYABLE, projection.returned_minor)
+    _add(posted, Account.SUSPENSE, Account.RECOVERY, plan.recovered_minor)
+    _add(posted, Account.SUSPENSE, Account.CREDIT_BALANCE, plan.excess_minor)
+    _add(posted, Account.SUSPENSE, Account.REFUNDS_PAYABLE, plan.returned_minor)
     return posted
 
 
@@ -163,55 +164,51 @@ def difference(before: Postings, after: Postings) -> list[Transfer]:
     return transfers
 
 
-def unearned_minor(terms: Terms, projection: Projection, recognised_through: date) -> int:
+def unearned_minor(terms: Terms, plan: View, recognised_through: date) -> int:
     """Return the cost that time has still to move from deferred income to income.
 
     Units: minor units, interest and fee together.
     """
-    whole = sum(_earned(terms, projection, component, date.max) for component in COST)
-    return whole - sum(
-        _earned(terms, projection, component, recognised_through) for component in COST
-    )
+    whole = sum(_earned(terms, plan, component, date.max) for component in COST)
+    return whole - sum(_earned(terms, plan, component, recognised_through) for component in COST)
 
 
-def _add_lending(posted: Postings, terms: Terms, projection: Projection) -> None:
+def _add_lending(posted: Postings, terms: Terms, plan: View) -> None:
     """Add what the lending itself posts: the goods paid for, and the cost set up as deferred."""
     _add(posted, *PRINCIPAL_LENT, terms.principal_minor)
-    kept = terms.principal_minor - projection.refunded_principal_minor
+    kept = terms.principal_minor - plan.refunded_minor
     discount = apply_ppm(kept, terms.product.merchant_discount_ppm, rounding=Rounding.HALF_EVEN)
     _add(posted, *DISCOUNT_TAKEN, discount)
     for component, pair in COST_DEFERRED.items():
-        _add(posted, *pair, projection.total("due", component))
+        _add(posted, *pair, plan.total("due", component))
 
 
 def _unearned_side(component: Component) -> Account | None:
     return None if component is Component.PRINCIPAL else Account.DEFERRED_INCOME
 
 
-def _relief_payer(terms: Terms, kind: OperationKind, component: Component) -> Account:
+def _relief_payer(terms: Terms, kind: Kind, component: Component) -> Account:
     """Return who bears what the customer need not pay."""
-    if kind is OperationKind.REFUND and (
+    if kind is Kind.MERCHANT_REFUND and (
         component is Component.PRINCIPAL or terms.product.refund_cost_bearer is CostBearer.MERCHANT
     ):
         return Account.MERCHANT_PAYABLE
     return Account.DEFERRED_INCOME
 
 
-def _earned(
-    terms: Terms, projection: Projection, component: Component, recognised_through: date
-) -> int:
+def _earned(terms: Terms, plan: View, component: Component, recognised_through: date) -> int:
     """Return the income a component has earned through a day."""
     if component is Component.PENALTY:
-        return projection.total("paid", component)
-    is_closed = projection.state is PlanState.CLOSED
+        return plan.total("paid", component)
+    is_closed = plan.status is Status.CLOSED
     earned = 0
-    for part in projection.instalments:
-        base = part.due[component] - part.relieved[component] - part.written_off[component]
+    for row in plan.rows:
+        base = row.due[component] - row.relieved[component] - row.written_off[component]
         if not is_closed:
-            base = earned_minor(base, part.starts_on, part.due_on, recognised_through)
+            base = earned_minor(base, row.starts_on, row.due_on, recognised_through)
         earned += base
     if terms.product.refund_cost_bearer is CostBearer.MERCHANT:
-        relieved = projection.relieved_by.get(OperationKind.REFUND)
+        relieved = plan.relieved_by().get(Kind.MERCHANT_REFUND)
         earned += relieved[component] if relieved else 0
     return earned
 

@@ -73,7 +73,7 @@ def _cut(
         if record.oldest_due_on and record.oldest_due_on < task.day:
             booking.change(happening, record, charged_through=task.day)
         booking.bill(account, record, due_on)
-        for part in record.projection().instalments:
+        for part in record.projection().rows:
             if part.due_on <= due_on and part.open_minor:
                 place += 1
                 total += part.open_minor
@@ -84,7 +84,7 @@ def _cut(
                     number,
                     place,
                     record.plan_id,
-                    part.number,
+                    part.key,
                     part.due_on,
                     *amounts,
                 )

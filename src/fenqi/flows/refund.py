@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from fenqi.core.errors import Conflict, FenqiError
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component
-from fenqi.core.terms.replay import Projection
 from fenqi.core.values.ids import AccountId, OrderId
 from fenqi.store import accounts, orders, plans
 from fenqi.store.accounts import Account
@@ -81,7 +81,7 @@ def refund(ground: Ground, commands: Sequence[Refund]) -> list[Refunded | FenqiE
 
 
 def _refundable(record: PlanRecord) -> int:
-    return record.terms.principal_minor - record.projection().refunded_principal_minor
+    return record.terms.principal_minor - record.projection().refunded_minor
 
 
 def _check(order: Order, records: Sequence[PlanRecord], command: Refund) -> None:
@@ -171,8 +171,8 @@ class _Counter:
         return cost, returned
 
 
-def _cost_relieved(projection: Projection) -> int:
+def _cost_relieved(plan: View) -> int:
     """Return the cost relieved so far."""
     return sum(
-        projection.total("relieved", component) for component in (Component.INTEREST, Component.FEE)
+        plan.total("relieved", component) for component in (Component.INTEREST, Component.FEE)
     )

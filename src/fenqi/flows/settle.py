@@ -12,8 +12,10 @@ from typing import ClassVar
 from fenqi.core import ledger
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.ledger import Transfer
+from fenqi.core.terms.life.state import Kind, Status
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import OperationKind
-from fenqi.core.terms.replay import PlanState, Projection, settle_quote
+from fenqi.core.terms.replay import settle_quote
 from fenqi.core.values.ids import AccountId, PlanId, ReceiptId
 from fenqi.store import accounts, plans, receipts
 from fenqi.store.accounts import Account
@@ -84,7 +86,7 @@ def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiEr
 
 
 def _quote(account: Account, record: PlanRecord, command: Settle) -> int:
-    if record.state is not PlanState.ACTIVE:
+    if record.state is not Status.ACTIVE:
         raise PlanNotRunning(plan=record.plan_id, state=record.state.value)
     on = max(account.book.day_of(command.received_at), record.terms.starts_on)
     quote = settle_quote(record.terms, record.operations, on, excused=record.excused)
@@ -142,5 +144,5 @@ def _book(
     return Settled(str(receipt_id), quote, waived)
 
 
-def _waived(projection: Projection) -> int:
-    return sum(projection.relieved_by.get(OperationKind.SETTLE, ()))
+def _waived(plan: View) -> int:
+    return sum(plan.relieved_by().get(Kind.SETTLEMENT, ()))

@@ -5,9 +5,10 @@ The claim and its days go on, what comes in later is a recovery, and the account
 
 from fenqi.core.account import AccountStatus
 from fenqi.core.servicing.ageing import due_days_turning
+from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component
-from fenqi.core.terms.replay import PlanState, replay
+from fenqi.core.terms.replay import replay
 from fenqi.store import accounts, books, closes, plans
 from fenqi.store.booking import Booking
 from fenqi.store.closes import Task
@@ -27,7 +28,7 @@ def write_off(ground: Ground, task: Task) -> int:
         locked = accounts.lock(session, {account for account, _ in keys})
         for record in plans.load(session, keys, ground.catalogue).values():
             since = record.oldest_due_on
-            if record.state is not PlanState.ACTIVE or since is None or since > turning[0]:
+            if record.state is not Status.ACTIVE or since is None or since > turning[0]:
                 continue  # paid while this step was waiting for the account
             account = locked[record.account_id]
             account.status = AccountStatus.CLOSED

@@ -15,7 +15,7 @@ from pathlib import Path
 from fenqi.core.account import Outcome
 from fenqi.core.errors import Invalid
 from fenqi.core.ledger import Account
-from fenqi.core.terms.replay import PlanState
+from fenqi.core.terms.life.state import Status
 from fenqi.core.values.ids import AccountId
 from fenqi.report import origin, vintage
 from fenqi.report.origin import Provenance, read_exceptions, read_provenance
@@ -515,7 +515,7 @@ def _months(
     at_end: dict[date, list[int]] = {}
     for part in portfolio:
         sums = at_end.setdefault(part.month_end.replace(day=1), [0] * (LAST_BUCKET + 1))
-        if part.to_state == PlanState.ACTIVE.value:
+        if part.to_state == Status.ACTIVE.value:
             sums[min(part.to_bucket, LAST_BUCKET)] += part.principal_open_minor
     months = []
     cash_minor = 0

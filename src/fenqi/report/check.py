@@ -7,13 +7,12 @@ small pieces in snapshots of their own, so the check may run beside the live boo
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
 from fenqi.core.ledger import Postings
+from fenqi.core.terms.life.state import Row, Status
 from fenqi.core.terms.product import Component
-from fenqi.core.terms.replay import Instalment, Line, PlanState
 from fenqi.core.terms.schedule import schedule
 from fenqi.store import audit, books, catalogue, plans
 from fenqi.store.audit import Difference, Stored
@@ -173,32 +172,32 @@ def _compared(record: PlanRecord, stored: Stored) -> Iterator[tuple[str, object,
         list(range(1, len(record.operations) + 1)),
         [operation.number for operation in record.operations],
     )
-    yield "state", projection.state.value, record.state.value
+    yield "state", projection.status.value, record.state.value
     principal = projection.open_of(Component.PRINCIPAL)
     yield "open principal", principal, record.principal_open_minor
     yield "oldest claim", str(projection.oldest_claim_due_on), str(record.oldest_due_on)
     yield "bucket of the last crossing", stored.crossed_to, record.bucket
-    if projection.state is PlanState.CLOSED:
+    if projection.status is Status.CLOSED:
         yield "nothing left to bill", None, record.unbilled_due_on
     signed = schedule(record.terms)
     for component, amounts in zip(SIGNED, stored.signed, strict=True):
         what = f"signed {component.name.lower()}"  # an empty array is all zeros
         yield what, [due.amounts[component] for due in signed], amounts or [0] * len(signed)
     parts = {row[0]: row for row in stored.instalments}
-    for part in projection.instalments:
-        yield f"instalment {part.number}", _columns(part), parts.pop(part.number, None)
+    for part in projection.rows:
+        yield f"instalment {part.key}", _columns(part), parts.pop(part.key, None)
     yield "instalments beyond the schedule", {}, parts
-    lines = _by_operation(projection.lines)
+    lines = allocation_rows(projection)
     for number in sorted(lines.keys() | stored.allocations.keys()):
         what = f"allocation of operation {number}"
         yield what, lines.get(number, []), stored.allocations.get(number, [])
     yield from _booked(record.postings(), stored.transfers)
 
 
-def _columns(part: Instalment) -> tuple[int, ...]:
+def _columns(part: Row) -> tuple[int, ...]:
     """Return an instalment as it is stored; the order is `audit.Stored`'s."""
     return (
-        part.number,
+        part.key,
         part.open_minor,
         part.recovered_minor,
         *part.due,
@@ -206,14 +205,6 @@ def _columns(part: Instalment) -> tuple[int, ...]:
         *part.relieved,
         *part.written_off,
     )
-
-
-def _by_operation(lines: Iterable[Line]) -> dict[int, list[audit.AllocationRow]]:
-    ordered = sorted(lines, key=lambda line: line.operation)
-    return {
-        number: list(allocation_rows(group))
-        for number, group in groupby(ordered, key=lambda line: line.operation)
-    }
 
 
 def _booked(

@@ -38,7 +38,7 @@ def due_on(ground: Ground, book_id: str, day: date) -> list[Due]:
             excused=record.excused,
         )
         months = owed.setdefault(record.account_id, {})
-        for part in asked.instalments:
+        for part in asked.rows:
             if part.due_on <= day and part.claim_minor:
                 months[part.due_on] = months.get(part.due_on, 0) + part.claim_minor
     return [

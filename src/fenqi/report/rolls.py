@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fenqi.core.terms.replay import PlanState
+from fenqi.core.terms.life.state import Status
 from fenqi.core.values.rate import PPM, Rounding, divide
 from fenqi.store import views
 
@@ -72,7 +72,7 @@ def roll_rates(portfolio: Sequence[views.PortfolioSum]) -> RollRates | None:
             plans[cell] += one.plans
             principal[cell] += one.principal_open_minor + one.principal_written_off_minor
     arrivals = [bucket_name(place) for place in range(LAST_BUCKET + 1)]
-    arrivals += [PlanState.CLOSED.value, PlanState.WRITTEN_OFF.value]
+    arrivals += [Status.CLOSED.value, Status.WRITTEN_OFF.value]
     rows = []
     for place in range(LAST_BUCKET + 1):
         all_plans = sum(plans[place, to] for to in arrivals)
@@ -93,10 +93,10 @@ def roll_rates(portfolio: Sequence[views.PortfolioSum]) -> RollRates | None:
 
 def _is_at_risk(one: views.PortfolioSum) -> bool:
     """Whether plans belong into the matrix: running a month ago, and not just paid on time."""
-    is_paid_on_time = one.to_state == PlanState.CLOSED.value and one.from_bucket == 0
-    return one.from_state == PlanState.ACTIVE.value and not is_paid_on_time
+    is_paid_on_time = one.to_state == Status.CLOSED.value and one.from_bucket == 0
+    return one.from_state == Status.ACTIVE.value and not is_paid_on_time
 
 
 def _arrival(one: views.PortfolioSum) -> str:
-    is_running = one.to_state == PlanState.ACTIVE.value
+    is_running = one.to_state == Status.ACTIVE.value
     return bucket_name(one.to_bucket) if is_running else one.to_state

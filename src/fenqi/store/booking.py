@@ -16,9 +16,9 @@ import msgspec
 from fenqi.core.ledger import Transfer, difference
 from fenqi.core.servicing.ageing import bucket_of, days_past_due
 from fenqi.core.terms.cost import CostKind
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import DERIVED, Operation, OperationKind
 from fenqi.core.terms.product import Component
-from fenqi.core.terms.replay import Projection
 from fenqi.core.values.ids import AccountId, MerchantId, PlanId
 from fenqi.store.accounts import Account
 from fenqi.store.columns import pack
@@ -187,7 +187,7 @@ class Booking:
         *operations: tuple[OperationKind, int],
         charged_through: date | None = None,
         recognised_through: date | None = None,
-    ) -> Projection:
+    ) -> View:
         """Append operations to a plan, replay it, and book the difference; return the new state.
 
         `charged_through` and `recognised_through` move the late charge and the income forward.
@@ -278,7 +278,7 @@ class Booking:
         principal = after.open_of(Component.PRINCIPAL)
         happening.account.principal_open_minor += principal - record.principal_open_minor
         record.principal_open_minor = principal
-        record.state = after.state
+        record.state = after.status
         if record.oldest_due_on != after.oldest_claim_due_on:
             record.oldest_due_on = after.oldest_claim_due_on
             self._owing[id(happening.account)] = happening.account

@@ -18,9 +18,9 @@ from fenqi.core.ledger import COST_DEFERRED, DISCOUNT_TAKEN, PRINCIPAL_LENT, Pai
 from fenqi.core.terms.batch.arrays import Minor
 from fenqi.core.terms.batch.schedule import Signed, sign
 from fenqi.core.terms.cost import CostKind, digest_of, product_head
+from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.operation import DERIVED, OperationKind
 from fenqi.core.terms.product import Component, Product, ScheduleKind
-from fenqi.core.terms.replay import PlanState
 from fenqi.core.terms.schedule import Frame
 from fenqi.store.accounts import Account
 from fenqi.store.columns import ids
@@ -201,7 +201,7 @@ class _Group:
             ),
             1,
             1,
-            PlanState.ACTIVE.value,
+            Status.ACTIVE.value,
             self._lent,
             oldest,
             oldest,

@@ -8,9 +8,11 @@ from uuid import UUID
 from fenqi.core.errors import Missing
 from fenqi.core.ledger import Postings, postings
 from fenqi.core.servicing.allocation import Debt
+from fenqi.core.terms.life.state import Status
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import Operation, OperationKind
 from fenqi.core.terms.pack import Pack
-from fenqi.core.terms.replay import PlanState, Projection, replay
+from fenqi.core.terms.replay import replay
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.ids import AccountId, MerchantId, PlanId
 from fenqi.store.catalogue import Catalogue
@@ -50,21 +52,21 @@ class PlanRecord:
     charged_through: date
     recognised_through: date
     version: int
-    state: PlanState
+    state: Status
     bucket: int
     billed_count: int
     principal_open_minor: int
     oldest_due_on: date | None
     unbilled_due_on: date | None
     excused: Collection[date]
-    _projection: Projection | None = field(default=None, repr=False)
+    _projection: View | None = field(default=None, repr=False)
 
     @property
     def key(self) -> PlanKey:
         """The plan's primary key."""
         return (self.account_id, self.plan_id)
 
-    def projection(self) -> Projection:
+    def projection(self) -> View:
         """Return the plan's state after its operations; kept until they change."""
         if self._projection is None:
             self._projection = replay(
@@ -86,20 +88,20 @@ class PlanRecord:
                 plan_id=self.plan_id,
                 due_on=part.due_on,
                 claim_minor=part.claim_minor,
-                is_written_off=self.state is PlanState.WRITTEN_OFF,
+                is_written_off=self.state is Status.WRITTEN_OFF,
             )
-            for part in self.projection().instalments
+            for part in self.projection().rows
             if part.claim_minor
         ]
 
     def first_unbilled(self) -> date | None:
         """Return the due day of the first open instalment that no statement has named yet."""
-        if self.state is not PlanState.ACTIVE:
+        if self.state is not Status.ACTIVE:
             return None
-        unbilled = self.projection().instalments[self.billed_count :]
+        unbilled = self.projection().rows[self.billed_count :]
         return next((part.due_on for part in unbilled if part.open_minor), None)
 
-    def extend(self, operations: Collection[Operation], charged_through: date) -> Projection:
+    def extend(self, operations: Collection[Operation], charged_through: date) -> View:
         """Append operations, count late charges at least through a day, and replay."""
         self.operations.extend(operations)
         self.charged_through = max(self.charged_through, charged_through)
@@ -162,7 +164,7 @@ def load(
             charged_through=row[10],
             recognised_through=row[11],
             version=row[12],
-            state=PlanState(row[13]),
+            state=Status(row[13]),
             bucket=row[14],
             billed_count=row[15],
             principal_open_minor=row[16],

@@ -7,8 +7,9 @@ rewritten when a backdated one changed what it did. How a plan begins is in `len
 from collections.abc import Iterable, Mapping
 
 from fenqi.core.ledger import unearned_minor
+from fenqi.core.terms.life.state import Row, Transaction
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
-from fenqi.core.terms.replay import Instalment, Line, Projection
 from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Sheet, Table, Upsert
@@ -51,7 +52,7 @@ class Projections:
     """The plans one batch changes, with what they were before."""
 
     def __init__(self) -> None:
-        self._changed: dict[PlanKey, tuple[PlanRecord, Projection]] = {}
+        self._changed: dict[PlanKey, tuple[PlanRecord, View]] = {}
 
     def change(self, record: PlanRecord) -> None:
         """Take up a plan about to change; its state now is what differences are seen against."""
@@ -68,10 +69,10 @@ class Projections:
             record.version += 1
             states.add(*key, *_plan_columns(record))
             after = record.projection()
-            for old, part in zip(before.instalments, after.instalments, strict=True):
+            for old, part in zip(before.rows, after.rows, strict=True):
                 if _part_columns(old) != _part_columns(part):
-                    instalments.add(*key, part.number, *_part_columns(part))
-            old_lines, lines = _by_operation(before.lines), _by_operation(after.lines)
+                    instalments.add(*key, part.key, *_part_columns(part))
+            old_lines, lines = allocation_rows(before), allocation_rows(after)
             differ = {
                 number: lines.get(number, [])
                 for number in old_lines.keys() | lines.keys()
@@ -120,7 +121,7 @@ def _plan_columns(record: PlanRecord) -> tuple[object, ...]:
     )
 
 
-def _part_columns(part: Instalment) -> tuple[int, ...]:
+def _part_columns(part: Row) -> tuple[int, ...]:
     return (
         part.open_minor,
         part.recovered_minor,
@@ -131,27 +132,21 @@ def _part_columns(part: Instalment) -> tuple[int, ...]:
     )
 
 
-def allocation_rows(lines: Iterable[Line]) -> list[AllocationRow]:
-    """Return an operation's lines as stored: (instalment, effect, principal .. penalty)."""
-    rows: list[AllocationRow] = []
-    for line in lines:
-        effects = (
-            ("paid", line.paid),
-            ("relieved", line.relieved),
-            ("written-off", line.written_off),
-            ("recovered", (line.recovered_minor, 0, 0, 0)),
-        )
-        rows.extend(
-            (line.instalment, effect, *amounts) for effect, amounts in effects if any(amounts)
-        )
-    return rows
+def allocation_rows(plan: View) -> dict[int, list[AllocationRow]]:
+    """Return by operation what it did, as stored: (instalment, effect, principal .. penalty)."""
+    return {
+        transaction.number: rows
+        for transaction in plan.transactions
+        if (rows := _lines(transaction))
+    }
 
 
-def _by_operation(lines: Iterable[Line]) -> dict[int, list[AllocationRow]]:
-    grouped: dict[int, list[Line]] = {}
-    for line in lines:
-        grouped.setdefault(line.operation, []).append(line)
-    return {number: allocation_rows(group) for number, group in grouped.items()}
+def _lines(transaction: Transaction) -> list[AllocationRow]:
+    return [
+        (instalment, effect.value, principal, interest, fee, penalty)
+        for (instalment, effect), (principal, interest, fee, penalty) in transaction.lines.items()
+        if principal or interest or fee or penalty
+    ]
 
 
 def _add_allocations(

@@ -32,6 +32,8 @@ class Component(IntEnum):
 
 
 COMPONENTS = len(Component)
+CONTRACT = (Component.PRINCIPAL, Component.INTEREST, Component.FEE)  # what was signed
+COST = (Component.INTEREST, Component.FEE)
 
 
 class ScheduleKind(StrEnum):
@@ -53,6 +55,10 @@ class Settlement(StrEnum):
     """Which cost an early settlement still asks for."""
 
     BY_THE_DAY = "by-the-day"  # the running period counts by the day, unused time costs nothing
+    LINEAR = "linear"  # each day of the whole term has cost the same
+    ACTUARIAL = "actuarial"  # what the payments still to come are worth at the plan's own rate
+    RULE_OF_78 = "rule-of-78"  # early periods have cost more; where the law allows it
+    UK_REGULATION = "uk-regulation"  # the rebate of SI 2004/1483
 
 
 DEFAULT_ALLOCATION = (Component.PENALTY, Component.FEE, Component.INTEREST, Component.PRINCIPAL)

@@ -1,14 +1,14 @@
 """Early settlement: how much of a signed cost time has not earned yet, by method.
 
 Which method a plan uses is a matter of law and of its product; each is one function here and its
-result is what the customer does not have to pay. Paying by the day, which the shipped products do,
-is `replay.settle_quote`.
+result is what the customer does not have to pay. The shipped products go by the day.
 
 Sources, each at its function. Directive 2008/48/EC art. 16 and CJEU C-383/18 (Lexitor): the
 reduction covers all costs put on the consumer, whatever they depend on.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -25,6 +25,19 @@ class SettlementInvalid(Invalid):
     code = "settlement-invalid"
 
 
+def earned_minor(due_minor: int, starts_on: date, due_on: date, on: date) -> int:
+    """Return the part of an instalment's cost that the time until `on` has earned, by the day.
+
+    Units: minor units; a fraction is dropped, in the customer's favour.
+    Source: docs/adr/0007-settle-early-by-the-day.md.
+    """
+    if on >= due_on:
+        return due_minor
+    if on <= starts_on:
+        return 0
+    return due_minor * (on - starts_on).days // (due_on - starts_on).days
+
+
 def straight_line_unearned(cost_minor: int, *, left: int, whole: int, rounding: Rounding) -> int:
     """Return the part of a cost that falls to the time left if each day or period earns the same.
 
@@ -36,38 +49,51 @@ def straight_line_unearned(cost_minor: int, *, left: int, whole: int, rounding: 
     return divide(cost_minor * left, whole, rounding=rounding)
 
 
-def rule_of_78_unearned(cost_minor: int, *, left: int, count: int, rounding: Rounding) -> int:
+def rule_of_78_unearned(
+    cost_minor: int, *, left: int | Fraction, count: int, rounding: Rounding
+) -> int:
     """Return the unearned part if a period earns in proportion to the periods then still to come.
 
-    With k of n periods left that is k (k + 1) / (n (n + 1)) of the cost. It favours the lender.
+    With k of n periods left that is k (k + 1) / (n (n + 1)) of the cost; with a part f of the
+    running period left too, its own 2 (k + 1) f more. It favours the lender.
 
-    Units: minor units in and out; whole periods.
+    Units: minor units in and out; periods.
     Errors: SettlementInvalid.
     Source: the sum of the digits; 15 USC 1615(b) forbids it for terms above 61 months, and in the
     United Kingdom SI 2004/1483 replaced it.
     """
     _require(cost_minor, left, count)
-    return divide(cost_minor * left * (left + 1), count * (count + 1), rounding=rounding)
+    whole = left // 1
+    share = (whole + 1) * (whole + 2 * (left - whole)) * Fraction(1, count * (count + 1))
+    return divide(cost_minor * share.numerator, share.denominator, rounding=rounding)
 
 
 def actuarial_unearned(
-    payments_left_minor: Sequence[int], *, rate: Fraction, rounding: Rounding
+    payments_left_minor: Sequence[int],
+    *,
+    rate: Fraction,
+    rounding: Rounding,
+    gone: Fraction = Fraction(0),
 ) -> int:
     """Return the interest still in payments to come: their sum less what they are worth today.
+
+    In the part of the running period that has `gone` their worth grows by the day, not compounded.
 
     Units: minor units in and out; `rate` per period as a fraction of one, the contract's own.
     Shapes: the payments at the ends of the next periods, in their order.
     Errors: SettlementInvalid.
     Source: 15 USC 1615(d)(1): each payment pays the interest on the balance first.
     """
-    if rate < 0 or min(payments_left_minor, default=0) < 0:
-        raise SettlementInvalid(rate=rate, least_payment_minor=min(payments_left_minor, default=0))
+    least = min(payments_left_minor, default=0)
+    if rate < 0 or least < 0 or not 0 <= gone < 1:
+        raise SettlementInvalid(rate=rate, least_payment_minor=least, gone=gone)
     with localcontext(SOLVING):
         discount = 1 / (1 + decimal(rate))
         worth = sum(
             (minor * discount**number for number, minor in enumerate(payments_left_minor, start=1)),
             Decimal(0),
         )
+        worth *= 1 + decimal(rate * gone)
         return round_decimal(sum(payments_left_minor) - worth, rounding=rounding)
 
 
@@ -126,6 +152,6 @@ def _grown(flows: Sequence[tuple[Fraction, int]], *, until: Fraction, rate: Deci
     return sum((minor * (1 + rate) ** decimal(until - time) for time, minor in flows), Decimal(0))
 
 
-def _require(cost_minor: int, left: int, whole: int) -> None:
+def _require(cost_minor: int, left: int | Fraction, whole: int) -> None:
     if cost_minor < 0 or whole < 1 or not 0 <= left <= whole:
         raise SettlementInvalid(cost_minor=cost_minor, left=left, whole=whole)

@@ -1,7 +1,8 @@
-"""What ends many plans on a day; twin of `settle_quote` and `earned_minor` of `core.terms.replay`.
+"""What ends many plans on a day; twin of `replay.settle_quote` and `settlement.earned_minor`.
 
-A life of repayments alone is replayed on arrays, late charges and excused days with it. Plans that
-something else happened to, or whose late charge could overflow 64 bits, are handed to the scalar.
+A life of repayments alone that settles by the day is replayed on arrays, late charges and excused
+days with it. Plans that something else happened to, that settle by another method, or whose late
+charge could overflow 64 bits, are handed to the scalar.
 """
 
 from collections.abc import Collection, Iterator
@@ -25,8 +26,8 @@ from fenqi.core.terms.batch.arrays import (
 )
 from fenqi.core.terms.batch.schedule import schedules
 from fenqi.core.terms.operation import Operation, OperationKind
-from fenqi.core.terms.product import Component, Product
-from fenqi.core.terms.replay import CONTRACT, COST, settle_quote
+from fenqi.core.terms.product import CONTRACT, COST, Component, Product, Settlement
+from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX, Terms
 from fenqi.core.values.rate import PPM
 
@@ -132,6 +133,7 @@ def _plain(lives: Lives, on: date) -> Flags:
     is_repayment &= (lives.amount_minor >= 0) & (lives.amount_minor <= PRODUCT_MAX)
     is_plain: Flags = (is_repayment | ~happened).all(axis=1)
     is_plain &= (_lengths(lives) > 0).all(axis=1) & (lives.starts_on <= np.datetime64(on, "D"))
+    is_plain &= lives.product.settlement is Settlement.BY_THE_DAY
     is_plain &= (lives.principal_minor >= 1) & (lives.principal_minor <= PRINCIPAL_MINOR_MAX)
     return is_plain
 
@@ -192,7 +194,7 @@ def _number(on: date) -> int:
 
 
 class _Walk:
-    """The state of many plans while their repayments count; twin of the walk of `replay`.
+    """The state of many plans while their repayments count; twin of the walk of `life`.
 
     Money fills instalments in order, so what a plan was paid in all says which of its instalments
     are open. What is open of each component matters only where a late charge grows, and money is
@@ -223,7 +225,7 @@ class _Walk:
             self.first += (due_on < day) & (day <= self.first)
 
     def accrue(self, through: Minor) -> None:
-        """Count the overdue amounts of the days until `through`; twin of `accrue`.
+        """Count the overdue amounts of the days until `through`; twin of `life.late`.
 
         Shapes: `through` (plans,); a day already counted through changes nothing.
         """
@@ -250,7 +252,7 @@ class _Walk:
         self.charged[places, parts] = charged
 
     def pay(self, amount_minor: Minor) -> None:
-        """Put money onto what is owed; twin of `_allocate`. What is beyond all of it is in excess.
+        """Put money onto what is owed; twin of `life.allocate`. What is beyond is in excess.
 
         Shapes: `amount_minor` (plans,).
         """

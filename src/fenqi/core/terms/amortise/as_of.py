@@ -1,0 +1,230 @@
+"""The model up to a day: what a row asks for, what all of it comes to, what is overdue.
+
+Interest is owed only up to the day of a payment, and overdue principal goes on bearing it. Every
+question works on a copy; `correct_overdue` alone changes the model, as time itself does.
+
+Source: README of the published vectors, "Interest recalculation".
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from fenqi.core.terms.amortise.deferral import stop_interest
+from fenqi.core.terms.amortise.events import require_row
+from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.model import Model, Overdue
+from fenqi.core.terms.amortise.period import Period, Segment
+from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
+
+
+@dataclass(frozen=True, slots=True)
+class RowDue:
+    """What a row asks for if it is paid on a day. Units: minor units, paid parts included."""
+
+    instalment_minor: int
+    principal_minor: int
+    interest_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """What ends the plan on a day. Units: minor units."""
+
+    principal_minor: int
+    interest_minor: int
+
+
+def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> RowDue:
+    """Return what a row asks for if it is paid on a day: interest to the day, the rest principal.
+
+    A row that has not begun asks for its whole instalment as principal. With `by_bucket`, for
+    payments that go through all rows component by component, no row asks for more than is left.
+
+    Errors: RowUnknown.
+    """
+    require_row(model, row)
+    until = up_to(model, on)
+    period = until.periods[row]
+    open_count = sum(not other.is_paid for other in until.periods)
+    if on <= period.starts_on:
+        _ask_ahead(until, period, model.periods[row], open_count)
+    until.settle()
+    principal, interest = period.due_principal_minor, period.due_interest_minor
+    if by_bucket:
+        asked = period.asked_minor if open_count > 1 else principal
+        totals = until.totals()
+        principal = min(asked, totals.open_principal_minor + period.paid_principal_minor)
+        interest = min(interest, totals.open_interest_minor + period.paid_interest_minor)
+    return RowDue(period.instalment_minor, principal, interest)
+
+
+def outstanding_as_of(model: Model, on: date) -> Outstanding:
+    """Return what ends the plan on a day: the principal out, and interest to the day."""
+    until = model.copy()
+    stop_interest(until, on)
+    place_leftover(until, on)
+    totals = until.totals()
+    return Outstanding(totals.open_principal_minor, totals.open_interest_minor)
+
+
+def run_interest_as_of(model: Model, row: int, on: date, *, with_credited: bool = True) -> int:
+    """Return the interest that ran in a row by a day, due or not.
+
+    Errors: RowUnknown.
+    """
+    require_row(model, row)
+    period = up_to(model, on).periods[row]
+    credited = sum(segment.credited_interest_minor for segment in period.segments)
+    return period.run_interest_minor - (0 if with_credited else max(0, credited))
+
+
+def open_interest_as_of(model: Model, on: date) -> int:
+    """Return the unpaid interest of all rows begun before a day, to that day."""
+    until = up_to(model, on)
+    return sum(period.open_interest_minor for period in until.periods if period.starts_on < on)
+
+
+def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool:
+    """Let principal overdue on a day bear interest up to it; return whether anything changed.
+
+    Overdue principal of each row is added from the start of the next row, or from the day up to
+    which it was added before, and taken out again on the day itself: from then on the schedule
+    assumes payment. A product whose rest is the repayment period takes it out on the due day.
+    """
+    model.settle()
+    on = min(on, model.periods[-1].due_on)
+    late = [p for p in model.periods if p.due_on < on and not p.is_early_holder]
+    if not late:
+        return False
+    bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
+    place = model.find(on)
+    running = model.periods[-1 if place is None else place]
+    has_changed = False
+    if not any(period.due_principal_minor > period.paid_principal_minor for period in late):
+        if running.starts_on < on:
+            model.overdue_on = running.due_on if bears_to_due_day else on
+        return False
+    overdue = together = 0
+    for period in late:
+        if overdue:
+            has_changed |= _carry_overdue(
+                model, period, on, overdue, together, bears_to_due_day=bears_to_due_day
+            )
+        overdue = period.open_principal_minor
+        together += overdue
+    has_changed |= _carry_overdue(
+        model, running, on, overdue, together, bears_to_due_day=bears_to_due_day
+    )
+    if together > 0 and (model.overdue_on is None or model.overdue_on < on):
+        model.overdue_on = on
+    return has_changed
+
+
+def up_to(model: Model, on: date) -> Model:
+    """Return a copy in which no day after `on` exists, and the last open row takes the rest."""
+    until = model.copy()
+    if on < until.periods[0].starts_on:
+        for period in until.periods:
+            _clear(period)
+    elif on < until.periods[-1].due_on:
+        place = until.find(on)
+        for number, period in enumerate(until.periods):
+            if period.due_on <= on:
+                continue
+            if number == place:
+                _end_segments(period, on, is_first=place == 0)
+                until.refresh_factor(period)
+            elif place is not None and number == place + 1 and _has_credit(period.segments[:1]):
+                first = period.segments[0]
+                first.ends_on = first.starts_on  # keeps what was credited on the day itself
+                del period.segments[1:]
+                until.refresh_factor(period)
+            else:
+                _clear(period)
+        place_leftover(until, on)
+    until.settle()
+    return until
+
+
+def _ask_ahead(until: Model, period: Period, source: Period, open_count: int) -> None:
+    """Let a row that has not begun ask for its signed instalment, or for what is left in all."""
+    if period.is_re_aged:
+        period.instalment_minor = source.instalment_minor
+    elif open_count > 1:
+        period.instalment_minor, period.is_stale = period.signed_minor, True
+        until.settle()
+        outstanding = until.totals().open_principal_minor
+        period.instalment_minor -= max(0, period.open_principal_minor - outstanding)
+    elif period.is_paid and open_count == 1:
+        left = until.totals().open_principal_minor + period.paid_principal_minor
+        period.instalment_minor = min(period.signed_minor, left + period.due_interest_minor)
+    period.is_stale = True
+
+
+def _carry_overdue(
+    model: Model,
+    period: Period,
+    on: date,
+    overdue: int,
+    together: int,
+    *,
+    bears_to_due_day: bool,
+) -> bool:
+    if on == model.overdue_on:
+        return False
+    since = period.starts_on
+    if model.overdue_on is not None and since <= model.overdue_on:
+        since = model.overdue_on
+    _correct(model, since, overdue)
+    if period.starts_on < on <= period.due_on:
+        until = period.due_on if bears_to_due_day else on
+        _correct(model, until, -together)
+        model.overdue_on = until
+    return True
+
+
+def _correct(model: Model, on: date, amount_minor: int) -> None:
+    place = model.change_balance(on, corrected_minor=amount_minor)
+    if place is not None:
+        period = model.periods[place]
+        model.overdue.append(Overdue(on, amount_minor, period.due_on))
+        model.refresh_factor(period)
+        place_leftover(model, on)
+
+
+def _bears_to_due_day(model: Model, *, is_pay_off: bool) -> bool:
+    """Return whether overdue principal bears interest to the end of the running period.
+
+    Where rest and pay-off rule disagree, the pay-off rule decides, for pay-offs only if the rest is
+    daily.
+    """
+    to_rest = model.settings.pay_off_interest is PayOffInterest.TO_REST
+    return to_rest and (is_pay_off or model.settings.rest is Rest.PER_PERIOD)
+
+
+def _end_segments(period: Period, on: date, *, is_first: bool) -> None:
+    """Let a period's segments end on a day; what was credited on it stays."""
+    places = [
+        place
+        for place, segment in enumerate(period.segments)
+        if segment.starts_on < on <= segment.ends_on
+        or (is_first and place == 0 and segment.starts_on == on)
+    ]
+    if not places:
+        return
+    last = period.segments[places[-1]]
+    last.ends_on = on
+    for following in period.segments[places[-1] + 1 : places[-1] + 2]:
+        last.credited_principal_minor += following.credited_principal_minor
+        last.credited_interest_minor += following.credited_interest_minor
+    del period.segments[places[-1] + 1 :]
+    period.is_stale = True
+
+
+def _clear(period: Period) -> None:
+    period.segments = []
+    period.is_stale = True
+
+
+def _has_credit(segments: list[Segment]) -> bool:
+    return any(s.credited_principal_minor > 0 or s.credited_interest_minor > 0 for s in segments)

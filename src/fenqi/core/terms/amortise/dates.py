@@ -1,0 +1,103 @@
+"""Due days: always counted from the start, so that month ends keep their day.
+
+31 January is followed by 29 February and 31 March, since the second due day is the start and two
+months, not the first due day and one.
+"""
+
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import assert_never
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.settings import MONTHS_PER_YEAR, Interval, Unit
+from fenqi.core.values.day import add_months
+
+DAYS_PER_WEEK = 7
+PERIODS_MAX = 1_200  # a hundred years of months
+Span = tuple[date, date]
+
+
+class DueDatesInvalid(Invalid):
+    """Too many periods, none at all, or a last day that does not follow the one before."""
+
+    code = "due-dates-invalid"
+
+
+def later(start: date, units: int, unit: Unit) -> date:
+    """Return the day so many units after `start`; a day the month lacks becomes its last."""
+    match unit:
+        case Unit.DAYS:
+            return start + timedelta(days=units)
+        case Unit.WEEKS:
+            return start + timedelta(days=units * DAYS_PER_WEEK)
+        case Unit.MONTHS:
+            return add_months(start, units)
+        case _:
+            assert_never(unit)
+
+
+def spans(
+    start: date,
+    interval: Interval,
+    count: int,
+    *,
+    first_due_on: date | None = None,
+    length_days: int | None = None,
+) -> tuple[Span, ...]:
+    """Return the periods of a plan, each its first day and its due day.
+
+    With `first_due_on` the due days are counted from that day, the first of them; it may be the
+    start itself. With `length_days` the last due day is the start and that many days, whatever the
+    interval.
+
+    Shapes: `count` spans, each beginning where the one before it ends.
+    Errors: DueDatesInvalid.
+    """
+    if not 1 <= count <= PERIODS_MAX:
+        raise DueDatesInvalid(count=count, least=1, most=PERIODS_MAX)
+    first, gone = (start, 0) if first_due_on is None else (first_due_on, 1)
+    days = [
+        later(first, interval.every * (number - gone), interval.unit) for number in range(count + 1)
+    ]
+    days[0] = start
+    if days[1] < start:
+        raise DueDatesInvalid(day=days[1], must_follow=start)
+    if length_days is not None:
+        days[-1] = start + timedelta(days=length_days)
+        if days[-1] <= days[-2]:
+            raise DueDatesInvalid(day=days[-1], must_follow=days[-2])
+    return tuple(pairwise(days))
+
+
+def first_of_next_month(on: date) -> date:
+    """Return the first day of the month after a day's."""
+    return add_months(on, 1, anchor_day=1)
+
+
+def units_within(period: Span, unit: Unit, *, anchor: date) -> tuple[int, int, int]:
+    """Return the whole units within a period, the days beyond them, and that last unit's days.
+
+    The last two are 0 and 1 if the units fill the period. Units are those counted from `anchor`,
+    the plan's start, if both days of the period are among them, so that 30 November to 31 December
+    is one month of a plan begun on a 31st; else they are counted from the period's own start.
+    """
+    first, last = (_units_to(anchor, day, unit) for day in period)
+    if first is not None and last is not None:
+        return last - first, 0, 1
+    starts_on, due_on = period
+    whole = 0
+    while (following := later(starts_on, whole + 1, unit)) <= due_on:
+        whole += 1
+    reached = later(starts_on, whole, unit)
+    if reached == due_on:
+        return whole, 0, 1
+    return whole, (due_on - reached).days, (following - reached).days
+
+
+def _units_to(anchor: date, day: date, unit: Unit) -> int | None:
+    """Return how many units after `anchor` a day is; None if it is none of the counted days."""
+    if unit is Unit.MONTHS:
+        units = (day.year - anchor.year) * MONTHS_PER_YEAR + day.month - anchor.month
+    else:
+        units = (day - anchor).days // (DAYS_PER_WEEK if unit is Unit.WEEKS else 1)
+    return units if later(anchor, units, unit) == day else None

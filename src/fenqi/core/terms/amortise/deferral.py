@@ -1,0 +1,61 @@
+"""Interest that ran in later, fully paid periods: it falls due with the last open one.
+
+Whoever paid the last instalments first and then fell behind owes interest for days that lie in
+periods already paid. It has no room there, so the last open period asks for it.
+"""
+
+from datetime import date
+
+from fenqi.core.terms.amortise.factor import ZERO
+from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.amortise.period import Period
+
+
+def defer_run_interest(model: Model, row: Period, on: date) -> bool:
+    """Let `row` ask for what ran by a day in later periods and found no room there.
+
+    Return whether there was any.
+    """
+    if row is model.periods[-1]:
+        return False
+    place = model.periods.index(row)
+    trial = model.copy()
+    reaches = [item.due_on for item in trial.overdue]
+    if row.due_on in reaches and all(due_on <= row.due_on for due_on in reaches):
+        take_back_overdue(trial)
+    stop_interest(trial, on)
+    trial.settle()
+    for later in reversed(trial.periods[place + 1 :]):
+        if later.carried_on_minor > 0 and later.due_on > row.due_on:
+            row.deferred_minor, row.is_stale = later.carried_on_minor, True
+            for period in model.periods[place + 1 :]:
+                if period.due_on > row.due_on:
+                    period.is_moved_back, period.is_stale = True, True
+            return True
+    return False
+
+
+def stop_interest(model: Model, on: date) -> None:
+    """Let no interest run in a model after a day."""
+    place = model.find(on)
+    if place is not None:
+        period = model.periods[place]
+        found = [s for s in period.segments if s.starts_on < on <= s.ends_on]
+        if found:
+            found[-1].ends_on = on
+        elif place == 0 and period.segments[0].starts_on == on:
+            period.segments[0].ends_on = on
+        model.refresh_factor(period)
+    for period in model.periods[model.first_due_from(on) :]:
+        for segment in period.segments:
+            if segment.ends_on > on:
+                segment.factor = segment.factor_to_due = ZERO
+                period.is_stale = True
+
+
+def take_back_overdue(model: Model) -> None:
+    """Undo every correction made because principal was overdue."""
+    for item in model.overdue:
+        model.change_balance(item.on, corrected_minor=-item.amount_minor)
+    model.overdue.clear()
+    model.overdue_on = None

@@ -1,0 +1,240 @@
+"""What can happen to a plan, as changes of its model.
+
+Each event changes facts, lets the balances follow, and lets the last open period take what is left
+over. A day outside the periods changes nothing.
+
+Source: README of the published vectors, "Later disbursement" to "Rate change / reschedule".
+"""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.dates import spans
+from fenqi.core.terms.amortise.deferral import defer_run_interest
+from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.level import relevel
+from fenqi.core.terms.amortise.model import ONE_DAY, Model, pause_days
+from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.amortise.settings import Accrual, Method
+
+
+class RowUnknown(Invalid):
+    """A plan has no such row."""
+
+    code = "row-unknown"
+
+
+def disburse(model: Model, on: date, amount_minor: int) -> None:
+    """Lend an amount on a day; the instalments of the periods that fall due later follow.
+
+    If interest counts by whole periods, the amount counts from the start of its period. If a
+    drawdown has its own full term, it brings as many instalments as the plan began with.
+    """
+    on = _effective_day(model, on)
+    if model.settings.count:
+        _disburse_full_term(model, on, amount_minor)
+        return
+    model.disbursements.append((on, amount_minor))
+    if model.settings.method is Method.FLAT:
+        _mark_all_stale(model)
+    place = model.change_balance(on, disbursed_minor=amount_minor)
+    if place is not None:
+        relevel(model, next_due(model, place, on), is_fresh=False)
+
+
+def _disburse_full_term(model: Model, on: date, amount_minor: int) -> None:
+    """Lend an amount over a full term of its own, begun with the period it falls in.
+
+    Rows with the days of one that is there already are added to it; others follow at the end.
+    """
+    running = next((p for p in model.periods if p.starts_on <= on < p.due_on), None)
+    start = model.periods[-1].due_on if running is None else running.starts_on
+    alone = replace(model.settings, multiple=0, accrual=Accrual.DAILY, count=0)
+    own = Model(alone, spans(start, model.settings.interval, model.settings.count))
+    disburse(own, on, amount_minor)
+    model.disbursements.append((on, amount_minor))
+    model.change_balance(on, disbursed_minor=amount_minor)
+    known = {(period.starts_on, period.due_on): period for period in model.periods}
+    for row in own.rows():
+        period = known.get((row.starts_on, row.due_on))
+        if period is None:
+            period = Period(model.periods[-1].due_on, row.due_on)
+            model.periods.append(period)
+        period.instalment_minor += row.principal_minor + row.interest_minor
+        period.signed_minor = period.instalment_minor
+        model.refresh_factor(period)
+    place_leftover(model, on)
+    repeat_pauses(model, on)
+
+
+def change_rate(model: Model, on: date, rate: Decimal) -> None:
+    """Let another yearly rate hold from a day on; later instalments are computed anew.
+
+    Where all interest was settled and shared out, no rate matters any more.
+    """
+    since = on - ONE_DAY  # a day's interest is that of the night before it
+    if model.interest_ends_on is not None and since >= model.interest_ends_on:
+        return
+    model.add_rate(since, rate)
+    place = model.change_balance(since)
+    if place is not None:
+        relevel(model, next_due(model, place, since), is_fresh=True)
+    elif since < model.periods[0].starts_on:
+        relevel(model, 0, is_fresh=True)
+
+
+def pause(model: Model, first: date, last: date) -> None:
+    """Let no interest run from one day to another, both included; the instalment stays."""
+    model.pauses.append((first, last))
+    touched = [period for period in model.periods if pause_days(period, first, last)]
+    if touched:
+        since = touched[0].starts_on
+        model.refresh_factors(model.first_due_from(since))
+        place_leftover(model, since)
+
+
+def repeat_pauses(model: Model, on: date) -> None:
+    """Let pauses agreed before reach into rows made on a day; their instalments stay."""
+    pauses = [one for one in model.pauses if one[1] > on]
+    if pauses:
+        rows = model.periods[model.first_due_from(on) :]
+        for period in rows:
+            for first, last in pauses:
+                pause_days(period, first, last)
+            model.refresh_factor(period)
+        place_leftover(model, on)
+
+
+def correct_balance(model: Model, on: date, amount_minor: int) -> None:
+    """Let the balance that bears interest differ from a day on."""
+    place = model.change_balance(on, corrected_minor=amount_minor)
+    if place is not None:
+        model.refresh_factor(model.periods[place])
+        place_leftover(model, on)
+
+
+def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> None:
+    """Take interest paid for a row; never more than all that is due.
+
+    Errors: RowUnknown.
+    """
+    require_row(model, row)
+    period = model.periods[row]
+    if amount_minor == 0:
+        return
+    model.settle()
+    if period is _overdue_before_paid(model, on):
+        defer_run_interest(model, period, on)
+        model.settle()
+    totals, before = model.totals(), period.outcome
+    period.paid_interest_minor += min(
+        amount_minor, totals.interest_minor - totals.paid_interest_minor
+    )
+    period.is_stale = True
+    if not _leaves_all(model, period, before):
+        place_leftover(model, on)
+
+
+def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
+    """Take principal paid for a row; it lowers the balance from that day, or from the due day.
+
+    A row paid ahead of its period is closed with what was paid, if that is its instalment or more.
+
+    Errors: RowUnknown.
+    """
+    require_row(model, row)
+    period = model.periods[row]
+    if amount_minor == 0:
+        return
+    model.settle()
+    totals, before = model.totals(), period.outcome
+    paid = amount_minor
+    if totals.paid_principal_minor + amount_minor > totals.lent_minor + totals.credited_minor:
+        paid = totals.lent_minor - totals.paid_principal_minor
+    period.paid_principal_minor += paid
+    period.is_stale = True
+    since = min(period.due_on, on)
+    place = model.change_balance(since, corrected_minor=-amount_minor)
+    if place is not None:
+        model.refresh_factor(model.periods[place])
+    if place == row and _leaves_all(model, period, before):
+        return
+    place_leftover(model, since)
+    if model.is_level_kept:
+        return
+    has_others = sum(not other.is_paid for other in model.periods) > 1
+    signed = period.signed_minor + period.credited_minor
+    is_closed_ahead = on < period.starts_on and period.paid_minor == signed
+    if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
+        period.ask(period.paid_minor - period.credited_minor)
+        place_leftover(model, since)
+
+
+def _leaves_all(model: Model, period: Period, before: tuple[int, ...]) -> bool:
+    """Return whether a payment of what a row asks for left all else as it was.
+
+    Then no leftover moves, unless it could fall due in a row after the last open one.
+    """
+    model.settle()
+    is_within = period.paid_minor <= period.asked_minor
+    return is_within and period.outcome == before and not model.periods[-1].is_paid
+
+
+def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: int = 0) -> None:
+    """Put amounts back into the period that runs on a day, on top of its instalment."""
+    place = model.change_balance(on, corrected_minor=principal_minor)
+    if place is None:
+        return
+    period = _running(model, on)
+    segment = next((s for s in reversed(period.segments) if s.starts_on == on), None)
+    if segment is not None:
+        segment.credited_principal_minor += principal_minor
+        segment.credited_interest_minor += interest_minor
+        period.is_stale = True
+    model.refresh_factor(model.periods[place])
+    place_leftover(model, on)
+
+
+def next_due(model: Model, place: int, on: date) -> int:
+    """Return the first row that a change on a day touches: the next one if it is a due day."""
+    is_on_due_day = model.periods[place].due_on == on
+    return place + 1 if is_on_due_day and place + 1 < len(model.periods) else place
+
+
+def _effective_day(model: Model, on: date) -> date:
+    settings = model.settings
+    if settings.accrual is Accrual.PER_PERIOD and not settings.is_partial_period_exact:
+        for period in model.periods:
+            if period.due_on > on:
+                return period.starts_on
+    return on
+
+
+def _mark_all_stale(model: Model) -> None:
+    for period in model.periods:
+        period.is_stale = True
+
+
+def _running(model: Model, on: date) -> Period:
+    """Return the period that runs on a day: from its start, without its due day but the last."""
+    for period in model.periods[:-1]:
+        if period.starts_on <= on < period.due_on:
+            return period
+    return model.periods[-1]
+
+
+def _overdue_before_paid(model: Model, on: date) -> Period | None:
+    """Return the last open period if it is overdue while a later one is paid."""
+    for period in reversed(model.periods):
+        if not period.is_paid:
+            is_last = period is model.periods[-1]
+            return None if is_last or on < period.due_on else period
+    return None
+
+
+def require_row(model: Model, row: int) -> None:
+    """Refuse a row the plan does not have. Errors: RowUnknown."""
+    if not 0 <= row < len(model.periods):
+        raise RowUnknown(row=row, rows=len(model.periods))

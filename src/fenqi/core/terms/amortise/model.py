@@ -1,0 +1,338 @@
+"""The model of one plan: its periods in order, rates, and the balances that follow.
+
+Events change facts of periods and mark them stale; `settle` derives what follows, touching only
+periods whose facts or whose inheritance from the period before have changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.amortise.dates import PERIODS_MAX, Span
+from fenqi.core.terms.amortise.factor import ZERO, factors, real_units
+from fenqi.core.terms.amortise.period import Period, Segment
+from fenqi.core.terms.amortise.settings import Method, Settings
+
+ONE_DAY = timedelta(days=1)
+FactorKey = tuple[Decimal, date, date, date, date]
+Factors = tuple[Decimal, Decimal, Decimal, Decimal]  # for level and interest, days, days to due
+
+
+class PeriodsInvalid(Invalid):
+    """Periods of a model that are none, too many, or out of order."""
+
+    code = "periods-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A correction of the balance because principal was overdue, so that it can be taken back."""
+
+    on: date
+    amount_minor: int
+    due_on: date  # of the period it fell into
+
+
+class Totals(NamedTuple):
+    """Sums over all periods of a plan. Units: minor units."""
+
+    asked_minor: int
+    disbursed_minor: int
+    credited_minor: int  # principal put back by chargebacks
+    interest_minor: int  # due
+    paid_principal_minor: int
+    paid_interest_minor: int
+
+    @property
+    def lent_minor(self) -> int:
+        """All principal there is to pay: disbursed or credited back."""
+        return self.disbursed_minor + self.credited_minor
+
+    @property
+    def open_principal_minor(self) -> int:
+        """Principal not yet paid."""
+        return max(0, self.lent_minor - self.paid_principal_minor)
+
+    @property
+    def open_interest_minor(self) -> int:
+        """Interest due and not yet paid."""
+        return max(0, self.interest_minor - self.paid_interest_minor)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a period asks for at this moment.
+
+    Units: minor units. `instalment_minor` leaves out what was credited.
+    """
+
+    starts_on: date
+    due_on: date
+    instalment_minor: int
+    interest_minor: int
+    principal_minor: int
+    paid_interest_minor: int
+    paid_principal_minor: int
+    balance_minor: int
+    is_paid: bool
+
+
+class Model:
+    """The interest model of one plan; the one mutable thing of this package."""
+
+    def __init__(self, settings: Settings, spans: Sequence[Span]) -> None:
+        """Build the periods of a plan in which nothing has happened yet.
+
+        Errors: PeriodsInvalid.
+        """
+        if not 1 <= len(spans) <= PERIODS_MAX:
+            raise PeriodsInvalid(periods=len(spans), least=1, most=PERIODS_MAX)
+        previous = spans[0][0]
+        for starts_on, due_on in spans:
+            if starts_on != previous or due_on < starts_on:
+                raise PeriodsInvalid(starts_on=starts_on, due_on=due_on, must_follow=previous)
+            previous = due_on
+        self.settings = settings
+        self.math = settings.arithmetic
+        self.periods = [Period(*span) for span in spans]
+        self.rates: list[tuple[date, Decimal]] = []
+        self.disbursements: list[tuple[date, int]] = []
+        self.pauses: list[Span] = []
+        self.interest_ends_on: date | None = None  # settled and shared out: none runs from then
+        self.overdue: list[Overdue] = []
+        self.overdue_on: date | None = None
+        self.is_trial = False  # a copy that tries out what the instalments would be
+        self.is_level_kept = False  # early payments do not change instalments
+        self.is_grace_lifted = False
+        self._factors: dict[FactorKey, Factors] = {}
+        self._units: dict[Span, Decimal] = {}
+
+    def copy(self) -> "Model":
+        """Return a copy that changes alone; factors already computed are shared."""
+        twin = object.__new__(Model)
+        twin.__dict__.update(self.__dict__)
+        twin.periods = [period.copy() for period in self.periods]
+        twin.rates = list(self.rates)
+        twin.disbursements = list(self.disbursements)
+        twin.pauses = list(self.pauses)
+        twin.overdue = list(self.overdue)
+        return twin
+
+    def settle(self) -> None:
+        """Derive what follows from the facts, from the first period that has changed."""
+        first = self._first_stale()
+        if first is None:
+            return
+        periods = self.periods
+        before = periods[first - 1] if first else None
+        opening = before.closing_minor if before else 0
+        carried = before.carried_on_minor if before else 0
+        for period in periods[first:]:
+            has_inherited = period.opening_minor != opening or period.carried_in_minor != carried
+            if period.is_stale or has_inherited:
+                period.flow(opening, carried, self._lent(period), self.math)
+            opening, carried = period.closing_minor, period.carried_on_minor
+
+    def news(self) -> list[Period]:
+        """Return the periods derived anew since this was last asked."""
+        self.settle()
+        news = [period for period in self.periods if period.is_news]
+        for period in news:
+            period.is_news = False
+        return news
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return what each period asks for at this moment."""
+        self.settle()
+        return tuple(
+            Row(
+                starts_on=period.starts_on,
+                due_on=period.due_on,
+                instalment_minor=period.instalment_minor,
+                interest_minor=period.due_interest_minor,
+                principal_minor=period.due_principal_minor,
+                paid_interest_minor=period.paid_interest_minor,
+                paid_principal_minor=period.paid_principal_minor,
+                balance_minor=period.closing_minor,
+                is_paid=period.is_paid,
+            )
+            for period in self.periods
+        )
+
+    def rate_on(self, on: date) -> Decimal:
+        """Return the yearly rate of a segment that starts on a day."""
+        if self.interest_ends_on is not None and on >= self.interest_ends_on:
+            return ZERO
+        rate = self.settings.rate
+        for since, changed in self.rates:
+            if since <= on:
+                rate = changed
+        return rate
+
+    def add_rate(self, since: date, rate: Decimal) -> None:
+        """Let another rate hold from a day on; the first one told for a day stays."""
+        if all(known != since for known, _ in self.rates):
+            self.rates.append((since, rate))
+            self.rates.sort()
+
+    def find(self, on: date) -> int | None:
+        """Return the period a day belongs to: after its start up to its due day.
+
+        The first day of the first period belongs to it too.
+        """
+        if on == self.periods[0].starts_on:
+            return 0
+        for place, period in enumerate(self.periods):
+            if period.starts_on < on <= period.due_on:
+                return place
+        return None
+
+    def index_of(self, starts_on: date, due_on: date) -> int | None:
+        """Return the period with these days, or else the first one that encloses them."""
+        enclosing = None
+        for place, period in enumerate(self.periods):
+            if period.starts_on == starts_on and period.due_on == due_on:
+                return place
+            if enclosing is None and period.starts_on <= starts_on and due_on <= period.due_on:
+                enclosing = place
+        return enclosing
+
+    def first_due_from(self, on: date) -> int:
+        """Return the first period that falls due on a day or later; their number if none does."""
+        for place, period in enumerate(self.periods):
+            if period.due_on >= on:
+                return place
+        return len(self.periods)
+
+    def lent_by(self, on: date) -> int:
+        """Return what was disbursed up to a day, that day included."""
+        return sum(amount for disbursed_on, amount in self.disbursements if disbursed_on <= on)
+
+    def refresh_factors(self, first: int = 0, last: int | None = None) -> None:
+        """Compute the rate factors of the segments of some periods; all, unless named."""
+        for period in self.periods[first:last]:
+            self.refresh_factor(period)
+
+    def refresh_factor(self, period: Period) -> None:
+        """Compute the rate factors of a period's segments from their days and rates."""
+        due_on, whole = period.due_on, (period.starts_on, period.due_on)
+        for segment in period.segments:
+            starts_on, ends_on = segment.starts_on, segment.ends_on
+            rate = self.rate_on(starts_on)
+            key = (rate, starts_on, ends_on, *whole)
+            found = self._factors.get(key)
+            if found is None:
+                span, units = (starts_on, ends_on), self._units_of(whole)
+                found = (
+                    *factors(self.settings, rate, span, whole, units=units),
+                    Decimal((ends_on - starts_on).days),
+                    Decimal((due_on - starts_on).days),
+                )
+                self._factors[key] = found
+            segment.factor, segment.factor_to_due, segment.days, segment.days_to_due = found
+        period.is_stale = True
+
+    def change_balance(
+        self, on: date, *, disbursed_minor: int = 0, corrected_minor: int = 0
+    ) -> int | None:
+        """Change the balance on a day, cutting the segment there; return the period, if any.
+
+        A change on the very last due day ends in a segment of no length behind it. A period without
+        segments has no days left to change.
+        """
+        place = self.find(on)
+        if place is None or not self.periods[place].segments:
+            return None
+        period = self.periods[place]
+        segment = self._ending(period, on, is_last=place == len(self.periods) - 1)
+        if segment is None:
+            segment = cut(period, on)
+        segment.disbursed_minor += disbursed_minor
+        segment.corrected_minor += corrected_minor
+        period.is_stale = True
+        return place
+
+    def totals(self) -> "Totals":
+        """Return the sums over all periods, as last settled."""
+        asked = disbursed = credited = interest = paid_principal = paid_interest = 0
+        for period in self.periods:
+            asked += period.asked_minor
+            disbursed += period.disbursed_minor
+            credited += period.credited_principal_minor
+            interest += period.due_interest_minor
+            paid_principal += period.paid_principal_minor
+            paid_interest += period.paid_interest_minor
+        return Totals(asked, disbursed, credited, interest, paid_principal, paid_interest)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether no period asks for an instalment yet."""
+        return all(period.instalment_minor == 0 for period in self.periods)
+
+    def _units_of(self, period: Span) -> Decimal:
+        units = self._units.get(period)
+        if units is None:
+            units = real_units(self.settings, period, anchor=self.periods[0].starts_on)
+            self._units[period] = units
+        return units
+
+    def _first_stale(self) -> int | None:
+        for place, period in enumerate(self.periods):
+            if period.is_stale:
+                return place
+        return None
+
+    def _ending(self, period: Period, on: date, *, is_last: bool) -> Segment | None:
+        if is_last and on == period.due_on:
+            last = period.segments[-1]
+            return last if last.starts_on == last.ends_on else None
+        return next((segment for segment in period.segments if segment.ends_on == on), None)
+
+    def _lent(self, period: Period) -> list[int] | None:
+        """Return the base of flat interest in each segment: all that was lent by its start."""
+        if self.settings.method is Method.DECLINING_BALANCE:
+            return None
+        if self.settings.method is Method.FLAT_WHOLE_TERM:
+            return [0] * len(period.segments)  # its interest is set, not counted by days
+        return [self.lent_by(segment.starts_on) for segment in period.segments]
+
+
+def pause_days(period: Period, first: date, last: date) -> bool:
+    """Pause the days of a period from one day to another, both included; return if any are."""
+    if period.starts_on >= last or period.due_on < first:
+        return False
+    start = max(first - ONE_DAY, period.starts_on)  # a day's interest is that of the night before
+    end = min(last, period.due_on)
+    if all(segment.starts_on != start for segment in period.segments):
+        cut(period, start)
+    if all(segment.ends_on != end for segment in period.segments):
+        cut(period, end)
+    for segment in period.segments:
+        if segment.starts_on >= start and segment.ends_on <= end:
+            segment.is_paused = True
+    period.is_stale = True
+    return True
+
+
+def cut(period: Period, on: date) -> Segment:
+    """Cut the segment that holds a day there; return its first part.
+
+    What changed the balance at the end of the segment still does: it goes to the second part. What
+    was credited belongs to the start and stays.
+    """
+    place = 0
+    for number, segment in enumerate(period.segments):
+        if segment.starts_on < on <= segment.ends_on:
+            place = number
+    first = period.segments[place]
+    at = min(max(on, first.starts_on), first.ends_on)
+    rest = Segment(at, first.ends_on, is_paused=first.is_paused)
+    rest.disbursed_minor, rest.corrected_minor = first.disbursed_minor, first.corrected_minor
+    first.disbursed_minor = first.corrected_minor = 0
+    first.ends_on = at
+    period.segments.insert(place + 1, rest)
+    period.is_stale = True
+    return first

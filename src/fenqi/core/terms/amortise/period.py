@@ -1,0 +1,190 @@
+"""An instalment period, the segments of its days, and what follows from its facts.
+
+Facts are what events set: the instalment, what was paid, and for each segment what changed the
+balance at its end. Everything else is derived from them and from what the period before hands
+over, in one pass (`Period.flow`), and kept until a fact changes.
+
+Words: a period *asks* for its instalment and whatever was credited back to it. Interest that *ran*
+in it is due as far as the instalment has room; the rest is *carried* into the next period.
+
+Units: amounts in minor units.
+Source: README of the published vectors, "Instalment (EMI)" and "Interest recalculation".
+"""
+
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+ZERO = Decimal(0)
+
+
+class Segment:
+    """Days of a period over which the balance and the rate stay the same.
+
+    What was disbursed, corrected and credited takes effect at its end.
+    """
+
+    def __init__(self, starts_on: date, ends_on: date, *, is_paused: bool = False) -> None:
+        self.starts_on = starts_on
+        self.ends_on = ends_on
+        self.is_paused = is_paused
+        self.disbursed_minor = 0
+        self.corrected_minor = 0
+        self.credited_principal_minor = 0
+        self.credited_interest_minor = 0
+        self.factor = ZERO  # of its days, for the level instalment
+        self.factor_to_due = ZERO  # from its start to the due day, for interest
+        self.days = ZERO
+        self.days_to_due = ZERO
+        self.balance_minor = 0  # derived: what bears interest in it
+
+    def copy(self) -> "Segment":
+        """Return a copy that changes alone."""
+        twin = object.__new__(Segment)
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing happened in it."""
+        credited = self.credited_principal_minor or self.credited_interest_minor
+        return not (self.disbursed_minor or self.corrected_minor or credited or self.is_paused)
+
+    def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
+        """Return the interest of this segment on a base, unrounded, with what was credited."""
+        run = ZERO
+        if base_minor and self.days_to_due and not self.is_paused:
+            whole = arithmetic.multiply(Decimal(base_minor), self.factor_to_due)
+            daily = arithmetic.divide(whole, self.days_to_due)
+            run = arithmetic.multiply(daily, self.days)
+        if self.credited_interest_minor:
+            run = arithmetic.add(Decimal(self.credited_interest_minor), run)
+            return run if self.is_paused else max(ZERO, run)
+        return run
+
+
+class Period:
+    """An instalment period of a plan: facts, and derived amounts kept until they change."""
+
+    def __init__(self, starts_on: date, due_on: date) -> None:
+        self.starts_on = starts_on
+        self.due_on = due_on
+        self.segments = [Segment(starts_on, due_on)]
+        self.instalment_minor = 0
+        self.signed_minor = 0  # the level instalment as last computed
+        self.paid_principal_minor = 0
+        self.paid_interest_minor = 0
+        self.deferred_minor = 0  # interest of later, paid periods that falls due here
+        self.fixed_interest_minor = 0  # interest set by agreement instead of by days
+        self.moved_away_minor = 0  # credited amounts that a re-age took elsewhere
+        self.is_moved_back = False  # its interest was deferred to an earlier period
+        self.is_moved_on = False  # its interest was moved on by a re-age
+        self.is_interest_grace = False
+        self.is_principal_grace = False
+        self.is_re_aged = False
+        self.is_early_holder = False  # keeps what was paid early for rows a re-age removed
+        self.is_stale = True
+        self.is_news = True  # derived anew since somebody took notice
+        self.opening_minor = 0
+        self.carried_in_minor = 0
+        self.asked_minor = 0  # its instalment, what was credited to it, what was deferred to it
+        self.disbursed_minor = 0
+        self.credited_principal_minor = 0  # by chargebacks
+        self.credited_minor = 0  # the same with interest, less what a re-age took away
+        self.run_interest_minor = 0
+        self.due_interest_minor = 0
+        self.due_principal_minor = 0
+        self.carried_on_minor = 0  # interest that ran but found no room
+        self.closing_minor = 0
+
+    def copy(self) -> "Period":
+        """Return a copy that changes alone."""
+        twin = object.__new__(Period)
+        twin.__dict__.update(self.__dict__)
+        twin.segments = [segment.copy() for segment in self.segments]
+        return twin
+
+    def ask(self, instalment_minor: int, *, signed_minor: int | None = None) -> None:
+        """Let the instalment be another one; `signed_minor` also changes the level it came from."""
+        if signed_minor is not None:
+            self.signed_minor = signed_minor
+        if self.instalment_minor != instalment_minor:
+            self.instalment_minor = instalment_minor
+            self.is_stale = True
+
+    def flow(
+        self, opening_minor: int, carried_in_minor: int, lent: "list[int] | None", math: Context
+    ) -> None:
+        """Derive everything from the facts and from what the period before hands over.
+
+        `lent` is the base of flat interest segment by segment, or None for a declining balance.
+        """
+        self.is_stale, self.is_news = False, True
+        self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
+        balance, run, after = opening_minor, ZERO, opening_minor
+        disbursed = credited_principal = credited_interest = 0
+        for place, segment in enumerate(self.segments):
+            segment.balance_minor = balance
+            run += segment.interest(lent[place] if lent else balance, math)
+            after = balance + segment.corrected_minor + segment.disbursed_minor
+            balance = max(0, after)
+            disbursed += segment.disbursed_minor
+            credited_principal += segment.credited_principal_minor
+            credited_interest += segment.credited_interest_minor
+        if self.is_moved_back or self.is_moved_on:
+            run = ZERO
+        self.disbursed_minor = disbursed
+        self.credited_principal_minor = max(0, credited_principal)
+        self.credited_minor = (
+            self.credited_principal_minor + max(0, credited_interest) - self.moved_away_minor
+        )
+        rounded = int(run.to_integral_value(rounding=ROUND_HALF_EVEN))
+        self.run_interest_minor = max(
+            0, rounded + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
+        )
+        self._fall_due(after)
+
+    def _fall_due(self, after_minor: int) -> None:
+        """Split what is asked into interest and principal; what was paid is the least of each."""
+        asked = self.instalment_minor + self.credited_minor + self.deferred_minor
+        run, paid = self.run_interest_minor, self.paid_interest_minor
+        self.asked_minor = asked
+        if self.is_interest_grace or self.paid_principal_minor > max(0, asked - run):
+            self.due_interest_minor = paid
+        else:
+            self.due_interest_minor = max(paid, min(run, asked))
+        self.carried_on_minor = max(0, run - self.due_interest_minor)
+        self.due_principal_minor = max(asked - self.due_interest_minor, self.paid_principal_minor)
+        self.closing_minor = max(
+            0, after_minor + self.paid_principal_minor - self.due_principal_minor
+        )
+
+    @property
+    def outcome(self) -> tuple[int, ...]:
+        """What the period asks for, and what it hands on, as last derived."""
+        return (
+            self.asked_minor,
+            self.due_interest_minor,
+            self.due_principal_minor,
+            self.closing_minor,
+            self.carried_on_minor,
+        )
+
+    @property
+    def paid_minor(self) -> int:
+        """What was paid for the period, principal and interest."""
+        return self.paid_principal_minor + self.paid_interest_minor
+
+    @property
+    def open_principal_minor(self) -> int:
+        """Principal due and not paid."""
+        return max(0, self.due_principal_minor - self.paid_principal_minor)
+
+    @property
+    def open_interest_minor(self) -> int:
+        """Interest due and not paid."""
+        return max(0, self.due_interest_minor - self.paid_interest_minor)
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether what was paid is exactly what the period asks for."""
+        return self.asked_minor == self.paid_principal_minor + self.paid_interest_minor

@@ -1,0 +1,22 @@
+"""How an exact amount becomes money, and an instalment a multiple."""
+
+from decimal import Decimal
+
+from fenqi.core.terms.amortise.settings import Settings
+from fenqi.core.values.rate import Rounding, round_decimal
+
+
+def rounded(value: Decimal) -> int:
+    """Return an amount as whole minor units, HALF_EVEN, at the moment it becomes money."""
+    return round_decimal(value, rounding=Rounding.HALF_EVEN)
+
+
+def to_multiple(amount_minor: Decimal | int, settings: Settings) -> int:
+    """Return an instalment rounded to the product's multiple; never down to nothing."""
+    whole = rounded(Decimal(amount_minor))
+    if not settings.multiple:
+        return whole
+    step = settings.multiple * 10**settings.digits
+    steps = Decimal(amount_minor) / Decimal(step)
+    nearest = round_decimal(steps, rounding=settings.multiple_rounding) * step
+    return nearest if nearest or whole <= 0 else whole

@@ -1,0 +1,108 @@
+"""Moved due days, extra periods, and a plan that ends at once.
+
+Source: README of the published vectors, "Rate change / reschedule" and "Charge-off".
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from fenqi.core.terms.amortise.dates import DueDatesInvalid, later, spans
+from fenqi.core.terms.amortise.events import next_due, repeat_pauses, require_row
+from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.level import relevel
+from fenqi.core.terms.amortise.model import ONE_DAY, Model
+from fenqi.core.terms.amortise.period import Period
+
+
+def move_due_day(model: Model, row: int, due_on: date, *, ends_on: date | None = None) -> None:
+    """Let a row fall due on another day and all later rows at the usual intervals after it.
+
+    Instalments stay; the period becomes longer or shorter and its interest with it. `ends_on` is
+    the last due day of a plan of fixed length.
+
+    Errors: RowUnknown; DueDatesInvalid if a period would end before something that happened in it.
+    """
+    require_row(model, row)
+    interval = model.settings.interval
+    days = [due_on]
+    for number in range(1, len(model.periods) - row):
+        days.append(later(due_on, interval.every * number, interval.unit))
+    if ends_on is not None and len(days) > 1:
+        days[-1] = ends_on
+    redate(model, row, days)
+
+
+def redate(model: Model, row: int, days: Sequence[date]) -> None:
+    """Let the rows from one on fall due on other days; instalments stay.
+
+    Shapes: a day for each row from `row` to the last.
+    Errors: RowUnknown; DueDatesInvalid if a period would end before something that happened in it.
+    """
+    require_row(model, row)
+    moved_from = model.periods[row].due_on
+    starts_on = model.periods[row].starts_on
+    for period, new_due_on in zip(model.periods[row:], days, strict=True):
+        latest = max((s.starts_on for s in period.segments[1:]), default=starts_on)
+        if new_due_on < latest or new_due_on <= starts_on:
+            raise DueDatesInvalid(day=new_due_on, must_follow=max(latest, starts_on))
+        starts_on = new_due_on
+    starts_on = model.periods[row].starts_on
+    for period, new_due_on in zip(model.periods[row:], days, strict=True):
+        _span(period, starts_on, new_due_on)
+        starts_on = new_due_on
+    model.refresh_factors(row)
+    place_leftover(model, moved_from)
+
+
+def add_periods(
+    model: Model, on: date, count: int, *, anchor: date | None = None, taken: int | None = None
+) -> None:
+    """Add periods at the end and compute the instalments that fall due after a day anew.
+
+    Due days are counted from `anchor` with `taken` intervals gone by: from the plan's start and
+    its number of rows, unless a re-age began another count. Where that count is behind the last due
+    day, it goes on from there.
+
+    Errors: DueDatesInvalid.
+    """
+    last_due_on = model.periods[-1].due_on
+    begin = model.periods[0].starts_on if anchor is None else anchor
+    gone = len(model.periods) if taken is None else taken
+    days = [due_on for _, due_on in spans(begin, model.settings.interval, gone + count)[gone:]]
+    if days[0] <= last_due_on:
+        days = [due_on for _, due_on in spans(last_due_on, model.settings.interval, count)]
+    for due_on in days:
+        model.periods.append(Period(model.periods[-1].due_on, due_on))
+    since = on - ONE_DAY
+    place = model.change_balance(since)
+    if place is not None:
+        relevel(model, next_due(model, place, since), is_fresh=True)
+    repeat_pauses(model, on)
+
+
+def accelerate(model: Model, on: date) -> None:
+    """End the plan on a day: the running row asks for all principal and its interest to the day."""
+    kept = [period for period in model.periods if period.starts_on < on]
+    if not kept:
+        return
+    model.settle()
+    principal = sum(period.due_principal_minor for period in model.periods[len(kept) :])
+    last = kept[-1]
+    last_principal = last.due_principal_minor
+    if last.due_on > on:
+        last.segments = [s for s in last.segments if s.starts_on < on]
+        _span(last, last.starts_on, on)
+    del model.periods[len(kept) :]
+    model.refresh_factor(last)
+    model.settle()
+    last.instalment_minor = last_principal + principal + last.run_interest_minor
+    last.is_stale = True
+    model.is_level_kept = True
+
+
+def _span(period: Period, starts_on: date, due_on: date) -> None:
+    period.starts_on, period.due_on = starts_on, due_on
+    if period.segments:
+        period.segments[0].starts_on = starts_on
+        period.segments[-1].ends_on = due_on
+    period.is_stale = True

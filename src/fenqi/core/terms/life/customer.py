@@ -1,0 +1,127 @@
+"""What a customer asks for, as operations to be previewed and recorded.
+
+Each function fills in what the rules say on a day: the amount that ends the plan, the cost that is
+disclosed, the instalment that comes next. Whether it may be asked for is checked when it is
+previewed or recorded (`may_ask`).
+"""
+
+from datetime import date
+from typing import TypedDict
+
+from fenqi.core.terms.life.bill_instalment import rows_of_bill
+from fenqi.core.terms.life.extend import extension_cost_minor, open_to_come
+from fenqi.core.terms.life.finish import finish
+from fenqi.core.terms.life.life import Life
+from fenqi.core.terms.life.operations import (
+    BillInstalment,
+    ChangeDueDay,
+    Defer,
+    Disburse,
+    Extend,
+    Receipt,
+    Receive,
+    Settle,
+)
+from fenqi.core.terms.life.payoff import settle_quote
+from fenqi.core.terms.life.preview import preview
+from fenqi.core.terms.life.redate import deferral_cost_minor, rows_to_come
+from fenqi.core.terms.life.refusal import OperationUntimely
+from fenqi.core.terms.life.rewind import rewound
+from fenqi.core.terms.life.state import Effect
+from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.walk import Walk
+
+
+def settlement(life: Life, on: date) -> Settle:
+    """Return the operation that ends a plan on a day with the quote of that day."""
+    return Settle(**_next(life, on), amount_minor=settle_quote(life, on).amount_minor)
+
+
+def cancellation(life: Life, on: date) -> Settle:
+    """Return the operation that ends a plan on the day it began: the principal, and no cost.
+
+    Errors: OperationUntimely on any other day.
+    """
+    if on != life.walk.began_on:
+        raise OperationUntimely(reason="not the day it began", on=on, began_on=life.walk.began_on)
+    return settlement(life, on)
+
+
+def withdrawal(life: Life, on: date) -> Settle:
+    """Return the operation by which a customer withdraws: interest by the day used, no fees."""
+    quote = settle_quote(life, on, is_withdrawal=True)
+    return Settle(**_next(life, on), amount_minor=quote.amount_minor, is_withdrawal=True)
+
+
+def deferral(life: Life, on: date, *, days: int) -> Defer:
+    """Return the operation that defers the next instalment, at the cost that is disclosed.
+
+    Errors: OperationUntimely if no instalment is to come.
+    """
+    then = _then(life, on)
+    rule = then.terms.rules.allowances.deferral
+    rows = rows_to_come(then, on)
+    if not rows:
+        raise OperationUntimely(reason="no instalment is to come", on=on)
+    cost = 0 if rule is None else deferral_cost_minor(rows[0], rule)
+    return Defer(**_next(life, on), due_on=rows[0].due_on, days=days, cost_minor=cost)
+
+
+def due_day_change(life: Life, on: date, *, day: int) -> ChangeDueDay:
+    """Return the operation that moves what is to come to another day of the month."""
+    return ChangeDueDay(**_next(life, on), day=day)
+
+
+def extension(life: Life, on: date, *, count: int, reviewed_by: str) -> Extend:
+    """Return the operation that adds instalments, at the cost that is disclosed."""
+    then = _then(life, on)
+    rule = then.terms.rules.allowances.extension
+    cost = 0 if rule is None else extension_cost_minor(open_to_come(then, on), count, rule)
+    return Extend(**_next(life, on), count=count, reviewed_by=reviewed_by, cost_minor=cost)
+
+
+def bill_instalment(life: Life, on: date, *, through: date) -> BillInstalment:
+    """Return the operation by which another plan takes over what falls due through a day."""
+    asked = sum(row.open_minor for row in rows_of_bill(_then(life, on), through))
+    return BillInstalment(**_next(life, on), through=through, amount_minor=asked)
+
+
+def plan_of_bill(terms: LifeTerms, bills: list[BillInstalment]) -> Life:
+    """Return the plan that takes over what statements of one day ask for, of one plan or many."""
+    life = Life(terms)
+    on, booked_on = bills[0].on, bills[0].booked_on
+    amount = sum(one.amount_minor for one in bills)
+    life.record(Disburse(number=1, on=on, booked_on=booked_on, amount_minor=amount))
+    return life
+
+
+def refund(life: Life, on: date, amount_minor: int) -> Receive:
+    """Return the operation by which a merchant takes goods back."""
+    return Receive(**_next(life, on), receipt=Receipt.MERCHANT_REFUND, amount_minor=amount_minor)
+
+
+def refund_moved_minor(life: Life, operation: Receive) -> int:
+    """Return the part of a refund that belongs to a plan which took amounts of this one over.
+
+    That plan is refunded as much. Units: minor units.
+    """
+    after = preview(life, operation).after
+    transaction = next(one for one in after.transactions if one.number == operation.number)
+    lines = transaction.lines.items()
+    return -sum(sum(line) for (_, effect), line in lines if effect is Effect.MOVED)
+
+
+class _Next(TypedDict):
+    number: int
+    on: date
+    booked_on: date
+
+
+def _next(life: Life, on: date) -> _Next:
+    """Return what an operation recorded next on its own day has."""
+    return _Next(number=len(life.recorded) + 1, on=on, booked_on=on)
+
+
+def _then(life: Life, on: date) -> Walk:
+    """Return a plan as it stands on a day."""
+    return finish(rewound(life.walk, on), on)

@@ -1,0 +1,105 @@
+"""Extension: what is to come is laid over more instalments; what is overdue stays due.
+
+Where interest follows the balance day by day, the instalments are computed anew and the longer time
+bears interest; otherwise what is open is shared out equally, and the plan costs what was agreed and
+what was disclosed for the extension.
+Source: docs/reference/customer.md.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from fenqi.core.terms.amortise.dates import later
+from fenqi.core.terms.amortise.settings import Unit
+from fenqi.core.terms.life.allowances import ExtensionRule
+from fenqi.core.terms.life.charge import lay_charge, open_of_charges, pull_into
+from fenqi.core.terms.life.interest import FEE, INTEREST, PRINCIPAL
+from fenqi.core.terms.life.operations import AddPeriods, Extend
+from fenqi.core.terms.life.redate import rows_to_come
+from fenqi.core.terms.life.reschedule import add_periods
+from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
+from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.product import Component
+from fenqi.core.values.day import add_months, month_end
+from fenqi.core.values.rate import Rounding, apply_ppm
+
+
+def extend(walk: Walk, operation: Extend) -> None:
+    """Lay what is to come over more instalments; where nothing is, nothing happens."""
+    rows = open_to_come(walk, operation.on)
+    if not rows:
+        return
+    rule = walk.terms.rules.allowances.extension
+    cost = 0
+    if rule is not None:
+        cost = min(operation.cost_minor, extension_cost_minor(rows, operation.count, rule))
+    if walk.recalculates:
+        add_periods(
+            walk,
+            AddPeriods(
+                number=operation.number,
+                on=operation.on,
+                booked_on=operation.booked_on,
+                count=operation.count,
+            ),
+        )
+    else:
+        _lay_over_more(walk, rows, operation.count)
+    last = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1]
+    lay_charge(walk, operation, "extension", last, cost)
+
+
+def open_to_come(walk: Walk, on: date) -> list[Row]:
+    """Return the open rows of the schedule that fall due on a day or later."""
+    return [row for row in rows_to_come(walk, on) if row.is_open]
+
+
+def extension_cost_minor(rows: Sequence[Row], count: int, rule: ExtensionRule) -> int:
+    """Return what further instalments cost: for each a share of the principal to come.
+
+    Units: minor units; a fraction is dropped.
+    """
+    principal = sum(row.open(PRINCIPAL) for row in rows)
+    return apply_ppm(principal, rule.cost_ppm_per_period * count, rounding=Rounding.DOWN)
+
+
+def _lay_over_more(walk: Walk, rows: list[Row], count: int) -> None:
+    """Share out what is open of rows over them and new ones in equal parts, the rest to the last.
+
+    Charges stay where they are.
+    """
+    walk.is_rearranged = True
+    moved = {part: sum(_schedule_open(walk, row, part) for row in rows) for part in COMPONENTS}
+    for row in rows:
+        for part in COMPONENTS:
+            row.due[part] -= _schedule_open(walk, row, part)
+    starts_on = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1].due_on
+    for due_on in _days_after(walk, count):
+        rows.append(walk.add_row(RowKind.INSTALMENT, starts_on=starts_on, due_on=due_on))
+        pull_into(walk, due_on)
+        starts_on = due_on
+    for part, total in moved.items():
+        multiple = walk.terms.multiple_minor if part is PRINCIPAL else 1
+        share = total // len(rows) // multiple * multiple
+        for row in rows:
+            row.due[part] += share
+        rows[-1].due[part] += total - share * len(rows)
+
+
+COMPONENTS = (PRINCIPAL, INTEREST, FEE)
+
+
+def _schedule_open(walk: Walk, row: Row, component: Component) -> int:
+    """Return what is open of a row without the charges on it."""
+    return max(0, row.open(component) - open_of_charges(walk, row, component))
+
+
+def _days_after(walk: Walk, count: int) -> list[date]:
+    """Return the due days that follow the last one, on the day of the month the plan keeps."""
+    days = [row.due_on for row in walk.rows if row.kind in IN_SCHEDULE]
+    last, interval = days[-1], walk.terms.interest.interval
+    steps = [interval.every * number for number in range(1, count + 1)]
+    if interval.unit is not Unit.MONTHS:
+        return [later(last, step, interval.unit) for step in steps]
+    anchor = max(day.day for day in days) if last == month_end(last) else last.day
+    return [add_months(last, step, anchor_day=anchor) for step in steps]

@@ -1,0 +1,23 @@
+"""What is shown of a walk on a day: the state as it would stand if nothing more happened."""
+
+from datetime import date
+
+from fenqi.core.terms.life.interest import count_to
+from fenqi.core.terms.life.late import ONE_DAY, charge_late
+from fenqi.core.terms.life.state import RowKind
+from fenqi.core.terms.life.walk import Walk
+
+
+def finish(walk: Walk, as_of: date) -> Walk:
+    """Return a copy with interest counted to the day and empty extra rows left out."""
+    walk = walk.sketch()
+    if not walk.rows:
+        return walk
+    count_to(walk, as_of)
+    charge_late(walk, as_of - ONE_DAY)
+    if walk.rows[-1].kind is RowKind.EXTRA and not any(walk.rows[-1].due):
+        walk.rows.pop()
+    for row in walk.rows:
+        if row.is_open:
+            row.met_on = None
+    return walk

@@ -1,0 +1,199 @@
+"""Where a life and the interest model meet: rows follow the model, payments tell it.
+
+Where interest is counted again by the day, every payment goes through the model; otherwise it only
+lays out what is lent.
+Source: the vectors' README, sections "Later disbursement" and "Interest recalculation".
+"""
+
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from fenqi.core.terms.amortise import events
+from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
+from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
+from fenqi.core.terms.life.charge import pull_into
+from fenqi.core.terms.life.pay import pay_row
+from fenqi.core.terms.life.rules import Processing, Timing
+from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind, Transaction
+from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.product import Component
+
+PRINCIPAL, INTEREST, FEE, PENALTY = (
+    Component.PRINCIPAL,
+    Component.INTEREST,
+    Component.FEE,
+    Component.PENALTY,
+)
+
+
+def due_interest_by(walk: Walk, on: date) -> int:
+    """Return the interest that all rows ask for if they are paid on a day."""
+    model = walk.the_model
+    places = range(len(model.periods))
+    return sum(due_as_of(model, place, on).interest_minor for place in places)
+
+
+def lend(walk: Walk, on: date, amount_minor: int) -> None:
+    """Amortise an amount lent on a day over the rows still to come."""
+    if not amount_minor:
+        return
+    model = walk.the_model
+    rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
+    regular = [row for row in rows if row.kind is not RowKind.EXTRA]
+    if on > model.periods[-1].due_on or not walk.is_in_model:
+        later = [row for row in regular if row.due_on > on]
+        lay_equally(walk, later or [walk.extra_row(on, starts_on=on)], amount_minor)
+        return
+    events.disburse(model, on, amount_minor)
+    _follow(walk, on, since=on)
+
+
+def _follow(walk: Walk, on: date, *, since: date) -> None:
+    """Let the rows due on a day or later ask for what the model says."""
+    by_days = {(row.starts_on, row.due_on): row for row in _model_rows(walk)}
+    last_due_on = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
+    for period in walk.the_model.rows():
+        row = by_days.get((period.starts_on, period.due_on))
+        if row is None and period.due_on >= since:
+            row = walk.add_row(RowKind.INSTALMENT, starts_on=period.starts_on, due_on=period.due_on)
+        if row is not None and row.due_on >= since:
+            row.due[PRINCIPAL], row.due[INTEREST] = period.principal_minor, period.interest_minor
+            row.meet(on)
+    if walk.the_model.periods[-1].due_on > last_due_on:
+        pull_into(walk, walk.the_model.periods[-1].due_on)
+
+
+def _model_rows(walk: Walk) -> list[Row]:
+    return [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
+
+
+def follow_model(walk: Walk, on: date | None) -> None:
+    """Let rows ask for what the model says anew; `on` is the day that meets one, if any."""
+    by_days = {(period.starts_on, period.due_on): period for period in walk.the_model.news()}
+    for row in _model_rows(walk):
+        period = by_days.get((row.starts_on, row.due_on))
+        if period is not None:
+            row.due[PRINCIPAL] = period.due_principal_minor
+            row.due[INTEREST] = period.due_interest_minor
+            if on is not None:
+                credited = (segment.credited_interest_minor for segment in period.segments)
+                row.credited[PRINCIPAL] = period.credited_principal_minor
+                row.credited[INTEREST] = max(0, sum(credited))
+                row.meet(on)
+
+
+def count_to(walk: Walk, on: date) -> None:
+    """Let overdue principal bear interest up to a day."""
+    if not (walk.recalculates and walk.terms.rules.charges_interest_on_past_due):
+        return
+    if correct_overdue(walk.the_model, on, is_pay_off=walk.is_pay_off):
+        follow_model(walk, None)
+
+
+def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:
+    """Note whether a receipt is enough to end the plan at the end of the running period.
+
+    Only a product whose pay-offs owe interest to the rest asks.
+    """
+    walk.is_pay_off = False
+    if not _owes_to_rest(walk) or not walk.terms.rules.recalculates:
+        return
+    row = next((row for row in walk.rows if row.starts_on < on <= row.due_on), None)
+    if row is not None:
+        left = outstanding_as_of(walk.the_model, row.due_on)
+        walk.is_pay_off = amount_minor >= left.principal_minor + left.interest_minor
+
+
+def _owes_to_rest(walk: Walk) -> bool:
+    return walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST
+
+
+def pay(
+    walk: Walk,
+    transaction: Transaction,
+    timing: Timing,
+    row: Row,
+    component: Component,
+    amount_minor: int,
+) -> int:
+    """Pay a component of a row and tell the model; return what was taken.
+
+    Before its due day a row asks for interest to the day only, and for the rest as principal.
+    """
+    if not walk.recalculates:
+        return pay_row(walk, transaction, row, (component,), amount_minor)
+    model = walk.the_model
+    place = model.index_of(row.starts_on, row.due_on)
+    is_outside = row.kind is RowKind.DOWN_PAYMENT or row.due_on > model.periods[-1].due_on
+    if is_outside or place is None:
+        walk.untouched.add(row.key)
+        return pay_row(walk, transaction, row, (component,), amount_minor)
+    on = transaction.on
+    if timing is Timing.IN_ADVANCE:
+        on = _interest_day(walk, row, on)
+        _ask_to_day(walk, model, place, row, component, on)
+        model.periods[place].is_news = True  # what the row was asked for to the day is not its due
+    taken = pay_row(walk, transaction, row, (component,), amount_minor)
+    if component is PRINCIPAL:
+        events.pay_principal(model, place, on, taken)
+        follow_model(walk, transaction.on)
+    elif component is INTEREST:
+        events.pay_interest(model, place, on, taken)
+        follow_model(walk, transaction.on)
+    return taken
+
+
+def _ask_to_day(
+    walk: Walk, model: Model, place: int, row: Row, component: Component, on: date
+) -> None:
+    by_bucket = walk.terms.rules.processing is Processing.VERTICAL
+    asked = due_as_of(model, place, on, by_bucket=by_bucket)
+    if not asked.interest_minor and not asked.principal_minor:
+        walk.untouched.add(row.key)
+    if component is INTEREST:
+        row.due[INTEREST] = asked.interest_minor
+    elif component is PRINCIPAL:
+        row.due[PRINCIPAL] = asked.principal_minor
+
+
+def _interest_day(walk: Walk, row: Row, on: date) -> date:
+    """Return the day up to which an early payment owes interest.
+
+    Where rest and pay-off rule disagree, a pay-off goes by the pay-off rule.
+    """
+    is_per_period = walk.terms.interest.rest is Rest.PER_PERIOD
+    if _owes_to_rest(walk) and (walk.is_pay_off or is_per_period):
+        return row.due_on if row.starts_on < on <= row.due_on else on
+    return on
+
+
+def lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:
+    """Add an amount to the principal of rows in equal parts.
+
+    Each new principal is rounded to the product's multiple; the last row takes the remainder.
+    """
+    part, left = to_multiple(Decimal(amount_minor) / len(rows), 1), amount_minor
+    for row in rows:
+        before = row.due[PRINCIPAL]
+        row.due[PRINCIPAL] = to_multiple(before + part, walk.terms.multiple_minor)
+        left -= row.due[PRINCIPAL] - before
+    rows[-1].due[PRINCIPAL] += left
+    for row in rows:
+        row.met_on = None if row.is_open else row.met_on
+
+
+def keep_principal(walk: Walk, principal_minor: int, on: date) -> None:
+    """Let all rows together ask for an amount of principal: the last open ones give way."""
+    excess = sum(row.due[PRINCIPAL] for row in walk.rows) - principal_minor
+    rows = [row for row in walk.rows if row.kind is not RowKind.EXTRA and row.met_on is None]
+    for row in reversed(rows):
+        given_up = min(excess, row.open(PRINCIPAL))
+        row.due[PRINCIPAL] -= given_up
+        excess -= given_up
+        row.meet(on)
+
+
+def to_multiple(amount: Decimal | int, multiple: int) -> int:
+    """Return an amount rounded half-even to a multiple of minor units."""
+    return int((Decimal(amount) / multiple).quantize(Decimal(1), ROUND_HALF_EVEN)) * multiple

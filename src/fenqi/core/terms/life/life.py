@@ -1,0 +1,186 @@
+"""A life: operations as they were recorded, and the state that follows from them.
+
+An operation that comes last in order continues from the kept state; a backdated or undone one
+replays the list. Nothing else in fenqi computes a balance.
+"""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+
+from fenqi.core.errors import FenqiError
+from fenqi.core.terms.life import balance
+from fenqi.core.terms.life.check import check
+from fenqi.core.terms.life.finish import finish
+from fenqi.core.terms.life.operations import (
+    CHARGING,
+    ChangeRate,
+    Disburse,
+    NightlyRun,
+    Operation,
+    Settle,
+    Undo,
+)
+from fenqi.core.terms.life.order import Key, changed, order_of
+from fenqi.core.terms.life.recognition import Recognition
+from fenqi.core.terms.life.state import Kind, Name, Transaction
+from fenqi.core.terms.life.step import step, walk_through
+from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.view import View, view_of
+from fenqi.core.terms.life.walk import Walk
+
+
+class Life:
+    """The operations of one plan and the state after them."""
+
+    def __init__(
+        self,
+        terms: LifeTerms,
+        *,
+        without: frozenset[Name] = frozenset(),
+        excused: Collection[date] = frozenset(),
+    ) -> None:
+        """Begin a life.
+
+        `without` names derived transactions that do not happen, `excused` days that never count
+        against the customer.
+        """
+        self.terms = terms
+        self.excused = excused
+        self.recorded: list[Operation] = []
+        self.recognition = Recognition()
+        self._ordered: list[Operation] = []  # those that count, in their order
+        self._keys: list[Key] = []
+        self._charges: dict[int, Operation] = {}  # what may have made a charge
+        self._undone = without
+        self._reversed: list[Transaction] = []  # as they stood when they were undone
+        self._replayed: set[Name] = set()
+        self.walk = self._walk_through([])  # after the last operation
+
+    def record(self, operation: Operation) -> None:
+        """Take an operation in; if it is refused, the life is unchanged.
+
+        Errors: OperationSenseless, OperationUntimely.
+        """
+        check(self.walk, operation, self.recorded)
+        if isinstance(operation, NightlyRun):
+            self.recognition.run_night(self.walk, operation)
+        elif not _is_idle(operation):
+            was_closed = self.walk.is_closed
+            has_replayed = self._take_in(operation)
+            self.recognition.follow(
+                self.walk, operation, was_closed=was_closed, has_replayed=has_replayed
+            )
+        self.recorded.append(operation)
+
+    def copy(self) -> "Life":
+        """Return a life that goes on alone."""
+        twin = Life.__new__(Life)
+        twin.__dict__.update(self.__dict__)
+        twin.recorded, twin._ordered = self.recorded[:], self._ordered[:]
+        twin._keys, twin._charges = self._keys[:], dict(self._charges)
+        twin._reversed, twin._replayed = self._reversed[:], set(self._replayed)
+        twin.recognition = self.recognition.copy()
+        twin.walk = self.walk.copy()
+        return twin
+
+    def view(self, as_of: date | None = None) -> View:
+        """Return the plan as it stands on a day; by default the day interest was counted to."""
+        walk = finish(self.walk, as_of or self.recognition.counted_on)
+        transactions = [one.copy() for one in (*walk.transactions, *self._reversed)]
+        for one in transactions:
+            one.is_replayed = one.name in self._replayed
+        transactions += [one.copy() for one in self.recognition.transactions()]
+        transactions.sort(key=lambda one: (one.on, one.number))
+        return view_of(walk, transactions)
+
+    def _take_in(self, operation: Operation) -> bool:
+        """Let an operation count; return whether earlier ones had to be replayed."""
+        if isinstance(operation, Undo):
+            self._undo(operation)
+            return True
+        if isinstance(operation, CHARGING):
+            self._charges[operation.number] = operation
+        key = order_of(operation, self._charges)
+        place = bisect_right(self._keys, key)
+        is_first_rate = isinstance(operation, ChangeRate) and not self.walk.bears_interest
+        has_to_replay = place < len(self._keys) or is_first_rate
+        if has_to_replay:
+            self._replay([*self._ordered[:place], operation, *self._ordered[place:]])
+        else:
+            self._append(operation)
+        self._ordered.insert(place, operation)
+        self._keys.insert(place, key)
+        return has_to_replay
+
+    def _append(self, operation: Operation) -> None:
+        """Continue from the kept state; on an error, return to it."""
+        try:
+            step(self.walk, operation)
+        except FenqiError:
+            self.walk = self._walk_through(self._ordered)
+            balance.fill(self.walk)
+            raise
+        if self.walk.touched:
+            self._replayed |= self.walk.touched
+            self.walk.touched = set()
+            self.walk.balanced = 0
+        balance.fill(self.walk)
+
+    def _replay(self, ordered: Sequence[Operation]) -> None:
+        walk = self._walk_through(ordered)
+        balance.fill(walk)
+        self._replayed |= changed(self.walk.transactions, walk.transactions)
+        self.walk = walk
+
+    def _undo(self, undo: Undo) -> None:
+        """Take an operation, or a receipt derived from one, out of the list."""
+        if undo.of_receipt is None:
+            ordered = [one for one in self._ordered if one.number != undo.of]
+            gone = [one for one in self.walk.transactions if one.number == undo.of]
+        else:
+            name = (undo.of, Kind(undo.of_receipt.value))
+            ordered = self._ordered
+            gone = [one for one in self.walk.transactions if one.name == name]
+        before = self._undone
+        self._undone |= {one.name for one in gone}
+        try:
+            self._replay(ordered)
+        except FenqiError:
+            self._undone = before
+            raise
+        for transaction in gone:
+            transaction.is_reversed = True
+            if transaction.kind is not Kind.DISBURSEMENT:
+                self._reversed.append(transaction)
+        self._ordered = ordered
+        self._keys = [order_of(one, self._charges) for one in ordered]
+
+    def _walk_through(self, operations: Sequence[Operation]) -> Walk:
+        return walk_through(self.terms, operations, undone=self._undone, excused=self.excused)
+
+
+def replay(terms: LifeTerms, operations: Iterable[Operation], as_of: date) -> View:
+    """Return a plan as it stands on a day after operations in the order of recording.
+
+    Errors: OperationSenseless, OperationUntimely.
+    """
+    life = Life(terms)
+    for operation in operations:
+        life.record(operation)
+    return life.view(as_of)
+
+
+def planned(terms: LifeTerms, amount_minor: int, on: date) -> View:
+    """Return the plan as it would stand if an amount were lent on a day and nothing paid."""
+    life = Life(terms, without=frozenset({(1, Kind.DOWN_PAYMENT)}))
+    life.record(Disburse(number=1, on=on, booked_on=on, amount_minor=amount_minor))
+    return life.view(on)
+
+
+def _is_idle(operation: Operation) -> bool:
+    """Return whether an operation moves nothing, so that nothing happens.
+
+    A settlement may cost nothing, where everything was paid ahead, and still ends the plan.
+    """
+    return getattr(operation, "amount_minor", None) == 0 and not isinstance(operation, Settle)

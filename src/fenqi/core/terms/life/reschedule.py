@@ -1,0 +1,157 @@
+"""Rescheduling: another rate, another due day, more periods, days without interest.
+
+Source: the vectors' README, sections "Rate change / reschedule" and "Interest pause".
+"""
+
+from datetime import date
+
+from fenqi.core.terms.amortise import events, shift
+from fenqi.core.terms.amortise.dates import later
+from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.life.charge import pull_into
+from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, keep_principal, lay_equally
+from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
+from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
+from fenqi.core.terms.life.walk import Walk
+
+
+def change_rate(walk: Walk, operation: ChangeRate) -> None:
+    """Let another rate hold from a day; unpaid rows from there follow.
+
+    Interest that a re-age has settled for good no longer depends on a rate.
+    """
+    if walk.is_settled:
+        return
+    events.change_rate(walk.the_model, operation.on, operation.rate)
+    _follow(walk, operation.on)
+
+
+def pause_interest(walk: Walk, operation: PauseInterest) -> None:
+    """Let no interest run for some days; the instalment stays, the last row shrinks."""
+    walk.pauses.append(operation)
+    events.pause(walk.the_model, operation.on, operation.through)
+    _follow(walk, operation.on)
+
+
+def add_periods(walk: Walk, operation: AddPeriods) -> None:
+    """Add instalments at the end; those that fall due from a day on are computed anew."""
+    if walk.is_called or walk.is_written_off:
+        return
+    model = walk.the_model
+    before = len(model.periods)
+    if walk.re_aged is None:
+        shift.add_periods(model, operation.on, operation.count)
+    else:
+        shift.add_periods(
+            model,
+            operation.on,
+            operation.count,
+            anchor=walk.re_aged.starts_on,
+            taken=walk.re_aged.count - 1,
+        )
+    for period in model.periods[before:]:
+        walk.add_row(RowKind.INSTALMENT, starts_on=period.starts_on, due_on=period.due_on)
+        pull_into(walk, period.due_on)
+    if walk.is_in_model:
+        _follow(walk, operation.on)
+    else:
+        _level_plainly(walk, operation.on)
+    walk.chain()
+
+
+def _level_plainly(walk: Walk, on: date) -> None:
+    """Spread what is open of the rows due from a day on equally over them."""
+    rows = [row for row in walk.rows if row.kind in IN_SCHEDULE and row.due_on >= on]
+    rows = [row for row in rows if row.is_open or not any(row.due)]
+    amount = sum(row.open(PRINCIPAL) for row in rows)
+    for row in rows:
+        row.due[PRINCIPAL] -= row.open(PRINCIPAL)
+    if rows:
+        lay_equally(walk, rows, amount)
+
+
+def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
+    """Shift a due day and those after it; an extra row passed over joins the last instalment.
+
+    If nothing falls due on that day any more (a re-age has taken its place), nothing happens.
+    """
+    rows = [row for row in walk.rows if row.kind in IN_SCHEDULE]
+    place = next((at for at, row in enumerate(rows) if row.due_on == operation.on), None)
+    if place is None:
+        return
+    model = walk.model
+    in_model = None
+    if model is not None:
+        in_model = model.index_of(rows[place].starts_on, rows[place].due_on)
+    if model is None or in_model is None or model.periods[in_model].due_on != operation.on:
+        _move_rows(walk, rows[place:], operation.to)
+    else:
+        shift.move_due_day(
+            model, in_model, operation.to, ends_on=_forced_end(walk, in_model, operation.to)
+        )
+        for row, period in zip(rows[place:], model.periods[in_model:], strict=False):
+            if row.met_on is None:
+                row.starts_on, row.due_on = period.starts_on, period.due_on
+        _follow(walk, min(operation.on, operation.to))
+    join_passed_extras(walk, rows[-1])
+    walk.sort_rows()
+
+
+def _forced_end(walk: Walk, place: int, due_on: date) -> date | None:
+    """Return the last due day of a plan of fixed length: its last period keeps its days."""
+    after = len(walk.the_model.periods) - 1 - place
+    if walk.terms.length_days is None or not after:
+        return None
+    last = walk.the_model.periods[-1]
+    interval = walk.terms.interest.interval
+    before = later(due_on, interval.every * (after - 1), interval.unit)
+    return before + (last.due_on - last.starts_on)
+
+
+def _move_rows(walk: Walk, rows: list[Row], due_on: date) -> None:
+    """Shift rows the model does not hold, at the intervals they were made with."""
+    every, unit = walk.terms.interest.interval.every, walk.terms.interest.interval.unit
+    if walk.re_aged is not None:
+        every, unit = walk.re_aged.every, walk.re_aged.unit
+    starts_on = rows[0].starts_on
+    for number, row in enumerate(rows):
+        row.starts_on, row.due_on = starts_on, later(due_on, every * number, unit)
+        starts_on = row.due_on
+
+
+def join_passed_extras(walk: Walk, last: Row) -> None:
+    """Let extra rows that the last instalment has passed over join it."""
+    passed = [row for row in walk.rows if row.kind is RowKind.EXTRA and row.due_on < last.due_on]
+    for extra in passed:
+        for component, amount in enumerate(extra.due):
+            last.due[component] += amount
+            last.paid[component] += extra.paid[component]
+    walk.rows = [row for row in walk.rows if row not in passed]
+
+
+def _follow(walk: Walk, on: date) -> None:
+    """Let the rows not met that fall due on a day or later ask for what the model says.
+
+    A model that is not told of payments does not know which rows were met early: then the last rows
+    give way.
+    """
+    model = walk.the_model
+    model.settle()
+    if not walk.is_in_model:
+        return
+    principal = sum(row.due[PRINCIPAL] for row in walk.rows)
+    for row in walk.rows:
+        place = model.index_of(row.starts_on, row.due_on)
+        if row.met_on is None and row.due_on >= on and place is not None:
+            _ask(row, model.periods[place])
+    if not walk.recalculates:
+        keep_principal(walk, principal, on)
+
+
+def _ask(row: Row, period: Period) -> None:
+    """Let a row ask for what a period does, and at least for what is paid of it."""
+    for component, asked in (
+        (PRINCIPAL, period.due_principal_minor),
+        (INTEREST, period.due_interest_minor),
+    ):
+        row.due[component] = max(asked, row.due[component] - row.open(component))
