@@ -8,7 +8,7 @@ previewed or recorded (`may_ask`).
 from datetime import date
 from typing import TypedDict
 
-from fenqi.core.terms.life.bill_instalment import rows_of_bill
+from fenqi.core.terms.life.bill_instalment import bill_minor
 from fenqi.core.terms.life.extend import extension_cost_minor, open_to_come
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.life import Life
@@ -82,8 +82,8 @@ def extension(life: Life, on: date, *, count: int, reviewed_by: str) -> Extend:
 
 def bill_instalment(life: Life, on: date, *, through: date) -> BillInstalment:
     """Return the operation by which another plan takes over what falls due through a day."""
-    asked = sum(row.open_minor for row in rows_of_bill(_then(life, on), through))
-    return BillInstalment(**_next(life, on), through=through, amount_minor=asked)
+    amount = bill_minor(_then(life, on), on, through)
+    return BillInstalment(**_next(life, on), through=through, amount_minor=amount)
 
 
 def plan_of_bill(terms: LifeTerms, bills: list[BillInstalment]) -> Life:
