@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fenqi.core.errors import FenqiError
+from fenqi.core.terms.allowances import DeferralRule, ExtensionRule
 from fenqi.core.terms.life import customer
-from fenqi.core.terms.life.allowances import DeferralRule, ExtensionRule
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import Disburse, Operation, Undo
 from fenqi.core.terms.life.payoff import settle_quote

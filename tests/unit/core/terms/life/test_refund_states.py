@@ -8,8 +8,8 @@ from datetime import date
 
 import pytest
 
+from fenqi.core.terms.allowances import DeferralRule
 from fenqi.core.terms.life import customer
-from fenqi.core.terms.life.allowances import DeferralRule
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import Disburse, WriteOff
 from fenqi.core.terms.life.preview import preview
