@@ -164,6 +164,14 @@ def _check_count(_: Walk, operation: AddPeriods | ReAge) -> None:
         refuse(operation, "count out of range", count=operation.count, most=COUNT_MAX)
 
 
+def _check_added(walk: Walk, operation: AddPeriods) -> None:
+    """Periods are added to a plan that still runs; later only a re-age can help."""
+    _check_count(walk, operation)
+    last_due_on = max((row.due_on for row in walk.rows if row.kind in IN_SCHEDULE), default=None)
+    if last_due_on is not None and operation.on > last_due_on:
+        not_now(operation, "the last instalment is past due", last_due_on=last_due_on)
+
+
 def _check_re_age(walk: Walk, operation: ReAge) -> None:
     """Equal parts begin after the first day; only where interest runs on can they replace it."""
     _check_count(walk, operation)
@@ -214,7 +222,7 @@ CHECKS: dict[type[Operation], Callable[[Walk, Any], None]] = {
     WaiveCharge: _check_waiver,
     MoveDueDay: _check_move,
     PauseInterest: _check_pause,
-    AddPeriods: _check_count,
+    AddPeriods: _check_added,
     ReAge: _check_re_age,
     ChargeOff: _check_charge_off,
     Terminate: _check_charge_off,

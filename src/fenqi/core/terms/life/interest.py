@@ -43,7 +43,7 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
     regular = [row for row in rows if row.kind is not RowKind.EXTRA]
     if on > model.periods[-1].due_on or not walk.is_in_model:
         later = [row for row in regular if row.due_on > on]
-        _lay_equally(walk, later or [walk.extra_row(on, starts_on=on)], amount_minor)
+        lay_equally(walk, later or [walk.extra_row(on, starts_on=on)], amount_minor)
         return
     events.disburse(model, on, amount_minor)
     _follow(walk, on, since=on)
@@ -168,7 +168,7 @@ def _interest_day(walk: Walk, row: Row, on: date) -> date:
     return on
 
 
-def _lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:
+def lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:
     """Add an amount to the principal of rows in equal parts.
 
     Each new principal is rounded to the product's multiple; the last row takes the remainder.

@@ -38,7 +38,8 @@ def take_out(walk: Walk, operation: Receive) -> None:
     freed, rows = 0, [row.copy() for row in walk.rows] if walk.charges else []
     for source in Source:
         for row in reversed(walk.rows):
-            freed += relieve(walk, transaction, row, targets, (source,))
+            if any(targets):
+                freed += relieve(walk, transaction, row, targets, (source,))
     for row, unrelieved in zip(walk.rows, rows, strict=False):
         note_relief(walk, row, unrelieved)
     freed += _lower_late_charges(walk, transaction, before=before, after=after)

@@ -16,10 +16,12 @@ def pay_row(
     amount_minor: int,
 ) -> int:
     """Pay components of one row in their order with at most an amount; return what was taken."""
-    due, paid, relieved, written_off = row.due, row.paid, row.relieved, row.written_off
+    due, paid = row.due, row.paid
+    relieved, written_off, moved = row.relieved, row.written_off, row.moved
     taken, left = no_parts(), amount_minor
     for component in components:
-        open_minor = due[component] - paid[component] - relieved[component] - written_off[component]
+        gone = paid[component] + relieved[component] + written_off[component] + moved[component]
+        open_minor = due[component] - gone
         take = open_minor if open_minor < left else left
         if take > 0:
             paid[component] += take

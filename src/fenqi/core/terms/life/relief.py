@@ -35,17 +35,18 @@ def relieve(
     for source in sources:
         relieved = [0] * COMPONENTS
         for component in CONTRACT:
-            relieved[component] = min(targets[component], _there(row, source, component))
-            targets[component] -= relieved[component]
+            if targets[component]:
+                relieved[component] = min(targets[component], _there(row, source, component))
+                targets[component] -= relieved[component]
         if any(relieved):
             freed += _relieve(walk, transaction, row, relieved, source)
     return freed
 
 
-def _there(row: Row, source: Source, component: int) -> int:
+def _there(row: Row, source: Source, component: Component) -> int:
     match source:
         case Source.OPEN:
-            return row.open(Component(component))
+            return row.open(component)
         case Source.WRITTEN_OFF:
             return row.written_off[component]
         case Source.MOVED:

@@ -9,7 +9,7 @@ from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.life.charge import pull_into
-from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, keep_principal
+from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, keep_principal, lay_equally
 from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
@@ -35,7 +35,7 @@ def pause_interest(walk: Walk, operation: PauseInterest) -> None:
 
 def add_periods(walk: Walk, operation: AddPeriods) -> None:
     """Add instalments at the end; those that fall due from a day on are computed anew."""
-    if walk.is_called:
+    if walk.is_called or walk.is_written_off:
         return
     model = walk.the_model
     before = len(model.periods)
@@ -52,8 +52,22 @@ def add_periods(walk: Walk, operation: AddPeriods) -> None:
     for period in model.periods[before:]:
         walk.add_row(RowKind.INSTALMENT, starts_on=period.starts_on, due_on=period.due_on)
         pull_into(walk, period.due_on)
-    _follow(walk, operation.on)
+    if walk.is_in_model:
+        _follow(walk, operation.on)
+    else:
+        _level_plainly(walk, operation.on)
     walk.chain()
+
+
+def _level_plainly(walk: Walk, on: date) -> None:
+    """Spread what is open of the rows due from a day on equally over them."""
+    rows = [row for row in walk.rows if row.kind in IN_SCHEDULE and row.due_on >= on]
+    rows = [row for row in rows if row.is_open or not any(row.due)]
+    amount = sum(row.open(PRINCIPAL) for row in rows)
+    for row in rows:
+        row.due[PRINCIPAL] -= row.open(PRINCIPAL)
+    if rows:
+        lay_equally(walk, rows, amount)
 
 
 def move_due_day(walk: Walk, operation: MoveDueDay) -> None:

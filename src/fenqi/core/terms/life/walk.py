@@ -125,8 +125,8 @@ class Walk:
         """Whether the interest model still knows what the rows ask for."""
         by_model = self.terms.rules.recalculates and self.bears_interest
         is_plainly_rearranged = self.is_rearranged and not by_model
-        is_out = self.is_called or self.is_charged_off or is_plainly_rearranged
-        return self.model is not None and not is_out
+        has_ended = self.is_called or self.is_charged_off or self.is_written_off
+        return self.model is not None and not (has_ended or is_plainly_rearranged)
 
     @property
     def is_settled(self) -> bool:
