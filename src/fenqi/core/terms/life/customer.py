@@ -5,6 +5,7 @@ disclosed, the instalment that comes next. Whether it may be asked for is checke
 previewed or recorded (`may_ask`).
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import TypedDict
 
@@ -32,9 +33,17 @@ from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Walk
 
 
-def settlement(life: Life, on: date) -> Settle:
-    """Return the operation that ends a plan on a day with the quote of that day."""
-    return Settle(**_next(life, on), amount_minor=settle_quote(life, on).amount_minor)
+def settlement(life: Life, on: date, *, quoted_on: date | None = None) -> Settle:
+    """Return the operation that ends a plan with the quote of a day.
+
+    It is the quote of `quoted_on` as long as that one holds, and then counts from its day.
+    """
+    quote = settle_quote(life, on)
+    if quoted_on is not None and quoted_on <= on:
+        quoted = settle_quote(life, quoted_on)
+        quote = quoted if on <= quoted.holds_through else quote
+    operation = Settle(**_next(life, quote.on), amount_minor=quote.amount_minor)
+    return replace(operation, booked_on=on)
 
 
 def cancellation(life: Life, on: date) -> Settle:
