@@ -7,14 +7,14 @@ from datetime import date, timedelta
 import pytest
 
 from fenqi.core.errors import Conflict, FenqiError, Invalid
-from fenqi.core.terms.amortise.settings import Interval, Unit
-from fenqi.core.terms.life import customer
-from fenqi.core.terms.life.allowances import (
+from fenqi.core.terms.allowances import (
     NOTHING_OFFERED,
     Allowances,
     DeferralRule,
     ExtensionRule,
 )
+from fenqi.core.terms.amortise.settings import Interval, Unit
+from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
     AddCharge,
