@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "fenqi"
-MIGRATION = re.compile(r"(\d{4})_(create|add|change|drop|move|fill)_[a-z_]+\.sql")
+MIGRATION = re.compile(r"(\d{4})_(create|add|change|drop|move|fill|keep)_[a-z_]+\.sql")
 CLOCKS = {"now", "today", "utcnow", "time", "monotonic"}
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70

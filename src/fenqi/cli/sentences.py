@@ -187,7 +187,6 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
         "filters and the cancellation prefix of the mapping."
     ),
-    "operation-invalid": "This cannot happen to the plan: {reason}.",
     "operation-senseless": "The operation makes no sense for this plan: {reason}.",
     "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
