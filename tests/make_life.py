@@ -5,8 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from fenqi.core.terms.amortise.settings import DaysInMonth, DaysInYear, Interval, Settings, Unit
-from fenqi.core.terms.life.allowances import (
+from fenqi.core.terms.allowances import (
     Allowances,
     BillInstalmentRule,
     DeferralRule,
@@ -14,6 +13,7 @@ from fenqi.core.terms.life.allowances import (
     ExtensionRule,
     WithdrawalRule,
 )
+from fenqi.core.terms.amortise.settings import DaysInMonth, DaysInYear, Interval, Settings, Unit
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import Disburse, Operation, Receipt, Receive, Settle
 from fenqi.core.terms.life.rules import (

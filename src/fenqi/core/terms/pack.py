@@ -6,12 +6,13 @@ No product is offered under a pack whose caps it breaks (`check_product`).
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from fractions import Fraction
 from functools import cache
 
 from fenqi.core.errors import Invalid
+from fenqi.core.terms.allowances import Allowances, WithdrawalRule
 from fenqi.core.terms.cost import nominal_annual
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
@@ -27,6 +28,7 @@ from fenqi.core.values.money import CURRENCIES
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
 
 WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies"})  # no numbers of a rule
+WITHDRAWAL = "withdrawal_days"  # a field that a pack may leave out
 BUCKETS_MAX = 24
 DPD_MAX = 3_650
 REFERENCE_PRINCIPAL_MINOR = 10**8  # so large that rounding to minor units moves no rate by a ppm
@@ -66,6 +68,7 @@ class Pack:
     hold_days: int  # how long an authorisation holds the limit before it expires
     bucket_bounds: tuple[int, ...]
     provision_ppm: tuple[int, ...]  # of open principal, per bucket: M0, M1 .. beyond the last bound
+    withdrawal_days: int = 0  # in which a customer withdraws without a reason; 0 if none
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Pack":
@@ -87,8 +90,9 @@ class Pack:
             hold_days=reader.integer("hold_days", least=1),
             bucket_bounds=_bounds(reader),
             provision_ppm=_provisions(reader),
+            withdrawal_days=reader.integer(WITHDRAWAL, most=DPD_MAX) if WITHDRAWAL in table else 0,
         )
-        _check_sources(reader.table("source"))
+        _check_sources(reader.table("source"), table)
         reader.done()
         return pack
 
@@ -118,12 +122,19 @@ def _provisions(reader: Reader) -> tuple[int, ...]:
     return tuple(rates)
 
 
-def _check_sources(sources: Reader) -> None:
+def _check_sources(sources: Reader, table: Mapping[str, object]) -> None:
     """Demand a source for every number of the pack, and no source for what is not there."""
     for field in fields(Pack):
-        if field.name not in WITHOUT_SOURCE:
+        is_left_out = field.name == WITHDRAWAL and WITHDRAWAL not in table
+        if field.name not in WITHOUT_SOURCE and not is_left_out:
             sources.text(field.name)
     sources.done()
+
+
+def allowances(product: Product, pack: Pack) -> Allowances:
+    """Return what a customer may ask for: the product's offers, and the pack's withdrawal."""
+    days = pack.withdrawal_days
+    return replace(product.allowances, withdrawal=WithdrawalRule(days) if days else None)
 
 
 def check_product(product: Product, pack: Pack) -> None:

@@ -5,15 +5,25 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from fenqi.core.errors import Invalid
+from fenqi.core.terms.allowances import (
+    NOTHING_OFFERED,
+    Allowances,
+    BillInstalmentRule,
+    DeferralRule,
+    DueDayRule,
+    ExtensionRule,
+)
 from fenqi.core.terms.reading import Reader
 from fenqi.core.values.money import OddUnits
 from fenqi.core.values.rate import Rounding
 
 COUNT_MAX = 60  # instalments of one plan
+DAYS_MAX = 31  # of a deferral and of a quote
+CUSTOMER = "customer"  # a table a product may leave out
 
 
 class ProductInvalid(Invalid):
@@ -98,6 +108,8 @@ class Product:
     settlement: Settlement
     refund_cost_bearer: CostBearer
     late: LateRule
+    allowances: Allowances = NOTHING_OFFERED
+    quote_days: int = 0  # how long a quote of an early settlement holds after its day
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Product":
@@ -127,9 +139,33 @@ class Product:
             ),
         )
         late.done()
+        if CUSTOMER in table:
+            product = _with_customer(product, reader.table(CUSTOMER))
         reader.done()
         _check_kind(product)
         return product
+
+
+def _with_customer(product: Product, reader: Reader) -> Product:
+    """Return a product with what its customers may ask for; 0 of a thing is not to offer it.
+
+    All of it is free: a price would need its line in the cost table.
+    """
+    quote_days = reader.integer("quote_days", most=DAYS_MAX)
+    days = reader.integer("deferral_days_max", most=DAYS_MAX)
+    deferrals = reader.integer("deferrals_a_year")
+    due_days = reader.integer("due_day_changes_a_year")
+    count = reader.integer("extension_count_max", most=COUNT_MAX)
+    extensions = reader.integer("extensions_a_year")
+    least = reader.integer("bill_instalment_least_minor")
+    reader.done()
+    allowances = Allowances(
+        deferral=DeferralRule(days, deferrals) if days and deferrals else None,
+        due_day=DueDayRule(due_days) if due_days else None,
+        extension=ExtensionRule(count, extensions) if count and extensions else None,
+        bill_instalment=BillInstalmentRule(least) if least else None,
+    )
+    return replace(product, allowances=allowances, quote_days=quote_days)
 
 
 def _allocation(reader: Reader) -> tuple[Component, ...]:

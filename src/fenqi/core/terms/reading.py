@@ -54,11 +54,13 @@ class Reader:
             raise self.refused(field, "1 to 40 letters, digits and hyphens")
         return text
 
-    def integer(self, field: str, *, least: int = 0) -> int:
-        """Return a whole number of at least `least`, at most WHOLE_MAX."""
+    def integer(self, field: str, *, least: int = 0, most: int = WHOLE_MAX) -> int:
+        """Return a whole number within a range."""
         expected = f"a whole number, at least {least}"
+        if most < WHOLE_MAX:
+            expected += f", at most {most}"
         value = self._take(field, expected)
-        if not _is_whole(value, least=least) or int(str(value)) > WHOLE_MAX:
+        if not _is_whole(value, least=least) or int(str(value)) > most:
             raise self.refused(field, expected)
         return int(str(value))
 

@@ -126,7 +126,8 @@ def _of_product(product: Product) -> tuple[LifeRules, Settings]:
         allocations={},
         default_allocation=Allocation(order, Future.NEXT),
         accrues=False,  # the ledger recognises income at month end, from the instalments
-        settlement=SettlementRule(product.settlement),
+        settlement=SettlementRule(product.settlement, holds_days=product.quote_days),
+        allowances=product.allowances,
         late=product.late,
         refund=Refund.NEVER_LENT,
         given_up=GivenUp.LIVES_ON,

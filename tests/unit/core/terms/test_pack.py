@@ -4,8 +4,16 @@ from typing import Any
 
 import pytest
 
+from fenqi.core.terms.allowances import WithdrawalRule
 from fenqi.core.terms.cost import nominal_annual
-from fenqi.core.terms.pack import CapBroken, Pack, PackInvalid, check_plan, check_product
+from fenqi.core.terms.pack import (
+    CapBroken,
+    Pack,
+    PackInvalid,
+    allowances,
+    check_plan,
+    check_product,
+)
 from fenqi.core.terms.product import LateRule
 from fenqi.core.terms.schedule import schedule
 from fenqi.core.values.rate import PPM
@@ -51,6 +59,15 @@ def test_every_number_needs_a_source(field: str) -> None:
     with pytest.raises(PackInvalid) as refusal:
         Pack.read(table(source=sources))
     assert refusal.value.fields["field"] == f"source.{field}"
+
+
+def test_days_to_withdraw_may_be_left_out_and_need_a_source() -> None:
+    assert allowances(product(), PACK).withdrawal is None
+    with pytest.raises(PackInvalid, match=r"source\.withdrawal_days"):
+        Pack.read(table(withdrawal_days=14))
+    sources = dict.fromkeys([*NUMBERS, "withdrawal_days"], "ours")
+    pack = Pack.read(table(withdrawal_days=14, source=sources))
+    assert allowances(product(), pack).withdrawal == WithdrawalRule(days=14)
 
 
 def test_an_empty_source_is_none() -> None:

@@ -4,12 +4,21 @@ from typing import Any
 
 import pytest
 
+from fenqi.core.terms.allowances import (
+    NOTHING_OFFERED,
+    Allowances,
+    BillInstalmentRule,
+    DeferralRule,
+    DueDayRule,
+    ExtensionRule,
+)
 from fenqi.core.terms.product import (
     DEFAULT_ALLOCATION,
     LateRule,
     Product,
     ProductInvalid,
     ScheduleKind,
+    Settlement,
 )
 from fenqi.core.values.money import OddUnits
 from fenqi.core.values.rate import Rounding
@@ -45,6 +54,55 @@ def test_a_product_is_read_from_its_table() -> None:
     assert product.odd_units is OddUnits.FIRST
     assert product.allocation == DEFAULT_ALLOCATION
     assert product.late == LateRule(rate_ppm_per_day=500, grace_days=3, cap_ppm=240_000)
+
+
+CUSTOMER = {
+    "quote_days": 7,
+    "deferral_days_max": 10,
+    "deferrals_a_year": 2,
+    "due_day_changes_a_year": 1,
+    "extension_count_max": 12,
+    "extensions_a_year": 1,
+    "bill_instalment_least_minor": 1_000,
+}
+
+
+def test_what_customers_may_ask_for_is_read_and_may_be_left_out() -> None:
+    assert Product.read(table()).allowances == NOTHING_OFFERED
+    product = Product.read(table(customer=CUSTOMER))
+    assert product.quote_days == 7
+    assert product.allowances == Allowances(
+        deferral=DeferralRule(days_max=10, times_a_year=2),
+        due_day=DueDayRule(times_a_year=1),
+        extension=ExtensionRule(count_max=12, times_a_year=1),
+        bill_instalment=BillInstalmentRule(least_minor=1_000),
+    )
+
+
+def test_nought_of_a_thing_is_not_to_offer_it() -> None:
+    none = dict.fromkeys(CUSTOMER, 0)
+    assert Product.read(table(customer=none)).allowances == NOTHING_OFFERED
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("quote_days", 32),
+        ("deferral_days_max", 32),
+        ("extension_count_max", 61),
+        ("deferrals_a_year", -1),
+        ("deferral_cost_ppm", 1),
+    ],
+)
+def test_an_offer_out_of_range_is_named(field: str, value: int) -> None:
+    with pytest.raises(ProductInvalid) as refusal:
+        Product.read(table(customer={**CUSTOMER, field: value}))
+    assert refusal.value.fields["field"] == f"customer.{field}"
+
+
+@pytest.mark.parametrize("method", list(Settlement))
+def test_a_settlement_method_is_product_data(method: Settlement) -> None:
+    assert Product.read(table(settlement=method.value)).settlement is method
 
 
 @pytest.mark.parametrize("field", sorted(set(table()) - {"title", "source"}))

@@ -18,21 +18,42 @@ from fenqi.core.terms.product import Component
 
 def bill_instalment(walk: Walk, operation: BillInstalment) -> None:
     """Let another plan take over an amount of what falls due through a day."""
-    amount = operation.amount_minor
-    transaction = walk.begin(operation, Kind.BILL_INSTALMENT, amount)
-    walk.untouched.clear()
-    for row in rows_of_bill(walk, operation.through):
-        timing = _timing(row, operation.on)
-        for at, component in walk.terms.rules.default_allocation.order:
-            if at is timing:
-                amount -= interest.pay(walk, transaction, timing, row, component, amount)
+    transaction = walk.begin(operation, Kind.BILL_INSTALMENT, operation.amount_minor)
+    left = _take_over(walk, transaction, operation.through, operation.amount_minor)
     _show_as_moved(walk, transaction)
-    exceed(walk, transaction, amount)
+    exceed(walk, transaction, left)
+
+
+def bill_minor(walk: Walk, on: date, through: date) -> int:
+    """Return what another plan has to take over on a day, so that nothing is due through another.
+
+    Where interest follows the balance, what is taken over early owes interest to the day only.
+
+    Units: minor units.
+    """
+    asked = sum(row.open_minor for row in rows_of_bill(walk, through))
+    if not walk.recalculates:
+        return asked
+    trial = Transaction(0, Kind.BILL_INSTALMENT, on, asked)
+    return asked - _take_over(walk.copy(), trial, through, asked)
 
 
 def rows_of_bill(walk: Walk, through: date) -> list[Row]:
     """Return the open rows that fall due through a day."""
     return [row for row in walk.rows if row.is_open and row.due_on <= through]
+
+
+def _take_over(walk: Walk, transaction: Transaction, through: date, amount_minor: int) -> int:
+    """Put an amount on the rows of a bill, the earliest first, and return what is left."""
+    walk.untouched.clear()
+    for row in rows_of_bill(walk, through):
+        timing = _timing(row, transaction.on)
+        for at, component in walk.terms.rules.default_allocation.order:
+            if at is timing:
+                amount_minor -= interest.pay(
+                    walk, transaction, timing, row, component, amount_minor
+                )
+    return amount_minor
 
 
 def _timing(row: Row, on: date) -> Timing:

@@ -137,7 +137,16 @@ def unpay_charges(walk: Walk, row: Row, component: Component, amount_minor: int)
         amount_minor -= given
 
 
-def waive_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:
+def note_relief(walk: Walk, row: Row, before: Row) -> None:
+    """Note on the charges of a row what was relieved of it, and what came free of their payment."""
+    fee = Component.FEE
+    relieved = row.relieved[fee] - before.relieved[fee]
+    if relieved and walk.charges:
+        unpay_charges(walk, row, fee, before.paid[fee] - row.paid[fee])
+        _waive_charges(walk, row, fee, relieved)
+
+
+def _waive_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:
     """Note on the charges of a row what was waived of them, the latest due first.
 
     What the schedule itself asks for in fees is waived before them.

@@ -5,10 +5,11 @@ disclosed, the instalment that comes next. Whether it may be asked for is checke
 previewed or recorded (`may_ask`).
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import TypedDict
 
-from fenqi.core.terms.life.bill_instalment import rows_of_bill
+from fenqi.core.terms.life.bill_instalment import bill_minor
 from fenqi.core.terms.life.extend import extension_cost_minor, open_to_come
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.life import Life
@@ -32,9 +33,17 @@ from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Walk
 
 
-def settlement(life: Life, on: date) -> Settle:
-    """Return the operation that ends a plan on a day with the quote of that day."""
-    return Settle(**_next(life, on), amount_minor=settle_quote(life, on).amount_minor)
+def settlement(life: Life, on: date, *, quoted_on: date | None = None) -> Settle:
+    """Return the operation that ends a plan with the quote of a day.
+
+    It is the quote of `quoted_on` as long as that one holds, and then counts from its day.
+    """
+    quote = settle_quote(life, on)
+    if quoted_on is not None and quoted_on <= on:
+        quoted = settle_quote(life, quoted_on)
+        quote = quoted if on <= quoted.holds_through else quote
+    operation = Settle(**_next(life, quote.on), amount_minor=quote.amount_minor)
+    return replace(operation, booked_on=on)
 
 
 def cancellation(life: Life, on: date) -> Settle:
@@ -82,8 +91,8 @@ def extension(life: Life, on: date, *, count: int, reviewed_by: str) -> Extend:
 
 def bill_instalment(life: Life, on: date, *, through: date) -> BillInstalment:
     """Return the operation by which another plan takes over what falls due through a day."""
-    asked = sum(row.open_minor for row in rows_of_bill(_then(life, on), through))
-    return BillInstalment(**_next(life, on), through=through, amount_minor=asked)
+    amount = bill_minor(_then(life, on), on, through)
+    return BillInstalment(**_next(life, on), through=through, amount_minor=amount)
 
 
 def plan_of_bill(terms: LifeTerms, bills: list[BillInstalment]) -> Life:

@@ -9,9 +9,9 @@ Source: docs/reference/customer.md.
 from collections.abc import Sequence
 from datetime import date
 
+from fenqi.core.terms.allowances import ExtensionRule
 from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.amortise.settings import Unit
-from fenqi.core.terms.life.allowances import ExtensionRule
 from fenqi.core.terms.life.charge import lay_charge, open_of_charges, pull_into
 from fenqi.core.terms.life.interest import FEE, INTEREST, PRINCIPAL
 from fenqi.core.terms.life.operations import AddPeriods, Extend

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from fenqi.core.terms.amortise.settings import Unit
-from fenqi.core.terms.life.bill_instalment import rows_of_bill
+from fenqi.core.terms.life.bill_instalment import bill_minor
 from fenqi.core.terms.life.extend import extension_cost_minor, open_to_come
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.operations import (
@@ -106,7 +106,7 @@ def may_bill(walk: Walk, operation: BillInstalment) -> None:
     if operation.through < operation.on:
         refuse(operation, "that day is past", through=operation.through, on=operation.on)
     _nothing_overdue(operation, then)
-    asked = sum(row.open_minor for row in rows_of_bill(then, operation.through))
+    asked = bill_minor(then, operation.on, operation.through)
     if not asked:
         not_now(operation, "nothing falls due by then", through=operation.through)
     if operation.amount_minor != asked:

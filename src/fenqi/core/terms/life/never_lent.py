@@ -7,6 +7,7 @@ proportion.
 Source: docs/adr/0006-give-refunds-as-if-never-lent.md.
 """
 
+from fenqi.core.terms.life.charge import note_relief
 from fenqi.core.terms.life.disburse import disburse, lay_out
 from fenqi.core.terms.life.late import set_late_charge
 from fenqi.core.terms.life.operations import Disburse, Receive
@@ -34,11 +35,13 @@ def take_out(walk: Walk, operation: Receive) -> None:
     transaction = walk.begin(operation, Kind(operation.receipt.value), operation.amount_minor)
     targets = _targets(walk, before=before, after=after)
     walk.refunded_minor += operation.amount_minor
-    freed = 0
+    freed, rows = 0, [row.copy() for row in walk.rows] if walk.charges else []
     for source in Source:
         for row in reversed(walk.rows):
             if any(targets):
                 freed += relieve(walk, transaction, row, targets, (source,))
+    for row, unrelieved in zip(walk.rows, rows, strict=False):
+        note_relief(walk, row, unrelieved)
     freed += _lower_late_charges(walk, transaction, before=before, after=after)
     walk.returned_minor += allocate_receipt(walk, transaction, freed)
 
@@ -52,8 +55,16 @@ def _targets(walk: Walk, *, before: int, after: int) -> Parts:
     for component in COST:
         owed = sum(row.due[component] - row.relieved[component] for row in walk.rows)
         left = owed * after // before if is_ended_early else cost_left[component]
+        if component is Component.FEE and not is_ended_early:
+            left += _charged(walk) * after // before
         targets[component] = max(0, owed - left)
     return targets
+
+
+def _charged(walk: Walk) -> int:
+    """Return the fees that were added to the schedule and not waived; they fall in proportion."""
+    fees = (one for one in walk.charges.values() if not one.is_penalty)
+    return sum(one.amount_minor - one.waived_minor for one in fees)
 
 
 def _cost_if_lent(walk: Walk, principal_minor: int) -> Parts:

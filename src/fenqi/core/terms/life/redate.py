@@ -8,8 +8,8 @@ Source: docs/reference/customer.md.
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from fenqi.core.terms.allowances import DeferralRule
 from fenqi.core.terms.amortise import shift
-from fenqi.core.terms.life.allowances import DeferralRule
 from fenqi.core.terms.life.charge import lay_charge
 from fenqi.core.terms.life.interest import INTEREST, PENALTY, PRINCIPAL
 from fenqi.core.terms.life.operations import ChangeDueDay, Defer

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fenqi.core.terms.life.allowances import NOTHING_OFFERED, Allowances
+from fenqi.core.terms.allowances import NOTHING_OFFERED, Allowances
 from fenqi.core.terms.life.operations import Receipt
 from fenqi.core.terms.product import Component, LateRule, Settlement
 from fenqi.core.values.rate import Rounding

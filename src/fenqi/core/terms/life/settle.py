@@ -10,7 +10,7 @@ from datetime import date
 
 from fenqi.core.terms.amortise.as_of import outstanding_as_of
 from fenqi.core.terms.amortise.settings import PayOffInterest
-from fenqi.core.terms.life.charge import unpay_charges, waive_charges
+from fenqi.core.terms.life.charge import note_relief
 from fenqi.core.terms.life.operations import Disburse, Settle
 from fenqi.core.terms.life.receive import allocate_receipt, exceed
 from fenqi.core.terms.life.relief import OF_THIS_PLAN, relieve
@@ -98,9 +98,8 @@ def pay_off_of(walk: Walk, on: date) -> int:
 
 def _waive(walk: Walk, transaction: Transaction, row: Row, parts: Parts) -> int:
     """Relieve a row of cost and note it on its charges; return the money freed."""
-    paid = row.paid[:]
+    before = row.copy()
     freed = relieve(walk, transaction, row, parts[:], OF_THIS_PLAN)
     row.in_advance_minor -= min(freed, row.in_advance_minor)
-    unpay_charges(walk, row, FEE, paid[FEE] - row.paid[FEE])
-    waive_charges(walk, row, FEE, parts[FEE])
+    note_relief(walk, row, before)
     return freed

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import AddCharge, Settle, Undo
 from fenqi.core.terms.life.payoff import settle_quote
@@ -163,6 +164,19 @@ def test_a_quote_says_how_long_it_holds() -> None:
     life = life_of(life_terms(settlement=rule))
     assert settle_quote(life, MID).holds_through == date(2026, 3, 8)
     assert settle_quote(plan(), MID).holds_through == MID
+
+
+def test_while_a_quote_holds_its_amount_ends_the_plan() -> None:
+    life = life_of(life_terms(settlement=SettlementRule(holds_days=7)))
+    quote = settle_quote(life, MID)
+    last, late = date(2026, 3, 8), date(2026, 3, 9)
+    kept = customer.settlement(life, last, quoted_on=MID)
+    assert (kept.amount_minor, kept.on, kept.booked_on) == (quote.amount_minor, MID, last)
+    gone = customer.settlement(life, late, quoted_on=MID)
+    assert (gone.amount_minor, gone.on) == (settle_quote(life, late).amount_minor, late)
+    assert gone.amount_minor > kept.amount_minor
+    life.record(kept)
+    assert life.view().status is Status.CLOSED
 
 
 def test_undone_it_never_happened() -> None:
