@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fenqi.core.terms.life.life import Life, View
+from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
     AddPeriods,
     Receipt,
@@ -21,6 +21,7 @@ from fenqi.core.terms.life.operations import (
 from fenqi.core.terms.life.payoff import payoff_minor
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
 from fenqi.core.terms.life.state import Kind, Status
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
 from random_lives import PAID_IN, Told, lives, plain, receive
 
