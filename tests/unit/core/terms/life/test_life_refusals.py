@@ -32,7 +32,7 @@ from fenqi.core.terms.life.operations import (
     WriteOff,
 )
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
-from lives import lend, receive, terms
+from random_lives import lend, receive, terms
 
 START = date(2024, 1, 1)
 TODAY = date(2024, 2, 10)
