@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from typer.main import get_command
@@ -28,20 +29,34 @@ def error_codes(tree: ast.AST) -> set[str]:
     }
 
 
-def event_kinds(tree: ast.AST) -> set[str]:
-    """Return the kinds passed to `event`, and to the helpers that pass them on."""
-    return {
-        word.value
+def event_kinds(tree: ast.AST, named: Mapping[str, str]) -> set[str]:
+    """Return the kinds passed to `event`, and to the helpers that pass them on, named ones too."""
+    words = [
+        word
         for one in ast.walk(tree)
         if isinstance(one, ast.Call)
         and isinstance(one.func, ast.Attribute)
         and one.func.attr in {"event", "_move", "_tell"}
         for word in one.args
-        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+    ]
+    told = {word.value for word in words if isinstance(word, ast.Constant)}
+    told |= {named.get(word.id) for word in words if isinstance(word, ast.Name)}
+    return {kind for kind in told if isinstance(kind, str)}
+
+
+def named_texts(tree: ast.Module) -> dict[str, str]:
+    """Return the texts that a module gives a name to."""
+    return {
+        one.targets[0].id: one.value.value
+        for one in tree.body
+        if isinstance(one, ast.Assign)
+        and isinstance(one.targets[0], ast.Name)
+        and isinstance(one.value, ast.Constant)
+        and isinstance(one.value.value, str)
     }
 
 
-def trees() -> list[ast.AST]:
+def trees() -> list[ast.Module]:
     return [ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")]
 
 
@@ -72,7 +87,8 @@ def test_no_error_is_listed_that_is_not_raised() -> None:
 
 
 def test_every_event_kind_is_listed() -> None:
-    kinds = set().union(*map(event_kinds, trees()))
+    named = {name: text for tree in trees() for name, text in named_texts(tree).items()}
+    kinds = set().union(*(event_kinds(tree, named) for tree in trees()))
     assert "purchase-captured" in kinds
     assert unlisted(kinds, "events.md") == set()
 
@@ -95,5 +111,5 @@ def test_every_setting_is_listed() -> None:
 def test_the_collectors_see_what_is_there() -> None:
     tree = ast.parse('class Gone(Missing):\n    code = "gone"\nbooking.event(account, "it-went")')
     assert error_codes(tree) == {"gone"}
-    assert event_kinds(tree) == {"it-went"}
+    assert event_kinds(tree, {}) == {"it-went"}
     assert unlisted({"gone"}, "errors.md") == {"gone"}

@@ -79,8 +79,8 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def test_only_the_runtime_asks_for_the_time() -> None:
-    # The server supervisor waits for processes by the machine's clock, and the pool asks it how long
-    # a connection was idle; they date nothing.
+    # The server supervisor waits for processes by the machine's clock, and the pool asks it how
+    # long a connection was idle; they date nothing.
     allowed = {"runtime.py", "store/server.py", "store/programs.py", "store/pool.py"}
     found = {name: clock_calls(tree) for name, tree in files() if name not in allowed}
     assert {name: lines for name, lines in found.items() if lines} == {}
