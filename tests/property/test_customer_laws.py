@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.terms.allowances import DeferralRule, ExtensionRule
+from fenqi.core.terms.allowances import BillInstalmentRule, DeferralRule, DueDayRule, ExtensionRule
 from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import Disburse, Operation, Undo
@@ -21,6 +21,7 @@ from fenqi.core.terms.replay import life_terms as signed_terms
 from fenqi.core.values.day import add_months
 from make import annuity, flat, product, terms
 from make_life import GENEROUS, end_early, figures, life_terms, next_one, pay, settled_by, totals
+from random_lives import Told, lives
 
 UGLY_STARTS = [
     date(2024, 2, 29),
@@ -33,6 +34,9 @@ COSTLY = replace(
     GENEROUS,
     deferral=DeferralRule(days_max=14, times_a_year=9, cost_ppm=10_000),
     extension=ExtensionRule(count_max=12, times_a_year=9, cost_ppm_per_period=5_000),
+)
+ANYTHING = replace(
+    COSTLY, due_day=DueDayRule(times_a_year=9), bill_instalment=BillInstalmentRule(least_minor=1)
 )
 SETTLED = (Status.CLOSED, Status.OVERPAID)
 
@@ -274,3 +278,39 @@ def test_what_a_statement_asks_for_is_lent_by_the_new_plan(case: Case, days: int
     assert moved == bill.view().lent_minor
     if not case.terms.rules.recalculates:
         assert owed(life, on) == before
+
+
+@given(lives(), st.integers(0, 90), st.sampled_from(Settlement))
+def test_the_quote_ends_whatever_has_happened_before(
+    told: Told, days: int, method: Settlement
+) -> None:
+    rules = replace(told.terms.rules, settlement=settled_by(method))
+    life = replace(told, terms=replace(told.terms, rules=rules)).life()
+    on = told.today + timedelta(days=days)
+    assume(life.walk.rows and life.view(on).open_minor)
+    quote = settle_quote(life, on)
+    twin = life.copy()
+    for one in (life, twin):
+        end_early(one, on, quote.amount_minor)
+    assert figures(life.view(on)) == figures(twin.view(on))
+    assert quote.saving_minor >= 0
+    assert all(row.open(part) == 0 for row in life.view(on).rows for part in Component)
+
+
+@given(lives(), st.sampled_from(ASKS[:-1]), st.integers(0, 30))
+def test_principal_is_kept_whatever_has_happened_before(
+    told: Told, of: Callable[[Life, date], Operation], days: int
+) -> None:
+    rules = replace(told.terms.rules, allowances=ANYTHING)
+    life = replace(told, terms=replace(told.terms, rules=rules)).life()
+    on = told.today + timedelta(days=days)
+    before = life.view(on)
+    try:
+        shown = preview(life, of(life, on))
+    except FenqiError:
+        return
+    principals = [sum(row.due[0] for row in view.rows) for view in (before, shown.after)]
+    assert principals[0] == principals[1]
+    assert totals(shown.after)[0] == totals(shown.after)[1]
+    days_due = [row.due_on for row in shown.after.rows]
+    assert days_due == sorted(days_due)

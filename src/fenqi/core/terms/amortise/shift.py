@@ -77,6 +77,8 @@ def add_periods(
     place = model.change_balance(since)
     if place is not None:
         relevel(model, next_due(model, place, since), is_fresh=True)
+    elif since < model.periods[0].starts_on:
+        relevel(model, 0, is_fresh=True)
     repeat_pauses(model, on)
 
 

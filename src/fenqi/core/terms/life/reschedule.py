@@ -141,6 +141,8 @@ def _follow(walk: Walk, on: date) -> None:
         return
     principal = sum(row.due[PRINCIPAL] for row in walk.rows)
     for row in walk.rows:
+        if row.kind is RowKind.DOWN_PAYMENT:  # the model knows nothing of it
+            continue
         place = model.index_of(row.starts_on, row.due_on)
         if row.met_on is None and row.due_on >= on and place is not None:
             _ask(row, model.periods[place])

@@ -18,7 +18,7 @@ from fenqi.core.terms.cash_flow import discount_factor
 from fenqi.core.terms.life.rules import SettlementRule
 from fenqi.core.terms.life.state import Parts, Row, no_parts
 from fenqi.core.terms.product import CONTRACT, COST, Component, Settlement
-from fenqi.core.terms.root import SOLVING
+from fenqi.core.terms.root import SOLVING, WhenSeveral
 from fenqi.core.terms.settlement import (
     actuarial_unearned,
     rule_of_78_unearned,
@@ -166,9 +166,16 @@ def _numbered(payments: Sequence[int]) -> list[tuple[Fraction, int]]:
 
 
 def _period_rate(ending: Ending) -> Decimal:
-    """Return the contract's own rate of a period: what makes its payments worth what was lent."""
-    flows = [(time, -minor) for time, minor in _credits(ending)]
-    discount = discount_factor([*flows, *_numbered(ending.payments)])
+    """Return the contract's own rate of a period: what makes its payments worth what was lent.
+
+    It is none where its rows repay nothing any more, and the one nearest to none of several.
+    """
+    flows = [(time, -minor) for time, minor in _credits(ending) if minor]
+    if not flows:
+        return Decimal(0)
+    discount = discount_factor(
+        [*flows, *_numbered(ending.payments)], when_several=WhenSeveral.NEAREST_TO_ZERO
+    )
     with localcontext(SOLVING):
         return max(Decimal(0), 1 / discount - 1)
 

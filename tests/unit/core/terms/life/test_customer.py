@@ -31,6 +31,7 @@ from fenqi.core.terms.life.payoff import settle_quote
 from fenqi.core.terms.life.preview import preview
 from fenqi.core.terms.life.redate import days_on
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
+from fenqi.core.terms.life.rules import DownPayment
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.product import Component
 from fenqi.core.values.day import add_months
@@ -235,6 +236,16 @@ def test_an_extension_may_cost_and_it_falls_due_last() -> None:
     shown = preview(life, customer.extension(life, SOON, count=2, reviewed_by="officer"))
     assert shown.cost_minor == 1_200  # 0.5 % of 1,200.00, twice
     assert shown.after.rows[-1].due[Component.FEE] == 1_200
+
+
+def test_an_extension_on_the_first_day_keeps_principal_and_down_payment() -> None:
+    down = DownPayment(share_ppm=250_000, is_collected_at_once=False)
+    agreed = life_terms(count=1, allowances=GENEROUS, recalculates=True, down_payment=down)
+    life = life_of(agreed)
+    life.record(customer.extension(life, START, count=2, reviewed_by="officer"))
+    rows = life.view().rows
+    principals = [row.due[Component.PRINCIPAL] for row in rows]
+    assert (principals[0], sum(principals), len(rows)) == (30_000, 120_000, 4)
 
 
 def test_what_is_overdue_stays_due_in_an_extension() -> None:
