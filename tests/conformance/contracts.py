@@ -14,7 +14,13 @@ from conformance.frappe import is_schedule, judge_frappe
 from conformance.interest import TIERS as SCHEDULE_TIERS
 from conformance.interest import judge_engine_case, judge_schedule, schedule_tier
 from conformance.lives import TIERS as LIFE_TIERS
-from conformance.lives import LifeVerdict, judge_lives
+from conformance.lives import (
+    LifeVerdict,
+    judge_lives,
+    judge_reported,
+    read_lives,
+    read_products,
+)
 
 Say = Callable[[str], None]
 
@@ -63,6 +69,7 @@ def outcomes(folder: Path) -> Iterator[Outcome]:
         verdicts = judge_lives(fineract)
         for tier in LIFE_TIERS:
             yield life_outcome(tier, verdicts)
+        yield from reported_outcomes(fineract)
     if (folder / "frappe-lending" / "cases.json").is_file():
         cases = _read(folder / "frappe-lending" / "cases.json", "cases")
         of_schedule = [case for case in cases if is_schedule(case)]
@@ -75,6 +82,15 @@ def life_outcome(tier: str, verdicts: Sequence[LifeVerdict]) -> Outcome:
     of_tier = [verdict for verdict in verdicts if verdict.tier == tier]
     faults = {verdict.case: verdict.fault for verdict in of_tier if verdict.fault}
     return Outcome(tier, len(of_tier), faults)
+
+
+def reported_outcomes(folder: Path) -> Iterator[Outcome]:
+    """Yield what is reported of lives: the entries they book, and since when they are behind."""
+    products = read_products(folder)
+    found = {life["id"]: judge_reported(life, products) for life in read_lives(folder)}
+    for what in ("journals", "delinquency"):
+        of_set = {case: faults[what] for case, faults in found.items() if what in faults}
+        yield Outcome(what, len(of_set), {case: fault for case, fault in of_set.items() if fault})
 
 
 def tell(folder: Path, say: Say) -> bool:

@@ -278,6 +278,15 @@ def _undo_last(make: type[Operation]) -> Callable[[Player, Step], None]:
     return act
 
 
+def _undo_all(player: Player, _: Step) -> None:
+    """Take back what was lent and, before it, all that came in since."""
+    assert player.life
+    undone = {one.of for one in player.life.recorded if isinstance(one, Undo)}
+    for operation in reversed(list(player.life.recorded)):
+        if isinstance(operation, Disburse | Receive) and operation.number not in undone:
+            player.record(Undo, of=operation.number)
+
+
 def _reschedule(player: Player, step: Step) -> None:
     on = step["from"]
     if step.get("new_due_date"):
@@ -359,7 +368,7 @@ ACTS: dict[str, Callable[[Player, Step], None]] = {
     "refund_by_cash": _refund_cash,
     "undo": _undo,
     "undo_last_disbursal": _undo_last(Disburse),
-    "undo_disbursal": _undo_last(Disburse),
+    "undo_disbursal": _undo_all,
     "undo_charge_off": _undo_last(ChargeOff),
     "undo_re_age": _undo_last(ReAge),
     "undo_re_amortize": _undo_last(ReAmortise),

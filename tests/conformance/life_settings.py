@@ -110,6 +110,7 @@ def rules_of(product: Table, loan: Table, futures: Mapping[str, str]) -> LifeRul
             RECEIPTS[name] for name in product.get("interest_refund_for", ())
         ),
         accrues=product["accounting"] != "NONE",
+        accrues_evenly=product.get("schedule_type") == "CUMULATIVE",
         posts_activity=bool(product.get("accrual_activity")),
         charge_off=CHARGE_OFFS[product.get("charge_off_behaviour", "REGULAR")],
     )

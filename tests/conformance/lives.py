@@ -13,12 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conformance.life_compare import differences
+from conformance.life_compare import Seen, differences
 from conformance.life_player import NotPlayed, Player
+from conformance.life_reported import delinquency, journal
 from fenqi.core.errors import FenqiError
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 TIERS = ("progressive_zero_rate", "progressive_rate", "progressive_recalc", "cumulative")
+Reported = dict[str, str | None]  # by set, the first fault of a life
 FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError, NotImplementedError)
 
 
@@ -66,6 +68,27 @@ def _fault(life: Mapping[str, Any], products: Mapping[str, Mapping[str, Any]]) -
         if found:
             return f"step {number} {step['op']}: {found}"
     return None
+
+
+def judge_reported(life: Mapping[str, Any], products: Mapping[str, Mapping[str, Any]]) -> Reported:
+    """Play a life and return the first fault of each of its figures that have no bar."""
+    player, faults, grace_days = Player(products), dict[str, str | None](), 0
+    for step in life["steps"]:
+        if step["op"] == "create_loan":
+            grace_days = products[step["product"]].get("grace_on_arrears_days") or 0
+        try:
+            player.play(step)
+        except (NotPlayed, FenqiError, *FAULTS) as fault:
+            return {what: found or str(fault) for what, found in faults.items()}
+        expect = step.get("expect") or {}
+        if "journal" in expect:
+            seen = Seen(player.view(), player.today, player.digits, player.is_lent)
+            found = next(journal(expect["journal"], seen), None)
+            faults["journals"] = faults.get("journals") or found
+        if "delinquency" in expect:
+            found = next(delinquency(expect["delinquency"], player, grace_days), None)
+            faults["delinquency"] = faults.get("delinquency") or found
+    return faults
 
 
 @cache

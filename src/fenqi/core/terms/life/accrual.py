@@ -125,13 +125,15 @@ def _interest_by(counted: Walk, walk: Walk, till: date) -> int:
 
 
 def _run_interest(walk: Walk, row: Row, till: date) -> int:
-    """Return the interest of the running row by a day; what was settled for it counts by days."""
+    """Return the interest of the running row by a day; what is fixed for it counts by days."""
+    days, gone = (row.due_on - row.starts_on).days, (till - row.starts_on).days
+    if walk.terms.rules.accrues_evenly:
+        return divide(row.due[INTEREST] * gone, days, rounding=Rounding.HALF_EVEN)
     place = walk.the_model.index_of(row.starts_on, row.due_on)
     if place is None:
         return 0
     run = run_interest_as_of(walk.the_model, place, till, with_credited=False)
     settled = walk.the_model.periods[place].fixed_interest_minor
-    days, gone = (row.due_on - row.starts_on).days, (till - row.starts_on).days
     return run - settled + divide(settled * gone, days, rounding=Rounding.HALF_EVEN)
 
 

@@ -12,7 +12,7 @@ from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
-from fenqi.core.terms.life.charge import pull_into
+from fenqi.core.terms.life.charge import CHARGED, pull_into
 from fenqi.core.terms.life.pay import pay_row
 from fenqi.core.terms.life.rules import Processing, Timing
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind, Transaction
@@ -121,7 +121,7 @@ def pay(
 
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
-    if not walk.recalculates:
+    if not walk.recalculates or component in CHARGED:
         return pay_row(walk, transaction, row, (component,), amount_minor)
     model = walk.the_model
     place = model.index_of(row.starts_on, row.due_on)
@@ -135,6 +135,8 @@ def pay(
         _ask_to_day(walk, model, place, row, component, on)
         model.periods[place].is_news = True  # what the row was asked for to the day is not its due
     taken = pay_row(walk, transaction, row, (component,), amount_minor)
+    if not taken and timing is not Timing.IN_ADVANCE:
+        return 0
     if component is PRINCIPAL:
         events.pay_principal(model, place, on, taken)
         follow_model(walk, transaction.on)

@@ -4,13 +4,16 @@ The pay-off asks for all that is open; the quote waives what the product's settl
 not ask for, by the rule that books it.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from fenqi.core.terms.life.charge import CHARGED
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.rewind import rewound
 from fenqi.core.terms.life.settle import Waivers, ending_minor, pay_off_of, waivers_on
+from fenqi.core.terms.life.state import Row
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Settlement
 
@@ -58,6 +61,14 @@ def _saving_minor(walk: Walk, on: date, waivers: Waivers) -> int:
 def payoff_minor(life: Life, on: date) -> int:
     """Return what the customer pays on a day to end the plan if nothing is waived.
 
+    It includes charges that count from a later day.
+
     Units: minor units.
     """
-    return pay_off_of(finish(life.walk, on), on)
+    walk = finish(rewound(life.walk, on), on)
+    later = sum(_charges(life.walk.rows)) - sum(_charges(walk.rows))
+    return pay_off_of(walk, on) + later
+
+
+def _charges(rows: Iterable[Row]) -> Iterator[int]:
+    return (row.open(component) for row in rows for component in CHARGED)

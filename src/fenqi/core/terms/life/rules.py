@@ -129,6 +129,7 @@ class LifeRules:
     interest_refund_for: frozenset[Receipt] = field(default_factory=frozenset)
     charge_off: ChargeOffBehaviour = ChargeOffBehaviour.REGULAR
     accrues: bool = True  # income is booked as time passes
+    accrues_evenly: bool = False  # a row's interest in equal daily shares, not as it runs
     posts_activity: bool = False  # a row on each due day says what the instalment recognised
     settlement: SettlementRule = SettlementRule()
     allowances: Allowances = NOTHING_OFFERED

@@ -1,0 +1,165 @@
+"""Operations that make no sense, or come at the wrong time, are refused and say why."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from fenqi.core.terms.amortise.settings import Unit
+from fenqi.core.terms.life.life import Life
+from fenqi.core.terms.life.operations import (
+    AddCharge,
+    AddPeriods,
+    ChangeRate,
+    Chargeback,
+    ChargeOff,
+    Disburse,
+    MoveDueDay,
+    Operation,
+    PauseInterest,
+    ReAge,
+    ReAgeInterest,
+    ReAmortise,
+    Receipt,
+    Receive,
+    RefundCash,
+    RefundCredit,
+    Terminate,
+    Undo,
+    WaiveCharge,
+    WriteOff,
+)
+from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
+from random_lives import lend, receive, terms
+
+START = date(2024, 1, 1)
+TODAY = date(2024, 2, 10)
+REPAYMENT = Receipt.REPAYMENT
+RE_AGE: dict[str, Any] = {"every": 1, "unit": Unit.MONTHS, "starts_on": TODAY}
+COMMON: dict[str, Any] = {"number": 4, "on": TODAY, "booked_on": TODAY}
+PAUSE_END = date(2024, 2, 9)
+FEE: dict[str, Any] = {"name": "fee", "is_penalty": False, "due_on": TODAY}
+
+
+@pytest.fixture
+def life() -> Life:
+    """A plan of 1,200.00 in four instalments: the first is paid, a fee of 10.00 is open."""
+    life = lend(terms("0.12"), 120_000)
+    receive(life, date(2024, 2, 1), 30_754)
+    life.record(replace(AddCharge(**FEE, amount_minor=1_000, **COMMON), number=3))
+    return life
+
+
+@pytest.mark.parametrize(
+    ("operation", "reason"),
+    [
+        (Receive(receipt=REPAYMENT, amount_minor=-1, **COMMON), "amount out of range"),
+        (Receive(receipt=REPAYMENT, amount_minor=10**16, **COMMON), "amount out of range"),
+        (Receive(receipt=REPAYMENT, amount_minor=1, **COMMON | {"number": 9}), "out of number"),
+        (
+            Receive(receipt=REPAYMENT, amount_minor=1, **COMMON | {"on": date(2024, 3, 1)}),
+            "dated ahead",
+        ),
+        (
+            Receive(receipt=REPAYMENT, amount_minor=1, **COMMON | {"on": date(2023, 12, 31)}),
+            "before anything was lent",
+        ),
+        (
+            Receive(receipt=Receipt.CHARGE_ADJUSTMENT, amount_minor=1, charge=2, **COMMON),
+            "no such charge",
+        ),
+        (AddCharge(**FEE, **COMMON), "a charge is an amount or a percentage"),
+        (AddCharge(**FEE, percent=Decimal(-1), **COMMON), "a charge is an amount or a percentage"),
+        (WaiveCharge(charge=2, **COMMON), "no such charge"),
+        (Chargeback(of=1, of_receipt=REPAYMENT, amount_minor=1, **COMMON), "no such receipt"),
+        (Undo(of=4, **COMMON), "nothing to undo"),
+        (Undo(of=0, **COMMON), "nothing to undo"),
+        (ChangeRate(rate=Decimal(-1), **COMMON), "rate below zero"),
+        (PauseInterest(through=PAUSE_END, **COMMON), "ends before it begins"),
+        (AddPeriods(count=0, **COMMON), "count out of range"),
+        (ReAge(**RE_AGE, count=1_201, **COMMON), "count out of range"),
+        (
+            ReAge(
+                **RE_AGE | {"starts_on": START},
+                count=2,
+                interest=ReAgeInterest.EQUAL_FULL,
+                **COMMON,
+            ),
+            "new rows from the first day",
+        ),
+        (MoveDueDay(to=TODAY, **COMMON), "nothing falls due on that day"),
+        (
+            MoveDueDay(to=date(2024, 2, 1), **COMMON | {"on": date(2024, 3, 1)}),
+            "before the instalment begins",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(life: Life, operation: Operation, reason: str) -> None:
+    before = life.view(TODAY)
+    with pytest.raises(OperationSenseless) as refused:
+        life.record(operation)
+    assert refused.value.fields["reason"] == reason
+    assert life.view(TODAY).open_minor == before.open_minor
+    assert len(life.recorded) == 3
+
+
+@pytest.mark.parametrize(
+    ("operation", "reason"),
+    [
+        (RefundCredit(amount_minor=1, **COMMON), "more than was overpaid"),
+        (RefundCash(amount_minor=30_755, **COMMON), "more than was paid"),
+        (
+            Chargeback(of=2, of_receipt=REPAYMENT, amount_minor=30_755, **COMMON),
+            "more than is left of the receipt",
+        ),
+        (
+            Receive(receipt=Receipt.CHARGE_ADJUSTMENT, amount_minor=1_001, charge=3, **COMMON),
+            "more than the charge",
+        ),
+        (
+            MoveDueDay(to=date(2024, 2, 5), **COMMON | {"on": date(2024, 2, 1)}),
+            "that instalment is met",
+        ),
+    ],
+)
+def test_what_comes_at_the_wrong_time_is_refused(
+    life: Life, operation: Operation, reason: str
+) -> None:
+    with pytest.raises(OperationUntimely) as refused:
+        life.record(operation)
+    assert refused.value.fields["reason"] == reason
+    assert len(life.recorded) == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        (WriteOff(**COMMON), ReAmortise(**COMMON), "the plan was written off"),
+        (Terminate(**COMMON), AddPeriods(count=1, **COMMON), "everything has fallen due"),
+        (ChargeOff(**COMMON), ChargeOff(**COMMON), "charged off or called already"),
+        (Undo(of=2, **COMMON), Undo(of=2, **COMMON), "undone already"),
+        (WaiveCharge(charge=3, **COMMON), Undo(of=3, **COMMON), "a later operation stands on it"),
+        (
+            Receive(receipt=REPAYMENT, amount_minor=200_000, **COMMON),
+            ReAge(**RE_AGE, count=2, **COMMON),
+            "nothing is open",
+        ),
+    ],
+)
+def test_what_an_earlier_operation_forbids_is_refused(
+    life: Life, first: Operation, second: Operation, reason: str
+) -> None:
+    life.record(first)
+    with pytest.raises(OperationUntimely) as refused:
+        life.record(replace(second, number=5))
+    assert refused.value.fields["reason"] == reason
+
+
+def test_nothing_happens_before_anything_was_lent() -> None:
+    life = Life(terms())
+    with pytest.raises(OperationUntimely):
+        life.record(Receive(number=1, on=START, booked_on=START, receipt=REPAYMENT, amount_minor=1))
+    life.record(Disburse(number=1, on=START, booked_on=START, amount_minor=100))
+    assert life.view(START).open_minor == 100
