@@ -22,7 +22,7 @@ from fenqi.core.terms.amortise.settings import (
     Settings,
     Unit,
 )
-from fenqi.core.terms.life.life import Life, View
+from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
@@ -57,6 +57,7 @@ from fenqi.core.terms.life.rules import (
     Timing,
 )
 from fenqi.core.terms.life.terms import LifeTerms
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
 
 STARTS = (date(2024, 1, 1), date(2024, 1, 31), date(2024, 2, 29), date(2023, 12, 31))

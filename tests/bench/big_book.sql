@@ -43,34 +43,36 @@ UPDATE seed SET bucket = CASE
 WHERE is_overdue;
 ANALYZE seed;
 
+INSERT INTO cost_tables VALUES (gen_random_uuid());
+INSERT INTO cost_table_lines
+SELECT cost_table, line, rate, period FROM cost_tables CROSS JOIN (VALUES
+    ('flat-fee', 5000, 'instalment'), ('late-charge', 500, 'day')
+) AS lines (line, rate, period);
 INSERT INTO accounts (account_id, book_id, kind, person_id, slice, currency, status, opened_on,
     agreement_version, statement_day, statement_count, event_count, limit_minor,
-    principal_open_minor)
+    principal_open_minor, cost_table, oldest_due_on)
 SELECT account_id, %(book)s, 'customer', account_id, n %% 64, 'CNY', 'open', starts_on, 1, s, 1,
-    2 + (q > 0)::integer + (bucket > 0)::integer, 5000000, lent * (6 - q)
-FROM seed ORDER BY n;
-INSERT INTO agreements SELECT account_id, 1, starts_on, 'cn', 1 FROM seed ORDER BY n;
-INSERT INTO cost_lines
-SELECT account_id, 1, line, rate, period FROM seed CROSS JOIN (VALUES
-    ('flat-fee', 5000, 'instalment'), ('late-charge', 500, 'day')
-) AS lines (line, rate, period) ORDER BY n;
+    2 + (q > 0)::integer + (bucket > 0)::integer, 5000000, lent * (6 - q), cost_table, due_on[q + 1]
+FROM seed, cost_tables ORDER BY n;
+INSERT INTO agreements (account_id, version, agreed_on, pack, pack_version, cost_table)
+SELECT account_id, 1, starts_on, 'cn', 1, cost_table FROM seed, cost_tables ORDER BY n;
 
 INSERT INTO plans (account_id, plan_id, merchant_id, product, product_version, pack, pack_version,
-    policy, policy_version, agreement_version, shown_sha256, count, principal_minor, cost_minor,
-    cost_line, starts_on, due_on, version, operation_count, state, billed_count, bucket,
+    policy, policy_version, agreement_version, cost_table, shown_sha256, count, principal_minor,
+    cost_minor, cost_line, starts_on, due_on, signed_principal_minor, signed_interest_minor,
+    signed_fee_minor, version, operation_count, state, billed_count, bucket,
     principal_open_minor, oldest_due_on, unbilled_due_on, charged_through, recognised_through,
     is_earning)
-SELECT account_id, plan_id, %(merchant)s, 'flat', 1, 'cn', 1, 'starter', 1, 1, md5(n::text), 6,
-    lent * 6, fee * 6, 'flat-fee', starts_on, due_on, 1, 1 + (q > 0)::integer, 'active', k, bucket,
+SELECT account_id, plan_id, %(merchant)s, 'flat', 1, 'cn', 1, 'starter', 1, 1, cost_table,
+    md5(n::text), 6, lent * 6, fee * 6, 'flat-fee', starts_on, due_on,
+    array_fill(lent, ARRAY[6]), '{}', array_fill(fee, ARRAY[6]), 1, 1 + (q > 0)::integer, 'active', k, bucket,
     lent * (6 - q), due_on[q + 1], due_on[k + 1],
     CASE WHEN q > 0 THEN due_on[1] - 1 ELSE starts_on END, starts_on, TRUE
-FROM seed ORDER BY n;
-INSERT INTO instalments (account_id, plan_id, number, starts_on, due_on, open_minor,
-    principal_due_minor, interest_due_minor, fee_due_minor, principal_paid_minor, fee_paid_minor)
-SELECT account_id, plan_id, j, CASE j WHEN 1 THEN starts_on ELSE due_on[j - 1] END, due_on[j],
-    CASE WHEN j <= q THEN 0 ELSE lent + fee END, lent, 0, fee,
-    CASE WHEN j <= q THEN lent ELSE 0 END, CASE WHEN j <= q THEN fee ELSE 0 END
-FROM seed CROSS JOIN generate_series(1, 6) AS j ORDER BY n, j;
+FROM seed, cost_tables ORDER BY n;
+INSERT INTO changed_instalments (account_id, plan_id, number, open_minor, principal_due_minor,
+    interest_due_minor, fee_due_minor, principal_paid_minor, fee_paid_minor)
+SELECT account_id, plan_id, j, 0, lent, 0, fee, lent, fee
+FROM seed CROSS JOIN LATERAL generate_series(1, q) AS j ORDER BY n, j;
 
 CREATE UNLOGGED TABLE happened AS
 SELECT n, account_id, 1 AS number, 'purchase-captured' AS kind, starts_on AS booked_on FROM seed

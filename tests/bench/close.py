@@ -30,7 +30,11 @@ from fenqi.worker import close
 YARDSTICK = Path(__file__).with_name("close_yardstick.sql")
 STEPS = close.STEPS
 RANGES_CHECKED = 10  # of a thousand accounts each
-WARM = ("accounts", "plans", "instalments")  # read once, so that no way pays for a cold disk
+WARM = (
+    "accounts",
+    "plans",
+    "changed_instalments",
+)  # read once, so that no way pays for a cold disk
 TRACES = ("recorded_by", "finished_at", "occurred_at", "recorded_at", "not_before")
 TABLES = """
 SELECT c.relname, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)

@@ -18,7 +18,7 @@ from fenqi.core.terms.schedule import Frame
 from fenqi.core.values.ids import AccountId, MerchantId, id_text
 from fenqi.store import accounts, books, orders
 from fenqi.store.accounts import Account
-from fenqi.store.booking import EVENT_VERSION, EVENTS, OUTBOX, Booking
+from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
@@ -57,14 +57,15 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
     counter = _Counter(ground, len(commands))
     with ground.store.transaction() as session:
         with session.pipeline():  # one round trip for all that is asked
-            lock = accounts.locking(session, {command.account_id for command in commands})
+            lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
-            found = books.of_merchants(session, {command.merchant_id for command in commands})
-        locked, merchants = lock(), found()
+            meet = ground.merchants.meet(session, [command.merchant_id for command in commands])
+        locked = lock()
+        meet()
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                if merchants.get(command.merchant_id) != account.book.book_id:
+                if ground.merchants.book_of(command.merchant_id) != account.book.book_id:
                     raise books.MerchantMissing(merchant=command.merchant_id)
                 frame = counter.frame(account, command)
             except FenqiError as refusal:
@@ -131,9 +132,7 @@ class _Counter:
         decision, order, sale = next(self._ids), next(self._ids), None
         if verdict.outcome is Outcome.DECLINE:
             kind, answer = "purchase-declined", _declined(verdict)
-            payload = (
-                f'{{"amount_minor":{amount},"reasons":{orders.ENCODE(answer.reasons).decode()}}}'
-            )
+            payload = f'{{"amount_minor":{amount},"reasons":{ENCODE(answer.reasons).decode()}}}'
         elif not command.capture_now:
             kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
             payload = f'{{"amount_minor":{amount},"order_id":"{answer.order_id}"}}'

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fenqi.core.ledger import Postings
 from fenqi.core.terms.life.state import Row, Status
 from fenqi.core.terms.product import Component
+from fenqi.core.terms.schedule import schedule
 from fenqi.store import audit, books, catalogue, plans
 from fenqi.store.audit import Difference, Stored
 from fenqi.store.catalogue import Catalogue
@@ -23,6 +24,7 @@ from fenqi.store.views import snapshot
 
 FINDINGS_MAX = 1_000  # a book with more is broken in one place many times
 PLANS_AT_ONCE = 500
+SIGNED = (Component.PRINCIPAL, Component.INTEREST, Component.FEE)  # what a plan is signed for
 
 Progress = Callable[[str, int, int], None]  # what is being checked, how many done, of how many
 
@@ -177,6 +179,10 @@ def _compared(record: PlanRecord, stored: Stored) -> Iterator[tuple[str, object,
     yield "bucket of the last crossing", stored.crossed_to, record.bucket
     if projection.status is Status.CLOSED:
         yield "nothing left to bill", None, record.unbilled_due_on
+    signed = schedule(record.terms)
+    for component, amounts in zip(SIGNED, stored.signed, strict=True):
+        what = f"signed {component.name.lower()}"  # an empty array is all zeros
+        yield what, [due.amounts[component] for due in signed], amounts or [0] * len(signed)
     parts = {row[0]: row for row in stored.instalments}
     for part in projection.rows:
         yield f"instalment {part.key}", _columns(part), parts.pop(part.key, None)

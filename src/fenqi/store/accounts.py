@@ -91,7 +91,10 @@ def lock(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId
 def locking(
     session: Session, account_ids: Collection[AccountId]
 ) -> Callable[[], dict[AccountId, Account]]:
-    """Ask for what `lock` returns, so that more can be asked in the same round trip."""
+    """Ask for what `lock` returns, so that more can be asked in the same round trip.
+
+    An account may be named more than once.
+    """
     ids = {"ids": pack("uuid", list(account_ids))}
     asked = session.ask(LOCK, ids)
     held = holding(session, ids)
@@ -125,9 +128,10 @@ def _account(row: tuple[Any, ...], book: Book) -> Account:
 
 def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
     """Return one of the locked accounts. Errors: AccountMissing."""
-    if account_id not in accounts:
+    account = accounts.get(account_id)
+    if account is None:
         raise AccountMissing(account=account_id)
-    return accounts[account_id]
+    return account
 
 
 @dataclass(frozen=True, slots=True)

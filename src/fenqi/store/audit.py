@@ -229,6 +229,12 @@ HAVING COUNT(*) FILTER (WHERE sound.is_sound) <> p.count
     OR ARRAY_AGG(i.due_on ORDER BY i.number) <> p.due_on
 ORDER BY 1, 2 LIMIT %(most)s
 """
+MENUS = """
+SELECT d.account_id, NULL, 'a menu for decision ' || d.decision_id, 'no menu ' || d.menu_id
+FROM decisions AS d JOIN members USING (account_id)
+WHERE NOT EXISTS (SELECT 1 FROM menus AS m WHERE m.menu_id = d.menu_id)
+ORDER BY 1, 2, 3 LIMIT %(most)s
+"""
 RECEIPTS = """
 SELECT r.account_id, NULL,
     'lines of ' || CASE r.state WHEN 'final' THEN r.amount_minor ELSE 0 END
@@ -331,6 +337,7 @@ COMPARISONS = {
     "since when accounts owe": OWING_SINCE,
     "M7 cost tables": COST_TABLES,
     "captures of orders": ORDERS,
+    "menus of decisions": MENUS,
     "M2 instalments": INSTALMENTS,
     "receipt lines": RECEIPTS,
     "statement lines": STATEMENTS,
@@ -430,17 +437,24 @@ def sample_plans(session: Session, book_id: str, sample: int) -> list[PlanKey]:
 class Stored:
     """What the tables hold of one plan's projection.
 
-    `instalments` are (number, open, recovered, due..., paid..., relieved..., written off...), the
-    amounts by component; `allocations` are by operation; `crossed_to` is where the last bucket
-    crossing led.
+    `signed` are the principal, interest and fee of each instalment at signing; `instalments` are
+    (number, open, recovered, due..., paid..., relieved..., written off...), the amounts by
+    component; `allocations` are by operation; `crossed_to` is where the last bucket crossing led.
     """
 
+    signed: tuple[list[int], list[int], list[int]]
     instalments: list[tuple[int, ...]]
     allocations: dict[int, list[AllocationRow]]
     transfers: AmountsByPair
     crossed_to: int
 
 
+STORED_SIGNED = """
+SELECT p.account_id, p.plan_id, p.signed_principal_minor, p.signed_interest_minor,
+    p.signed_fee_minor
+FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
+JOIN plans AS p USING (account_id, plan_id)
+"""
 STORED_INSTALMENTS = """
 SELECT i.account_id, i.plan_id, i.number, i.open_minor, i.recovered_minor,
     i.principal_due_minor, i.interest_due_minor, i.fee_due_minor, i.penalty_due_minor,
@@ -482,7 +496,10 @@ def stored(session: Session, keys: Collection[PlanKey]) -> dict[PlanKey, Stored]
         "plans": [plan for _, plan in keys],
         "owners": sorted({account for account, _ in keys}),
     }
-    found = {key: Stored([], {}, {}, 0) for key in keys}
+    found = {
+        (account, plan): Stored((principal, interest, fee), [], {}, {}, 0)
+        for account, plan, principal, interest, fee in session.rows(STORED_SIGNED, asked)
+    }
     for account, plan, *amounts in session.rows(STORED_INSTALMENTS, asked):
         found[account, plan].instalments.append(tuple(amounts))
     for account, plan, operation, *line in session.rows(STORED_ALLOCATIONS, asked):

@@ -54,26 +54,34 @@ def to_replay(session: Session, page: Page, cut: Cut) -> list[PlanKey]:
     return keys_of(session.rows(TO_REPLAY, cut.asked(page)))
 
 
-# A plan in time has nothing unpaid from before today. An account that was replayed a moment ago
-# has nothing unbilled any more, so it is not found here.
+# A plan in time has nothing unpaid from before today, so its instalments from today on are all that
+# a statement can name; they are read off the plan, and off a row where something happened. An
+# account that was replayed a moment ago has nothing unbilled any more, so it is not found here.
 CUT = """
 WITH parts AS MATERIALIZED (
     SELECT a.account_id, a.event_count + 1 AS event_number,
-        a.statement_count + 1 AS statement_number, p.plan_id, i.number, i.due_on,
-        i.due_on <= %(due_on)s AS is_named, i.open_minor,
-        i.principal_due_minor - i.principal_paid_minor - i.principal_relieved_minor
-            - i.principal_written_off_minor AS principal_minor,
-        i.interest_due_minor - i.interest_paid_minor - i.interest_relieved_minor
-            - i.interest_written_off_minor AS interest_minor,
-        i.fee_due_minor - i.fee_paid_minor - i.fee_relieved_minor
-            - i.fee_written_off_minor AS fee_minor,
-        i.penalty_due_minor - i.penalty_paid_minor - i.penalty_relieved_minor
-            - i.penalty_written_off_minor AS penalty_minor
+        a.statement_count + 1 AS statement_number, p.plan_id, s.number, s.due_on,
+        s.due_on <= %(due_on)s AS is_named,
+        COALESCE(c.open_minor, s.principal + COALESCE(s.interest, 0) + COALESCE(s.fee, 0))
+            AS open_minor,
+        COALESCE(c.principal_due_minor - c.principal_paid_minor - c.principal_relieved_minor
+            - c.principal_written_off_minor, s.principal) AS principal_minor,
+        COALESCE(c.interest_due_minor - c.interest_paid_minor - c.interest_relieved_minor
+            - c.interest_written_off_minor, s.interest, 0) AS interest_minor,
+        COALESCE(c.fee_due_minor - c.fee_paid_minor - c.fee_relieved_minor
+            - c.fee_written_off_minor, s.fee, 0) AS fee_minor,
+        COALESCE(c.penalty_due_minor - c.penalty_paid_minor - c.penalty_relieved_minor
+            - c.penalty_written_off_minor, 0) AS penalty_minor
     FROM accounts AS a
     JOIN plans AS p USING (account_id)
-    JOIN instalments AS i USING (account_id, plan_id)
+    CROSS JOIN LATERAL UNNEST(
+        p.due_on, p.signed_principal_minor, p.signed_interest_minor, p.signed_fee_minor
+    ) WITH ORDINALITY AS s (due_on, principal, interest, fee, number)
+    LEFT JOIN changed_instalments AS c
+        ON c.account_id = p.account_id AND c.plan_id = p.plan_id AND c.number = s.number
     WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.oldest_due_on >= %(day)s
         AND p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
+        AND s.due_on >= %(day)s
 ), cut AS MATERIALIZED (
     SELECT account_id, event_number, statement_number, SUM(open_minor) AS total_minor
     FROM parts WHERE is_named AND open_minor > 0
@@ -105,7 +113,7 @@ WITH parts AS MATERIALIZED (
     UPDATE plans AS p
     SET version = p.version + 1, billed_count = b.billed_count, unbilled_due_on = b.next_due_on
     FROM (
-        SELECT account_id, plan_id, COUNT(*) FILTER (WHERE is_named) AS billed_count,
+        SELECT account_id, plan_id, MAX(number) FILTER (WHERE is_named) AS billed_count,
             MIN(due_on) FILTER (WHERE NOT is_named AND open_minor > 0) AS next_due_on
         FROM parts GROUP BY account_id, plan_id
     ) AS b

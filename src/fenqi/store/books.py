@@ -301,12 +301,23 @@ def merchant(session: Session, book_id: str, name: str, *, ids: IdSource) -> Mer
 OF_MERCHANTS = "SELECT merchant_id, book_id FROM merchants WHERE merchant_id = ANY(%(merchants)s)"
 
 
-def of_merchants(
-    session: Session, merchants: Collection[MerchantId]
-) -> Callable[[], dict[MerchantId, str]]:
-    """Ask for the book of each merchant that exists."""
-    rows = session.ask(OF_MERCHANTS, {"merchants": pack("uuid", list(merchants))})
-    return lambda: dict(rows())
+class Merchants:
+    """The merchants met so far, each with its book. A merchant's row never changes."""
+
+    def __init__(self) -> None:
+        self._books: dict[UUID, str] = {}
+
+    def meet(self, session: Session, merchants: Collection[MerchantId]) -> Callable[[], None]:
+        """Ask for those not met yet; the function returned takes in which of them exist."""
+        strangers = [one for one in dict.fromkeys(merchants) if one not in self._books]
+        if not strangers:
+            return lambda: None
+        rows = session.ask(OF_MERCHANTS, {"merchants": pack("uuid", strangers)})
+        return lambda: self._books.update(rows())
+
+    def book_of(self, merchant: MerchantId) -> str | None:
+        """Return the book of a merchant, or None if there is no such merchant."""
+        return self._books.get(merchant)
 
 
 def _one(rows: list[tuple[Any, ...]], book_id: str) -> Book:

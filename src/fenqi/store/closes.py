@@ -281,7 +281,7 @@ LEFT JOIN LATERAL (
 ) AS c ON TRUE
 LEFT JOIN LATERAL (
     SELECT o.booked_on, SUM(i.principal_written_off_minor) AS principal_minor
-    FROM operations AS o JOIN instalments AS i USING (account_id, plan_id)
+    FROM operations AS o JOIN changed_instalments AS i USING (account_id, plan_id)
     WHERE o.account_id = p.account_id AND o.plan_id = p.plan_id AND o.kind = 'write-off'
     GROUP BY o.booked_on
 ) AS w ON p.state <> 'active'

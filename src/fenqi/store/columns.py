@@ -114,7 +114,8 @@ def pack(kind: str, values: Values) -> Packed:
 
     Shapes: a sequence or numpy array of any length, numbers as integers, days as datetime64[D],
     ids as `Ids`; the packed array has one dimension.
-    Errors: OverflowError or struct.error for a number its type cannot hold.
+    Errors: OverflowError or struct.error for a number its type cannot hold; TypeError for a
+    fraction, or a day that is missing in a numpy array.
     """
     element, _, one = KINDS[kind]
     length = len(values)
@@ -165,6 +166,8 @@ def _array(kind: str, values: NDArray[Any]) -> bytes:
         return _sized(4, ">i4", values.astype("datetime64[D]").astype(np.int64) - DAYS_TO_ZERO)
     if kind == "boolean":
         return _sized(1, "?", values)
+    if values.dtype.kind != "i":
+        raise TypeError(f"whole numbers are wanted, not {values.dtype}")
     width = WIDTHS[kind]
     if width < values.dtype.itemsize:
         most = 1 << 8 * width - 1

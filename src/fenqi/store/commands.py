@@ -81,6 +81,7 @@ class Inbox(Generic[AnyCommand, Answer]):
         self, session: Session, commands: Sequence[AnyCommand], answer_type: type[Answer]
     ) -> None:
         self._commands = commands
+        self._scopes = [command.scope for command in commands]
         self._hashes = [command.body_sha256() for command in commands]
         self._answer_type = answer_type
         self._answers: list[Answer | FenqiError | None] = [None] * len(commands)
@@ -96,20 +97,19 @@ class Inbox(Generic[AnyCommand, Answer]):
         for place, command in enumerate(self._commands):
             if not 0 < len(command.key) <= KEY_LENGTH_MAX:
                 self._answers[place] = KeyInvalid(key=command.key, length_max=KEY_LENGTH_MAX)
-            elif command.scope in known:
-                sha, answer = known[command.scope]
+            elif (scope := self._scopes[place]) in known:
+                sha, answer = known[scope]
                 same = sha == self._hashes[place]
                 self._answers[place] = (
                     self._answer_type(**answer) if same else KeyReused(key=command.key)
                 )
-            elif command.scope in first:
-                self._copies[place] = first[command.scope]
+            elif scope in first:
+                self._copies[place] = first[scope]
             else:
-                first[command.scope] = place
+                first[scope] = place
 
     def _ask(self, session: Session) -> Callable[[], list[tuple[Any, ...]]]:
-        asked = list({command.scope for command in self._commands})
-        kinds, scopes, keys = (pack("text", column) for column in zip(*asked, strict=True))
+        kinds, scopes, keys = (pack("text", column) for column in zip(*self._scopes, strict=True))
         return session.ask(FIND, {"kinds": kinds, "scopes": scopes, "keys": keys})
 
     def fresh(self) -> Iterator[tuple[int, AnyCommand]]:

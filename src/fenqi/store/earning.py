@@ -84,16 +84,21 @@ SELECT string_agg(uuid_send(account_id), ''::bytea), string_agg(uuid_send(plan_i
     string_agg(int8send(interest_minor), ''::bytea)
 FROM (
     SELECT p.account_id, p.plan_id, p.merchant_id, a.event_count, p.version,
-        p.recognised_through AS through_on, i.number, i.starts_on, i.due_on,
-        i.fee_due_minor - i.fee_relieved_minor - i.fee_written_off_minor AS fee_minor,
-        i.interest_due_minor - i.interest_relieved_minor - i.interest_written_off_minor
-            AS interest_minor
+        p.recognised_through AS through_on, s.number,
+        COALESCE(p.due_on[s.number - 1], p.starts_on) AS starts_on, s.due_on,
+        COALESCE(c.fee_due_minor - c.fee_relieved_minor - c.fee_written_off_minor, s.fee, 0)
+            AS fee_minor,
+        COALESCE(c.interest_due_minor - c.interest_relieved_minor - c.interest_written_off_minor,
+            s.interest, 0) AS interest_minor
     FROM accounts AS a
     JOIN plans AS p USING (account_id)
-    JOIN instalments AS i USING (account_id, plan_id)
+    CROSS JOIN LATERAL UNNEST(p.due_on, p.signed_interest_minor, p.signed_fee_minor)
+        WITH ORDINALITY AS s (due_on, interest, fee, number)
+    LEFT JOIN changed_instalments AS c
+        ON c.account_id = p.account_id AND c.plan_id = p.plan_id AND c.number = s.number
     WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.is_earning
         AND p.recognised_through < %(day)s AND p.state = 'active' AND p.oldest_due_on >= %(day)s
-    ORDER BY p.account_id, p.plan_id, i.number
+    ORDER BY p.account_id, p.plan_id, s.number
 ) AS parts
 """
 KINDS = (*("uuid",) * 3, "bigint", "bigint", "date", "bigint", "date", "date", "bigint", "bigint")

@@ -1,8 +1,9 @@
 """What every flow stands on: store, clock, ids and catalogue, handed in together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
+from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.pool import Store
 
@@ -15,3 +16,4 @@ class Ground:
     clock: Clock
     ids: IdSource
     catalogue: Catalogue
+    merchants: Merchants = field(default_factory=Merchants)  # met so far

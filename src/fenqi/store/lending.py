@@ -49,10 +49,16 @@ LENDING_LINES = Table(
     "debit word, credit word, amount_minor bigint, currency word, plan_id uuid, merchant_id uuid?",
 )
 PURCHASE_CAPTURED = "purchase-captured"
+# What a plan may be charged for from the start: the line that names it, and the component it is of.
 COST_LINE = {
     ScheduleKind.FREE: None,
     ScheduleKind.FLAT_FEE: CostKind.FLAT_FEE.value,
     ScheduleKind.ANNUITY: CostKind.INTEREST.value,
+}
+COST_COMPONENT = {
+    ScheduleKind.FREE: None,
+    ScheduleKind.FLAT_FEE: Component.FEE,
+    ScheduleKind.ANNUITY: Component.INTEREST,
 }
 
 
@@ -163,6 +169,7 @@ class _Group:
         amounts, rows = self._signed.amounts, np.arange(self._length)
         due_on = _calendars([one.frame.due_on for one in self._sales])
         oldest = due_on[rows, self._signed.first]
+        of_cost = COST_COMPONENT[self._product.kind]
         for owner, day in zip(self._owners, oldest.tolist(), strict=True):
             if owner.oldest_due_on is None or day < owner.oldest_due_on:
                 owner.oldest_due_on = day
@@ -189,7 +196,7 @@ class _Group:
             self._each(due_on),
             self._each(amounts[:, :, Component.PRINCIPAL]),
             *(
-                self._each(amounts[:, : self._count * amounts[:, :, component].any(), component])
+                self._each(amounts[:, : self._count * (component is of_cost), component])
                 for component in (Component.INTEREST, Component.FEE)
             ),
             1,

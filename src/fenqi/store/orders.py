@@ -1,12 +1,11 @@
 """Purchase decisions, and orders with their holds."""
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
-
-import msgspec
 
 from fenqi.core.account import Standing, Verdict
 from fenqi.core.errors import Missing
@@ -60,15 +59,15 @@ class Order:
         return self.amount_minor - self.captured_minor - self.released_minor
 
 
-ENCODE = msgspec.json.Encoder().encode
-
-
 class Menu:
-    """The plans on offer, (product, count) each; kept once, under the hash of its text."""
+    """The plans on offer, (product, count) each; kept once, under the hash of its text.
+
+    The text is as the database writes JSONB: what it keeps can be hashed again.
+    """
 
     def __init__(self, offers: Iterable[tuple[str, int]]) -> None:
-        told = [{"product": name, "count": count} for name, count in offers]
-        self.text = ENCODE(told).decode()
+        told = [{"count": count, "product": name} for name, count in offers]
+        self.text = json.dumps(told, ensure_ascii=False)
         self.menu_id = UUID(bytes=hashlib.sha256(self.text.encode()).digest()[:16])
 
 

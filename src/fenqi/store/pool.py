@@ -9,9 +9,12 @@ kept, what the server refuses at the commit was not kept either, and only when t
 order is lost is the outcome unknown.
 """
 
+import select
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import psycopg_pool
@@ -26,6 +29,7 @@ CONNECTIONS_MAX = 8
 CONNECTION_WAIT_SECONDS_MAX = 30  # waiting for a free connection of the pool
 CONNECT_SECONDS_MAX = 10
 LOCK_WAIT_SECONDS_MAX = 60
+UNUSED_SECONDS_MAX = 1.0  # since a connection was used well; beyond that it is tried first
 IDLE_SECONDS_MAX = 900  # an open transaction that does nothing is ended
 
 ROLE = "fenqi_app"
@@ -36,6 +40,9 @@ PREPARE_CONNECTION = (
 
 
 IS_MIGRATED = "SELECT to_regclass('migrations') IS NOT NULL"
+
+
+_USED: "WeakKeyDictionary[psycopg.Connection[Any], float]" = WeakKeyDictionary()
 
 
 class DatabaseGone(Unavailable):
@@ -199,7 +206,7 @@ class Store:
             # The pause between two attempts doubles; begun anew, it never outlasts who waits.
             reconnect_timeout=CONNECTION_WAIT_SECONDS_MAX,
             configure=_prepare,
-            check=psycopg_pool.ConnectionPool.check_connection,
+            check=_check,
             kwargs={"connect_timeout": CONNECT_SECONDS_MAX},
             open=True,
         )
@@ -215,6 +222,7 @@ class Store:
         with translated(), self._pool.connection() as connection:
             yield Session(connection)
             _commit(connection)
+            _USED[connection] = time.monotonic()
 
     def close(self) -> None:
         """Close all connections; transactions that are open are rolled back."""
@@ -242,6 +250,17 @@ def _prepare(connection: "psycopg.Connection[Any]") -> None:
     teach(connection)
     connection.execute(PREPARE_CONNECTION)
     connection.commit()
+
+
+def _check(connection: "psycopg.Connection[Any]") -> None:
+    """Refuse a connection that was lost while nobody used it; to ask costs a round trip.
+
+    Of one that was used a moment ago it is enough to look whether the server has said anything
+    since: that it ends the connection, or the end itself.
+    """
+    is_fresh = time.monotonic() - _USED.get(connection, 0.0) < UNUSED_SECONDS_MAX
+    if not is_fresh or select.select([connection.fileno()], [], [], 0)[0]:
+        psycopg_pool.ConnectionPool.check_connection(connection)
 
 
 def _commit(connection: "psycopg.Connection[Any]") -> None:

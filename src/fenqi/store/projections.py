@@ -28,8 +28,7 @@ PLAN_STATES = Change(
 # An instalment to which nothing happened has no row; what was signed stands on its plan.
 INSTALMENT_STATES = Upsert(
     "changed_instalments",
-    "account_id uuid, plan_id uuid, number smallint, starts_on date, due_on date,"
-    "open_minor bigint, recovered_minor bigint,"
+    "account_id uuid, plan_id uuid, number smallint, open_minor bigint, recovered_minor bigint,"
     + ",".join(f"{name} bigint" for name in INSTALMENT_AMOUNTS),
     keys="account_id, plan_id, number",
 )
@@ -72,9 +71,7 @@ class Projections:
             after = record.projection()
             for old, part in zip(before.rows, after.rows, strict=True):
                 if _part_columns(old) != _part_columns(part):
-                    instalments.add(
-                        *key, part.key, part.starts_on, part.due_on, *_part_columns(part)
-                    )
+                    instalments.add(*key, part.key, *_part_columns(part))
             old_lines, lines = allocation_rows(before), allocation_rows(after)
             differ = {
                 number: lines.get(number, [])

@@ -350,7 +350,7 @@ SELECT
     COALESCE(SUM(
         i.interest_written_off_minor + i.fee_written_off_minor + i.penalty_written_off_minor
     ), 0)::bigint
-FROM given_up JOIN instalments AS i USING (account_id, plan_id)
+FROM given_up JOIN changed_instalments AS i USING (account_id, plan_id)
 """
 
 

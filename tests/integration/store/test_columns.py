@@ -1,7 +1,8 @@
 """A packed column arrives in the database as the very values that were packed."""
 
+import random
 import struct
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,43 @@ def test_a_column_comes_back_as_it_was_packed(store: Store, kind: str) -> None:
     assert returned(store, kind, [None, *values, None]) == [None, *values, None]
     assert returned(store, kind, []) == []
     assert returned(store, kind, [None]) == [None]
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR: dict[str, list[datetime]] = {
+    "the first and the last that Python knows": [FIRST, LAST],
+    "before 1833 and after 2106, where a float of seconds is too coarse": [
+        datetime(1815, 6, 18, 11, 35, 0, 1, tzinfo=UTC),
+        datetime(2500, 1, 1, 0, 0, 0, 999_999, tzinfo=UTC),
+        datetime(9999, 1, 1, 0, 0, 0, 333_333, tzinfo=UTC),
+    ],
+    "on both sides of where that begins": [
+        EPOCH + sign * timedelta(seconds=2**32) + timedelta(microseconds=step)
+        for sign in (-1, 1)
+        for step in (-2, -1, 0, 1, 2)
+    ],
+    "one far among those of today": [
+        datetime(2026, 11, 24, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(1066, 10, 14, 9, 0, 0, 7, tzinfo=UTC),
+    ],
+    "in zones far from here": [
+        datetime(2026, 3, 1, 0, 30, 0, 1, tzinfo=timezone(timedelta(hours=14))),
+        datetime(1900, 1, 1, 23, 30, 0, 1, tzinfo=timezone(-timedelta(hours=12))),
+    ],
+}
+
+
+@pytest.mark.parametrize("which", FAR)
+def test_an_instant_far_from_today_is_the_same_microsecond(store: Store, which: str) -> None:
+    assert returned(store, "timestamptz", FAR[which]) == FAR[which]
+
+
+def test_no_instant_of_three_centuries_loses_its_microsecond(store: Store) -> None:
+    chance = random.Random(12)
+    most = 2**32 * 10**6 - 1
+    instants = [EPOCH + timedelta(microseconds=chance.randint(-most, most)) for _ in range(20_000)]
+    assert returned(store, "timestamptz", instants) == instants
 
 
 @pytest.mark.parametrize(("kind", "value"), [("smallint", 2**15), ("bigint", 2**63)])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from make_book import as_owner
 
 from fenqi.core.errors import Broken, Conflict, Forbidden
 from fenqi.store.pool import Store
@@ -16,19 +17,27 @@ APPEND_ONLY = (
     "statements",
     "statement_lines",
     "decisions",
-    "captures",
+    "menus",
     "refunds",
     "receipt_lines",
     "crossings",
     "commands",
     "agreements",
-    "cost_lines",
+    "cost_tables",
+    "cost_table_lines",
     "close_steps",
     "portfolio_months",
     "catalogue",
     "merchants",
 )
-NEVER_DELETED = ("accounts", "plans", "instalments", "orders", "receipts", "books", "persons")
+NEVER_DELETED = (
+    *("accounts", "plans", "changed_instalments", "orders", "receipts", "books", "persons"),
+)
+# The columns of a plan below the line: what happened to it since. The others are the contract.
+PROJECTED = {
+    *("version", "operation_count", "state", "billed_count", "bucket", "principal_open_minor"),
+    *("oldest_due_on", "unbilled_due_on", "charged_through", "recognised_through", "is_earning"),
+}
 
 
 @pytest.fixture
@@ -61,8 +70,29 @@ def test_the_program_cannot_delete(store: Store, table: str) -> None:
         session.run(f"DELETE FROM {table}")
 
 
+def test_the_program_cannot_change_what_was_signed(store: Store) -> None:
+    with store.transaction() as session:
+        columns = {
+            str(name)
+            for (name,) in session.rows(
+                "SELECT attname FROM pg_attribute WHERE attrelid = 'plans'::regclass"
+                " AND attnum > 0 AND NOT attisdropped"
+            )
+        }
+    assert columns > PROJECTED
+    for column in sorted(columns):
+        change = f"UPDATE plans SET {column} = {column}"
+        if column in PROJECTED:
+            with store.transaction() as session:
+                session.run(change)
+        else:
+            with pytest.raises(Forbidden), store.transaction() as session:
+                session.run(change)
+
+
 def broken(life: Life, sql: str, **values: Any) -> None:
-    with pytest.raises((Broken, Conflict)), life.ground.store.transaction() as session:
+    """Show that the database refuses a statement, whoever sends it."""
+    with pytest.raises((Broken, Conflict)), as_owner(life.ground.store) as session:
         session.run(sql, values)
 
 
@@ -112,32 +142,79 @@ def test_a_line_booked_in_a_day_before_it_counts_is_refused(life: Life) -> None:
     broken(life, sql.replace("99, booked_on, effective_on", "99, booked_on, effective_on + 1"))
 
 
+OTHER_TABLE = "INSERT INTO cost_tables VALUES ('00000000-0000-7000-8000-000000000001')"
+OWN, OTHER = "cost_table", "'00000000-0000-7000-8000-000000000001'"
 CHARGE = """
 INSERT INTO operations (account_id, plan_id, number, kind, is_derived, effective_on, booked_on,
-    amount_minor, cause_number, agreement_version, cost_line)
-SELECT account_id, plan_id, 2, 'late-charge', TRUE, effective_on, booked_on, 5, cause_number,
-    {version}, {line}
-FROM operations LIMIT 1
+    amount_minor, cause_number, agreement_version, cost_table, cost_line)
+SELECT o.account_id, o.plan_id, 2, 'late-charge', TRUE, effective_on, booked_on, 5, cause_number,
+    {version}, {table}, {line}
+FROM operations AS o JOIN (SELECT plan_id, cost_table FROM plans) AS p USING (plan_id) LIMIT 1
 """
 
 
 @pytest.mark.parametrize(
-    ("version", "line"), [("NULL", "NULL"), ("1", "'flat-fee'"), ("7", "'late-charge'")]
+    ("version", "table", "line"),
+    [
+        ("NULL", "NULL", "NULL"),
+        ("1", OWN, "'flat-fee'"),
+        ("7", OWN, "'late-charge'"),  # a version never agreed
+        ("1", OTHER, "'late-charge'"),  # a cost table without such a line
+        ("1", "gen_random_uuid()", "'late-charge'"),
+        ("1", "NULL", "'late-charge'"),
+    ],
 )
 def test_a_charge_the_agreement_does_not_name_is_refused(
-    life: Life, version: str, line: str
+    life: Life, version: str, table: str, line: str
 ) -> None:
-    broken(life, CHARGE.format(version=version, line=line))
+    with life.ground.store.transaction() as session:
+        session.run(OTHER_TABLE)
+    broken(life, CHARGE.format(version=version, table=table.replace("cost", "p.cost"), line=line))
 
 
-@pytest.mark.parametrize("line", ["NULL", "'no-such-line'"])
-def test_a_plan_whose_cost_the_agreement_does_not_name_is_refused(life: Life, line: str) -> None:
-    broken(life, f"UPDATE plans SET cost_line = {line}")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "cost_line = NULL",
+        "cost_line = 'no-such-line'",
+        "cost_table = gen_random_uuid()",
+        "cost_table = NULL",
+    ],
+)
+def test_a_plan_whose_cost_the_agreement_does_not_name_is_refused(life: Life, change: str) -> None:
+    broken(life, f"UPDATE plans SET {change}")
 
 
 def test_a_charge_the_agreement_names_is_taken(life: Life) -> None:
     with life.ground.store.transaction() as session:
-        assert session.run(CHARGE.format(version="1", line="'late-charge'")) == 1
+        charge = CHARGE.format(version="1", table="p.cost_table", line="'late-charge'")
+        assert session.run(charge) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "signed_principal_minor[1] = -1",
+        "signed_fee_minor[6] = -1",
+        "signed_principal_minor = signed_principal_minor || 0::bigint",
+        "signed_fee_minor = trim_array(signed_fee_minor, 1)",
+        "signed_interest_minor = '{0}'",
+        "signed_principal_minor = '{}'",
+        "due_on = due_on || due_on[6] + 1",
+        "capture_id = NULL",
+    ],
+)
+def test_a_plan_whose_signed_amounts_are_none_is_refused(life: Life, change: str) -> None:
+    broken(life, f"UPDATE plans SET {change}")
+
+
+CHANGED = """
+INSERT INTO changed_instalments (account_id, plan_id, number, open_minor, principal_due_minor,
+    interest_due_minor, fee_due_minor)
+SELECT account_id, plan_id, number, open_minor, principal_due_minor, interest_due_minor,
+    fee_due_minor
+FROM instalments WHERE number = 1
+"""
 
 
 @pytest.mark.parametrize(
@@ -152,7 +229,9 @@ def test_a_charge_the_agreement_names_is_taken(life: Life) -> None:
     ],
 )
 def test_an_instalment_that_does_not_add_up_is_refused(life: Life, change: str) -> None:
-    broken(life, f"UPDATE instalments SET {change} WHERE number = 1")
+    with life.ground.store.transaction() as session:
+        assert session.run(CHANGED) == 1
+    broken(life, f"UPDATE changed_instalments SET {change} WHERE number = 1")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ ALTER TABLE plans
     ADD COLUMN signed_fee_minor BIGINT[];
 UPDATE plans AS p
 SET cost_table = g.cost_table, capture_id = c.capture_id, signed_principal_minor = s.principal,
-    signed_interest_minor = s.interest, signed_fee_minor = s.fee
+    signed_interest_minor = CASE p.cost_line WHEN 'interest' THEN s.interest ELSE '{}' END,
+    signed_fee_minor = CASE p.cost_line WHEN 'flat-fee' THEN s.fee ELSE '{}' END
 FROM agreements AS g, (
     SELECT account_id, plan_id, array_agg(principal_due_minor ORDER BY number) AS principal,
         array_agg(interest_due_minor ORDER BY number) AS interest,
@@ -71,7 +72,7 @@ ALTER TABLE plans
     ALTER COLUMN signed_fee_minor SET NOT NULL,
     ADD FOREIGN KEY (cost_table, cost_line) REFERENCES cost_table_lines,
     ADD CHECK ((capture_id IS NULL) = (order_id IS NULL)),
-    ADD CHECK (cardinality(signed_principal_minor) = count),
+    ADD CONSTRAINT plans_signed_count CHECK (cardinality(signed_principal_minor) = count),
     ADD CHECK (cardinality(signed_interest_minor) IN (0, count)),
     ADD CHECK (cardinality(signed_fee_minor) IN (0, count)),
     ADD CHECK (0 <= ALL (signed_principal_minor) AND 0 <= ALL (signed_interest_minor)
@@ -88,6 +89,7 @@ ALTER TABLE operations
 UPDATE operations AS o SET cost_table = p.cost_table FROM plans AS p
 WHERE p.account_id = o.account_id AND p.plan_id = o.plan_id AND o.cost_line IS NOT NULL;
 ALTER TABLE operations
+    ADD FOREIGN KEY (account_id, agreement_version) REFERENCES agreements,
     ADD FOREIGN KEY (cost_table, cost_line) REFERENCES cost_table_lines,
     ADD CHECK ((cost_line IS NULL) = (cost_table IS NULL));
 
@@ -96,8 +98,16 @@ CREATE VIEW cost_lines AS
 SELECT g.account_id, g.version AS agreement_version, l.cost_line, l.rate_ppm, l.rate_period
 FROM agreements AS g JOIN cost_table_lines AS l USING (cost_table);
 
--- The statement's lines name instalments that may have no row; the ledger check looks at them.
+-- What was signed is never changed again by the program: only the projection below it.
+REVOKE UPDATE ON plans FROM fenqi_app;
+GRANT UPDATE (version, operation_count, state, billed_count, bucket, principal_open_minor,
+    oldest_due_on, unbilled_due_on, charged_through, recognised_through, is_earning)
+    ON plans TO fenqi_app;
+
+-- The statement's lines name instalments that may have no row; the ledger check looks at them. An
+-- instalment's days never change, so they stand on the plan only.
 ALTER TABLE instalments RENAME TO changed_instalments;
+ALTER TABLE changed_instalments DROP COLUMN starts_on, DROP COLUMN due_on;
 CREATE VIEW instalments AS
 SELECT p.account_id, p.plan_id, s.number::smallint AS number,
     COALESCE(p.due_on[s.number - 1], p.starts_on) AS starts_on, s.due_on,

@@ -61,9 +61,9 @@ def _saving_minor(walk: Walk, on: date, waivers: Waivers) -> int:
 def payoff_minor(life: Life, on: date) -> int:
     """Return what the customer pays on a day to end the plan if nothing is waived.
 
-    It includes charges that count from a later day.
+    Charges that count from a later day are asked for too.
 
-    Units: minor units.
+    Units: minor units. Errors: OperationUntimely if nothing was lent by the day.
     """
     walk = finish(rewound(life.walk, on), on)
     later = sum(_charges(life.walk.rows)) - sum(_charges(walk.rows))
