@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from typer.main import get_command
@@ -28,17 +29,30 @@ def error_codes(tree: ast.AST) -> set[str]:
     }
 
 
-def event_kinds(tree: ast.AST) -> set[str]:
-    """Return the kinds passed to `event`, and to the helpers that pass them on."""
+def named_texts(tree: ast.AST) -> dict[str, str]:
+    """Return the texts that a module names, as in `PURCHASE_CAPTURED = "purchase-captured"`."""
     return {
-        word.value
+        line.targets[0].id: line.value.value
+        for line in getattr(tree, "body", ())
+        if isinstance(line, ast.Assign)
+        and isinstance(line.targets[0], ast.Name)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    }
+
+
+def event_kinds(tree: ast.AST, named: Mapping[str, str]) -> set[str]:
+    """Return the kinds passed to `event`, and to the helpers that pass them on."""
+    words = {
+        word.value if isinstance(word, ast.Constant) else named.get(word.id)
         for one in ast.walk(tree)
         if isinstance(one, ast.Call)
         and isinstance(one.func, ast.Attribute)
         and one.func.attr in {"event", "_move", "_tell"}
         for word in one.args
-        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+        if isinstance(word, ast.Constant | ast.Name)
     }
+    return {word for word in words if isinstance(word, str)}
 
 
 def trees() -> list[ast.AST]:
@@ -72,7 +86,9 @@ def test_no_error_is_listed_that_is_not_raised() -> None:
 
 
 def test_every_event_kind_is_listed() -> None:
-    kinds = set().union(*map(event_kinds, trees()))
+    read = trees()
+    named = {name: text for tree in read for name, text in named_texts(tree).items()}
+    kinds = set().union(*(event_kinds(tree, named) for tree in read))
     assert "purchase-captured" in kinds
     assert unlisted(kinds, "events.md") == set()
 
@@ -95,5 +111,7 @@ def test_every_setting_is_listed() -> None:
 def test_the_collectors_see_what_is_there() -> None:
     tree = ast.parse('class Gone(Missing):\n    code = "gone"\nbooking.event(account, "it-went")')
     assert error_codes(tree) == {"gone"}
-    assert event_kinds(tree) == {"it-went"}
+    assert event_kinds(tree, {}) == {"it-went"}
+    named = ast.parse('WENT = "it-went"\nbooking.event(account, WENT)')
+    assert event_kinds(named, named_texts(named)) == {"it-went"}
     assert unlisted({"gone"}, "errors.md") == {"gone"}
