@@ -4,7 +4,7 @@ Income is booked by nightly runs, when a plan closes and when it ends; activity 
 due day recognised. All of it follows from the operations in the order of recording.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from fenqi.core.terms.life.accrual import Accruals, accrue_end, accrue_night, accrue_rest
@@ -39,6 +39,13 @@ class Recognition:
     processed_through: date = date.min  # the last night that was run
     accruals: Accruals = field(default_factory=Accruals)
     activities: Activities = field(default_factory=dict)
+
+    def copy(self) -> "Recognition":
+        """Return a recognition that goes on alone."""
+        accruals = replace(
+            self.accruals, rows=self.accruals.rows[:], of_charges=dict(self.accruals.of_charges)
+        )
+        return replace(self, accruals=accruals, activities=dict(self.activities))
 
     def transactions(self) -> list[Transaction]:
         """Return what was booked."""
