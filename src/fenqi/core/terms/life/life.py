@@ -6,12 +6,13 @@ replays the list. Nothing else in fenqi computes a balance.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
-from fenqi.core.errors import FenqiError
 from fenqi.core.terms.life import balance
 from fenqi.core.terms.life.check import check
 from fenqi.core.terms.life.finish import finish
+from fenqi.core.terms.life.laws import hold
 from fenqi.core.terms.life.operations import (
     CHARGING,
     ChangeRate,
@@ -28,6 +29,19 @@ from fenqi.core.terms.life.step import step, walk_through
 from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.view import View, view_of
 from fenqi.core.terms.life.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A life before an operation."""
+
+    recognition: Recognition
+    ordered: list[Operation]
+    keys: list[Key]
+    charges: dict[int, Operation]
+    undone: frozenset[Name]
+    replayed: set[Name]
+    reversed: list[Transaction]
 
 
 class Life:
@@ -58,19 +72,17 @@ class Life:
         self.walk = self._walk_through([])  # after the last operation
 
     def record(self, operation: Operation) -> None:
-        """Take an operation in; if it is refused, the life is unchanged.
+        """Take an operation in; if it is refused or fails, the life is unchanged.
 
-        Errors: OperationSenseless, OperationUntimely.
+        Errors: OperationSenseless, OperationUntimely; Broken if it would break a law of `laws`.
         """
         check(self.walk, operation, self.recorded)
-        if isinstance(operation, NightlyRun):
-            self.recognition.run_night(self.walk, operation)
-        elif not _is_idle(operation):
-            was_closed = self.walk.is_closed
-            has_replayed = self._take_in(operation)
-            self.recognition.follow(
-                self.walk, operation, was_closed=was_closed, has_replayed=has_replayed
-            )
+        kept = self._keep()
+        try:
+            self._follow(operation)
+        except BaseException:
+            self._return_to(kept)
+            raise
         self.recorded.append(operation)
 
     def copy(self) -> "Life":
@@ -94,6 +106,38 @@ class Life:
         transactions.sort(key=lambda one: (one.on, one.number))
         return view_of(walk, transactions)
 
+    def _keep(self) -> _Kept:
+        """Return what the life goes back to if the next operation fails."""
+        return _Kept(
+            self.recognition.copy(),
+            self._ordered[:],
+            self._keys[:],
+            dict(self._charges),
+            self._undone,
+            set(self._replayed),
+            self._reversed[:],
+        )
+
+    def _return_to(self, kept: _Kept) -> None:
+        """Be as if the last operation had never been offered; its walk may be half changed."""
+        self.recognition, self._undone = kept.recognition, kept.undone
+        self._ordered, self._keys, self._replayed = kept.ordered, kept.keys, kept.replayed
+        self._charges, self._reversed = kept.charges, kept.reversed
+        self.walk = self._walk_through(self._ordered)
+        balance.fill(self.walk)
+
+    def _follow(self, operation: Operation) -> None:
+        """Let an operation count and be recognised."""
+        if isinstance(operation, NightlyRun):
+            self.recognition.run_night(self.walk, operation)
+        elif not _is_idle(operation):
+            was_closed = self.walk.is_closed
+            has_replayed = self._take_in(operation)
+            hold(self.walk)
+            self.recognition.follow(
+                self.walk, operation, was_closed=was_closed, has_replayed=has_replayed
+            )
+
     def _take_in(self, operation: Operation) -> bool:
         """Let an operation count; return whether earlier ones had to be replayed."""
         if isinstance(operation, Undo):
@@ -114,13 +158,8 @@ class Life:
         return has_to_replay
 
     def _append(self, operation: Operation) -> None:
-        """Continue from the kept state; on an error, return to it."""
-        try:
-            step(self.walk, operation)
-        except FenqiError:
-            self.walk = self._walk_through(self._ordered)
-            balance.fill(self.walk)
-            raise
+        """Continue from the kept state."""
+        step(self.walk, operation)
         if self.walk.touched:
             self._replayed |= self.walk.touched
             self.walk.touched = set()
@@ -142,13 +181,8 @@ class Life:
             name = (undo.of, Kind(undo.of_receipt.value))
             ordered = self._ordered
             gone = [one for one in self.walk.transactions if one.name == name]
-        before = self._undone
         self._undone |= {one.name for one in gone}
-        try:
-            self._replay(ordered)
-        except FenqiError:
-            self._undone = before
-            raise
+        self._replay(ordered)
         for transaction in gone:
             transaction.is_reversed = True
             if transaction.kind is not Kind.DISBURSEMENT:

@@ -1,0 +1,33 @@
+"""The laws of a walk, asked after every operation: no principal comes or goes, nothing is overpaid.
+
+An operation that would break one is refused before it is kept, whatever rule it came through.
+"""
+
+from fenqi.core.errors import ensure
+from fenqi.core.terms.life.interest import FEE, INTEREST, PENALTY, PRINCIPAL
+from fenqi.core.terms.life.walk import Walk
+
+
+def hold(walk: Walk) -> None:
+    """Hold a walk against its laws.
+
+    Rows ask for exactly the principal that was lent or credited back, and no row for less than was
+    paid. Principal and interest of a row stand together: a charge-off may name paid interest anew.
+
+    Errors: Broken.
+    """
+    if not walk.rows:
+        return
+    due = credited = 0
+    for row in walk.rows:
+        due += row.due[PRINCIPAL]
+        credited += row.credited[PRINCIPAL]
+        opens = (row.open(PRINCIPAL) + row.open(INTEREST), row.open(FEE), row.open(PENALTY))
+        ensure(min(opens) >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=min(opens))
+    ensure(
+        due == walk.lent_minor + credited,
+        "principal-due-is-lent-or-credited",
+        due_minor=due,
+        lent_minor=walk.lent_minor,
+        credited_minor=credited,
+    )
