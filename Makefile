@@ -26,8 +26,8 @@ demo: install ## the main job: a book of instalment credit, from first purchase 
 	@$(BIN)/fenqi demo --out $(OUT)/demo
 
 conformance: install ## agreement with published figures: those in the project, those in FENQI_VECTORS
-	@status=0; PYTHONPATH=tests $(BIN)/python -m conformance.run || status=1; \
-	$(BIN)/python -m pytest tests/conformance || status=1; exit $$status
+	@status=0; $(BIN)/python -m pytest tests/conformance || status=1; \
+	PYTHONPATH=tests $(BIN)/python -m conformance.run || status=1; exit $$status
 
 bench: install ## speed, as ratios to yardsticks; half an hour on a quiet machine
 	@$(BIN)/python tests/bench/run.py --out $(OUT)/bench $(BENCH)

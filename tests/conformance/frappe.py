@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from conformance.interest import CENTS, FAULTS_OF_INPUT, PERCENT
+from conformance.known import Shape, is_any, one_of
 from fenqi.core.errors import FenqiError
 from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise.as_of import due_as_of, outstanding_as_of
@@ -28,16 +29,45 @@ from fenqi.core.values.rate import Rounding
 Given = Mapping[str, Any]
 Faults = tuple[str, ...]
 MONTHLY = Interval(1, Unit.MONTHS)
+INPUTS = (
+    *("principal", "annual_rate_pct", "method", "periods", "disbursed", "first_due", "frequency"),
+    *("payment", "payments", "type", "closed", "interest_days", "day_count", "schedule"),
+    *("repayment_start", "paid_on", "short_by", "limit", "drawdown"),
+)
+FIGURES = (
+    *("instalment", "total_interest_rounded", "total_payment_rounded", "rows", "first", "second"),
+    *("rows_rounded_to_unit", "interest_paid", "principal_paid", "interest_rounded", "last"),
+    *("excess", "auto_written_off", "days_past_due", "utilised", "available", "after_repayment"),
+)
+CASE = Shape(
+    {
+        "input": Shape(
+            {},
+            {
+                **dict.fromkeys(INPUTS, is_any),
+                "method": one_of("fixed number of periods"),
+                "frequency": one_of("monthly"),
+                "day_count": one_of("actual/365"),
+            },
+        ),
+        "expect": Shape({}, dict.fromkeys(FIGURES, is_any)),
+    },
+    {"id": is_any, "source": is_any},
+)
+SCHEDULES = {"rows", "principal_paid", "first"}  # each marks a case about a schedule
 ON_START, ON_FIRST = "monthly from the repayment start date", "calendar month"
 
 
 def is_schedule(case: Given) -> bool:
     """Return whether a case is about instalments or a schedule."""
-    return bool(case["expect"].keys() & {"rows", "principal_paid", "first"})
+    expected = case.get("expect") if isinstance(case, Mapping) else None
+    return isinstance(expected, Mapping) and bool(expected.keys() & SCHEDULES)
 
 
 def judge_frappe(case: Given) -> Faults:
     """Return the first figure that differs, or why the case is not played."""
+    if unknown := list(CASE.faults(case, "case")):
+        return tuple(unknown)
     try:
         return next(((fault,) for fault in _faults(case["input"], case["expect"])), ())
     except (FenqiError, *FAULTS_OF_INPUT) as fault:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from conformance.life_charges import CHARGES
 from conformance.life_player import Player
-from fenqi.core.terms.life.state import Kind, Row, Status, Transaction
+from conformance.life_words import SCHEDULE, TRANSACTION
+from fenqi.core.terms.life.state import ChargeState, Kind, Row, Status, Transaction
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
 from fenqi.core.values.money import Currency, decimal_text
@@ -14,6 +16,7 @@ from fenqi.core.values.money import Currency, decimal_text
 Cell = str | date | int | bool | None
 Cells = Sequence[Cell]
 
+ACCRUALS = (Kind.ACCRUAL, Kind.ACCRUAL_ADJUSTMENT)
 TYPES = {
     Kind.DISBURSEMENT: "Disbursement",
     Kind.REPAYMENT: "Repayment",
@@ -45,17 +48,21 @@ STATUSES = {
     "OVERPAID": Status.OVERPAID,
     "CLOSED_WRITTEN_OFF": Status.WRITTEN_OFF,
 }
-SCHEDULE = (
-    *("nr", "days", "due_date", "paid_date", "balance", "principal", "interest", "fees"),
-    *("penalties", "due", "paid", "in_advance", "late", "outstanding"),
-)
+# Rows whose place in a list says nothing: the platform derives them, or makes them of the whole
+# debt. 83 published lists have them elsewhere than their day and recording would put them; of the
+# other rows all but one stand in that order.
+PLACELESS = {TYPES[kind] for kind in (*ACCRUALS, Kind.ACCRUAL_ACTIVITY, Kind.RE_AGE)}
 COMPONENTS = {
     "principal": Component.PRINCIPAL,
     "interest": Component.INTEREST,
     "fees": Component.FEE,
     "penalties": Component.PENALTY,
 }
-REPORTED = ("journal", "delinquency")  # held against the figures apart, without a bar
+REPORTED = ("journal", "delinquency")  # have no bar: `life_reported.py` compares them
+CHARGE = (
+    *("name", "is_penalty", "due_at", "due_as_of", "calculation"),
+    *("due", "paid", "waived", "outstanding"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,45 +79,48 @@ class Seen:
         return decimal_text(minor, Currency("XXX", self.digits))
 
 
+def seen_by(player: Player) -> Seen:
+    """Return what a player sees today."""
+    return Seen(player.view(), player.today, player.digits, player.is_lent)
+
+
 def differences(player: Player, expect: Mapping[str, Any]) -> Iterator[str]:
     """Yield what differs after a step, the plainest first."""
     wanted = {what: figure for what, figure in expect.items() if what not in REPORTED}
     if not wanted:
         return
-    seen = Seen(player.view(), player.today, player.digits, player.is_lent)
+    seen = seen_by(player)
     for what, figure in wanted.items():
         yield from COMPARE[what](figure, seen)
 
 
 def _schedule(wanted: Sequence[Cells], seen: Seen) -> Iterator[str]:
-    """Hold the rows against each other; rows that fall due on one day come in any order."""
+    """Hold the rows against each other, each kind of row in its order, and the days in theirs.
+
+    A disbursement and an instalment of one day are published in both orders.
+    """
     ours = schedule_cells(seen)
-    if len(ours) != len(wanted):
-        yield f"schedule: wanted {len(wanted)} rows, got {len(ours)}"
-        return
-    left = list(ours)
-    for number, want in enumerate(wanted, start=1):
-        of_day = [got for got in left if got[2] == want[2]] or left[:1]
-        got = min(of_day, key=lambda got, want=want: len(_differing(want, got)))
-        left.remove(got)
-        for name, one, other in _differing(want, got):
-            yield f"schedule row {number} {name}: wanted {one}, got {other}"
+    for is_lent, what in ((True, "disbursements"), (False, "rows")):
+        wants = [(nr, row) for nr, row in enumerate(wanted, start=1) if (row[0] is None) is is_lent]
+        gots = [row for row in ours if (row[0] is None) is is_lent]
+        if len(gots) != len(wants):
+            yield f"schedule: wanted {len(wants)} {what}, got {len(gots)}"
+            return
+        for (number, want), got in zip(wants, gots, strict=True):
+            for name, one, other in _differing(SCHEDULE, want, got):
+                yield f"schedule row {number} {name}: wanted {one}, got {other}"
+    for number, (want, got) in enumerate(zip(wanted, ours, strict=True), start=1):
+        if want[2] != got[2]:
+            yield f"schedule row {number} order: wanted {want[2]}, got {got[2]}"
 
 
-def _differing(want: Cells, got: Cells) -> list[tuple[str, Cell, Cell]]:
-    """Return the cells of a row that differ: name, wanted, got."""
+def _differing(names: Sequence[str], want: Cells, got: Cells) -> list[tuple[str, Cell, Cell]]:
+    """Return the cells that differ: name, wanted, got. A blank says nothing, but that of a day."""
     return [
         (name, one, other)
-        for name, one, other in zip(SCHEDULE, want, got, strict=True)
-        if one != other
-        and (one is not None or name == "paid_date")
-        and not (got[0] is None and _is_idle(name))
+        for name, one, other in zip(names, want, got, strict=True)
+        if one != other and (one is not None or name == "paid_date")
     ]
-
-
-def _is_idle(name: str) -> bool:
-    """Return whether a cell of a disbursement's row says nothing."""
-    return name not in ("due_date", "balance")
 
 
 def schedule_cells(seen: Seen) -> list[Cells]:
@@ -123,12 +133,19 @@ def schedule_cells(seen: Seen) -> list[Cells]:
         while lent and _is_before(lent[0], row):
             one = lent.pop(0)
             balance += one.amount_minor
-            cells.append([None, None, one.on, None, seen.money(one.amount_minor), *[None] * 9])
+            cells.append(_lent_cells(one, seen))
         balance += row.credited[Component.PRINCIPAL] - row.due[Component.PRINCIPAL]
         cells.append(_row_cells(number, row, balance, seen))
     for one in lent:
-        cells.append([None, None, one.on, None, seen.money(one.amount_minor), *[None] * 9])
+        cells.append(_lent_cells(one, seen))
     return cells
+
+
+def _lent_cells(one: Transaction, seen: Seen) -> Cells:
+    """Return the row of a disbursement: nothing is due by it."""
+    nil = seen.money(0)
+    lent = seen.money(one.amount_minor)
+    return [None, None, one.on, None, lent, None, None, nil, None, nil, nil, None, None, nil]
 
 
 def _is_before(one: Transaction, row: Row) -> bool:
@@ -166,26 +183,31 @@ def _totals(wanted: Mapping[str, str | None], seen: Seen) -> Iterator[str]:
 
 
 def _transactions(wanted: Sequence[Cells], seen: Seen, *, accruals: bool = True) -> Iterator[str]:
-    """Hold the lists against each other day by day; the order within a day says nothing."""
+    """Hold the lists against each other, and the order of what has a place in it."""
     ours = [
         transaction_cells(one, seen)
         for one in seen.view.transactions
-        if accruals or one.kind not in (Kind.ACCRUAL, Kind.ACCRUAL_ADJUSTMENT)
+        if accruals or one.kind not in ACCRUALS
     ]
     left = list(ours)
-    for want in wanted:
-        match = next((got for got in left if _is_like(want, got)), None)
-        if match is None:
-            near = [got for got in left if got[:2] == list(want[:2])]
-            yield f"transactions: wanted {_text(want)}, got {_text(near[0]) if near else 'none'}"
-        else:
+    for number, want in enumerate(wanted, start=1):
+        match = next((got for got in left if not _differing(TRANSACTION, want, got)), None)
+        if match is not None:
             left.remove(match)
+            continue
+        near = [got for got in left if got[:2] == list(want[:2])] or left
+        if not near:
+            yield f"transactions: wanted {_text(want)}, got none"
+            return
+        nearest = min(near, key=lambda got, want=want: len(_differing(TRANSACTION, want, got)))
+        for name, one, other in _differing(TRANSACTION, want, nearest):
+            yield f"transaction {number} {want[0]} {want[1]} {name}: wanted {one}, got {other}"
     if left:
         yield f"transactions: not wanted {_text(left[0])}"
-
-
-def _is_like(want: Cells, got: Cells) -> bool:
-    return all(one is None or one == other for one, other in zip(want, got, strict=True))
+    placed = [[row for row in rows if row[1] not in PLACELESS] for rows in (wanted, ours)]
+    for want, got in zip(*placed, strict=False):
+        if _differing(TRANSACTION, want, got):
+            yield f"transactions order: wanted {_text(want)}, got {_text(got)}"
 
 
 def _text(cells: Cells) -> str:
@@ -210,27 +232,35 @@ def _without_accruals(wanted: Sequence[Cells], seen: Seen) -> Iterator[str]:
 
 
 def _charges(wanted: Sequence[Mapping[str, Any]], seen: Seen) -> Iterator[str]:
-    ours = [
-        {
-            "is_penalty": one.is_penalty,
-            "due_as_of": one.due_on,
-            "due": seen.money(one.amount_minor),
-            "paid": seen.money(one.paid_minor),
-            "waived": seen.money(one.waived_minor),
-            "outstanding": seen.money(one.open_minor),
-        }
-        for one in seen.view.charges
-    ]
-    left = list(ours)
-    for want in wanted:
-        asked = {name: want[name] for name in ours[0] if want[name] is not None} if ours else want
-        match = next((got for got in left if asked.items() <= got.items()), None)
-        if match is None:
-            yield f"charges: wanted {want}, got {left}"
+    """Hold the charges against each other; they are a set."""
+    left = [charge_cells(one, seen) for one in seen.view.charges]
+    for number, want in enumerate(wanted, start=1):
+        if not left:
+            yield f"charges: wanted {len(wanted)}, got {number - 1}"
             return
-        left.remove(match)
+        cells = [want.get(name) for name in CHARGE]
+        nearest = min(left, key=lambda got, cells=cells: len(_differing(CHARGE, cells, got)))
+        left.remove(nearest)
+        for name, one, other in _differing(CHARGE, cells, nearest):
+            yield f"charge {number} {name}: wanted {one}, got {other}"
     if left:
-        yield f"charges: not wanted {left}"
+        yield f"charges: not wanted {_text(left[0])}"
+
+
+def charge_cells(one: ChargeState, seen: Seen) -> Cells:
+    """Return a charge as it is printed."""
+    words = CHARGES[one.name]
+    return [
+        words.name,
+        one.is_penalty,
+        words.due_at,
+        one.due_on,
+        words.calculation,
+        seen.money(one.amount_minor),
+        seen.money(one.paid_minor),
+        seen.money(one.waived_minor),
+        seen.money(one.open_minor),
+    ]
 
 
 def _status(wanted: str, seen: Seen) -> Iterator[str]:

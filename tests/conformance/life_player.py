@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from conformance.life_charges import CHARGES
 from conformance.life_settings import terms_of
 from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life.life import Life, planned
@@ -56,7 +57,6 @@ RECEIPTS = {
     "merchant issued refund": Receipt.MERCHANT_REFUND,
     "down payment": Receipt.DOWN_PAYMENT,
 }
-PENALTIES = {"LOAN_NSF_FEE"}
 RE_AGE_INTEREST = {
     "DEFAULT": ReAgeInterest.DEFAULT,
     "EQUAL_AMORTIZATION_PAYABLE_INTEREST": ReAgeInterest.EQUAL_PAYABLE,
@@ -94,8 +94,8 @@ class Player:
 
     def view(self) -> View:
         """Return what stands, or what is planned before anything was lent."""
-        assert self.terms is not None
-        assert self.life is not None
+        if self.terms is None or self.life is None:
+            raise NotPlayed("there is no loan yet")
         if self.is_lent:
             return self.life.view()
         principal = self.minor(self.loan["principal"])
@@ -112,11 +112,16 @@ class Player:
         return self.terms.interest.digits if self.terms else 2
 
     def minor(self, text: str) -> int:
-        return int(Decimal(text).scaleb(self.digits))
+        """Return an amount in minor units. Errors: NotPlayed if it is finer than those."""
+        amount = Decimal(text).scaleb(self.digits)
+        if amount != amount.to_integral_value():
+            raise NotPlayed(f"{text} has more than {self.digits} decimals")
+        return int(amount)
 
     def record(self, make: Callable[..., Operation], on: date | None = None, **more: Any) -> int:
-        """Record an operation of today and return its number."""
-        assert self.life
+        """Record an operation of today and return its number. Errors: NotPlayed, FenqiError."""
+        if self.life is None:
+            raise NotPlayed("there is no loan yet")
         number = len(self.life.recorded) + 1
         when = on or self.today
         self.life.record(make(number=number, on=when, booked_on=self.today, **more))
@@ -173,7 +178,7 @@ def _charge(player: Player, step: Step) -> None:
     player.record(
         AddCharge,
         name=step["charge"],
-        is_penalty=step["charge"] in PENALTIES,
+        is_penalty=CHARGES[step["charge"]].is_penalty,
         due_on=step["due"],
         amount_minor=player.minor(step["amount"]) if percent is None else None,
         percent=None if percent is None else Decimal(percent),
@@ -217,11 +222,17 @@ def _chargeback(player: Player, step: Step) -> None:
 def _receipt(player: Player, which: str, nth: int | None) -> tuple[int, Receipt]:
     """Return a receipt by its kind and its place in the order of recording."""
     if which == "last_repayment_call":
+        if not player.receipts:
+            raise NotPlayed("nothing was received yet")
         return player.receipts[-1]
-    receipt = RECEIPTS[which]
+    receipt = RECEIPTS.get(which)
+    if receipt is None:
+        raise NotPlayed(f"no transactions are called {which!r}")
     assert player.life
     view = player.life.view()
     found = sorted(one.number for one in view.transactions if one.kind == receipt.value)
+    if (nth or 1) > len(found):
+        raise NotPlayed(f"no transaction {nth} of kind {which}")
     return found[(nth or 1) - 1], receipt
 
 
@@ -247,6 +258,8 @@ def _transaction_on(player: Player, which: str, on: date, nth: int) -> Transacti
     assert player.life
     there = [one for one in player.life.view().transactions if one.on == on]
     if which != "any_on_date":
+        if which not in RECEIPTS:
+            raise NotPlayed(f"no transactions are called {which!r}")
         there = [one for one in there if one.kind == RECEIPTS[which].value]
     if nth > len(there):
         raise NotPlayed(f"no transaction {nth} of kind {which} on {on}")
@@ -289,6 +302,8 @@ def _undo_all(player: Player, _: Step) -> None:
 
 def _reschedule(player: Player, step: Step) -> None:
     on = step["from"]
+    if not step.keys() & {"new_due_date", "new_annual_rate_pct", "extra_terms"}:
+        raise NotPlayed("a reschedule of nothing")
     if step.get("new_due_date"):
         player.record(MoveDueDay, on, to=step["new_due_date"])
     if step.get("new_annual_rate_pct"):

@@ -3,14 +3,14 @@
 Sets are the files of `apr/` in the folder FENQI_VECTORS (by default `../shared/vectors` beside the
 checkout), one tier `apr-STEM` each, and the table `published.csv` beside this file, one tier
 `table-FAMILY` per family. A case of unknown kind has failed and is named; so is a file that cannot
-be read. The sets about contracts come last (`contracts.py`). Exit code: 0 if every case of these
+be read, and a set without a case. The sets about contracts come last (`contracts.py`). What failed
+is told first, the lines of all sets come together at the end. Exit code: 0 if every case of these
 passed and every set about contracts reached its bar, else 1. An absent folder is said to be
 skipped.
 
 Run by `make conformance`; the same cases run one by one under pytest (`test_published.py`).
 """
 
-import json
 import os
 import re
 import sys
@@ -23,6 +23,8 @@ from typing import Any
 
 from conformance import contracts
 from conformance.kinds import Figure, NotUnderstood, compute
+from conformance.outcome import EVERY, Outcome
+from conformance.reading import Unreadable, read_object
 from conformance.table import read_table
 from fenqi.core.errors import FenqiError
 
@@ -32,10 +34,6 @@ SETTING = "FENQI_VECTORS"
 COMPARING = Context(prec=50)
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 FAULTS_OF_INPUT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
-
-class Unreadable(Exception):
-    """A file of vectors that is no file of vectors; its text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +69,7 @@ def table_tiers() -> Iterator[Tier]:
 
 def read_vectors(file: Path) -> Tier:
     """Return a file's cases. Errors: Unreadable."""
-    try:
-        whole = json.loads(
-            file.read_text(encoding="utf-8"), parse_float=Decimal, parse_constant=_refuse
-        )
-    except (OSError, UnicodeDecodeError, RecursionError) as fault:
-        raise Unreadable(f"{file}: cannot be read ({fault})") from fault
-    except ValueError as fault:
-        raise Unreadable(f"{file}: is not JSON ({fault})") from fault
-    cases = whole.get("cases") if isinstance(whole, dict) else None
-    if not isinstance(cases, list):
-        raise Unreadable(f'{file}: is not an object with a list "cases"')
-    return Tier(f"apr-{file.stem}", cases)
+    return Tier(f"apr-{file.stem}", read_object(file, "cases")[1])
 
 
 def judge(case: object, *, number: int = 1) -> Verdict:
@@ -107,34 +94,45 @@ def judge(case: object, *, number: int = 1) -> Verdict:
 
 
 def main() -> int:
-    """Print a line per tier, and each fault below it; return the exit code."""
-    folder = vectors_folder() / "apr"
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    is_clean = True
-    for tier in table_tiers():
-        is_clean &= _tell(tier)
+    """Print what failed, then one line per set; return the exit code."""
+    folder = vectors_folder()
+    contract = contracts.report(folder)
+    outcomes = [*(outcome_of_tier(tier) for tier in table_tiers()), *rate_outcomes(folder / "apr")]
+    outcomes += contract.outcomes
+    for outcome in outcomes:
+        for line in outcome.explanation:
+            _say(line)
+    for line in contract.table:
+        _say(line)
+    if not (folder / "apr").is_dir():
+        _say(
+            f"skipped: there is no {folder / 'apr'} with published figures; {SETTING} names another"
+        )
+    for line in contract.skipped:
+        _say(line)
+    for outcome in outcomes:
+        _say(outcome.line)
+    return 0 if all(outcome.is_enough for outcome in outcomes) else 1
+
+
+def rate_outcomes(folder: Path) -> Iterator[Outcome]:
+    """Yield the outcome of every file of rates."""
+    files = sorted(folder.glob("*.json"))
+    if folder.is_dir() and not files:
+        yield Outcome("apr-files", 0, 0, (f"  unreadable {folder}: holds no file of cases",), EVERY)
     for file in files:
         try:
-            is_clean &= _tell(read_vectors(file))
+            yield outcome_of_tier(read_vectors(file))
         except Unreadable as fault:
-            is_clean = False
-            _say(f"tier apr-{file.stem}: passed 0 of 0")
-            _say(f"  unreadable {fault}")
-    if not files:
-        _say(f"skipped: there is no {folder} with published figures; {SETTING} names another")
-    is_clean &= contracts.tell(vectors_folder(), _say)
-    return 0 if is_clean else 1
+            yield Outcome(f"apr-{file.stem}", 0, 0, (f"  unreadable {fault}",), EVERY)
 
 
-def _tell(tier: Tier) -> bool:
-    """Print a tier's line and its faults; return whether every case passed."""
+def outcome_of_tier(tier: Tier) -> Outcome:
+    """Return the outcome of a tier: every case of it must pass."""
     verdicts = [judge(case, number=number) for number, case in enumerate(tier.cases, start=1)]
     failed = [verdict for verdict in verdicts if verdict.faults]
-    _say(f"tier {tier.name}: passed {len(verdicts) - len(failed)} of {len(verdicts)}")
-    for verdict in failed:
-        for fault in verdict.faults:
-            _say(f"  failed {verdict.case}: {fault}")
-    return not failed
+    details = [f"  failed {one.case}: {fault}" for one in failed for fault in one.faults]
+    return Outcome(tier.name, len(verdicts), len(failed), details, EVERY)
 
 
 def _name(case: object, *, number: int) -> str:
@@ -185,10 +183,6 @@ def _number(value: object) -> Decimal | None:
             return Decimal(value)
         case _:
             return None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
 
 
 def _say(line: str) -> None:

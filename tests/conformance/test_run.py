@@ -38,10 +38,9 @@ def write(folder: Path, name: str, *cases: dict[str, Any]) -> None:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Return the lines that are not about the carried table."""
-    return [
-        line for line in capsys.readouterr().out.splitlines() if not line.startswith("tier table-")
-    ]
+    """Return the lines that are not about the carried table or an absent folder."""
+    beside = ("tier table-", "skipped: ")
+    return [line for line in capsys.readouterr().out.splitlines() if not line.startswith(beside)]
 
 
 def test_each_file_has_its_line_and_success_is_zero(
@@ -59,8 +58,8 @@ def test_an_unknown_kind_has_failed_and_is_named(
     write(folder, "rounding", ROUNDING, {**ROUNDING, "id": "odd", "kind": "horoscope"})
     assert main() == 1
     assert said(capsys) == [
-        "tier apr-rounding: passed 1 of 2",
         "  failed odd: unknown kind 'horoscope'",
+        "tier apr-rounding: passed 1 of 2",
     ]
 
 
@@ -70,7 +69,7 @@ def test_a_wrong_figure_is_shown_with_what_was_wanted_and_its_tolerance(
     off = {**PAYMENT, "expected": {"value": -250.02}, "tolerance": {"value": 0.01}}
     write(folder, "tvm", off)
     assert main() == 1
-    assert said(capsys)[1] == "  failed payment: value: wanted -250.02, got -250, tolerance 0.01"
+    assert said(capsys)[0] == "  failed payment: value: wanted -250.02, got -250, tolerance 0.01"
 
 
 def test_a_difference_of_exactly_the_tolerance_passes() -> None:
@@ -144,16 +143,27 @@ def test_a_malformed_file_is_named_and_the_others_still_run(
     (folder / "broken.json").write_text(text, encoding="utf-8")
     write(folder, "tvm", PAYMENT)
     assert main() == 1
-    first, second, third = said(capsys)
-    assert first == "tier apr-broken: passed 0 of 0"
-    assert second.startswith(f"  unreadable {folder / 'broken.json'}: {why}")
-    assert third == "tier apr-tvm: passed 1 of 1"
+    unreadable, empty, broken, whole = said(capsys)
+    assert unreadable.startswith(f"  unreadable {folder / 'broken.json'}: {why}")
+    assert empty == "  empty apr-broken: there is no case"
+    assert broken == "tier apr-broken: passed 0 of 0"
+    assert whole == "tier apr-tvm: passed 1 of 1"
+
+
+def test_a_file_without_a_case_and_a_folder_without_a_file_have_failed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main() == 1
+    assert said(capsys)[0] == f"  unreadable {folder}: holds no file of cases"
+    write(folder, "tvm")
+    assert main() == 1
+    assert said(capsys) == ["  empty apr-tvm: there is no case", "tier apr-tvm: passed 0 of 0"]
 
 
 def test_bytes_that_are_no_text_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "broken.json").write_bytes(b"\xff\xfe")
     assert main() == 1
-    assert "cannot be read" in said(capsys)[1]
+    assert "cannot be read" in said(capsys)[0]
 
 
 def test_an_absent_folder_is_said_to_be_skipped_and_the_table_still_runs(
@@ -162,7 +172,11 @@ def test_an_absent_folder_is_said_to_be_skipped_and_the_table_still_runs(
     monkeypatch.setenv("FENQI_VECTORS", str(tmp_path / "nowhere"))
     assert main() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1].startswith(f"skipped: there is no {tmp_path / 'nowhere' / 'apr'}")
+    skipped = [line for line in lines if line.startswith("skipped: there is no ")]
+    assert [line.split()[4] for line in skipped] == [
+        str(tmp_path / "nowhere" / name) for name in ("apr", "fineract", "frappe-lending")
+    ]
+    assert lines[-1].startswith("tier ")
     assert "tier table-us_regz_apr: passed 18 of 18" in lines
 
 
