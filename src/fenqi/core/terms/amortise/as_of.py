@@ -189,9 +189,7 @@ def _correct(model: Model, on: date, amount_minor: int) -> bool:
     place = model.change_balance(on, corrected_minor=amount_minor)
     if place is None:
         return False
-    period = model.periods[place]
-    model.overdue.append(Overdue(on, amount_minor, period.due_on))
-    model.refresh_factor(period)
+    model.overdue.append(Overdue(on, amount_minor, model.periods[place].due_on))
     return True
 
 
