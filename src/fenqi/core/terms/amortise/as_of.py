@@ -175,21 +175,22 @@ def _carry_overdue(
     since = period.starts_on
     if model.overdue_on is not None and since <= model.overdue_on:
         since = model.overdue_on
-    _correct(model, since, overdue)
+    corrected_on = since if _correct(model, since, overdue) else None
     if period.starts_on < on <= period.due_on:
         until = period.due_on if bears_to_due_day else on
-        _correct(model, until, -together)
+        corrected_on = until if _correct(model, until, -together) else corrected_on
         model.overdue_on = until
+    if corrected_on is not None:
+        place_leftover(model, corrected_on)
     return True
 
 
-def _correct(model: Model, on: date, amount_minor: int) -> None:
+def _correct(model: Model, on: date, amount_minor: int) -> bool:
     place = model.change_balance(on, corrected_minor=amount_minor)
-    if place is not None:
-        period = model.periods[place]
-        model.overdue.append(Overdue(on, amount_minor, period.due_on))
-        model.refresh_factor(period)
-        place_leftover(model, on)
+    if place is None:
+        return False
+    model.overdue.append(Overdue(on, amount_minor, model.periods[place].due_on))
+    return True
 
 
 def _bears_to_due_day(model: Model, *, is_pay_off: bool) -> bool:

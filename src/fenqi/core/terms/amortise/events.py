@@ -111,7 +111,6 @@ def correct_balance(model: Model, on: date, amount_minor: int) -> None:
     """Let the balance that bears interest differ from a day on."""
     place = model.change_balance(on, corrected_minor=amount_minor)
     if place is not None:
-        model.refresh_factor(model.periods[place])
         place_leftover(model, on)
 
 
@@ -157,8 +156,6 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     period.is_stale = True
     since = min(period.due_on, on)
     place = model.change_balance(since, corrected_minor=-amount_minor)
-    if place is not None:
-        model.refresh_factor(model.periods[place])
     if place == row and _leaves_all(model, period, before):
         return
     place_leftover(model, since)

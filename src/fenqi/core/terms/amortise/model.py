@@ -4,10 +4,12 @@ Events change facts of periods and mark them stale; `settle` derives what follow
 periods whose facts or whose inheritance from the period before have changed.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
@@ -17,6 +19,7 @@ from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.settings import Method, Settings
 
 ONE_DAY = timedelta(days=1)
+DUE_ON = attrgetter("due_on")  # periods, and the rows that follow them, stand in its order
 FactorKey = tuple[Decimal, date, date, date, date]
 Factors = tuple[Decimal, Decimal, Decimal, Decimal]  # for level and interest, days, days to due
 
@@ -109,6 +112,7 @@ class Model:
         self.is_grace_lifted = False
         self._factors: dict[FactorKey, Factors] = {}
         self._units: dict[Span, Decimal] = {}
+        self._totals: Totals | None = None  # kept until a period is derived anew
 
     def copy(self) -> "Model":
         """Return a copy that changes alone; factors already computed are shared."""
@@ -123,18 +127,23 @@ class Model:
 
     def settle(self) -> None:
         """Derive what follows from the facts, from the first period that has changed."""
-        first = self._first_stale()
-        if first is None:
-            return
         periods = self.periods
+        stale = [place for place, period in enumerate(periods) if period.is_stale]
+        if not stale:
+            return
+        first, last = stale[0], stale[-1]
         before = periods[first - 1] if first else None
         opening = before.closing_minor if before else 0
         carried = before.carried_on_minor if before else 0
-        for period in periods[first:]:
+        for place in range(first, len(periods)):
+            period = periods[place]
             has_inherited = period.opening_minor != opening or period.carried_in_minor != carried
-            if period.is_stale or has_inherited:
+            if has_inherited or period.is_stale:
                 period.flow(opening, carried, self._lent(period), self.math)
+            elif place > last:
+                break  # whatever follows has inherited the same as before
             opening, carried = period.closing_minor, period.carried_on_minor
+        self._totals = None
 
     def news(self) -> list[Period]:
         """Return the periods derived anew since this was last asked."""
@@ -185,27 +194,27 @@ class Model:
         """
         if on == self.periods[0].starts_on:
             return 0
-        for place, period in enumerate(self.periods):
-            if period.starts_on < on <= period.due_on:
+        for place in range(self.first_due_from(on), len(self.periods)):
+            if self.periods[place].starts_on < on:
                 return place
         return None
 
     def index_of(self, starts_on: date, due_on: date) -> int | None:
         """Return the period with these days, or else the first one that encloses them."""
         enclosing = None
-        for place, period in enumerate(self.periods):
+        for place in range(self.first_due_from(due_on), len(self.periods)):
+            period = self.periods[place]
+            if period.due_on > due_on and enclosing is not None:
+                break
             if period.starts_on == starts_on and period.due_on == due_on:
                 return place
-            if enclosing is None and period.starts_on <= starts_on and due_on <= period.due_on:
+            if enclosing is None and period.starts_on <= starts_on:
                 enclosing = place
         return enclosing
 
     def first_due_from(self, on: date) -> int:
         """Return the first period that falls due on a day or later; their number if none does."""
-        for place, period in enumerate(self.periods):
-            if period.due_on >= on:
-                return place
-        return len(self.periods)
+        return bisect_left(self.periods, on, key=DUE_ON)
 
     def lent_by(self, on: date) -> int:
         """Return what was disbursed up to a day, that day included."""
@@ -250,13 +259,20 @@ class Model:
         segment = self._ending(period, on, is_last=place == len(self.periods) - 1)
         if segment is None:
             segment = cut(period, on)
+            self.refresh_factor(period)
         segment.disbursed_minor += disbursed_minor
         segment.corrected_minor += corrected_minor
         period.is_stale = True
         return place
 
     def totals(self) -> "Totals":
-        """Return the sums over all periods, as last settled."""
+        """Return the sums over all periods, settled."""
+        self.settle()
+        if self._totals is None:
+            self._totals = self._summed()
+        return self._totals
+
+    def _summed(self) -> "Totals":
         asked = disbursed = credited = interest = paid_principal = paid_interest = 0
         for period in self.periods:
             asked += period.asked_minor
@@ -278,12 +294,6 @@ class Model:
             units = real_units(self.settings, period, anchor=self.periods[0].starts_on)
             self._units[period] = units
         return units
-
-    def _first_stale(self) -> int | None:
-        for place, period in enumerate(self.periods):
-            if period.is_stale:
-                return place
-        return None
 
     def _ending(self, period: Period, on: date, *, is_last: bool) -> Segment | None:
         if is_last and on == period.due_on:

@@ -181,6 +181,8 @@ def _pay_equally(
 ) -> int:
     """Offer an amount to rows in equal parts, odd units to the last; return what was taken."""
     taken = 0
+    if len(rows) == 1:
+        return interest.pay(walk, transaction, timing, rows[0], component, amount_minor)
     for row, part in zip(rows, _equal_parts(amount_minor, len(rows)), strict=True):
         taken += interest.pay(walk, transaction, timing, row, component, part)
     return taken

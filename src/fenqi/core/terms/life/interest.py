@@ -5,12 +5,13 @@ lays out what is lent.
 Source: the vectors' README, sections "Later disbursement" and "Interest recalculation".
 """
 
+from bisect import bisect_left
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
-from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.amortise.model import DUE_ON, Model
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.charge import CHARGED, pull_into
 from fenqi.core.terms.life.pay import pay_row
@@ -70,8 +71,16 @@ def _model_rows(walk: Walk) -> list[Row]:
 
 def follow_model(walk: Walk, on: date | None) -> None:
     """Let rows ask for what the model says anew; `on` is the day that meets one, if any."""
-    by_days = {(period.starts_on, period.due_on): period for period in walk.the_model.news()}
-    for row in _model_rows(walk):
+    news = walk.the_model.news()
+    if not news:
+        return
+    by_days = {(period.starts_on, period.due_on): period for period in news}
+    for place in range(bisect_left(walk.rows, news[0].due_on, key=DUE_ON), len(walk.rows)):
+        row = walk.rows[place]
+        if row.due_on > news[-1].due_on:
+            break
+        if row.kind is RowKind.DOWN_PAYMENT:
+            continue
         period = by_days.get((row.starts_on, row.due_on))
         if period is not None:
             row.due[PRINCIPAL] = period.due_principal_minor
