@@ -29,34 +29,33 @@ def error_codes(tree: ast.AST) -> set[str]:
     }
 
 
+def named_texts(tree: ast.AST) -> dict[str, str]:
+    """Return the texts that a module names, as in `PURCHASE_CAPTURED = "purchase-captured"`."""
+    return {
+        line.targets[0].id: line.value.value
+        for line in getattr(tree, "body", ())
+        if isinstance(line, ast.Assign)
+        and isinstance(line.targets[0], ast.Name)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    }
+
+
 def event_kinds(tree: ast.AST, named: Mapping[str, str]) -> set[str]:
-    """Return the kinds passed to `event`, and to the helpers that pass them on, named ones too."""
-    words = [
-        word
+    """Return the kinds passed to `event`, and to the helpers that pass them on."""
+    words = {
+        word.value if isinstance(word, ast.Constant) else named.get(word.id)
         for one in ast.walk(tree)
         if isinstance(one, ast.Call)
         and isinstance(one.func, ast.Attribute)
         and one.func.attr in {"event", "_move", "_tell"}
         for word in one.args
-    ]
-    told = {word.value for word in words if isinstance(word, ast.Constant)}
-    told |= {named.get(word.id) for word in words if isinstance(word, ast.Name)}
-    return {kind for kind in told if isinstance(kind, str)}
-
-
-def named_texts(tree: ast.Module) -> dict[str, str]:
-    """Return the texts that a module gives a name to."""
-    return {
-        one.targets[0].id: one.value.value
-        for one in tree.body
-        if isinstance(one, ast.Assign)
-        and isinstance(one.targets[0], ast.Name)
-        and isinstance(one.value, ast.Constant)
-        and isinstance(one.value.value, str)
+        if isinstance(word, ast.Constant | ast.Name)
     }
+    return {word for word in words if isinstance(word, str)}
 
 
-def trees() -> list[ast.Module]:
+def trees() -> list[ast.AST]:
     return [ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")]
 
 
@@ -87,8 +86,9 @@ def test_no_error_is_listed_that_is_not_raised() -> None:
 
 
 def test_every_event_kind_is_listed() -> None:
-    named = {name: text for tree in trees() for name, text in named_texts(tree).items()}
-    kinds = set().union(*(event_kinds(tree, named) for tree in trees()))
+    read = trees()
+    named = {name: text for tree in read for name, text in named_texts(tree).items()}
+    kinds = set().union(*(event_kinds(tree, named) for tree in read))
     assert "purchase-captured" in kinds
     assert unlisted(kinds, "events.md") == set()
 
@@ -112,4 +112,6 @@ def test_the_collectors_see_what_is_there() -> None:
     tree = ast.parse('class Gone(Missing):\n    code = "gone"\nbooking.event(account, "it-went")')
     assert error_codes(tree) == {"gone"}
     assert event_kinds(tree, {}) == {"it-went"}
+    named = ast.parse('WENT = "it-went"\nbooking.event(account, WENT)')
+    assert event_kinds(named, named_texts(named)) == {"it-went"}
     assert unlisted({"gone"}, "errors.md") == {"gone"}
