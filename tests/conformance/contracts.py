@@ -15,8 +15,8 @@ from conformance.interest import TIERS as SCHEDULE_TIERS
 from conformance.interest import judge_engine_case, judge_schedule, schedule_tier
 from conformance.life_reported import REPORTED
 from conformance.life_words import TIERS as LIFE_TIERS
-from conformance.lives import Judged, LifeVerdict, judge_lives
 from conformance.outcome import EVERY, Outcome, outcome_of
+from conformance.published_lives import Judged, LifeVerdict, judge_lives
 from conformance.reading import Unreadable, read_object
 
 # The share of a set that must agree in every asserted cell, in percent; the others are reported.

@@ -19,7 +19,7 @@ import pytest
 from conformance.contracts import BARS, life_outcomes
 from conformance.life_compare import CHARGE, PLACELESS
 from conformance.life_words import JOURNAL, SCHEDULE, TIERS, TOTALS, TRANSACTION
-from conformance.lives import Judged, judge_lives
+from conformance.published_lives import Judged, judge_lives
 from conformance.run import SETTING, vectors_folder
 
 FOLDER = vectors_folder() / "fineract"

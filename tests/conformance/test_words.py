@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conformance.life_words import BUCKETS, COLUMNS, TIERS
-from conformance.lives import NO_TIER, judge_lives
+from conformance.published_lives import NO_TIER, judge_lives
 from conformance.run import main
 
 PRODUCT = {

@@ -11,7 +11,7 @@ from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import AddCharge, Operation
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
-from lives import lend, receive, terms
+from random_lives import lend, receive, terms
 
 TODAY = date(2024, 2, 1)
 FEE = AddCharge(
