@@ -1,6 +1,9 @@
 """Why an operation is refused; the life is then as if it had never been offered."""
 
+from typing import NoReturn
+
 from fenqi.core.errors import Conflict, Invalid
+from fenqi.core.terms.life.operations import Operation
 
 
 class OperationSenseless(Invalid):
@@ -13,3 +16,13 @@ class OperationUntimely(Conflict):
     """An operation that the plan's state does not allow now; `reason` says why."""
 
     code = "operation-untimely"
+
+
+def refuse(operation: Operation, reason: str, **fields: object) -> NoReturn:
+    """Refuse an operation that never makes sense. Errors: OperationSenseless."""
+    raise OperationSenseless(operation=operation.number, reason=reason, **fields)
+
+
+def not_now(operation: Operation, reason: str, **fields: object) -> NoReturn:
+    """Refuse an operation for now. Errors: OperationUntimely."""
+    raise OperationUntimely(operation=operation.number, reason=reason, **fields)
