@@ -25,7 +25,7 @@ def charge_back(walk: Walk, operation: Chargeback) -> None:
         return
     split = [operation.amount_minor, 0, 0, 0] if order is None else _split(walk, operation, order)
     transaction.parts[:] = split
-    if walk.terms.rules.recalculates and not walk.is_called:
+    if walk.recalculates:
         _credit_by_model(walk, transaction, split)
     else:
         _put_back(_row_to_credit(walk, transaction), split)
@@ -86,8 +86,7 @@ def _credit_principal(walk: Walk, transaction: Transaction) -> None:
     transaction.overpaid_minor = covered
     if covered < amount:
         row = _row_to_credit(walk, transaction)
-        by_model = walk.terms.rules.recalculates and not walk.is_called
-        is_in_model = by_model and row.kind is not RowKind.EXTRA
+        is_in_model = walk.recalculates and row.kind is not RowKind.EXTRA
         place = walk.the_model.index_of(row.starts_on, row.due_on) if is_in_model else None
         if place is not None:
             events.credit(walk.the_model, transaction.on, principal_minor=amount)

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.model import DUE_ON, Model
+from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.charge import CHARGED, pull_into
 from fenqi.core.terms.life.pay import pay_row
@@ -46,23 +47,40 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
         later = [row for row in regular if row.due_on > on]
         lay_equally(walk, later or [walk.extra_row(on, starts_on=on)], amount_minor)
         return
+    principal = sum(row.due[PRINCIPAL] for row in walk.rows) + amount_minor
     events.disburse(model, on, amount_minor)
     _follow(walk, on, since=on)
+    if not walk.recalculates:
+        keep_principal(walk, principal, on)
 
 
 def _follow(walk: Walk, on: date, *, since: date) -> None:
     """Let the rows due on a day or later ask for what the model says."""
     by_days = {(row.starts_on, row.due_on): row for row in _model_rows(walk)}
     last_due_on = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
-    for period in walk.the_model.rows():
+    walk.the_model.settle()
+    for period in walk.the_model.periods:
         row = by_days.get((period.starts_on, period.due_on))
         if row is None and period.due_on >= since:
             row = walk.add_row(RowKind.INSTALMENT, starts_on=period.starts_on, due_on=period.due_on)
         if row is not None and row.due_on >= since:
-            row.due[PRINCIPAL], row.due[INTEREST] = period.principal_minor, period.interest_minor
+            ask(walk, row, period)
             row.meet(on)
     if walk.the_model.periods[-1].due_on > last_due_on:
         pull_into(walk, walk.the_model.periods[-1].due_on)
+
+
+def ask(walk: Walk, row: Row, period: Period) -> None:
+    """Let a row ask for what a period does, and at least for what is paid of it.
+
+    A model that is not told of payments knows of no chargeback either; that comes on top.
+    """
+    for component, asked in (
+        (PRINCIPAL, period.due_principal_minor),
+        (INTEREST, period.due_interest_minor),
+    ):
+        credited = 0 if walk.recalculates else row.credited[component]
+        row.due[component] = max(asked + credited, row.due[component] - row.open(component))
 
 
 def _model_rows(walk: Walk) -> list[Row]:

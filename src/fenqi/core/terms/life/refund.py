@@ -6,6 +6,7 @@ Source: the vectors' life of a cash refund; docs/reference/life.md.
 
 from fenqi.core.terms.life.charge import unpay_charges
 from fenqi.core.terms.life.operations import RefundCash
+from fenqi.core.terms.life.refusal import not_now
 from fenqi.core.terms.life.rules import Timing
 from fenqi.core.terms.life.state import Effect, Kind, Row, Transaction
 from fenqi.core.terms.life.walk import Walk
@@ -13,17 +14,27 @@ from fenqi.core.terms.product import Component
 
 
 def refund_cash(walk: Walk, operation: RefundCash) -> None:
-    """Pay money back: first what nobody owed, then what was paid last."""
+    """Pay money back: first what nobody owed, then what was paid last.
+
+    Where interest follows payments, one that paid a row goes back as its chargeback instead, since
+    the days it has saved interest for are over.
+
+    Errors: OperationUntimely.
+    """
     transaction = walk.begin(operation, Kind.CASH_REFUND, operation.amount_minor)
     transaction.overpaid_minor = min(walk.overpaid_minor, operation.amount_minor)
     walk.overpaid_minor -= transaction.overpaid_minor
     left = operation.amount_minor - transaction.overpaid_minor
+    if left and walk.recalculates:
+        not_now(operation, "interest follows what was paid", left=left)
     order = walk.terms.rules.default_allocation.order[::-1]
     for timing in dict.fromkeys(timing for timing, _ in order):
         components = [component for at, component in order if at is timing]
         for row in _paid_rows(walk, transaction, timing):
             for component in components:
                 left -= _unpay(walk, transaction, row, component, left)
+    if left:
+        not_now(operation, "more than was paid by its day", left=left)
 
 
 def _paid_rows(walk: Walk, transaction: Transaction, timing: Timing) -> list[Row]:

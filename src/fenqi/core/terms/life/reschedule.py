@@ -7,9 +7,8 @@ from datetime import date
 
 from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.dates import later
-from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.life.charge import pull_into
-from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, keep_principal, lay_equally
+from fenqi.core.terms.life.interest import PRINCIPAL, ask, keep_principal, lay_equally
 from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
@@ -90,8 +89,7 @@ def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
             model, in_model, operation.to, ends_on=_forced_end(walk, in_model, operation.to)
         )
         for row, period in zip(rows[place:], model.periods[in_model:], strict=False):
-            if row.met_on is None:
-                row.starts_on, row.due_on = period.starts_on, period.due_on
+            row.starts_on, row.due_on = period.starts_on, period.due_on
         _follow(walk, min(operation.on, operation.to))
     join_passed_extras(walk, rows[-1])
     walk.sort_rows()
@@ -145,15 +143,6 @@ def _follow(walk: Walk, on: date) -> None:
             continue
         place = model.index_of(row.starts_on, row.due_on)
         if row.met_on is None and row.due_on >= on and place is not None:
-            _ask(row, model.periods[place])
+            ask(walk, row, model.periods[place])
     if not walk.recalculates:
         keep_principal(walk, principal, on)
-
-
-def _ask(row: Row, period: Period) -> None:
-    """Let a row ask for what a period does, and at least for what is paid of it."""
-    for component, asked in (
-        (PRINCIPAL, period.due_principal_minor),
-        (INTEREST, period.due_interest_minor),
-    ):
-        row.due[component] = max(asked, row.due[component] - row.open(component))
