@@ -254,7 +254,15 @@ def _undo(player: Player, step: Step) -> None:
         _undo_transaction(player, found)
         return
     number, _ = _receipt(player, which, step["nth"])
+    on = step.get("undo_date")
+    if on is not None and on != _day_of(player, number):
+        raise NotPlayed(f"{which} {step['nth']} is not of {on}")
     player.record(Undo, of=number)
+
+
+def _day_of(player: Player, number: int) -> date:
+    assert player.life
+    return next(one.on for one in player.life.recorded if one.number == number)
 
 
 def _transaction_on(player: Player, which: str, on: date, nth: int) -> Transaction:
