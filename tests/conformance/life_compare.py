@@ -86,7 +86,11 @@ def seen_by(player: Player) -> Seen:
 
 def differences(player: Player, expect: Mapping[str, Any]) -> Iterator[str]:
     """Yield what differs after a step, the plainest first."""
-    wanted = {what: figure for what, figure in expect.items() if what not in REPORTED}
+    wanted = {
+        what: figure
+        for what, figure in expect.items()
+        if what not in REPORTED and figure is not None  # null: not asserted
+    }
     if not wanted:
         return
     seen = seen_by(player)

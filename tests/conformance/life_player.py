@@ -206,7 +206,11 @@ def _adjust(player: Player, step: Step) -> None:
 
 
 def _waive(player: Player, _: Step) -> None:
-    """By the figures it is the first of the charges by due day, on that day if it is past."""
+    """Let off the charge that the step's list ends with, on its due day if that is past.
+
+    Only two lives have this. In one the charge was added first, in the other last; both times it is
+    the first by due day, then by adding, so their list seems to run backwards by due day.
+    """
     assert player.life
     charges = [one for one in player.life.recorded if isinstance(one, AddCharge)]
     charge = min(charges, key=lambda one: (one.due_on, one.number))
@@ -251,7 +255,15 @@ def _undo(player: Player, step: Step) -> None:
         _undo_transaction(player, found)
         return
     number, _ = _receipt(player, which, step["nth"])
+    on = step.get("undo_date")
+    if on is not None and on != _day_of(player, number):
+        raise NotPlayed(f"{which} {step['nth']} is not of {on}")
     player.record(Undo, of=number)
+
+
+def _day_of(player: Player, number: int) -> date:
+    assert player.life
+    return next(one.on for one in player.life.recorded if one.number == number)
 
 
 def _transaction_on(player: Player, which: str, on: date, nth: int) -> Transaction:

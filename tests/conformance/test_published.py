@@ -1,10 +1,13 @@
 """Each published case is ours, one test a case: the carried table, then the vectors if there."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.kinds import KINDS
+from conformance.reading import Unreadable
 from conformance.run import judge, read_vectors, table_tiers, vectors_folder
 
 FILES = sorted((vectors_folder() / "apr").glob("*.json"))
@@ -13,9 +16,19 @@ TABLE = list(table_tiers())
 TABLE_CASES = [
     pytest.param(case, id=f"{tier.name}-{case['id']}") for tier in TABLE for case in tier.cases
 ]
-VECTOR_CASES = [
-    pytest.param(case, id=case["id"]) for file in FILES for case in read_vectors(file).cases
-]
+
+
+def published(file: Path) -> Iterator[Any]:
+    """Yield a file's cases; of one that cannot be read, why, which is no case and fails."""
+    try:
+        cases = read_vectors(file).cases
+    except Unreadable as fault:
+        cases = [str(fault)]
+    for number, case in enumerate(cases, start=1):
+        yield pytest.param(case, id=f"{file.stem}-{judge(case, number=number).case}")
+
+
+VECTOR_CASES = [case for file in FILES for case in published(file)]
 
 
 @pytest.mark.parametrize("case", TABLE_CASES)

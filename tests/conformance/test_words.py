@@ -233,6 +233,8 @@ def test_a_product_that_leaves_out_a_setting_is_named_or_means_the_usual(
         ({**STEPS[0], "expect": {"schedule": [[1, 31]]}}, "unknown value of schedule"),
         ({**STEPS[0], "expect": {"status": "ASLEEP"}}, "status: wanted ASLEEP"),
         ({**STEPS[0], "expect": None}, "expect: is no object"),
+        ({**STEPS[0], "expect": {"charges": [7]}}, "expect charges 1: is no object"),
+        ({"op": "reschedule", "from": "2024-02-01", "submitted": "2024-01-01"}, "of nothing"),
     ],
 )
 def test_a_step_nobody_knows_is_named(folder: Path, step: Any, why: str) -> None:
@@ -240,6 +242,24 @@ def test_a_step_nobody_knows_is_named(folder: Path, step: Any, why: str) -> None
     assert good is None
     assert str(bad).startswith("step 4 ")
     assert why in str(bad)
+
+
+def test_a_figure_that_is_null_is_not_asserted(folder: Path) -> None:
+    figures = ("schedule", "totals", "transactions", "charges", "journal", "status", "overpaid")
+    step = {**STEPS[0], "expect": dict.fromkeys(figures)}
+    assert judged(folder, life(steps=[*STEPS, step])) == [None]
+
+
+@pytest.mark.parametrize("which", ["Repayment", "repayment"])
+@pytest.mark.parametrize("undo_date", ["2024-02-01", "2024-02-02"])
+def test_an_undo_of_another_day_is_named(folder: Path, which: str, undo_date: str) -> None:
+    steps = [
+        {"op": "business_date", "date": "2024-02-01"},
+        {"op": "repayment", "date": "2024-02-01", "amount": "30.00"},
+        {"op": "undo", "which": which, "nth": 1, "undo_date": undo_date},
+    ]
+    (fault,) = judged(folder, life(steps=[*STEPS, *steps]))
+    assert (fault is None) is (undo_date == "2024-02-01")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from fenqi.core.terms.life.refusal import OperationUntimely
 from fenqi.core.terms.life.rules import Future
 from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.product import Component
-from lives import allocation, lend, rules
+from random_lives import allocation, lend, rules
 
 START = date(2024, 1, 1)
 
