@@ -49,8 +49,8 @@ STATUSES = {
     "CLOSED_WRITTEN_OFF": Status.WRITTEN_OFF,
 }
 # Rows whose place in a list says nothing: the platform derives them, or makes them of the whole
-# debt. 83 published lists have them elsewhere than their day and recording would put them; of the
-# other rows all but one stand in that order.
+# debt. Of 1,973 published lists that agree with ours row by row, 81 have such rows elsewhere than
+# their day and recording would put them; all other rows stand in that order, but for one.
 PLACELESS = {TYPES[kind] for kind in (*ACCRUALS, Kind.ACCRUAL_ACTIVITY, Kind.RE_AGE)}
 COMPONENTS = {
     "principal": Component.PRINCIPAL,

@@ -314,6 +314,8 @@ def _undo_all(player: Player, _: Step) -> None:
 
 def _reschedule(player: Player, step: Step) -> None:
     on = step["from"]
+    if step.get("grace_principal"):
+        raise NotPlayed("grace on principal by reschedule")
     if not step.keys() & {"new_due_date", "new_annual_rate_pct", "extra_terms"}:
         raise NotPlayed("a reschedule of nothing")
     if step.get("new_due_date"):
@@ -322,8 +324,6 @@ def _reschedule(player: Player, step: Step) -> None:
         player.record(ChangeRate, on, rate=Decimal(step["new_annual_rate_pct"]) / 100)
     if step.get("extra_terms"):
         player.record(AddPeriods, on, count=step["extra_terms"])
-    if step.get("grace_principal"):
-        raise NotPlayed("grace on principal by reschedule")
 
 
 def _pause(player: Player, step: Step) -> None:
