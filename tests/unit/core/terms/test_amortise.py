@@ -434,3 +434,9 @@ def test_a_row_the_plan_does_not_have_is_refused() -> None:
         events.pay_interest(model, 6, START, 1)
     with pytest.raises(events.RowUnknown):
         due_as_of(model, -1, START)
+
+
+def test_due_days_beyond_the_calendar_are_refused() -> None:
+    for unit in Unit:
+        with pytest.raises(DueDatesInvalid):
+            spans(date(9999, 12, 1), Interval(12, unit), 12)
