@@ -129,12 +129,14 @@ def test_the_order_of_recording_does_not_matter(told: Told, chance: random.Rando
 @given(lives([Receive], plain()), st.integers(1, 60), st.integers(1, 50_000))
 def test_who_pays_earlier_never_owes_more(told: Told, days: int, amount_minor: int) -> None:
     late = told.today + timedelta(days=days)
-    owed = []
+    owed, roundings = [], 0
     for on in (told.today, late):
         life = told.life()
         receive(life, on, amount_minor, booked_on=late)
-        owed.append(life.view(late).open_minor - life.view(late).overpaid_minor)
-    assert owed[0] <= owed[1]
+        seen = life.view(late)
+        owed.append(seen.open_minor - seen.overpaid_minor)
+        roundings = len(seen.rows)  # interest is rounded row by row
+    assert owed[0] <= owed[1] + roundings
 
 
 @given(lives(), st.integers(-5, 5))

@@ -106,6 +106,11 @@ class Life:
             status=_status(walk),
         )
 
+    def walk_by(self, on: date) -> Walk:
+        """Return the state that a receipt of a day would find: changes after it come later."""
+        place = bisect_right(self._keys, (on, date.max, len(self.recorded) + 1, 0))
+        return self.walk if place == len(self._keys) else self._walk_through(self._ordered[:place])
+
     def _keep(self) -> _Kept:
         """Return what the life goes back to if the next operation fails."""
         return _Kept(
