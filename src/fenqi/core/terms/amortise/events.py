@@ -151,7 +151,7 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     model.settle()
     totals, before = model.totals(), period.outcome
     paid = amount_minor
-    if totals.paid_principal_minor + amount_minor > totals.lent_minor + totals.credited_minor:
+    if totals.paid_principal_minor + amount_minor > totals.lent_minor:
         paid = totals.lent_minor - totals.paid_principal_minor
     period.paid_principal_minor += paid
     period.is_stale = True
