@@ -434,3 +434,18 @@ def test_a_row_the_plan_does_not_have_is_refused() -> None:
         events.pay_interest(model, 6, START, 1)
     with pytest.raises(events.RowUnknown):
         due_as_of(model, -1, START)
+
+
+def test_due_days_beyond_the_calendar_are_refused() -> None:
+    for unit in Unit:
+        with pytest.raises(DueDatesInvalid):
+            spans(date(9999, 12, 1), Interval(12, unit), 12)
+
+
+def test_principal_paid_never_exceeds_what_was_lent_and_credited() -> None:
+    model = lent(count=3)
+    credited = model.totals().lent_minor // 10
+    events.credit(model, date(2024, 1, 20), principal_minor=credited)
+    owed = model.totals().lent_minor
+    events.pay_principal(model, 2, date(2024, 1, 25), owed + credited)
+    assert model.totals().paid_principal_minor == owed

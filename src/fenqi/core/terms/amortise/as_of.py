@@ -47,7 +47,7 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
     period = until.periods[row]
     open_count = sum(not other.is_paid for other in until.periods)
     if on <= period.starts_on:
-        _ask_ahead(until, period, model.periods[row], open_count)
+        _ask_ahead(until, period, open_count)
     until.settle()
     principal, interest = period.due_principal_minor, period.due_interest_minor
     if by_bucket:
@@ -146,18 +146,13 @@ def up_to(model: Model, on: date) -> Model:
     return until
 
 
-def _ask_ahead(until: Model, period: Period, source: Period, open_count: int) -> None:
+def _ask_ahead(until: Model, period: Period, open_count: int) -> None:
     """Let a row that has not begun ask for its signed instalment, or for what is left in all."""
-    if period.is_re_aged:
-        period.instalment_minor = source.instalment_minor
-    elif open_count > 1:
+    if open_count > 1:
         period.instalment_minor, period.is_stale = period.signed_minor, True
         until.settle()
         outstanding = until.totals().open_principal_minor
         period.instalment_minor -= max(0, period.open_principal_minor - outstanding)
-    elif period.is_paid and open_count == 1:
-        left = until.totals().open_principal_minor + period.paid_principal_minor
-        period.instalment_minor = min(period.signed_minor, left + period.due_interest_minor)
     period.is_stale = True
 
 

@@ -24,16 +24,22 @@ class DueDatesInvalid(Invalid):
 
 
 def later(start: date, units: int, unit: Unit) -> date:
-    """Return the day so many units after `start`; a day the month lacks becomes its last."""
-    match unit:
-        case Unit.DAYS:
-            return start + timedelta(days=units)
-        case Unit.WEEKS:
-            return start + timedelta(days=units * DAYS_PER_WEEK)
-        case Unit.MONTHS:
-            return add_months(start, units)
-        case _:
-            assert_never(unit)
+    """Return the day so many units after `start`; a day the month lacks becomes its last.
+
+    Errors: DueDatesInvalid if the calendar ends before.
+    """
+    try:
+        match unit:
+            case Unit.DAYS:
+                return start + timedelta(days=units)
+            case Unit.WEEKS:
+                return start + timedelta(days=units * DAYS_PER_WEEK)
+            case Unit.MONTHS:
+                return add_months(start, units)
+            case _:
+                assert_never(unit)
+    except (OverflowError, ValueError) as error:
+        raise DueDatesInvalid(start=start, units=units, unit=unit) from error
 
 
 def spans(

@@ -20,9 +20,6 @@ def defer_run_interest(model: Model, row: Period, on: date) -> bool:
         return False
     place = model.periods.index(row)
     trial = model.copy()
-    reaches = [item.due_on for item in trial.overdue]
-    if row.due_on in reaches and all(due_on <= row.due_on for due_on in reaches):
-        take_back_overdue(trial)
     stop_interest(trial, on)
     trial.settle()
     for later in reversed(trial.periods[place + 1 :]):
@@ -51,11 +48,3 @@ def stop_interest(model: Model, on: date) -> None:
             if segment.ends_on > on:
                 segment.factor = segment.factor_to_due = ZERO
                 period.is_stale = True
-
-
-def take_back_overdue(model: Model) -> None:
-    """Undo every correction made because principal was overdue."""
-    for item in model.overdue:
-        model.change_balance(item.on, corrected_minor=-item.amount_minor)
-    model.overdue.clear()
-    model.overdue_on = None

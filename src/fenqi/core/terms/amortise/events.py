@@ -51,7 +51,7 @@ def _disburse_full_term(model: Model, on: date, amount_minor: int) -> None:
     """
     running = next((p for p in model.periods if p.starts_on <= on < p.due_on), None)
     start = model.periods[-1].due_on if running is None else running.starts_on
-    alone = replace(model.settings, multiple=0, accrual=Accrual.DAILY, count=0)
+    alone = replace(model.settings, count=0)
     own = Model(alone, spans(start, model.settings.interval, model.settings.count))
     disburse(own, on, amount_minor)
     model.disbursements.append((on, amount_minor))
@@ -150,7 +150,7 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     model.settle()
     totals, before = model.totals(), period.outcome
     paid = amount_minor
-    if totals.paid_principal_minor + amount_minor > totals.lent_minor + totals.credited_minor:
+    if totals.paid_principal_minor + amount_minor > totals.lent_minor:
         paid = totals.lent_minor - totals.paid_principal_minor
     period.paid_principal_minor += paid
     period.is_stale = True

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from fenqi.core.terms.amortise.dates import DAYS_PER_WEEK, Span, units_within
 from fenqi.core.terms.amortise.settings import (
-    PRECISION_MAX,
+    EXACT,
     Accrual,
     DaysInMonth,
     DaysInYear,
@@ -28,7 +28,6 @@ LEAP_YEAR = 366
 PLAIN_YEAR = 365
 ONE = Decimal(1)
 ZERO = Decimal(0)
-QUANTIZING = Context(prec=2 * PRECISION_MAX)  # so that no factor is too long to be scaled
 
 
 def factors(
@@ -54,7 +53,7 @@ def real_units(settings: Settings, period: Span, *, anchor: date) -> Decimal:
     if settings.days_in_month is not DaysInMonth.THIRTY:
         return Decimal(settings.interval.every)
     whole, rest, of_days = units_within(period, settings.interval.unit, anchor=anchor)
-    return whole + settings.arithmetic.divide(Decimal(rest), Decimal(of_days))
+    return EXACT.add(whole, settings.arithmetic.divide(Decimal(rest), Decimal(of_days)))
 
 
 def nominal_factor(settings: Settings, rate: Decimal) -> Decimal:
@@ -91,7 +90,7 @@ def _factor(
 def _scaled(factor: Decimal, arithmetic: Context) -> Decimal:
     """Return the factor with as many decimals as the arithmetic has digits."""
     decimals = ONE.scaleb(-arithmetic.prec)
-    return factor.quantize(decimals, rounding=ROUND_HALF_EVEN, context=QUANTIZING)
+    return factor.quantize(decimals, rounding=ROUND_HALF_EVEN, context=EXACT)
 
 
 def _unit_days(unit: Unit) -> int:

@@ -8,11 +8,13 @@ Source: the flat set-ups of the published vectors.
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import reduce
 
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.rounding import rounded, to_multiple
+from fenqi.core.terms.amortise.settings import EXACT
 
 
 def set_flat_instalments(model: Model, related: Sequence[Period]) -> None:
@@ -62,7 +64,9 @@ def set_whole_term_instalments(model: Model, related: Sequence[Period]) -> None:
     place = model.periods.index(related[0])
     opening = model.periods[place - 1].closing_minor if place else 0
     principal = opening + related[0].disbursed_minor
-    factors = sum((period.segments[-1].factor_to_due for period in related), Decimal(0))
+    factors = reduce(
+        EXACT.add, (period.segments[-1].factor_to_due for period in related), Decimal(0)
+    )
     count = Decimal(len(related))
     base = model.lent_by(related[0].segments[-1].starts_on)
     interest = rounded(model.math.multiply(Decimal(base), factors))

@@ -27,6 +27,8 @@ def place_leftover(model: Model, on: date) -> None:
             return
         if _forget_deferral(model, row):
             totals = model.totals()
+        if _close_idle(model, totals):
+            continue
         if _take_leftover(model, row, totals):
             if defer_run_interest(model, row, on):
                 model.settle()
@@ -61,6 +63,26 @@ def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
     if row.is_stale:
         model.settle()
     return amount >= least and row.due_interest_minor == interest_before
+
+
+def _close_idle(model: Model, totals: Totals) -> bool:
+    """Let the last rows that bear no interest ask for nothing more, if others take what is left.
+
+    It is what a round for each of them comes to, since no interest changes; return whether any was.
+    """
+    left = totals.lent_minor + totals.interest_minor - totals.asked_minor
+    before = left
+    for period in reversed(model.periods):
+        if period.segments or period.run_interest_minor or period.deferred_minor:
+            break
+        if period.is_paid:
+            continue
+        least = period.paid_minor - period.credited_minor
+        if period.instalment_minor + left >= least:
+            break
+        left += period.instalment_minor - least
+        period.ask(least)
+    return left != before
 
 
 def _last_open(model: Model, totals: Totals) -> Period | None:

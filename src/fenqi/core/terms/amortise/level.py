@@ -9,6 +9,7 @@ Source: README of the published vectors, "Instalment (EMI)".
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 from typing import assert_never
 
 from fenqi.core.terms.amortise.factor import nominal_factor
@@ -17,8 +18,8 @@ from fenqi.core.terms.amortise.leftover import cover_outstanding, place_leftover
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.rounding import rounded, to_multiple
-from fenqi.core.terms.amortise.settings import LevelRate, Method, Settings
-from fenqi.core.values.rate import Rounding
+from fenqi.core.terms.amortise.settings import EXACT, LevelRate, Method, Settings
+from fenqi.core.values.rate import Rounding, divide
 
 ONE = Decimal(1)
 HUNDRED = 100
@@ -141,7 +142,8 @@ class _Gap:
     def spread_minor(self) -> int:
         """Return the instalment with its share of the gap."""
         rows = max(1, self.count - self.uncountable)
-        return self.instalment_minor + rounded(Decimal(self.difference_minor) / Decimal(rows))
+        share = divide(self.difference_minor, rows, rounding=Rounding.HALF_EVEN)
+        return self.instalment_minor + share
 
 
 def _gap(periods: Sequence[Period]) -> _Gap:
@@ -162,8 +164,8 @@ def _growth(model: Model, period: Period) -> Decimal:
     if period.is_interest_grace:
         return ONE
     if model.settings.level_rate is LevelRate.NOMINAL:
-        return ONE + nominal_factor(model.settings, model.rate_on(period.starts_on))
-    return sum((segment.factor for segment in period.segments), ONE)
+        return EXACT.add(ONE, nominal_factor(model.settings, model.rate_on(period.starts_on)))
+    return reduce(EXACT.add, (segment.factor for segment in period.segments), ONE)
 
 
 def _opening(model: Model, period: Period) -> int:

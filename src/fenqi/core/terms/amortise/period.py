@@ -14,6 +14,8 @@ Source: README of the published vectors, "Instalment (EMI)" and "Interest recalc
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+from fenqi.core.terms.amortise.settings import EXACT
+
 ZERO = Decimal(0)
 
 
@@ -124,7 +126,7 @@ class Period:
         disbursed = credited_principal = credited_interest = 0
         for place, segment in enumerate(self.segments):
             segment.balance_minor = balance
-            run += segment.interest(lent[place] if lent else balance, math)
+            run = EXACT.add(run, segment.interest(lent[place] if lent else balance, math))
             after = balance + segment.corrected_minor + segment.disbursed_minor
             balance = max(0, after)
             disbursed += segment.disbursed_minor

@@ -9,7 +9,6 @@ Source: README of the published vectors, "Re-age".
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 
 from fenqi.core.terms.amortise.as_of import Outstanding, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later, spans
@@ -23,8 +22,8 @@ from fenqi.core.terms.amortise.re_amortise import (
     leave_past,
     lift_grace,
 )
-from fenqi.core.terms.amortise.rounding import rounded
 from fenqi.core.terms.amortise.settings import Accrual, Interval
+from fenqi.core.values.rate import Rounding, divide
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def equal_parts(total_minor: int, count: int) -> tuple[int, ...]:
     """Return equal parts of an amount, each rounded HALF_EVEN, the last one with the difference."""
     if total_minor <= 0:
         return (0,) * count
-    part = rounded(Decimal(total_minor) / Decimal(count))
+    part = divide(total_minor, count, rounding=Rounding.HALF_EVEN)
     return (part,) * (count - 1) + (total_minor - part * (count - 1),)
 
 

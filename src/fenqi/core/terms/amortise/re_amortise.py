@@ -85,14 +85,12 @@ def close_with_what_was_paid(period: Period) -> None:
 def _restart_balances(model: Model, on: date) -> None:
     """Take all corrections back, then let what paid rows repaid leave at their ends."""
     model.overdue.clear()
-    for place, period in enumerate(model.periods):
+    for period in model.periods:
         for segment in period.segments:
             segment.corrected_minor = 0
         period.is_stale = True
         if period.is_paid and period.due_on <= on:
-            following = model.periods[place + 1 : place + 2]
-            credited = sum(other.credited_principal_minor for other in following)
-            period.segments[-1].corrected_minor -= max(0, period.paid_principal_minor - credited)
+            period.segments[-1].corrected_minor -= period.paid_principal_minor
 
 
 def _level(model: Model, related: Sequence[Period], on: date) -> None:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from fenqi.core.terms.amortise.settings import Settings
+from fenqi.core.terms.amortise.settings import EXACT, Settings
 from fenqi.core.values.rate import Rounding, round_decimal
 
 
@@ -17,6 +17,6 @@ def to_multiple(amount_minor: Decimal | int, settings: Settings) -> int:
     if not settings.multiple:
         return whole
     step = settings.multiple * 10**settings.digits
-    steps = Decimal(amount_minor) / Decimal(step)
+    steps = EXACT.divide(Decimal(amount_minor), Decimal(step))
     nearest = round_decimal(steps, rounding=settings.multiple_rounding) * step
     return nearest if nearest or whole <= 0 else whole

@@ -6,7 +6,6 @@ Rates here are yearly and exact decimals; `yearly_rate` makes one of what a cont
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
-from functools import lru_cache
 from typing import assert_never
 
 from fenqi.core.errors import Invalid
@@ -17,6 +16,8 @@ WEEKS_PER_YEAR = 52
 DAYS_PER_YEAR = 365
 PRECISION = 19  # significant digits of every intermediate result
 PRECISION_MAX = 50
+# What is added up is not rounded; like all arithmetic here it owes nothing to the caller's context.
+EXACT = Context(prec=2 * PRECISION_MAX, rounding=ROUND_HALF_EVEN)
 INTERVALS_MAX = 366  # units between two due days
 DIGITS_MAX = 4  # of a currency's minor unit
 MULTIPLE_MAX = 10**9
@@ -156,9 +157,8 @@ class Settings:
         return arithmetic_of(self.precision)
 
 
-@lru_cache(maxsize=PRECISION_MAX)
 def arithmetic_of(precision: int) -> Context:
-    """Return decimal arithmetic of so many significant digits, HALF_EVEN."""
+    """Return decimal arithmetic of so many significant digits, HALF_EVEN, of the caller's own."""
     return Context(prec=precision, rounding=ROUND_HALF_EVEN)
 
 
@@ -176,7 +176,7 @@ def yearly_rate(
         case RatePeriod.YEAR:
             return rate
         case RatePeriod.MONTH:
-            return rate * MONTHS_PER_YEAR
+            return EXACT.multiply(rate, Decimal(MONTHS_PER_YEAR))
         case RatePeriod.WHOLE_TERM:
             per_year = intervals_per_year(interval.unit)
             term = Decimal(interval.every * count)

@@ -7,13 +7,14 @@ Source: the vectors' README, section "Allocation".
 
 from collections.abc import Collection
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.life.operations import AddCharge, Operation, WaiveCharge
 from fenqi.core.terms.life.state import ChargeState, Effect, Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
+from fenqi.core.values.rate import Rounding, divide
 
+HUNDRED = 100
 CHARGED = (Component.FEE, Component.PENALTY)
 
 
@@ -62,8 +63,8 @@ def _amount(walk: Walk, operation: AddCharge) -> int:
     if operation.percent is None:
         return operation.amount_minor or 0
     base = sum(row.due[Component.PRINCIPAL] + row.due[Component.INTEREST] for row in walk.rows)
-    share = Decimal(base) * operation.percent / 100
-    return int(share.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    numerator, denominator = operation.percent.as_integer_ratio()
+    return divide(base * numerator, denominator * HUNDRED, rounding=Rounding.HALF_EVEN)
 
 
 def waive_charge(walk: Walk, operation: WaiveCharge) -> None:

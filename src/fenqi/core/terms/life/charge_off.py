@@ -6,7 +6,6 @@ Source: the vectors' README, section "Charge-off".
 """
 
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.amortise.as_of import run_interest_as_of
 from fenqi.core.terms.life.charge import CHARGED
@@ -16,6 +15,7 @@ from fenqi.core.terms.life.rules import ChargeOffBehaviour, Timing
 from fenqi.core.terms.life.state import Effect, Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
+from fenqi.core.values.rate import Rounding, divide
 
 
 def charge_off(walk: Walk, operation: ChargeOff) -> None:
@@ -91,8 +91,8 @@ def _run_interest(walk: Walk, row: Row, on: date) -> int:
 def _prorated(row: Row, on: date) -> int:
     """Return a row's open interest by the days gone of its period."""
     days = (row.due_on - row.starts_on).days
-    gone = Decimal(row.open(INTEREST)) / days * (on - row.starts_on).days
-    return int(gone.to_integral_value(rounding=ROUND_HALF_EVEN))
+    gone = (on - row.starts_on).days
+    return divide(row.open(INTEREST) * gone, days, rounding=Rounding.HALF_EVEN)
 
 
 def _stop_interest(walk: Walk, on: date) -> None:

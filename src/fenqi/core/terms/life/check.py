@@ -7,6 +7,7 @@ day that a backdated re-age took away) does what is left for it to do.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fenqi.core.terms.life.form import check_form
 from fenqi.core.terms.life.may_ask import MAY_ASK
 from fenqi.core.terms.life.operations import (
     AddCharge,
@@ -26,19 +27,19 @@ from fenqi.core.terms.life.operations import (
     ReAge,
     ReAgeInterest,
     ReAmortise,
+    Receipt,
     Receive,
     RefundCash,
     RefundCredit,
     Terminate,
     Undo,
     WaiveCharge,
+    WriteOff,
 )
 from fenqi.core.terms.life.refusal import not_now, refuse
-from fenqi.core.terms.life.state import IN_SCHEDULE, Kind
+from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Name
 from fenqi.core.terms.life.walk import Walk
 
-COUNT_MAX = 1_200  # instalments that one operation may add
-AMOUNT_MINOR_MAX = 10**15  # sums of many plans still fit a 64-bit integer
 REARRANGING = (
     AddPeriods,
     BillInstalment,
@@ -51,6 +52,9 @@ REARRANGING = (
     ReAmortise,
 )
 AMENDING = (Disburse, AddCharge, *REARRANGING)
+ROWS_MAX = 1_200  # of one plan
+OPERATIONS_MAX = 20_000  # of one plan
+DERIVED = (Receipt.INTEREST_REFUND,)
 AHEAD = (ChangeRate, MoveDueDay, AddPeriods, PauseInterest, AddCharge, NightlyRun)
 
 
@@ -59,9 +63,11 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
 
     Errors: OperationSenseless, OperationUntimely.
     """
+    check_form(operation)
     if operation.number != len(recorded) + 1:
         refuse(operation, "out of number", next=len(recorded) + 1)
-    _check_amount(operation)
+    if operation.number > OPERATIONS_MAX:
+        not_now(operation, "too many operations", most=OPERATIONS_MAX)
     _check_days(walk, operation)
     if walk.is_written_off and isinstance(operation, AMENDING):
         not_now(operation, "the plan was written off")
@@ -70,23 +76,13 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
     if walk.is_closed and isinstance(operation, AddPeriods | ReAge | ReAmortise):
         not_now(operation, "nothing is open")
     if isinstance(operation, Undo):
-        _check_undo(operation, recorded)
+        _check_undo(walk, operation, recorded)
     elif isinstance(operation, Chargeback):
         _check_chargeback(walk, operation, recorded)
+    elif isinstance(operation, NightlyRun):
+        _check_night(operation, recorded)
     elif type(operation) in CHECKS:
         CHECKS[type(operation)](walk, operation)
-
-
-def _check_amount(operation: Operation) -> None:
-    amount = getattr(operation, "amount_minor", None)
-    if amount is None:
-        if isinstance(operation, AddCharge) and (
-            operation.percent is None or operation.percent < 0
-        ):
-            refuse(operation, "a charge is an amount or a percentage")
-        return
-    if type(amount) is not int or not 0 <= amount <= AMOUNT_MINOR_MAX:
-        refuse(operation, "amount out of range", amount=amount, most=AMOUNT_MINOR_MAX)
 
 
 def _check_days(walk: Walk, operation: Operation) -> None:
@@ -103,10 +99,14 @@ def _check_days(walk: Walk, operation: Operation) -> None:
         refuse(operation, "before anything was lent", on=operation.on, lent_on=walk.began_on)
 
 
-def _check_undo(undo: Undo, recorded: Sequence[Operation]) -> None:
+def _check_undo(walk: Walk, undo: Undo, recorded: Sequence[Operation]) -> None:
     target = recorded[undo.of - 1] if 1 <= undo.of <= len(recorded) else None
     if target is None or isinstance(target, Undo | NightlyRun):
         refuse(undo, "nothing to undo", of=undo.of)
+    if undo.of_receipt is not None:
+        name = (undo.of, Kind(undo.of_receipt.value))
+        if all(one.name != name for one in walk.transactions):
+            refuse(undo, "no such receipt", of=undo.of, receipt=undo.of_receipt)
     earlier = [one for one in recorded if isinstance(one, Undo) and one.of == undo.of]
     if any(one.of_receipt in (None, undo.of_receipt) for one in earlier):
         not_now(undo, "undone already", of=undo.of)
@@ -123,35 +123,60 @@ def _stands_on(operation: Operation, undo: Undo) -> bool:
     return isinstance(operation, WaiveCharge | Receive) and operation.charge == undo.of
 
 
+def _check_night(run: NightlyRun, recorded: Sequence[Operation]) -> None:
+    """Nights are run in their order; one may be run again."""
+    last = next((one.on for one in reversed(recorded) if isinstance(one, NightlyRun)), run.on)
+    if run.on < last:
+        not_now(run, "a later night was run", on=run.on, last=last)
+
+
 def _check_chargeback(walk: Walk, operation: Chargeback, recorded: Sequence[Operation]) -> None:
-    receipt = (operation.of, Kind(operation.of_receipt.value))
+    receipt = _receipt(operation)
     original = next((one for one in walk.transactions if one.name == receipt), None)
     if original is None:
         refuse(operation, "no such receipt", of=operation.of)
+    if operation.on < original.on:
+        refuse(operation, "before the receipt", on=operation.on, received_on=original.on)
+    undone = {one.of for one in recorded if isinstance(one, Undo)}
     earlier = sum(
         one.amount_minor
         for one in recorded
-        if isinstance(one, Chargeback) and one.of == operation.of
+        if isinstance(one, Chargeback) and one.number not in undone and _receipt(one) == receipt
     )
     if operation.amount_minor > original.amount_minor - earlier:
         left = original.amount_minor - earlier
         not_now(operation, "more than is left of the receipt", left=left)
 
 
+def _receipt(operation: Chargeback) -> Name:
+    return (operation.of, Kind(operation.of_receipt.value))
+
+
+def _check_goes_out_last(walk: Walk, operation: RefundCredit | RefundCash) -> None:
+    """Money goes back out of what has come in by its day."""
+    last = max((one.on for one in walk.transactions if one.is_receipt), default=operation.on)
+    if operation.on < last:
+        not_now(operation, "before the last receipt", on=operation.on, received_on=last)
+
+
 def _check_credit_refund(walk: Walk, operation: RefundCredit) -> None:
     if operation.amount_minor > walk.overpaid_minor:
         not_now(operation, "more than was overpaid", overpaid=walk.overpaid_minor)
+    _check_goes_out_last(walk, operation)
 
 
 def _check_cash_refund(walk: Walk, operation: RefundCash) -> None:
     paid = sum(sum(row.paid) for row in walk.rows) + walk.overpaid_minor
     if operation.amount_minor > paid:
         not_now(operation, "more than was paid", paid=paid)
+    _check_goes_out_last(walk, operation)
 
 
 def _check_waiver(walk: Walk, operation: WaiveCharge) -> None:
     if operation.charge not in walk.charges:
         refuse(operation, "no such charge", charge=operation.charge)
+    if not walk.charges[operation.charge].open_minor:
+        not_now(operation, "nothing of it is open", charge=operation.charge)
 
 
 def _check_pause(_: Walk, operation: PauseInterest) -> None:
@@ -159,9 +184,11 @@ def _check_pause(_: Walk, operation: PauseInterest) -> None:
         refuse(operation, "ends before it begins", through=operation.through)
 
 
-def _check_count(_: Walk, operation: AddPeriods | ReAge) -> None:
-    if not 1 <= operation.count <= COUNT_MAX:
-        refuse(operation, "count out of range", count=operation.count, most=COUNT_MAX)
+def _check_count(walk: Walk, operation: AddPeriods | ReAge) -> None:
+    if not 1 <= operation.count <= ROWS_MAX:
+        refuse(operation, "count out of range", count=operation.count, most=ROWS_MAX)
+    if len(walk.rows) + operation.count > ROWS_MAX:
+        not_now(operation, "too many rows", rows=len(walk.rows), most=ROWS_MAX)
 
 
 def _check_added(walk: Walk, operation: AddPeriods) -> None:
@@ -185,19 +212,34 @@ def _check_charge_off(walk: Walk, operation: ChargeOff | Terminate) -> None:
         not_now(operation, "charged off or called already")
 
 
-def _check_rate(_: Walk, operation: ChangeRate) -> None:
-    if operation.rate < 0:
-        refuse(operation, "rate below zero", rate=operation.rate)
+def _check_receipt(walk: Walk, operation: Receive) -> None:
+    if operation.receipt in DERIVED:
+        refuse(operation, "follows from a refund only", receipt=operation.receipt)
+    if (operation.charge is None) != (operation.receipt is not Receipt.CHARGE_ADJUSTMENT):
+        refuse(operation, "an adjustment names its charge", receipt=operation.receipt)
+    if operation.charge is not None:
+        _check_adjustment(walk, operation, operation.charge)
 
 
-def _check_adjustment(walk: Walk, operation: Receive) -> None:
-    if operation.charge is None:
-        return
-    charge = walk.charges.get(operation.charge)
+def _check_adjustment(walk: Walk, operation: Receive, number: int) -> None:
+    charge = walk.charges.get(number)
     if charge is None:
-        refuse(operation, "no such charge", charge=operation.charge)
-    elif operation.amount_minor > charge.amount_minor:
+        refuse(operation, "no such charge", charge=number)
+    if operation.amount_minor > charge.amount_minor:
         not_now(operation, "more than the charge", charge=charge.amount_minor)
+
+
+def _check_write_off(walk: Walk, operation: WriteOff) -> None:
+    if walk.is_written_off:
+        not_now(operation, "written off already")
+
+
+def _check_lent(walk: Walk, operation: Disburse) -> None:
+    """Nothing is lent before it was asked for."""
+    if operation.on < walk.terms.submitted_on:
+        refuse(operation, "before it was submitted", submitted_on=walk.terms.submitted_on)
+    if len(walk.rows) >= ROWS_MAX:
+        not_now(operation, "too many rows", rows=len(walk.rows), most=ROWS_MAX)
 
 
 def _check_move(walk: Walk, operation: MoveDueDay) -> None:
@@ -216,7 +258,9 @@ def _check_move(walk: Walk, operation: MoveDueDay) -> None:
 # Each check takes the operation of its own type, which the table's one type cannot say.
 CHECKS: dict[type[Operation], Callable[[Walk, Any], None]] = {
     **MAY_ASK,
-    Receive: _check_adjustment,
+    Disburse: _check_lent,
+    Receive: _check_receipt,
+    WriteOff: _check_write_off,
     RefundCredit: _check_credit_refund,
     RefundCash: _check_cash_refund,
     WaiveCharge: _check_waiver,
@@ -226,5 +270,4 @@ CHECKS: dict[type[Operation], Callable[[Walk, Any], None]] = {
     ReAge: _check_re_age,
     ChargeOff: _check_charge_off,
     Terminate: _check_charge_off,
-    ChangeRate: _check_rate,
 }

@@ -7,7 +7,6 @@ Source: the vectors' README, sections "Later disbursement" and "Interest recalcu
 
 from bisect import bisect_left
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
@@ -20,6 +19,7 @@ from fenqi.core.terms.life.rules import Processing, Timing
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
+from fenqi.core.values.rate import Rounding, divide
 
 PRINCIPAL, INTEREST, FEE, PENALTY = (
     Component.PRINCIPAL,
@@ -202,7 +202,7 @@ def lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:
 
     Each new principal is rounded to the product's multiple; the last row takes the remainder.
     """
-    part, left = to_multiple(Decimal(amount_minor) / len(rows), 1), amount_minor
+    part, left = divide(amount_minor, len(rows), rounding=Rounding.HALF_EVEN), amount_minor
     for row in rows:
         before = row.due[PRINCIPAL]
         row.due[PRINCIPAL] = to_multiple(before + part, walk.terms.multiple_minor)
@@ -223,6 +223,6 @@ def keep_principal(walk: Walk, principal_minor: int, on: date) -> None:
         row.meet(on)
 
 
-def to_multiple(amount: Decimal | int, multiple: int) -> int:
+def to_multiple(amount: int, multiple: int) -> int:
     """Return an amount rounded half-even to a multiple of minor units."""
-    return int((Decimal(amount) / multiple).quantize(Decimal(1), ROUND_HALF_EVEN)) * multiple
+    return divide(amount, multiple, rounding=Rounding.HALF_EVEN) * multiple

@@ -17,6 +17,7 @@ from fenqi.core.terms.life.operations import (
     ChargeOff,
     Disburse,
     MoveDueDay,
+    NightlyRun,
     Operation,
     PauseInterest,
     ReAge,
@@ -71,12 +72,12 @@ def life() -> Life:
             "no such charge",
         ),
         (AddCharge(**FEE, **COMMON), "a charge is an amount or a percentage"),
-        (AddCharge(**FEE, percent=Decimal(-1), **COMMON), "a charge is an amount or a percentage"),
+        (AddCharge(**FEE, percent=Decimal(-1), **COMMON), "percentage out of range"),
         (WaiveCharge(charge=2, **COMMON), "no such charge"),
         (Chargeback(of=1, of_receipt=REPAYMENT, amount_minor=1, **COMMON), "no such receipt"),
         (Undo(of=4, **COMMON), "nothing to undo"),
         (Undo(of=0, **COMMON), "nothing to undo"),
-        (ChangeRate(rate=Decimal(-1), **COMMON), "rate below zero"),
+        (ChangeRate(rate=Decimal(-1), **COMMON), "rate out of range"),
         (PauseInterest(through=PAUSE_END, **COMMON), "ends before it begins"),
         (AddPeriods(count=0, **COMMON), "count out of range"),
         (ReAge(**RE_AGE, count=1_201, **COMMON), "count out of range"),
@@ -89,6 +90,59 @@ def life() -> Life:
             ),
             "new rows from the first day",
         ),
+        (Receive(receipt=REPAYMENT, amount_minor=None, **COMMON), "not of its type"),
+        (Receive(receipt="repayment", amount_minor=1, **COMMON), "not of its type"),
+        (Receive(receipt=REPAYMENT, amount_minor=1.5, **COMMON), "not of its type"),
+        (ChangeRate(rate=0.1, **COMMON), "not of its type"),
+        (
+            Receive(receipt=Receipt.INTEREST_REFUND, amount_minor=1, **COMMON),
+            "follows from a refund only",
+        ),
+        (
+            Receive(receipt=REPAYMENT, charge=3, amount_minor=1, **COMMON),
+            "an adjustment names its charge",
+        ),
+        (
+            Receive(receipt=Receipt.CHARGE_ADJUSTMENT, amount_minor=1, **COMMON),
+            "an adjustment names its charge",
+        ),
+        *(
+            (AddCharge(**FEE, percent=percent, **COMMON), "percentage out of range")
+            for percent in (Decimal("NaN"), Decimal("Infinity"), Decimal("1e40"))
+        ),
+        (
+            AddCharge(**FEE, percent=Decimal(1), amount_minor=1, **COMMON),
+            "a charge is an amount or a percentage",
+        ),
+        *(
+            (ChangeRate(rate=rate, **COMMON), "rate out of range")
+            for rate in (Decimal("NaN"), Decimal("Infinity"), Decimal(101), Decimal("1e40"))
+        ),
+        *(
+            (operation, "day out of range")
+            for operation in (
+                ChangeRate(rate=Decimal("0.1"), **COMMON | {"on": date.min}),
+                AddPeriods(count=1, **COMMON | {"on": date.min}),
+                PauseInterest(through=TODAY, **COMMON | {"on": date.min}),
+                MoveDueDay(to=date.max, **COMMON | {"on": date(2024, 3, 1)}),
+                ReAge(**RE_AGE | {"starts_on": date.max}, count=2, **COMMON),
+                NightlyRun(**COMMON | {"on": date.max}),
+                Receive(receipt=REPAYMENT, amount_minor=1, **COMMON | {"booked_on": date.max}),
+                Disburse(amount_minor=1, **COMMON | {"on": date.min}),
+            )
+        ),
+        (Disburse(amount_minor=1, **COMMON | {"on": date(2023, 1, 1)}), "before it was submitted"),
+        *(
+            (ReAge(**RE_AGE | {"every": every}, count=2, **COMMON), "interval out of range")
+            for every in (0, -1, 367)
+        ),
+        (
+            Chargeback(
+                of=2, of_receipt=REPAYMENT, amount_minor=1, **COMMON | {"on": date(2024, 1, 15)}
+            ),
+            "before the receipt",
+        ),
+        (Undo(of=2, of_receipt=Receipt.INTEREST_REFUND, **COMMON), "no such receipt"),
         (MoveDueDay(to=TODAY, **COMMON), "nothing falls due on that day"),
         (
             MoveDueDay(to=date(2024, 2, 1), **COMMON | {"on": date(2024, 3, 1)}),
@@ -109,6 +163,11 @@ def test_what_makes_no_sense_is_refused(life: Life, operation: Operation, reason
     ("operation", "reason"),
     [
         (RefundCredit(amount_minor=1, **COMMON), "more than was overpaid"),
+        (
+            RefundCash(amount_minor=1, **COMMON | {"on": date(2024, 1, 15)}),
+            "before the last receipt",
+        ),
+        (AddPeriods(count=1_197, **COMMON), "too many rows"),
         (RefundCash(amount_minor=30_755, **COMMON), "more than was paid"),
         (
             Chargeback(of=2, of_receipt=REPAYMENT, amount_minor=30_755, **COMMON),
@@ -139,6 +198,14 @@ def test_what_comes_at_the_wrong_time_is_refused(
         (WriteOff(**COMMON), ReAmortise(**COMMON), "the plan was written off"),
         (Terminate(**COMMON), AddPeriods(count=1, **COMMON), "everything has fallen due"),
         (ChargeOff(**COMMON), ChargeOff(**COMMON), "charged off or called already"),
+        (WriteOff(**COMMON), WriteOff(**COMMON), "written off already"),
+        (WaiveCharge(charge=3, **COMMON), WaiveCharge(charge=3, **COMMON), "nothing of it is open"),
+        (NightlyRun(**COMMON), NightlyRun(**COMMON | {"on": START}), "a later night was run"),
+        (
+            Chargeback(of=2, of_receipt=REPAYMENT, amount_minor=1, **COMMON),
+            Undo(of=2, **COMMON),
+            "a later operation stands on it",
+        ),
         (Undo(of=2, **COMMON), Undo(of=2, **COMMON), "undone already"),
         (WaiveCharge(charge=3, **COMMON), Undo(of=3, **COMMON), "a later operation stands on it"),
         (
@@ -163,3 +230,21 @@ def test_nothing_happens_before_anything_was_lent() -> None:
         life.record(Receive(number=1, on=START, booked_on=START, receipt=REPAYMENT, amount_minor=1))
     life.record(Disburse(number=1, on=START, booked_on=START, amount_minor=100))
     assert life.view(START).open_minor == 100
+
+
+def test_an_undone_chargeback_frees_its_receipt(life: Life) -> None:
+    taken_back = Chargeback(of=2, of_receipt=REPAYMENT, amount_minor=30_754, **COMMON)
+    before = life.view(TODAY).open_minor
+    life.record(taken_back)
+    assert life.view(TODAY).open_minor > before
+    life.record(Undo(of=4, **COMMON | {"number": 5}))
+    life.record(replace(taken_back, number=6))
+    assert life.view(TODAY).open_minor == before + 30_754
+
+
+def test_a_receipt_that_went_back_in_cash_cannot_be_undone(life: Life) -> None:
+    life.record(RefundCash(amount_minor=5_000, **COMMON))
+    before = life.view(TODAY).open_minor
+    with pytest.raises(OperationUntimely):
+        life.record(Undo(of=2, **COMMON | {"number": 5}))
+    assert life.view(TODAY).open_minor == before
