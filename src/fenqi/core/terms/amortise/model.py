@@ -127,11 +127,13 @@ class Model:
 
     def settle(self) -> None:
         """Derive what follows from the facts, from the first period that has changed."""
+        stale = [place for place, period in enumerate(self.periods) if period.is_stale]
+        if stale:
+            self.settle_between(stale[0], stale[-1])
+
+    def settle_between(self, first: int, last: int) -> None:
+        """Derive what follows from changes in some periods, of which the ends are known."""
         periods = self.periods
-        stale = [place for place, period in enumerate(periods) if period.is_stale]
-        if not stale:
-            return
-        first, last = stale[0], stale[-1]
         before = periods[first - 1] if first else None
         opening = before.closing_minor if before else 0
         carried = before.carried_on_minor if before else 0
@@ -146,7 +148,7 @@ class Model:
         self._totals = None
 
     def news(self) -> list[Period]:
-        """Return the periods derived anew since this was last asked."""
+        """Return the periods that ask for something else since this was last asked."""
         self.settle()
         news = [period for period in self.periods if period.is_news]
         for period in news:
@@ -266,8 +268,7 @@ class Model:
         return place
 
     def totals(self) -> "Totals":
-        """Return the sums over all periods, settled."""
-        self.settle()
+        """Return the sums over all periods, as last settled."""
         if self._totals is None:
             self._totals = self._summed()
         return self._totals

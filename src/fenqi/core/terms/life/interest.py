@@ -86,9 +86,8 @@ def follow_model(walk: Walk, on: date | None) -> None:
             row.due[PRINCIPAL] = period.due_principal_minor
             row.due[INTEREST] = period.due_interest_minor
             if on is not None:
-                credited = (segment.credited_interest_minor for segment in period.segments)
                 row.credited[PRINCIPAL] = period.credited_principal_minor
-                row.credited[INTEREST] = max(0, sum(credited))
+                row.credited[INTEREST] = period.credited_interest_minor
                 row.meet(on)
 
 
