@@ -98,6 +98,8 @@ def _units_to(anchor: date, day: date, unit: Unit) -> int | None:
     """Return how many units after `anchor` a day is; None if it is none of the counted days."""
     if unit is Unit.MONTHS:
         units = (day.year - anchor.year) * MONTHS_PER_YEAR + day.month - anchor.month
+        if day.day == anchor.day:
+            return units
     else:
         units = (day - anchor).days // (DAYS_PER_WEEK if unit is Unit.WEEKS else 1)
     return units if later(anchor, units, unit) == day else None

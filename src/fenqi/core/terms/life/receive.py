@@ -1,14 +1,14 @@
 """Receipts: money or credit that comes in is allocated by the rule of its kind."""
 
 from fenqi.core.terms.life.allocate import allocate
-from fenqi.core.terms.life.operations import Receipt, Receive
-from fenqi.core.terms.life.state import ChargeState, Kind, Transaction
+from fenqi.core.terms.life.operations import Receive
+from fenqi.core.terms.life.state import KIND_OF, RECEIPT_OF, ChargeState, Transaction
 from fenqi.core.terms.life.walk import Walk
 
 
 def receive(walk: Walk, operation: Receive) -> Transaction:
     """Allocate a receipt; what is left over is overpaid."""
-    transaction = walk.begin(operation, Kind(operation.receipt.value), operation.amount_minor)
+    transaction = walk.begin(operation, KIND_OF[operation.receipt], operation.amount_minor)
     settle(walk, transaction)
     return transaction
 
@@ -22,7 +22,7 @@ def settle(walk: Walk, transaction: Transaction) -> None:
 
 def allocate_receipt(walk: Walk, transaction: Transaction, amount_minor: int) -> int:
     """Allocate an amount by the rule of the receipt's kind and return what is left."""
-    rule = walk.terms.rules.allocation(Receipt(transaction.kind.value))
+    rule = walk.terms.rules.allocation(RECEIPT_OF[transaction.kind])
     return allocate(walk, transaction, amount_minor, rule)
 
 

@@ -121,7 +121,9 @@ class Kind(StrEnum):
     ACCRUAL_ACTIVITY = "accrual-activity"  # derived
 
 
-RECEIPTS = frozenset(Kind(receipt.value) for receipt in Receipt)
+KIND_OF = {receipt: Kind(receipt.value) for receipt in Receipt}
+RECEIPT_OF = {kind: receipt for receipt, kind in KIND_OF.items()}
+RECEIPTS = frozenset(RECEIPT_OF)
 
 
 @dataclass(slots=True, eq=False)

@@ -4,6 +4,7 @@ An appended operation continues from it; what is shown is a sketch that leaves n
 which rule an operation goes to.
 """
 
+from bisect import insort
 from copy import copy
 from datetime import date
 
@@ -154,8 +155,7 @@ class Walk:
         """
         self._keys += 1
         row = Row(self._keys, kind, starts_on, due_on)
-        self.rows.append(row)
-        self.sort_rows()
+        insort(self.rows, row, key=_place)
         return row
 
     def extra_row(self, due_on: date, *, starts_on: date | None = None) -> Row:
@@ -171,7 +171,7 @@ class Walk:
 
     def sort_rows(self) -> None:
         """Keep the rows in the order of their due days."""
-        self.rows.sort(key=lambda row: (row.due_on, PLACES[row.kind]))
+        self.rows.sort(key=_place)
 
     def chain(self) -> None:
         """Let each row begin where the one before it ends."""
@@ -182,3 +182,7 @@ class Walk:
             if previous is not None:
                 row.starts_on = previous
             previous = row.due_on
+
+
+def _place(row: Row) -> tuple[date, int]:
+    return row.due_on, PLACES[row.kind]
