@@ -50,9 +50,9 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
     _check_days(walk, operation)
     if walk.is_written_off and isinstance(operation, AMENDING):
         _not_now(operation, "the plan was written off")
-    if walk.is_called and isinstance(operation, REARRANGING):
+    if isinstance(operation, REARRANGING) and walk.is_called:
         _not_now(operation, "everything has fallen due")
-    if walk.is_closed and isinstance(operation, AddPeriods | ReAge | ReAmortise):
+    if isinstance(operation, AddPeriods | ReAge | ReAmortise) and walk.is_closed:
         _not_now(operation, "nothing is open")
     if isinstance(operation, Undo):
         _check_undo(operation, recorded)

@@ -129,6 +129,8 @@ def pay(
 
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
+    if timing is not Timing.IN_ADVANCE and not row.open(component):
+        return 0
     if not walk.recalculates or component in CHARGED:
         return pay_component(walk, transaction, row, component, amount_minor)
     model = walk.the_model
