@@ -84,6 +84,15 @@ def open_interest_as_of(model: Model, on: date) -> int:
     return sum(period.open_interest_minor for period in until.periods if period.starts_on < on)
 
 
+def has_overdue(model: Model, on: date) -> bool:
+    """Return whether principal is overdue on a day, so that `correct_overdue` changes balances."""
+    model.settle()
+    return any(
+        period.due_principal_minor > period.paid_principal_minor and not period.is_early_holder
+        for period in model.periods[: model.first_due_from(on)]
+    )
+
+
 def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool:
     """Let principal overdue on a day bear interest up to it; return whether anything changed.
 

@@ -36,8 +36,9 @@ def allocate(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allo
 
 def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
     left = amount_minor
-    for timing in dict.fromkeys(timing for timing, _ in rule.order):
-        components = [component for at, component in rule.order if at is timing]
+    for timing, components in rule.by_timing:
+        if left <= 0:
+            break
         walk.untouched.clear()
         for number in range(ROUNDS_MAX * len(walk.rows)):
             if left <= 0 or (number and walk.is_closed):

@@ -10,7 +10,12 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from fenqi.core.terms.amortise import events
-from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
+from fenqi.core.terms.amortise.as_of import (
+    correct_overdue,
+    due_as_of,
+    has_overdue,
+    outstanding_as_of,
+)
 from fenqi.core.terms.amortise.model import DUE_ON, Model
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.charge import CHARGED, pull_into
@@ -93,10 +98,19 @@ def follow_model(walk: Walk, on: date | None) -> None:
 
 def count_to(walk: Walk, on: date) -> None:
     """Let overdue principal bear interest up to a day."""
-    if not (walk.recalculates and walk.terms.rules.charges_interest_on_past_due):
+    if not _bears_on_past_due(walk):
         return
     if correct_overdue(walk.the_model, on, is_pay_off=walk.is_pay_off):
         follow_model(walk, None)
+
+
+def counts_overdue(walk: Walk, on: date) -> bool:
+    """Return whether counting to a day would change what rows ask for."""
+    return _bears_on_past_due(walk) and has_overdue(walk.the_model, on)
+
+
+def _bears_on_past_due(walk: Walk) -> bool:
+    return walk.recalculates and walk.terms.rules.charges_interest_on_past_due
 
 
 def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:

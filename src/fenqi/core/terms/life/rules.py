@@ -57,6 +57,15 @@ class Allocation:
 
     order: tuple[Bucket, ...]
     future: Future
+    by_timing: tuple[tuple[Timing, tuple[Component, ...]], ...] = field(
+        init=False, repr=False, compare=False
+    )  # the same order, each timing once, as instalments are gone through
+
+    def __post_init__(self) -> None:
+        """Group the order by timing."""
+        timings = dict.fromkeys(timing for timing, _ in self.order)
+        grouped = ((one, tuple(part for at, part in self.order if at is one)) for one in timings)
+        object.__setattr__(self, "by_timing", tuple(grouped))
 
 
 @dataclass(frozen=True, slots=True)

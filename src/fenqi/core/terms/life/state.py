@@ -14,6 +14,9 @@ from fenqi.core.terms.product import COMPONENTS, Component
 Parts = list[int]
 
 
+NOTHING: Parts = [0] * COMPONENTS  # to compare with
+
+
 def no_parts() -> Parts:
     """Return four zeros."""
     return [0] * COMPONENTS
@@ -67,7 +70,7 @@ class Row:
     def is_open(self) -> bool:
         """Whether anything is still to be paid."""
         if self.due == self.paid:  # as every met row of a plan that went well
-            return sum(self.waived) + sum(self.written_off) != 0
+            return self.waived != NOTHING or self.written_off != NOTHING
         return self.open_minor != 0
 
     def meet(self, on: date) -> None:

@@ -72,10 +72,14 @@ class Walk:
         self.balanced = 0  # how many transactions have their balance
         self._keys = 0
 
-    def sketch(self) -> "Walk":
-        """Return a copy whose rows and model may change; transactions and charges are shared."""
+    def sketch(self, *, shares_model: bool = False) -> "Walk":
+        """Return a copy whose rows may change, and its model unless that is shared.
+
+        Transactions and charges are always shared.
+        """
         twin = copy(self)
-        twin.model = self.model and self.model.copy()
+        if self.model is not None and not shares_model:
+            twin.model = self.model.copy()
         twin.rows = [row.copy() for row in self.rows]
         return twin
 
