@@ -148,14 +148,15 @@ class Model:
             period = periods[place]
             has_inherited = period.opening_minor != opening or period.carried_in_minor != carried
             if has_inherited or period.is_stale:
-                period.flow(opening, carried, None if is_declining else self._lent(period), self.math)
+                lent = None if is_declining else self._lent(period)
+                period.flow(opening, carried, lent, self.math)
             elif place > last:
                 break  # whatever follows has inherited the same as before
             opening, carried = period.closing_minor, period.carried_on_minor
         self._totals = None
 
     def news(self) -> list[Period]:
-        """Return the periods that ask for something else since this was last asked."""
+        """Return the periods derived anew since this was last asked."""
         self.settle()
         news = [period for period in self.periods if period.is_news]
         for period in news:

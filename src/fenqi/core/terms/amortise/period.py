@@ -83,7 +83,7 @@ class Period:
         self.is_re_aged = False
         self.is_early_holder = False  # keeps what was paid early for rows a re-age removed
         self.is_stale = True
-        self.is_news = True  # asks for something else since somebody took notice
+        self.is_news = True  # derived anew since somebody took notice
         self.opening_minor = 0
         self.carried_in_minor = 0
         self.asked_minor = 0  # its instalment, what was credited to it, what was deferred to it
@@ -119,9 +119,7 @@ class Period:
 
         `lent` is the base of flat interest segment by segment, or None for a declining balance.
         """
-        self.is_stale = False
-        shown = (self.due_interest_minor, self.due_principal_minor)
-        credited_before = (self.credited_principal_minor, self.credited_interest_minor)
+        self.is_stale, self.is_news = False, True
         self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
         balance, run, after = opening_minor, ZERO, opening_minor
         disbursed = credited_principal = credited_interest = 0
@@ -145,11 +143,6 @@ class Period:
         ran = rounded + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
         self.run_interest_minor = ran if ran > 0 else 0
         self._fall_due(after)
-        self.is_news = (
-            self.is_news
-            or shown != (self.due_interest_minor, self.due_principal_minor)
-            or credited_before != (self.credited_principal_minor, self.credited_interest_minor)
-        )
 
     def _fall_due(self, after_minor: int) -> None:
         """Split what is asked into interest and principal; what was paid is the least of each.

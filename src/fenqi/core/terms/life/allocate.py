@@ -89,7 +89,6 @@ def _candidates(
 
     With a component, only rows where that component is open count.
     """
-
     rows, on = walk.rows, transaction.on
     match timing:
         case Timing.PAST_DUE:
