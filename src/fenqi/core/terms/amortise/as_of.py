@@ -185,6 +185,8 @@ def _carry_overdue(
     if model.overdue_on is not None and since <= model.overdue_on:
         since = model.overdue_on
     corrected_on = since if _correct(model, since, overdue) else None
+    if corrected_on is not None and not _is_all_to_come(model, period):
+        place_leftover(model, corrected_on)
     if period.starts_on < on <= period.due_on:
         until = period.due_on if bears_to_due_day else on
         corrected_on = until if _correct(model, until, -together) else corrected_on
@@ -192,6 +194,18 @@ def _carry_overdue(
     if corrected_on is not None:
         place_leftover(model, corrected_on)
     return True
+
+
+def _is_all_to_come(model: Model, running: Period) -> bool:
+    """Return whether rows follow and nothing was paid for or credited to any of them.
+
+    Then the last one takes the leftover, so only where it ends up counts and not its way there.
+    """
+    later = model.periods[model.first_due_from(running.due_on) + 1 :]
+    return bool(later) and not any(
+        period.paid_minor or period.credited_minor or period.fixed_interest_minor
+        for period in later
+    )
 
 
 def _correct(model: Model, on: date, amount_minor: int) -> bool:
