@@ -36,6 +36,8 @@ class Segment:
         self.days = ZERO
         self.days_to_due = ZERO
         self.balance_minor = 0  # derived: what bears interest in it
+        self.run_from: tuple[int, Decimal, Decimal, Decimal] | None = None
+        self.run = ZERO  # derived from that
 
     def copy(self) -> "Segment":
         """Return a copy that changes alone."""
@@ -50,12 +52,18 @@ class Segment:
         return not (self.disbursed_minor or self.corrected_minor or credited or self.is_paused)
 
     def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
-        """Return the interest of this segment on a base, unrounded, with what was credited."""
+        """Return the interest of this segment on a base, unrounded, with what was credited.
+
+        What ran is kept with what it was computed from: most payments leave all of that alone.
+        """
         run = ZERO
         if base_minor and self.days_to_due and not self.is_paused:
-            whole = arithmetic.multiply(Decimal(base_minor), self.factor_to_due)
-            daily = arithmetic.divide(whole, self.days_to_due)
-            run = arithmetic.multiply(daily, self.days)
+            source = (base_minor, self.factor_to_due, self.days_to_due, self.days)
+            if source != self.run_from:
+                whole = arithmetic.multiply(Decimal(base_minor), self.factor_to_due)
+                daily = arithmetic.divide(whole, self.days_to_due)
+                self.run_from, self.run = source, arithmetic.multiply(daily, self.days)
+            run = self.run
         if self.credited_interest_minor:
             run = arithmetic.add(Decimal(self.credited_interest_minor), run)
             return run if self.is_paused else max(ZERO, run)
