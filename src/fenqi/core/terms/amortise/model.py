@@ -157,8 +157,10 @@ class Model:
 
     def news(self) -> list[Period]:
         """Return the periods derived anew since this was last asked."""
-        self.settle()
-        news = [period for period in self.periods if period.is_news]
+        news = [period for period in self.periods if period.is_news or period.is_stale]
+        if any(period.is_stale for period in news):
+            self.settle()
+            news = [period for period in self.periods if period.is_news]
         for period in news:
             period.is_news = False
         return news

@@ -36,6 +36,8 @@ COUNT_MAX = 1_200  # instalments that one operation may add
 AMOUNT_MINOR_MAX = 10**15  # sums of many plans still fit a 64-bit integer
 AMENDING = (Disburse, AddCharge, MoveDueDay, AddPeriods, PauseInterest, ReAge, ReAmortise)
 REARRANGING = (AddPeriods, ReAge, ReAmortise, MoveDueDay, PauseInterest)
+LENGTHENING = (AddPeriods, ReAge, ReAmortise)
+BEFORE_LENDING = (Disburse, Undo, AddPeriods, ChangeRate, MoveDueDay)
 AHEAD = (ChangeRate, MoveDueDay, AddPeriods, PauseInterest, AddCharge, NightlyRun)
 
 
@@ -52,7 +54,7 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
         _not_now(operation, "the plan was written off")
     if isinstance(operation, REARRANGING) and walk.is_called:
         _not_now(operation, "everything has fallen due")
-    if isinstance(operation, AddPeriods | ReAge | ReAmortise) and walk.is_closed:
+    if isinstance(operation, LENGTHENING) and walk.is_closed:
         _not_now(operation, "nothing is open")
     if isinstance(operation, Undo):
         _check_undo(operation, recorded)
@@ -78,7 +80,7 @@ def _check_days(walk: Walk, operation: Operation) -> None:
     """A thing happens after the first disbursement and not after the day it is recorded."""
     if not isinstance(operation, AHEAD) and operation.on > operation.booked_on:
         _refuse(operation, "dated ahead", on=operation.on, booked_on=operation.booked_on)
-    if isinstance(operation, Disburse | Undo | AddPeriods | ChangeRate | MoveDueDay):
+    if isinstance(operation, BEFORE_LENDING):
         return
     if walk.began_on is None:
         _not_now(operation, "nothing was lent yet")

@@ -47,6 +47,8 @@ from fenqi.core.terms.life.reschedule import (
 from fenqi.core.terms.life.walk import Walk
 
 TermChange = ChangeRate | MoveDueDay | AddPeriods | PauseInterest
+# These do not look at what is overdue on their day.
+UNCOUNTED = (AddCharge, WaiveCharge, ChangeRate, MoveDueDay, AddPeriods, PauseInterest)
 
 
 def step(walk: Walk, operation: Operation) -> None:
@@ -63,7 +65,7 @@ def step(walk: Walk, operation: Operation) -> None:
         lay_out(walk, operation)
         while walk.waiting:
             step(walk, walk.waiting.pop(0))
-    elif not isinstance(operation, AddCharge | WaiveCharge | TermChange):
+    elif not isinstance(operation, UNCOUNTED):
         if isinstance(operation, Receive):
             note_pay_off(walk, operation.on, operation.amount_minor)
         count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)
