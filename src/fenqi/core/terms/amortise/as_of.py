@@ -84,6 +84,15 @@ def open_interest_as_of(model: Model, on: date) -> int:
     return sum(period.open_interest_minor for period in until.periods if period.starts_on < on)
 
 
+def has_overdue(model: Model, on: date) -> bool:
+    """Return whether principal is overdue on a day, so that `correct_overdue` changes balances."""
+    model.settle()
+    return any(
+        period.due_principal_minor > period.paid_principal_minor and not period.is_early_holder
+        for period in model.periods[: model.first_due_from(on)]
+    )
+
+
 def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool:
     """Let principal overdue on a day bear interest up to it; return whether anything changed.
 
@@ -171,6 +180,8 @@ def _carry_overdue(
     if model.overdue_on is not None and since <= model.overdue_on:
         since = model.overdue_on
     corrected_on = since if _correct(model, since, overdue) else None
+    if corrected_on is not None and not _is_all_to_come(model, period):
+        place_leftover(model, corrected_on)
     if period.starts_on < on <= period.due_on:
         until = period.due_on if bears_to_due_day else on
         corrected_on = until if _correct(model, until, -together) else corrected_on
@@ -178,6 +189,18 @@ def _carry_overdue(
     if corrected_on is not None:
         place_leftover(model, corrected_on)
     return True
+
+
+def _is_all_to_come(model: Model, running: Period) -> bool:
+    """Return whether rows follow and nothing was paid for or credited to any of them.
+
+    Then the last one takes the leftover, so only where it ends up counts and not its way there.
+    """
+    later = model.periods[model.first_due_from(running.due_on) + 1 :]
+    return bool(later) and not any(
+        period.paid_minor or period.credited_minor or period.fixed_interest_minor
+        for period in later
+    )
 
 
 def _correct(model: Model, on: date, amount_minor: int) -> bool:

@@ -87,10 +87,10 @@ def units_within(period: Span, unit: Unit, *, anchor: date) -> tuple[int, int, i
     the plan's start, if both days of the period are among them, so that 30 November to 31 December
     is one month of a plan begun on a 31st; else they are counted from the period's own start.
     """
-    first, last = (_units_to(anchor, day, unit) for day in period)
+    starts_on, due_on = period
+    first, last = _units_to(anchor, starts_on, unit), _units_to(anchor, due_on, unit)
     if first is not None and last is not None:
         return last - first, 0, 1
-    starts_on, due_on = period
     whole = 0
     while (following := later(starts_on, whole + 1, unit)) <= due_on:
         whole += 1
@@ -104,6 +104,8 @@ def _units_to(anchor: date, day: date, unit: Unit) -> int | None:
     """Return how many units after `anchor` a day is; None if it is none of the counted days."""
     if unit is Unit.MONTHS:
         units = (day.year - anchor.year) * MONTHS_PER_YEAR + day.month - anchor.month
+        if day.day == anchor.day:
+            return units
     else:
         units = (day - anchor).days // (DAYS_PER_WEEK if unit is Unit.WEEKS else 1)
     return units if later(anchor, units, unit) == day else None

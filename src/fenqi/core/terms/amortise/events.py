@@ -127,12 +127,12 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> None:
     if period is _overdue_before_paid(model, on):
         defer_run_interest(model, period, on)
         model.settle()
-    totals, before = model.totals(), period.outcome
-    period.paid_interest_minor += min(
-        amount_minor, totals.interest_minor - totals.paid_interest_minor
-    )
+    before = period.outcome
+    if amount_minor > period.open_interest_minor:
+        amount_minor = min(amount_minor, model.totals().open_interest_minor)
+    period.paid_interest_minor += amount_minor
     period.is_stale = True
-    if not _leaves_all(model, period, before):
+    if not _leaves_all(model, row, before):
         place_leftover(model, on)
 
 
@@ -156,7 +156,7 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     period.is_stale = True
     since = min(period.due_on, on)
     place = model.change_balance(since, corrected_minor=-amount_minor)
-    if place == row and _leaves_all(model, period, before):
+    if place == row and _leaves_all(model, row, before):
         return
     place_leftover(model, since)
     if model.is_level_kept:
@@ -169,12 +169,13 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
         place_leftover(model, since)
 
 
-def _leaves_all(model: Model, period: Period, before: tuple[int, ...]) -> bool:
+def _leaves_all(model: Model, row: int, before: tuple[int, ...]) -> bool:
     """Return whether a payment of what a row asks for left all else as it was.
 
     Then no leftover moves, unless it could fall due in a row after the last open one.
     """
-    model.settle()
+    model.settle_between(row, row)
+    period = model.periods[row]
     is_within = period.paid_minor <= period.asked_minor
     return is_within and period.outcome == before and not model.periods[-1].is_paid
 

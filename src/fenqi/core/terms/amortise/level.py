@@ -38,8 +38,8 @@ def relevel(model: Model, first: int, *, is_fresh: bool) -> None:
     due_on = related[0].due_on
     _mark_interest_grace(model)
     model.refresh_factors(first)
-    model.settle()
     if model.settings.method is not Method.DECLINING_BALANCE:
+        model.settle()
         _set_instalments(model, related)
         _ask_interest_only(model, first)
         return
@@ -47,6 +47,7 @@ def relevel(model: Model, first: int, *, is_fresh: bool) -> None:
     if is_fresh:
         set_level_instalments(model, related)
     else:
+        model.settle()
         trial = _as_agreed(model)
         relevel(trial, first, is_fresh=True)
         for period, tried in zip(related, trial.periods[first:], strict=True):
@@ -75,7 +76,7 @@ def set_level_instalments(model: Model, related: Sequence[Period]) -> None:
     """Give the periods the instalment that repays their first balance; paid ones keep theirs."""
     if not related:
         return
-    model.settle()
+    model.settle(through=model.periods.index(related[0]))
     math = model.math
     product = worth = ONE
     for number, period in enumerate(related):

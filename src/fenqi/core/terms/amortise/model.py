@@ -125,13 +125,22 @@ class Model:
         twin.overdue = list(self.overdue)
         return twin
 
-    def settle(self) -> None:
-        """Derive what follows from the facts, from the first period that has changed."""
-        periods = self.periods
-        stale = [place for place, period in enumerate(periods) if period.is_stale]
-        if not stale:
-            return
-        first, last = stale[0], stale[-1]
+    def settle(self, *, through: int | None = None) -> None:
+        """Derive what follows from the facts, from the first period that has changed.
+
+        With `through` only up to that period; the later ones wait.
+        """
+        stale = [place for place, period in enumerate(self.periods) if period.is_stale]
+        if through is not None and through + 1 < len(self.periods):
+            self.periods[through + 1].is_stale = True
+            stale = [place for place in stale if place <= through]
+        if stale:
+            self.settle_between(stale[0], stale[-1], through=through)
+
+    def settle_between(self, first: int, last: int, *, through: int | None = None) -> None:
+        """Derive what follows from changes in some periods, of which the ends are known."""
+        periods = self.periods if through is None else self.periods[: through + 1]
+        is_declining = self.settings.method is Method.DECLINING_BALANCE
         before = periods[first - 1] if first else None
         opening = before.closing_minor if before else 0
         carried = before.carried_on_minor if before else 0
@@ -139,7 +148,8 @@ class Model:
             period = periods[place]
             has_inherited = period.opening_minor != opening or period.carried_in_minor != carried
             if has_inherited or period.is_stale:
-                period.flow(opening, carried, self._lent(period), self.math)
+                lent = None if is_declining else self._lent(period)
+                period.flow(opening, carried, lent, self.math)
             elif place > last:
                 break  # whatever follows has inherited the same as before
             opening, carried = period.closing_minor, period.carried_on_minor
@@ -147,8 +157,10 @@ class Model:
 
     def news(self) -> list[Period]:
         """Return the periods derived anew since this was last asked."""
-        self.settle()
-        news = [period for period in self.periods if period.is_news]
+        news = [period for period in self.periods if period.is_news or period.is_stale]
+        if any(period.is_stale for period in news):
+            self.settle()
+            news = [period for period in self.periods if period.is_news]
         for period in news:
             period.is_news = False
         return news
@@ -266,8 +278,7 @@ class Model:
         return place
 
     def totals(self) -> "Totals":
-        """Return the sums over all periods, settled."""
-        self.settle()
+        """Return the sums over all periods, as last settled."""
         if self._totals is None:
             self._totals = self._summed()
         return self._totals
@@ -301,10 +312,8 @@ class Model:
             return last if last.starts_on == last.ends_on else None
         return next((segment for segment in period.segments if segment.ends_on == on), None)
 
-    def _lent(self, period: Period) -> list[int] | None:
+    def _lent(self, period: Period) -> list[int]:
         """Return the base of flat interest in each segment: all that was lent by its start."""
-        if self.settings.method is Method.DECLINING_BALANCE:
-            return None
         if self.settings.method is Method.FLAT_WHOLE_TERM:
             return [0] * len(period.segments)  # its interest is set, not counted by days
         return [self.lent_by(segment.starts_on) for segment in period.segments]

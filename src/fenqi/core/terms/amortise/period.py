@@ -38,6 +38,8 @@ class Segment:
         self.days = ZERO
         self.days_to_due = ZERO
         self.balance_minor = 0  # derived: what bears interest in it
+        self.run_from: tuple[int, Decimal, Decimal, Decimal] | None = None
+        self.run = ZERO  # derived from that
 
     def copy(self) -> "Segment":
         """Return a copy that changes alone."""
@@ -52,12 +54,18 @@ class Segment:
         return not (self.disbursed_minor or self.corrected_minor or credited or self.is_paused)
 
     def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
-        """Return the interest of this segment on a base, unrounded, with what was credited."""
+        """Return the interest of this segment on a base, unrounded, with what was credited.
+
+        What ran is kept with what it was computed from: most payments leave all of that alone.
+        """
         run = ZERO
         if base_minor and self.days_to_due and not self.is_paused:
-            whole = arithmetic.multiply(Decimal(base_minor), self.factor_to_due)
-            daily = arithmetic.divide(whole, self.days_to_due)
-            run = arithmetic.multiply(daily, self.days)
+            source = (base_minor, self.factor_to_due, self.days_to_due, self.days)
+            if source != self.run_from:
+                whole = arithmetic.multiply(Decimal(base_minor), self.factor_to_due)
+                daily = arithmetic.divide(whole, self.days_to_due)
+                self.run_from, self.run = source, arithmetic.multiply(daily, self.days)
+            run = self.run
         if self.credited_interest_minor:
             run = arithmetic.add(Decimal(self.credited_interest_minor), run)
             return run if self.is_paused else max(ZERO, run)
@@ -91,7 +99,8 @@ class Period:
         self.asked_minor = 0  # its instalment, what was credited to it, what was deferred to it
         self.disbursed_minor = 0
         self.credited_principal_minor = 0  # by chargebacks
-        self.credited_minor = 0  # the same with interest, less what a re-age took away
+        self.credited_interest_minor = 0
+        self.credited_minor = 0  # both, less what a re-age took away
         self.run_interest_minor = 0
         self.due_interest_minor = 0
         self.due_principal_minor = 0
@@ -128,37 +137,43 @@ class Period:
             segment.balance_minor = balance
             run = EXACT.add(run, segment.interest(lent[place] if lent else balance, math))
             after = balance + segment.corrected_minor + segment.disbursed_minor
-            balance = max(0, after)
+            balance = after if after > 0 else 0
             disbursed += segment.disbursed_minor
             credited_principal += segment.credited_principal_minor
             credited_interest += segment.credited_interest_minor
         if self.is_moved_back or self.is_moved_on:
             run = ZERO
         self.disbursed_minor = disbursed
-        self.credited_principal_minor = max(0, credited_principal)
+        self.credited_principal_minor = credited_principal if credited_principal > 0 else 0
+        self.credited_interest_minor = credited_interest if credited_interest > 0 else 0
         self.credited_minor = (
-            self.credited_principal_minor + max(0, credited_interest) - self.moved_away_minor
+            self.credited_principal_minor + self.credited_interest_minor - self.moved_away_minor
         )
         rounded = int(run.to_integral_value(rounding=ROUND_HALF_EVEN))
-        self.run_interest_minor = max(
-            0, rounded + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
-        )
+        ran = rounded + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
+        self.run_interest_minor = ran if ran > 0 else 0
         self._fall_due(after)
 
     def _fall_due(self, after_minor: int) -> None:
-        """Split what is asked into interest and principal; what was paid is the least of each."""
+        """Split what is asked into interest and principal; what was paid is the least of each.
+
+        Written without `max` and `min`: a late payment comes through here for every later period.
+        """
         asked = self.instalment_minor + self.credited_minor + self.deferred_minor
         run, paid = self.run_interest_minor, self.paid_interest_minor
+        paid_principal = self.paid_principal_minor
         self.asked_minor = asked
-        if self.is_interest_grace or self.paid_principal_minor > max(0, asked - run):
-            self.due_interest_minor = paid
-        else:
-            self.due_interest_minor = max(paid, min(run, asked))
-        self.carried_on_minor = max(0, run - self.due_interest_minor)
-        self.due_principal_minor = max(asked - self.due_interest_minor, self.paid_principal_minor)
-        self.closing_minor = max(
-            0, after_minor + self.paid_principal_minor - self.due_principal_minor
-        )
+        room = asked - run
+        due = run if room > 0 else asked
+        if self.is_interest_grace or paid_principal > (room if room > 0 else 0) or due < paid:
+            due = paid
+        principal = asked - due
+        if principal < paid_principal:
+            principal = paid_principal
+        closing = after_minor + paid_principal - principal
+        self.due_interest_minor, self.due_principal_minor = due, principal
+        self.carried_on_minor = run - due if run > due else 0
+        self.closing_minor = closing if closing > 0 else 0
 
     @property
     def outcome(self) -> tuple[int, ...]:

@@ -5,12 +5,14 @@ all instalments, then the next bucket. What is left over nobody owes.
 Source: the vectors' README, section "Allocation".
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from operator import eq, gt, lt
 from typing import assert_never
 
+from fenqi.core.terms.amortise.model import DUE_ON
 from fenqi.core.terms.life import interest
 from fenqi.core.terms.life.pay import pay_row
 from fenqi.core.terms.life.rules import Allocation, Bucket, Future, Processing, Timing
@@ -124,25 +126,24 @@ def _candidates(
 
     With a component, only rows where that component is open count.
     """
-
-    def is_open(row: Row) -> bool:
-        return row.is_open if component is None else row.open(component) > 0
-
-    on = transaction.on
+    rows, on = walk.rows, transaction.on
     match timing:
         case Timing.PAST_DUE:
-            return list(islice((r for r in walk.rows if r.due_on < on and is_open(r)), 1))
+            gone = rows[: bisect_left(rows, on, key=DUE_ON)]
+            return list(islice(_open_rows(gone, component), 1))
         case Timing.DUE:
-            return list(islice((r for r in walk.rows if r.due_on == on and is_open(r)), 1))
+            due = rows[bisect_left(rows, on, key=DUE_ON) : bisect_right(rows, on, key=DUE_ON)]
+            return list(islice(_open_rows(due, component), 1))
         case Timing.IN_ADVANCE:
-            ahead = [row for row in walk.rows if row.due_on > on and is_open(row)]
+            coming = _open_rows(rows[bisect_right(rows, on, key=DUE_ON) :], component)
         case _:
             assert_never(timing)
+    if future is Future.NEXT:
+        return list(islice(coming, 1))
+    ahead = list(coming)
     match future:
         case Future.REAMORTISE:
             return ahead
-        case Future.NEXT:
-            return ahead[:1]
         case Future.LAST:
             return _last(walk, transaction, ahead, component)
         case Future.NEXT_LAST:
@@ -150,6 +151,12 @@ def _candidates(
             return running or _last(walk, transaction, ahead, component)
         case _:
             assert_never(future)
+
+
+def _open_rows(rows: Iterable[Row], component: Component | None) -> Iterator[Row]:
+    if component is None:
+        return (row for row in rows if row.is_open)
+    return (row for row in rows if row.open(component) > 0)
 
 
 def _last(

@@ -55,6 +55,8 @@ AMENDING = (Disburse, AddCharge, *REARRANGING)
 ROWS_MAX = 1_200  # of one plan
 OPERATIONS_MAX = 20_000  # of one plan
 DERIVED = (Receipt.INTEREST_REFUND,)
+LENGTHENING = (AddPeriods, ReAge, ReAmortise)
+BEFORE_LENDING = (Disburse, Undo, AddPeriods, ChangeRate, MoveDueDay)
 AHEAD = (ChangeRate, MoveDueDay, AddPeriods, PauseInterest, AddCharge, NightlyRun)
 
 
@@ -73,7 +75,7 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
         not_now(operation, "the plan was written off")
     if walk.is_called and isinstance(operation, REARRANGING):
         not_now(operation, "everything has fallen due")
-    if walk.is_closed and isinstance(operation, AddPeriods | ReAge | ReAmortise):
+    if walk.is_closed and isinstance(operation, LENGTHENING):
         not_now(operation, "nothing is open")
     if isinstance(operation, Undo):
         _check_undo(walk, operation, recorded)
@@ -89,7 +91,7 @@ def _check_days(walk: Walk, operation: Operation) -> None:
     """A thing happens after the first disbursement and not after the day it is recorded."""
     if not isinstance(operation, AHEAD) and operation.on > operation.booked_on:
         refuse(operation, "dated ahead", on=operation.on, booked_on=operation.booked_on)
-    if isinstance(operation, Disburse | Undo | AddPeriods | ChangeRate | MoveDueDay):
+    if isinstance(operation, BEFORE_LENDING):
         return
     if walk.began_on is None:
         not_now(operation, "nothing was lent yet")

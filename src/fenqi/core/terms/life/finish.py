@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from fenqi.core.terms.life.interest import count_to
+from fenqi.core.terms.life.interest import count_to, counts_overdue
 from fenqi.core.terms.life.late import ONE_DAY, charge_late
 from fenqi.core.terms.life.state import RowKind
 from fenqi.core.terms.life.walk import Walk
@@ -10,10 +10,12 @@ from fenqi.core.terms.life.walk import Walk
 
 def finish(walk: Walk, as_of: date) -> Walk:
     """Return a copy with interest counted to the day and empty extra rows left out."""
-    walk = walk.sketch()
+    has_to_count = counts_overdue(walk, as_of)
+    walk = walk.sketch(shares_model=not has_to_count)
     if not walk.rows:
         return walk
-    count_to(walk, as_of)
+    if has_to_count:
+        count_to(walk, as_of)
     charge_late(walk, as_of - ONE_DAY)
     if walk.rows[-1].kind is RowKind.EXTRA and not any(walk.rows[-1].due):
         walk.rows.pop()

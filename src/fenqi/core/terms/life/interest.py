@@ -9,7 +9,12 @@ from bisect import bisect_left
 from datetime import date
 
 from fenqi.core.terms.amortise import events
-from fenqi.core.terms.amortise.as_of import correct_overdue, due_as_of, outstanding_as_of
+from fenqi.core.terms.amortise.as_of import (
+    correct_overdue,
+    due_as_of,
+    has_overdue,
+    outstanding_as_of,
+)
 from fenqi.core.terms.amortise.model import DUE_ON, Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
@@ -104,18 +109,26 @@ def follow_model(walk: Walk, on: date | None) -> None:
             row.due[PRINCIPAL] = period.due_principal_minor
             row.due[INTEREST] = period.due_interest_minor
             if on is not None:
-                credited = (segment.credited_interest_minor for segment in period.segments)
                 row.credited[PRINCIPAL] = period.credited_principal_minor
-                row.credited[INTEREST] = max(0, sum(credited))
+                row.credited[INTEREST] = period.credited_interest_minor
                 row.meet(on)
 
 
 def count_to(walk: Walk, on: date) -> None:
     """Let overdue principal bear interest up to a day."""
-    if not (walk.recalculates and walk.terms.rules.charges_interest_on_past_due):
+    if not _bears_on_past_due(walk):
         return
     if correct_overdue(walk.the_model, on, is_pay_off=walk.is_pay_off):
         follow_model(walk, None)
+
+
+def counts_overdue(walk: Walk, on: date) -> bool:
+    """Return whether counting to a day would change what rows ask for."""
+    return _bears_on_past_due(walk) and has_overdue(walk.the_model, on)
+
+
+def _bears_on_past_due(walk: Walk) -> bool:
+    return walk.recalculates and walk.terms.rules.charges_interest_on_past_due
 
 
 def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:
@@ -148,6 +161,8 @@ def pay(
 
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
+    if timing is not Timing.IN_ADVANCE and not row.open(component):
+        return 0
     if not walk.recalculates or component in CHARGED:
         return pay_row(walk, transaction, row, (component,), amount_minor)
     model = walk.the_model

@@ -18,10 +18,10 @@ def gives_interest_back(walk: Walk, operation: Receive) -> bool:
     """Return whether a receipt is a refund that gives interest back."""
     if not walk.bears_interest or walk.is_simulated:
         return False
-    if (operation.number, Kind.INTEREST_REFUND) in walk.undone:
-        return False
-    is_kind = operation.receipt in walk.terms.rules.interest_refund_for
-    return is_kind if operation.refunds_interest is None else operation.refunds_interest
+    gives = operation.refunds_interest
+    if gives is None:
+        gives = operation.receipt in walk.terms.rules.interest_refund_for
+    return gives and (operation.number, Kind.INTEREST_REFUND) not in walk.undone
 
 
 def refund_interest(walk: Walk, operation: Receive, without: Walk) -> None:

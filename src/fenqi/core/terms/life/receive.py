@@ -1,16 +1,16 @@
 """Receipts: money or credit that comes in is allocated by the rule of its kind."""
 
 from fenqi.core.terms.life.allocate import allocate
-from fenqi.core.terms.life.operations import Receipt, Receive
+from fenqi.core.terms.life.operations import Receive
 from fenqi.core.terms.life.recover import recover
 from fenqi.core.terms.life.rules import Excess
-from fenqi.core.terms.life.state import ChargeState, Kind, Transaction
+from fenqi.core.terms.life.state import KIND_OF, RECEIPT_OF, ChargeState, Transaction
 from fenqi.core.terms.life.walk import Walk
 
 
 def receive(walk: Walk, operation: Receive) -> Transaction:
     """Allocate a receipt; what is left over is overpaid."""
-    transaction = walk.begin(operation, Kind(operation.receipt.value), operation.amount_minor)
+    transaction = walk.begin(operation, KIND_OF[operation.receipt], operation.amount_minor)
     pay_in(walk, transaction)
     return transaction
 
@@ -34,7 +34,7 @@ def allocate_receipt(walk: Walk, transaction: Transaction, amount_minor: int) ->
     rules = walk.terms.rules
     rule = rules.default_allocation
     if rules.allocations and transaction.is_receipt:
-        rule = rules.allocation(Receipt(transaction.kind.value))
+        rule = rules.allocation(RECEIPT_OF[transaction.kind])
     return allocate(walk, transaction, recover(walk, transaction, amount_minor), rule)
 
 

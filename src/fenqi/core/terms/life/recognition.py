@@ -74,7 +74,7 @@ class Recognition:
             accrue_end(self.accruals, operation.number, *walk.earned_at_end)
         if walk.is_written_off or not walk.rows:
             return
-        if not (walk.is_closed or rules.posts_activity):
+        if not (rules.posts_activity or (rules.accrues and walk.is_closed)):
             return
         now = finish(walk, self.counted_on)
         if now.is_closed and rules.accrues:

@@ -80,15 +80,15 @@ class Allocation:
 
     order: tuple[Bucket, ...]
     future: Future
-    by_timing: tuple[tuple[Timing, tuple[Component, ...]], ...] = field(init=False)
+    by_timing: tuple[tuple[Timing, tuple[Component, ...]], ...] = field(
+        init=False, repr=False, compare=False
+    )  # the same order, each timing once, as instalments are gone through
 
     def __post_init__(self) -> None:
-        """Group the components by timing, for going instalment by instalment."""
-        groups: dict[Timing, list[Component]] = {}
-        for timing, component in self.order:
-            groups.setdefault(timing, []).append(component)
-        by_timing = tuple((timing, tuple(group)) for timing, group in groups.items())
-        object.__setattr__(self, "by_timing", by_timing)
+        """Group the order by timing."""
+        timings = dict.fromkeys(timing for timing, _ in self.order)
+        grouped = ((one, tuple(part for at, part in self.order if at is one)) for one in timings)
+        object.__setattr__(self, "by_timing", tuple(grouped))
 
 
 @dataclass(frozen=True, slots=True)

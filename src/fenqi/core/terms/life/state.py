@@ -14,6 +14,9 @@ from fenqi.core.terms.product import COMPONENTS, Component
 Parts = list[int]
 
 
+NOTHING: Parts = [0] * COMPONENTS  # to compare with
+
+
 def no_parts() -> Parts:
     """Return four zeros."""
     return [0] * COMPONENTS
@@ -96,6 +99,8 @@ class Row:
     @property
     def is_open(self) -> bool:
         """Whether anything is still to be paid."""
+        if self.due == self.paid:  # as every met row of a plan that went well
+            return any(one != NOTHING for one in (self.relieved, self.written_off, self.moved))
         return self.open_minor != 0
 
     def meet(self, on: date) -> None:
@@ -155,7 +160,9 @@ class Kind(StrEnum):
     ACCRUAL_ACTIVITY = "accrual-activity"  # derived
 
 
-RECEIPTS = frozenset(Kind(receipt.value) for receipt in Receipt)
+KIND_OF = {receipt: Kind(receipt.value) for receipt in Receipt}
+RECEIPT_OF = {kind: receipt for receipt, kind in KIND_OF.items()}
+RECEIPTS = frozenset(RECEIPT_OF)
 
 
 LineKey = tuple[int, Effect]  # of a transaction's line: which row, by its key, and what

@@ -4,6 +4,7 @@ An appended operation continues from it; what is shown is a sketch that leaves n
 which rule an operation goes to.
 """
 
+from bisect import insort
 from collections.abc import Collection
 from copy import copy
 from datetime import date
@@ -79,10 +80,14 @@ class Walk:
         self.balanced = 0  # how many transactions have their balance
         self.keys = 0  # rows made so far
 
-    def sketch(self) -> "Walk":
-        """Return a copy whose rows and model may change; transactions and charges are shared."""
+    def sketch(self, *, shares_model: bool = False) -> "Walk":
+        """Return a copy whose rows may change, and its model unless that is shared.
+
+        Transactions and charges are always shared.
+        """
         twin = copy(self)
-        twin.model = self.model and self.model.copy()
+        if self.model is not None and not shares_model:
+            twin.model = self.model.copy()
         twin.rows = [row.copy() for row in self.rows]
         return twin
 
@@ -179,8 +184,7 @@ class Walk:
         """
         self.keys += 1
         row = Row(self.keys, kind, starts_on, due_on)
-        self.rows.append(row)
-        self.sort_rows()
+        insort(self.rows, row, key=_place)
         return row
 
     def extra_row(self, due_on: date, *, starts_on: date | None = None) -> Row:
@@ -196,7 +200,7 @@ class Walk:
 
     def sort_rows(self) -> None:
         """Keep the rows in the order of their due days."""
-        self.rows.sort(key=lambda row: (row.due_on, PLACES[row.kind]))
+        self.rows.sort(key=_place)
 
     def chain(self) -> None:
         """Let each row begin where the one before it ends."""
@@ -207,3 +211,7 @@ class Walk:
             if previous is not None:
                 row.starts_on = previous
             previous = row.due_on
+
+
+def _place(row: Row) -> tuple[date, int]:
+    return row.due_on, PLACES[row.kind]
