@@ -89,6 +89,14 @@ LIVES: dict[str, tuple[LifeTerms, list[Operation]]] = {
             AddPeriods(number=4, count=2, **on(2, 21)),
         ],
     ),
+    "the rate rises after rows were paid ahead": (
+        agreed(recalculates=True),
+        [
+            repaid(2, 10_263, 1, 9),
+            repaid(3, 17_208, 2, 4),
+            ChangeRate(number=4, rate=Decimal("0.24"), **on(2, 27)),
+        ],
+    ),
     "a due day of rows paid ahead moves": (
         agreed(recalculates=True),
         [

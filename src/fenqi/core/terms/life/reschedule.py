@@ -128,10 +128,10 @@ def join_passed_extras(walk: Walk, last: Row) -> None:
 
 
 def _follow(walk: Walk, on: date) -> None:
-    """Let the rows not met that fall due on a day or later ask for what the model says.
+    """Let the rows that fall due on a day or later ask for what the model says.
 
-    A model that is not told of payments does not know which rows were met early: then the last rows
-    give way.
+    A row met early is open again if the model asks more of it. A model that is not told of
+    payments does not know which rows were met: those are left alone, and the last ones give way.
     """
     model = walk.the_model
     model.settle()
@@ -142,7 +142,9 @@ def _follow(walk: Walk, on: date) -> None:
         if row.kind is RowKind.DOWN_PAYMENT:  # the model knows nothing of it
             continue
         place = model.index_of(row.starts_on, row.due_on)
-        if row.met_on is None and row.due_on >= on and place is not None:
+        is_asked = walk.recalculates or row.met_on is None
+        if is_asked and row.due_on >= on and place is not None:
             ask(walk, row, model.periods[place])
+            row.met_on = None if row.is_open else row.met_on
     if not walk.recalculates:
         keep_principal(walk, principal, on)
