@@ -8,7 +8,7 @@ import pytest
 from fenqi.core.terms.amortise import leftover
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.life.rules import Future
-from lives import allocation, lend, receive, terms
+from random_lives import allocation, lend, receive, terms
 
 COUNT = 36
 SETTLES_MAX = 10 * COUNT  # of the model and its copies: some for each row paid ahead, not COUNT
