@@ -4,7 +4,7 @@ from decimal import ROUND_DOWN, Context, localcontext
 
 from hypothesis import given
 
-from lives import Told, lives
+from random_lives import Told, lives
 
 
 @given(lives())

@@ -38,10 +38,10 @@ def test_a_large_payment_settles_the_model_a_few_times_a_row(
 ) -> None:
     settle, calls = Model.settle, 0
 
-    def count(model: Model) -> None:
+    def count(model: Model, **words: Any) -> None:
         nonlocal calls
         calls += 1
-        settle(model)
+        settle(model, **words)
 
     monkeypatch.setattr(Model, "settle", count)
     paid_ahead(Future.NEXT)

@@ -207,6 +207,9 @@ def _check_re_age(walk: Walk, operation: ReAge) -> None:
     begins_with_plan = walk.began_on is not None and operation.starts_on <= walk.began_on
     if begins_with_plan and operation.interest is not ReAgeInterest.DEFAULT:
         refuse(operation, "new rows from the first day", lent_on=walk.began_on)
+    paid_out = (one for one in walk.transactions if one.kind is Kind.CREDIT_REFUND)
+    if walk.recalculates and any(one.overpaid_minor < one.amount_minor for one in paid_out):
+        not_now(operation, "a credit paid out is owed again")
 
 
 def _check_charge_off(walk: Walk, operation: ChargeOff | Terminate) -> None:

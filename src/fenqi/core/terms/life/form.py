@@ -3,6 +3,7 @@
 What passes here cannot leave the calendar or the numbers that arithmetic is made for.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from types import UnionType
@@ -64,4 +65,11 @@ def _check_rate(change: ChangeRate) -> None:
         refuse(change, "rate out of range", rate=change.rate, most=RATE_MAX)
 
 
-TYPES = {kind: _types(kind) for kind in Operation.__subclasses__()}
+def _kinds(kind: type[Operation]) -> Iterator[type[Operation]]:
+    """Yield the kinds of operation below one, whatever stands between."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from _kinds(one)
+
+
+TYPES = {kind: _types(kind) for kind in _kinds(Operation)}
