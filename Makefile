@@ -32,8 +32,9 @@ conformance: install ## agreement with published figures: those in the project, 
 bench: install ## speed, as ratios to yardsticks; half an hour on a quiet machine
 	@$(BIN)/python tests/bench/run.py --out $(OUT)/bench $(BENCH)
 
-soak: install ## fifty times kill -9 under load, and a file of 200 MB; about ten minutes
+soak: install ## kill -9 fifty times under load, a file of 200 MB, laws on new examples; about 20 minutes
 	@$(BIN)/python -m pytest tests/soak
+	@FENQI_EXAMPLES=search $(BIN)/python -m pytest tests/property
 
 serve: ## not yet alive: the pages and the API
 	@echo 'serve is not yet alive: arrives with the web doors' >&2; exit 1

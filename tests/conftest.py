@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from fenqi.store.migrate import migrate
@@ -25,6 +26,12 @@ NUMBERS = itertools.count(1)
 # No test pulls the plug of the machine, so nobody waits for its disk. What is durable has servers
 # of its own: `test_server.py`, `test_failures.py`, `tests/soak`.
 HASTY = "fsync = off\nfull_page_writes = off\n"
+
+# The gate asks the laws about the same examples each time, so that it turns red for a change only;
+# `make soak` searches anew, with more of them, and prints what repeats a failure.
+settings.register_profile("gate", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=500, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("FENQI_EXAMPLES", "gate"))
 
 os.environ["FENQI_LANGUAGE"] = "en"  # what tests read on a terminal, whatever this machine speaks
 

@@ -243,3 +243,20 @@ def test_due_days_are_counted_from_the_start(start: date, interval: Interval, co
             due == add_months(start, interval.every * number)
             for number, (_, due) in enumerate(days, start=1)
         )
+
+
+def test_what_is_lent_again_after_all_was_paid_ahead_is_asked_for() -> None:
+    rules = Settings(
+        Interval(1, Unit.MONTHS),
+        Decimal("0.0245"),
+        digits=3,
+        days_in_month=DaysInMonth.THIRTY,
+        days_in_year=DaysInYear.FIXED_365,
+        accrual=Accrual.PER_PERIOD,
+        is_partial_period_exact=False,
+        multiple=1,
+    )
+    model = lent(rules, date(2023, 1, 31), 2, 2_422_768)
+    more = live(model, [("pay", 40), ("early", 40), ("lend", 40)])
+    assert more == 140
+    assert sum(row.principal_minor for row in model.rows()) == 2_422_768 + more

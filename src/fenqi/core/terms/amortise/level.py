@@ -57,7 +57,7 @@ def relevel(model: Model, first: int, *, is_fresh: bool) -> None:
     place_leftover(model, due_on)
     if is_fresh:
         smooth(model, related)
-        cover_outstanding(model, due_on)
+    cover_outstanding(model, due_on)
 
 
 def _set_instalments(model: Model, related: Sequence[Period]) -> None:
