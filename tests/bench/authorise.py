@@ -52,7 +52,7 @@ WITH fresh AS (
         10^12
     FROM fresh RETURNING account_id
 )
-INSERT INTO agreements SELECT account_id, 1, %(day)s, 'cn', 1, %(costs)s FROM opened
+INSERT INTO agreements SELECT account_id, 1, %(day)s, 'cn', %(pack)s, %(costs)s FROM opened
 """
 
 
@@ -190,6 +190,7 @@ def main() -> None:
             if not have:
                 costs = add_cost_table(connection, runtime.ground.catalogue)
                 asked = {"n": ACCOUNTS, "book": BOOK, "day": day, "costs": costs}
+                asked["pack"] = runtime.ground.catalogue.pack("cn").version
                 connection.execute(LOAD, asked)
                 have = connection.execute(
                     "SELECT account_id FROM accounts WHERE kind = 'customer' AND book_id = %s",

@@ -82,9 +82,10 @@ def _load(url: str, plans: int, *, all_due: bool) -> None:
         Found(book_id=BOOK, legal_entity="Big", currency="CNY", zone="UTC", opened_on=OPENED),
     )
     merchant = enlist(ground, BOOK, ["shop"])["shop"]
+    asked = {"plans": plans, "all": all_due, "book": BOOK, "merchant": merchant, "day": DAY}
+    asked["version"] = ground.catalogue.product("flat").version
+    asked["pack_version"] = ground.catalogue.pack("cn").version
     store.close()
     with psycopg.connect(url) as connection:
-        run_script(
-            connection, SCRIPT, plans=plans, all=all_due, book=BOOK, merchant=merchant, day=DAY
-        )
+        run_script(connection, SCRIPT, **asked)
     run(url, "VACUUM (FREEZE, ANALYZE)", "CHECKPOINT")

@@ -55,7 +55,7 @@ SELECT account_id, %(book)s, 'customer', account_id, n %% 64, 'CNY', 'open', sta
     2 + (q > 0)::integer + (bucket > 0)::integer, 5000000, lent * (6 - q), cost_table, due_on[q + 1]
 FROM seed, cost_tables ORDER BY n;
 INSERT INTO agreements (account_id, version, agreed_on, pack, pack_version, cost_table)
-SELECT account_id, 1, starts_on, 'cn', 1, cost_table FROM seed, cost_tables ORDER BY n;
+SELECT account_id, 1, starts_on, 'cn', %(pack_version)s, cost_table FROM seed, cost_tables ORDER BY n;
 
 INSERT INTO plans (account_id, plan_id, merchant_id, product, product_version, pack, pack_version,
     policy, policy_version, agreement_version, cost_table, shown_sha256, count, principal_minor,
@@ -63,7 +63,7 @@ INSERT INTO plans (account_id, plan_id, merchant_id, product, product_version, p
     signed_fee_minor, version, operation_count, state, billed_count, bucket,
     principal_open_minor, oldest_due_on, unbilled_due_on, charged_through, recognised_through,
     is_earning)
-SELECT account_id, plan_id, %(merchant)s, 'flat', 1, 'cn', 1, 'starter', 1, 1, cost_table,
+SELECT account_id, plan_id, %(merchant)s, 'flat', %(version)s, 'cn', %(pack_version)s, 'starter', 1, 1, cost_table,
     md5(n::text), 6, lent * 6, fee * 6, 'flat-fee', starts_on, due_on,
     array_fill(lent, ARRAY[6]), '{}', array_fill(fee, ARRAY[6]), 1, 1 + (q > 0)::integer, 'active', k, bucket,
     lent * (6 - q), due_on[q + 1], due_on[k + 1],
