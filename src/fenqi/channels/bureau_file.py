@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -77,9 +77,9 @@ def read_reports(path: Path) -> list[FileReport]:
 
 
 def _csv(path: Path) -> pa.Table:
-    torn: list[Any] = []
+    torn: list[pa_csv.InvalidRow] = []
 
-    def note(row: Any) -> str:
+    def note(row: pa_csv.InvalidRow) -> Literal["error"]:
         torn.append(row)
         return "error"
 
@@ -96,7 +96,7 @@ def _csv(path: Path) -> pa.Table:
         if torn:
             row = torn[0]
             wanted = f"a line of {row.expected_columns} values (it has {row.actual_columns})"
-            raise _fault(path, row.number, "(whole line)", row.text, wanted) from fault
+            raise _fault(path, row.number or 0, "(whole line)", row.text, wanted) from fault
         raise _refused(path, problem="it is no csv in UTF-8 with a heading") from fault
     except OSError as fault:
         raise _refused(path, problem="it cannot be read") from fault
