@@ -21,6 +21,7 @@ SHARED = {  # owned by a book or by nobody, small, or keyed by something account
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
+    "rulebooks",
 }
 
 
@@ -144,6 +145,16 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
     }
 
 
+def decision(outcome: str, inputs: str) -> str:
+    """Return SQL that adds a decision like one that is there, with other words."""
+    return (
+        "INSERT INTO decisions (account_id, decision_id, kind, outcome, reasons, inputs, "
+        "rulebook_id, policy, policy_version, decided_at, booked_on) SELECT account_id, "
+        f"gen_random_uuid(), kind, {outcome}, {inputs}, rulebook_id, policy, policy_version, "
+        "decided_at, booked_on FROM decisions LIMIT 1"
+    )
+
+
 WRONG_ROWS = {
     "a transfer between one account and itself": "INSERT INTO transfers SELECT account_id, "
     "event_number, 90::smallint, booked_on, effective_on, debit, debit, amount_minor, currency, "
@@ -195,9 +206,12 @@ WRONG_ROWS = {
     "a closed plan that still owes": "UPDATE plans SET state = 'closed'",
     "a version adopted by its author": "INSERT INTO catalogue SELECT kind, name, 99, body, "
     "body_sha256, author, author, adopted_at FROM catalogue LIMIT 1",
-    "a decline without a reason": "INSERT INTO decisions SELECT account_id, gen_random_uuid(), "
-    "kind, 'decline', '{}', inputs, policy, policy_version, NULL, NULL, regime, decided_at, "
-    "booked_on, menu_id FROM decisions LIMIT 1",
+    "a decline without a reason": decision("'decline', '{}'", "inputs"),
+    "a hold without a reason": decision("'hold', '{}'", "inputs"),
+    "an outcome that is no effect": decision("'call', '{limit-exceeded}'", "inputs"),
+    "a decision with five reasons": decision("'decline', '{a, b, c, d, e}'", "inputs"),
+    "a rulebook that does not name its inputs": "INSERT INTO rulebooks SELECT "
+    "gen_random_uuid(), kind, name, 99, '{}' FROM rulebooks LIMIT 1",
 }
 
 
