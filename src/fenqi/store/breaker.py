@@ -22,8 +22,8 @@ from fenqi.core.risk.breaker import (
     admit,
     begins,
     harms_of,
+    held_back,
     minute_of,
-    softened,
 )
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.store import accounts
@@ -99,16 +99,16 @@ def restrain(
     *,
     caps: Mapping[Effect, Caps],
     ids: IdSource,
-) -> list[tuple[Effect, ...]]:
-    """Return what each decision of a batch may do, in their order, and count it.
+) -> list[frozenset[Effect]]:
+    """Return what each decision of a batch may not do, in their order, and count what it may.
 
-    What finds no room becomes a review; then the breaker opens, an event on the book's house
-    account says so, and the outbox calls a person. The accounts and books of the batch are locked
-    already. A batch that harms nobody asks nothing.
+    What finds no room is for a person to review (`soften`); then the breaker opens, an event on
+    the book's house account says so, and the outbox calls a person. The accounts and books of the
+    batch are locked already. A batch that harms nobody asks nothing.
     """
     wanted = harms_of(effects)
     if not wanted:
-        return [tuple(some) for some in effects]
+        return [frozenset()] * len(effects)
     asked = {
         "book_id": book.book_id,
         "kind": decider.kind.value,
@@ -131,7 +131,7 @@ def restrain(
         session.run(TAKE, asked | counts)
     if allowed != wanted:
         _trip(session, booking, book, decider, admissions, caps, ids, asked)
-    return softened(effects, allowed)
+    return held_back(effects, allowed)
 
 
 def _trip(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from make_book import BOOK, World, beside, enrol, open_book, row, rows
 
-from fenqi.core.risk.breaker import Caps
+from fenqi.core.risk.breaker import Caps, effect_of, soften
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, breaker
@@ -33,11 +33,12 @@ def restrain(
     booking = Booking(world.ground)
     with world.store.transaction() as session:
         book = accounts.lock(session, {account})[account].book
-        may = breaker.restrain(
+        held = breaker.restrain(
             session, booking, book, decider, wanted, caps=CAPS, ids=world.ground.ids
         )
         booking.write(session)
-    return may
+    softer = [soften(words, none) for words, none in zip(wanted, held, strict=True)]
+    return [tuple(one for one in map(effect_of, words) if one) for words in softer]
 
 
 def taken(world: World) -> dict[str, int]:
