@@ -14,6 +14,7 @@ from functools import cache
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.allowances import Allowances, WithdrawalRule
 from fenqi.core.terms.cost import nominal_annual
+from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.terms.schedule import (
@@ -27,7 +28,8 @@ from fenqi.core.values.day import add_months
 from fenqi.core.values.money import CURRENCIES
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
 
-WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies"})  # no numbers of a rule
+# No numbers of a rule, or a table with sources of its own.
+WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies", "lending"})
 WITHDRAWAL = "withdrawal_days"  # a field that a pack may leave out
 BUCKETS_MAX = 24
 DPD_MAX = 3_650
@@ -69,6 +71,7 @@ class Pack:
     bucket_bounds: tuple[int, ...]
     provision_ppm: tuple[int, ...]  # of open principal, per bucket: M0, M1 .. beyond the last bound
     withdrawal_days: int = 0  # in which a customer withdraws without a reason; 0 if none
+    lending: LendingRules | None = None  # whom may be lent to, how much; without it nobody applies
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Pack":
@@ -91,6 +94,7 @@ class Pack:
             bucket_bounds=_bounds(reader),
             provision_ppm=_provisions(reader),
             withdrawal_days=reader.integer(WITHDRAWAL, most=DPD_MAX) if WITHDRAWAL in table else 0,
+            lending=LendingRules.read(reader.table("lending")) if "lending" in table else None,
         )
         _check_sources(reader.table("source"), table)
         reader.done()
