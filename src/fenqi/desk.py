@@ -21,6 +21,7 @@ from fenqi.core.errors import Broken, FenqiError, Unavailable
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
+from fenqi.flows.observe import Observe, observe
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.settle import Settle, settle
@@ -50,6 +51,7 @@ FLOWS: dict[type[Command], Flow] = {
     Apply: apply,
     Authorise: authorise,
     Capture: capture,
+    Observe: observe,
     Receive: receive,
     Refund: refund,
     Settle: settle,
