@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.flows.accept import Accept, accept
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
@@ -48,6 +49,7 @@ LOG = logging.getLogger(__name__)
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
 FLOWS: dict[type[Command], Flow] = {
+    Accept: accept,
     Apply: apply,
     Authorise: authorise,
     Capture: capture,

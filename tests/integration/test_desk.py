@@ -259,7 +259,7 @@ def test_a_batch_sells_the_limit_once_whatever_its_order(store: Store) -> None:
     decided = row(
         store,
         """
-        SELECT array_agg((inputs->>'used_minor')::int ORDER BY decision_id),
+        SELECT array_agg(inputs[3] ORDER BY decision_id),
             array_agg(outcome ORDER BY decision_id) FROM decisions
         """,
     )
