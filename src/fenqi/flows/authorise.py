@@ -125,7 +125,7 @@ class _Counter:
 
     def decide(self, account: Account, frame: Frame, command: Authorise) -> Authorised:
         """Judge one purchase and take down what follows."""
-        standing, amount = account.standing, command.amount_minor
+        standing, amount = account.standing_at(self.booking.now), command.amount_minor
         verdict = judge(standing, amount)
         account.event_count += 1
         self.booking.touch(account)

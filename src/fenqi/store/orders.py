@@ -29,6 +29,9 @@ ORDERS = Table(
 )
 
 
+HELD = '"is_held":1,'  # told where it is so
+
+
 class OrderMissing(Missing):
     """No such order of this account."""
 
@@ -76,7 +79,7 @@ def inputs_text(standing: Standing, amount_minor: int) -> str:
     return (
         f'{{"status":"{standing.status}","limit_minor":{standing.limit_minor},'
         f'"used_minor":{standing.used_minor},"overdue_days":{standing.overdue_days},'
-        f'"amount_minor":{amount_minor}}}'
+        f'{HELD if standing.is_held else ""}"amount_minor":{amount_minor}}}'
     )
 
 

@@ -12,11 +12,14 @@ from fenqi.store.pool import Store
 CHANGEABLE = {
     *("accounts", "attempts", "books", "changed_instalments", "jobs", "orders", "outbox"),
     *("plans", "receipts"),
+    # A case has its assignee and outcome, a protection its end, a link its last day.
+    *("cases", "links", "protections"),
 }
-DELETABLE = {"allocations", "jobs", "outbox"}
+DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
+    *("case_entries", "cases", "known_places", "links"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
 }
 
@@ -129,10 +132,14 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
     } == {
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
         "accounts_in_credit": "(credit_minor > 0)",
+        "cases_open": "(outcome IS NULL)",
+        "cases_open_by_cause": "(outcome IS NULL)",
         "orders_held": "(hold_expires_on IS NOT NULL)",
         "outbox_waiting": "(state = 'waiting'::text)",
         "plans_earning": "(is_earning AND (oldest_due_on IS NULL))",
         "plans_owing": "(oldest_due_on IS NOT NULL)",
+        "protections_of_case": "(case_id IS NOT NULL)",
+        "protections_running": "(ended_at IS NULL)",
         "plans_to_bill": "(unbilled_due_on IS NOT NULL)",
     }
 
