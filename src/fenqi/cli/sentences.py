@@ -134,6 +134,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
     "error": "Something is wrong.",
+    "features-invalid": (
+        "{file}, line {line}: {field} of {entry} is {value}; it must be {expected}. Correct the "
+        "file."
+    ),
     "file-unreadable": "{file}: {problem}. Wanted: {allowed}.",
     "flow-broken": "Something went wrong that nobody foresaw; the command was not booked.",
     "folder-in-use": (

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
+from fenqi.core.risk.features.declaration import FeatureSet
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
+from fenqi.store.features import shipped
 from fenqi.store.pool import Store
 
 
@@ -16,4 +18,5 @@ class Ground:
     clock: Clock
     ids: IdSource
     catalogue: Catalogue
+    features: FeatureSet = field(default_factory=shipped)
     merchants: Merchants = field(default_factory=Merchants)  # met so far

@@ -14,6 +14,7 @@ from functools import cache
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.allowances import Allowances, WithdrawalRule
 from fenqi.core.terms.cost import nominal_annual
+from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.terms.schedule import (
@@ -27,7 +28,8 @@ from fenqi.core.values.day import add_months
 from fenqi.core.values.money import CURRENCIES
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
 
-WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies"})  # no numbers of a rule
+# No numbers of a rule, or a table with sources of its own.
+WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies", "lending"})
 # What a pack may leave out, and the most each may say; left out it is 0, which allows nothing.
 OPTIONAL = {
     "withdrawal_days": 3_650,
@@ -78,6 +80,7 @@ class Pack:
     protective_hold_hours_max: int = 0  # of new purchases, without proof (P6); 0 allows no hold
     protection_pause_hours: int = 0  # after a hold that ended, before the next without proof
     freeze_days_alone_max: int = 0  # that one person may order; beyond it a second one is asked
+    lending: LendingRules | None = None  # whom may be lent to, how much; without it nobody applies
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Pack":
@@ -104,6 +107,7 @@ class Pack:
                 for name, most in OPTIONAL.items()
                 if name in table
             },
+            lending=LendingRules.read(reader.table("lending")) if "lending" in table else None,
         )
         _check_sources(reader.table("source"), table)
         reader.done()

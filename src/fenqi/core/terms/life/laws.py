@@ -4,7 +4,8 @@ An operation that would break one is refused before it is kept, whatever rule it
 """
 
 from fenqi.core.errors import ensure
-from fenqi.core.terms.life.interest import FEE, INTEREST, PENALTY, PRINCIPAL
+from fenqi.core.terms.life.interest import PRINCIPAL
+from fenqi.core.terms.life.state import Row
 from fenqi.core.terms.life.walk import Walk
 
 
@@ -22,12 +23,8 @@ def hold(walk: Walk) -> None:
     for row in walk.rows:
         due += row.due[PRINCIPAL]
         credited += row.credited[PRINCIPAL]
-        if row.due != row.paid:  # a row that is met in time is in most plans most rows
-            opens = (row.open(PRINCIPAL) + row.open(INTEREST), row.open(FEE), row.open(PENALTY))
-            ensure(min(opens) >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=min(opens))
-        else:
-            gone = (*row.relieved, *row.written_off, *row.moved)
-            ensure(not any(gone), "no-row-is-overpaid", due_on=row.due_on, gone_minor=sum(gone))
+        if row.due != row.paid or row.is_lessened:  # most rows of most plans are met in time
+            _hold_row(row)
     ensure(
         due == walk.lent_minor + credited,
         "principal-due-is-lent-or-credited",
@@ -35,3 +32,17 @@ def hold(walk: Walk) -> None:
         lent_minor=walk.lent_minor,
         credited_minor=credited,
     )
+
+
+def _hold_row(row: Row) -> None:
+    """Hold a row against the law that nobody has paid or was let off more than it asked for."""
+    due, paid = row.due, row.paid
+    schedule, fee, penalty = due[0] - paid[0] + due[1] - paid[1], due[2] - paid[2], due[3] - paid[3]
+    if row.is_lessened:
+        for gone in (row.relieved, row.written_off, row.moved):
+            schedule -= gone[0] + gone[1]
+            fee -= gone[2]
+            penalty -= gone[3]
+    if schedule < 0 or fee < 0 or penalty < 0:
+        open_minor = min(schedule, fee, penalty)
+        ensure(open_minor >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=open_minor)
