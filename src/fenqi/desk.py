@@ -23,8 +23,20 @@ from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
 from fenqi.flows.observe import Observe, observe
+from fenqi.flows.freeze import Freeze, Second, freeze, second
+from fenqi.flows.lift import Lift, lift
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
+from fenqi.flows.review import (
+    AssignCase,
+    CloseCase,
+    NoteCase,
+    OpenCase,
+    assign_case,
+    close_case,
+    note_case,
+    open_case,
+)
 from fenqi.flows.settle import Settle, settle
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
@@ -57,6 +69,13 @@ FLOWS: dict[type[Command], Flow] = {
     Receive: receive,
     Refund: refund,
     Settle: settle,
+    Freeze: freeze,
+    Second: second,
+    Lift: lift,
+    OpenCase: open_case,
+    AssignCase: assign_case,
+    NoteCase: note_case,
+    CloseCase: close_case,
 }
 
 
