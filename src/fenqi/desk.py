@@ -18,12 +18,17 @@ from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.flows.accept import Accept, accept
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
+from fenqi.flows.decide import Decide, decide
+from fenqi.flows.enrol import Enrol, enrol
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
+from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.settle import Settle, settle
+from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
 from fenqi.store.pool import (
@@ -47,12 +52,17 @@ LOG = logging.getLogger(__name__)
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
 FLOWS: dict[type[Command], Flow] = {
+    Accept: accept,
     Apply: apply,
     Authorise: authorise,
     Capture: capture,
+    Decide: decide,
+    Enrol: enrol,
     Receive: receive,
     Refund: refund,
+    Resolve: resolve,
     Settle: settle,
+    WithdrawConsent: withdraw_consent,
 }
 
 

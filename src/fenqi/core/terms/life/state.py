@@ -106,9 +106,7 @@ class Row:
     @property
     def is_lessened(self) -> bool:
         """Whether anything it asked for was let off, given up or taken over."""
-        return (
-            self.relieved != NOTHING or self.written_off != NOTHING or self.moved != NOTHING
-        )
+        return self.relieved != NOTHING or self.written_off != NOTHING or self.moved != NOTHING
 
     def meet(self, on: date) -> None:
         """Note on which day nothing was left to pay, if that has changed."""
