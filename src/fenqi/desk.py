@@ -28,6 +28,7 @@ from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.settle import Settle, settle
+from fenqi.flows.sign import Sign, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
@@ -62,6 +63,7 @@ FLOWS: dict[type[Command], Flow] = {
     Refund: refund,
     Resolve: resolve,
     Settle: settle,
+    Sign: sign,
     WithdrawConsent: withdraw_consent,
 }
 

@@ -259,7 +259,7 @@ def test_a_batch_sells_the_limit_once_whatever_its_order(store: Store) -> None:
     decided = row(
         store,
         """
-        SELECT array_agg((inputs->>'used_minor')::int ORDER BY decision_id),
+        SELECT array_agg(inputs[3] ORDER BY decision_id),
             array_agg(outcome ORDER BY decision_id) FROM decisions
         """,
     )
@@ -498,6 +498,6 @@ def test_the_same_notice_under_another_key_is_told_apart_and_not_booked_twice(
 def test_every_flow_of_the_desk_is_a_command_of_its_kind() -> None:
     assert {kind.kind for kind in FLOWS} == {
         *("accept", "apply", "authorise", "capture", "decide", "enrol"),
-        *("receive", "refund", "resolve", "settle", "withdraw-consent"),
+        *("receive", "refund", "resolve", "settle", "sign", "withdraw-consent"),
     }
     assert all(issubclass(kind, Command) for kind in FLOWS)

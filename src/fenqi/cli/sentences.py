@@ -65,6 +65,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file} changed, but it still says version {version}, which is in use already. Put the old "
         "text back, or give the new text a higher version."
     ),
+    "change-invalid": ("A change cannot be split into these parts."),
     "clock-naive": "The instant {instant} has no time zone.",
     "close-order-broken": "The step {step} of the day close runs before what it needs: {needs}.",
     "column-missing": (
@@ -75,6 +76,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: column {column} holds {type}; it must hold {allowed}. Write it as one of these."
     ),
     "command-unfinished": "The command was not finished: {said}",
+    "conduct-invalid": ("{field} is {value}; it must be {expected}."),
     "conflict": "The state does not allow this now.",
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
     "count-not-offered": (
@@ -191,6 +193,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
         "filters and the cancellation prefix of the mapping."
     ),
+    "offer-gone": ("The offer {offer} is {state}; its last day was {last_on}."),
+    "offer-missing": ("There is no offer {offer} to this account."),
     "operation-senseless": "The operation makes no sense for this plan: {reason}.",
     "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
@@ -207,6 +211,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "periods-invalid": (
         "The periods of a plan must be at least one, and each must begin where the last one ends."
     ),
+    "person-needed": ("Say who looked (--by) and what was found (--finding)."),
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
@@ -273,6 +278,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "
         "mapping first."
     ),
+    "trip-missing": ("No breaker for decisions about {kind} is open in the book {book}."),
     "try-again": "Another transaction stood in the way. Try again. ({said})",
     "unavailable": "Something outside failed. Try again.",
     "unit-period-invalid": (

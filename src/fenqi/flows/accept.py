@@ -1,120 +1,109 @@
-"""Somebody accepts an offer: the account opens, on exactly the costs they saw.
+"""The customer answers an offer of a higher limit: only then is it one.
 
-The digest of the cost table they were shown must be the one that was offered (M7); a check that was
-asked for must be passed; an offer that has ended is no offer.
+An offer is for the limit it was made on. If that is another one by now, or the offer's last day is
+over, it is gone; a new one may come.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
+from uuid import UUID
 
-from fenqi.core.errors import Conflict, FenqiError, Forbidden
-from fenqi.core.risk.decision import Effect
+import msgspec
+
+from fenqi.core.errors import FenqiError
+from fenqi.core.risk.change import Bound, Change, Subject, agreed
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, applications, books, openings, persons
-from fenqi.store.accounts import NewAccount
-from fenqi.store.applications import Application, ApplicationState
+from fenqi.store import accounts, changes
+from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
+from fenqi.store.changes import Changes, Offer, OfferGone, OfferMissing
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
 
 
-class CostTableDiffers(Conflict):
-    """The cost table that was accepted is not the one that was offered."""
-
-    code = "cost-table-differs"
-
-
-class OfferEnded(Conflict):
-    """The day until which the offer could be accepted is past."""
-
-    code = "offer-ended"
-
-
-class StepUpNeeded(Forbidden):
-    """The offer asks for a check of who accepts it, which was not passed."""
-
-    code = "step-up-needed"
-
-
 class Accept(Command, frozen=True, kw_only=True):
-    """Accept an offer. The scope is the account it opens.
-
-    `cost_table` is the digest of the costs that were shown. `is_stepped_up`: the door checked by a
-    second factor who it is.
-    """
+    """Answer an offer; with `accepts` the limit is raised."""
 
     kind: ClassVar[str] = "accept"
     account_id: AccountId
-    cost_table: str
-    is_stepped_up: bool = False
+    offer_id: UUID
+    accepts: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The account that is open now. Units: minor units."""
+class Accepted(msgspec.Struct, frozen=True):
+    """The limit after the answer, in minor units, and what became of the offer."""
 
-    account_id: str
+    state: str
     limit_minor: int
 
 
 def accept(ground: Ground, commands: Sequence[Accept]) -> list[Accepted | FenqiError]:
-    """Open the account of each offer that is accepted as it was made."""
+    """Answer each command's offer."""
     booking = Booking(ground)
+    made = Changes(booking, ground.catalogue.conduct())
     with ground.store.transaction() as session:
-        known = applications.lock(session, {one.account_id for one in commands})
-        held = books.hold(session, {one.book_id for one in known.values()})
-        references = persons.references(session, {one.person_id for one in known.values()})
-        enrolled = accounts.enrolled(session, set(references.values()))
+        locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Accept, Accepted] = Inbox(session, commands, Accepted)
-        new: list[NewAccount] = []
-        opened: list[Application] = []
+        found = dict(changes.offers(session, locked, [command.offer_id for command in commands]))
         for place, command in inbox.fresh():
             try:
-                one = applications.find(known, command.account_id)
-                book = held[one.book_id]
-                enrolled.refuse(one.book_id, references[one.person_id])
-                _check(one, command, book)
+                account = accounts.find(locked, command.account_id)
+                offer = _standing_offer(account, found, command)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            enrolled.accounts[one.book_id, references[one.person_id]] = one.account_id
-            opening = _open(one, command, book, references[one.person_id])
-            new.append(opening)
-            opened.append(one)
-            answer = Accepted(str(one.account_id), opening.limit_minor)
-            inbox.answer(place, one.account_id, answer)
-        openings.open_accounts(session, ground, booking, new)
-        booking.others.append(applications.changed(opened))
+            del found[offer.account_id, offer.offer_id]  # answered once, also within the batch
+            inbox.answer(place, account.account_id, _answer(booking, made, account, offer, command))
+        made.write(session)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
 
-def _check(one: Application, command: Accept, book: books.Book) -> None:
-    one.expect(ApplicationState.OFFERED)
-    if one.offer_ends_on is not None and book.business_date > one.offer_ends_on:
-        raise OfferEnded(application=one.account_id, ended_on=one.offer_ends_on)
-    if command.cost_table != str(one.cost_table):
-        raise CostTableDiffers(offered=one.cost_table, accepted=command.cost_table)
-    is_asked = any(each.partition(":")[0] == Effect.STEP_UP.value for each in one.effects)
-    if is_asked and not (one.is_stepped_up or command.is_stepped_up):
-        raise StepUpNeeded(application=one.account_id)
+def _standing_offer(
+    account: Account, found: Mapping[tuple[AccountId, UUID], Offer], command: Accept
+) -> Offer:
+    """Return the offer if it can still be answered. Errors: OfferMissing, OfferGone."""
+    offer = found.get((command.account_id, command.offer_id))
+    if offer is None:
+        raise OfferMissing(offer=command.offer_id)
+    is_over = offer.last_on < account.book.business_date
+    if offer.state != "open" or is_over or offer.old_minor != account.limit_minor:
+        state = "over" if is_over and offer.state == "open" else offer.state
+        raise OfferGone(offer=command.offer_id, state=state, last_on=offer.last_on)
+    return offer
 
 
-def _open(one: Application, command: Accept, book: books.Book, reference: str) -> NewAccount:
-    """Note the acceptance and return the account to open."""
-    one.state = ApplicationState.ACCEPTED
-    one.is_stepped_up = one.is_stepped_up or command.is_stepped_up
-    return NewAccount(
-        account_id=one.account_id,
-        book=book,
-        person_id=one.person_id,
-        person_reference=reference,
-        is_known=True,
-        limit_minor=one.limit_minor or 0,
-        statement_day=one.statement_day,
-        cost_table=one.cost_table,
-        event_count=one.event_count,
-        command_key=command.key,
-        actor=command.actor,
+def _answer(
+    booking: Booking, made: Changes, account: Account, offer: Offer, command: Accept
+) -> Accepted:
+    if not command.accepts:
+        made.answer(account.account_id, offer.offer_id, "declined")
+        booking.event(
+            account,
+            "limit-offer-declined",
+            payload={"offer_id": offer.offer_id, "new_minor": offer.new_minor},
+            actor=command.actor,
+            command_key=command.key,
+        )
+        return Accepted("declined", account.limit_minor)
+    change = Change(
+        subject=Subject.LIMIT,
+        old=offer.old_minor,
+        new=offer.new_minor,
+        wanted=offer.wanted_minor,
+        parts=offer.parts,
+        standing=agreed(offer.standing, Subject.LIMIT),
+        reasons=(),
+        bounds=tuple(Bound(one) for one in offer.bounds),
+        turns=0,
     )
+    made.answer(account.account_id, offer.offer_id, "accepted")
+    made.make(
+        account,
+        change,
+        decision_id=offer.decision_id,
+        offer_id=offer.offer_id,
+        actor=command.actor,
+        command_key=command.key,
+    )
+    return Accepted("accepted", account.limit_minor)

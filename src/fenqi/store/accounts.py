@@ -57,6 +57,7 @@ class Account:
     credit_minor: int
     refunds_payable_minor: int
     oldest_due_on: date | None  # of its plans
+    price_grade: int  # what plans a purchase is offered; 0 is where every account begins
 
     @property
     def cycle(self) -> Cycle:
@@ -79,7 +80,7 @@ class Account:
 LOCK = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
-    refunds_payable_minor, oldest_due_on
+    refunds_payable_minor, oldest_due_on, price_grade
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
 """
 

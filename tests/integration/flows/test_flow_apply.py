@@ -25,17 +25,10 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.risk.consent import ConsentMissing, DataClass
 from fenqi.core.values.bureau import Finding
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.accept import (
-    Accept,
-    Accepted,
-    CostTableDiffers,
-    OfferEnded,
-    StepUpNeeded,
-    accept,
-)
 from fenqi.flows.apply import ApplicationInvalid, Identifier, Received, apply
 from fenqi.flows.decide import Decided
 from fenqi.flows.resolve import ResolutionInvalid, Resolve, resolve
+from fenqi.flows.sign import CostTableDiffers, OfferEnded, Sign, Signed, StepUpNeeded, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.store.accounts import AlreadyEnrolled
 from fenqi.store.applications import ApplicationElsewhere, ApplicationMissing
@@ -52,18 +45,18 @@ def decided(world: World, received: Received, bureau: SaidBureau | None = None) 
     return done(admit(world.ground, bureau)[received.application_id])
 
 
-def acceptance(world: World, received: Received, offer: Decided, **changes: Any) -> Accept:
+def acceptance(world: World, received: Received, offer: Decided, **changes: Any) -> Sign:
     fields: dict[str, Any] = {
         "scope_id": received.application_id,
         "key": key(world),
         "account_id": AccountId(UUID(received.application_id)),
         "cost_table": offer.cost_table,
     }
-    return Accept(**fields | changes)
+    return Sign(**fields | changes)
 
 
-def accepted(world: World, command: Accept) -> Accepted | FenqiError:
-    return accept(world.ground, [command])[0]
+def accepted(world: World, command: Sign) -> Signed | FenqiError:
+    return sign(world.ground, [command])[0]
 
 
 def test_a_steady_person_gets_what_was_asked_and_an_account_on_the_costs_shown(
@@ -83,7 +76,7 @@ def test_a_steady_person_gets_what_was_asked_and_an_account_on_the_costs_shown(
     assert [one.subject for one in bureau.asked] == ["ann"]
     answer = done(accepted(world, acceptance(world, received, offer)))
     account = AccountId(UUID(answer.account_id))
-    assert answer == Accepted(received.application_id, 2_000_000)
+    assert answer == Signed(received.application_id, 2_000_000)
     assert kinds(world, account) == [
         *("application-received", "bureau-asked", "application-offered", "account-opened")
     ]
@@ -277,7 +270,7 @@ def test_the_fifth_application_in_a_day_is_checked_and_cooled_and_not_declined(
     refusal = accepted(world, acceptance(world, received[4], fifth))
     assert isinstance(refusal, StepUpNeeded)
     checked = acceptance(world, received[4], fifth, is_stepped_up=True)
-    assert isinstance(accepted(world, checked), Accepted)
+    assert isinstance(accepted(world, checked), Signed)
 
 
 def test_five_in_one_batch_count_one_another_and_yesterdays_do_not_count(world: World) -> None:
@@ -360,7 +353,7 @@ def test_an_offer_is_accepted_as_made_until_its_day_and_once(world: World) -> No
     assert isinstance(other, CostTableDiffers)
     command = acceptance(world, received, offer)
     first = accepted(world, command)
-    assert isinstance(first, Accepted)
+    assert isinstance(first, Signed)
     assert accepted(world, command) == first
     again = accepted(world, acceptance(world, received, offer))
     assert isinstance(again, AlreadyEnrolled)
@@ -388,8 +381,8 @@ def test_two_offers_of_one_person_open_one_account(world: World) -> None:
     answers = admit(world.ground, SaidBureau())
     offers = [done(answers[one.application_id]) for one in received]
     commands = [acceptance(world, *both) for both in zip(received, offers, strict=True)]
-    outcomes = accept(world.ground, commands)
-    assert [type(one) for one in outcomes] == [Accepted, AlreadyEnrolled]
+    outcomes = sign(world.ground, commands)
+    assert [type(one) for one in outcomes] == [Signed, AlreadyEnrolled]
     assert_sound(world, accounts=1)
 
 

@@ -156,13 +156,7 @@ def test_a_decline_tells_every_reason_and_keeps_its_inputs(store: Store) -> None
     assert [one[0] for one in decided] == ["approve", "decline", "decline"]
     assert decided[1][1:] == (
         ["payment-overdue", "limit-exceeded"],
-        {
-            "status": "open",
-            "limit_minor": 100_000,
-            "used_minor": 80_000,
-            "overdue_days": 1,
-            "amount_minor": 20_001,
-        },
+        [0, 100_000, 80_000, 1, 20_001],  # open, limit, used, overdue days, amount
         "starter",
         1,
         "normal",
