@@ -14,9 +14,9 @@ from uuid import UUID
 import msgspec
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.application import INPUTS, Ruling, rule, starter_opinion
+from fenqi.core.risk.application import INPUTS, STARTER, Ruling, content, rule, starter_opinion
 from fenqi.core.risk.consent import DataClass
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.input import Purpose, Value
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
@@ -26,6 +26,7 @@ from fenqi.store.accounts import Account, applicant
 from fenqi.store.applications import Application, ApplicationState
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
+from fenqi.store.decisions import Built, Decision, Decisions, Menu, built
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
@@ -103,6 +104,8 @@ class _Bench:
         self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
         self._card = scorecards.shipped()
         self._cost_table: UUID | None = None
+        self._rulebooks: dict[LendingRules, Built] = {}
+        self._decisions = Decisions(booking)
         self.reports = Rows(bureau.REPORTS)
 
     def decide(self, book: books.Book, one: Application, command: Decide) -> Decided:
@@ -112,7 +115,24 @@ class _Bench:
         heard, report = self._heard(account, one, command, rules)
         inputs = self._inputs(book, one, heard=heard, report=report)
         ruling = rule(inputs, rules, self._card, starter_opinion(self._card))
+        menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
+        one.menu_id = menu.menu_id if menu else None
+        self._decisions.add(
+            self._rulebook(rules),
+            Decision(
+                account=account,
+                decision_id=one.decision_id.bytes,
+                outcome=ruling.outcome,
+                reasons=ruling.reasons,
+                inputs=list(inputs.values()),
+                as_of_number=account.event_count,
+                effects=ruling.effects,
+                points=ruling.points,
+                hits=ruling.hits,
+                menu=menu,
+            ),
+        )
         one.outcome, one.reasons, one.effects = ruling.outcome, ruling.reasons, ruling.effects
         one.decided_at, one.decided_by = self._booking.now, command.actor
         if ruling.is_declined:
@@ -135,6 +155,22 @@ class _Bench:
         )
         one.event_count = account.event_count
         return answer
+
+    def _rulebook(self, rules: LendingRules) -> Built:
+        """Return what a ruling rests on: the pack's rules, the card, the built-in opinion."""
+        if rules not in self._rulebooks:
+            rests_on = content(rules, self._card)
+            self._rulebooks[rules] = built(DecisionKind.APPLICATION, *STARTER, rests_on)
+        return self._rulebooks[rules]
+
+    def _menu(self, ruling: Ruling) -> Menu:
+        """Return the plans the account begins with: what the policy offers, as cool as it asks."""
+        catalogue = self._ground.catalogue
+        products = sorted({one.product_id for one in catalogue.products.values()})
+        every = [(name, count) for name in products for count in catalogue.product(name).counts]
+        offers = every if ruling.offers is None else ruling.offers
+        most = ruling.counts_max
+        return Menu(one for one in offers if most is None or one[1] <= most)
 
     def _rules(self, book: books.Book) -> LendingRules:
         rules = self._ground.catalogue.pack(book.pack).lending

@@ -62,8 +62,14 @@ def newest(
     }
 
 
-def is_known_since(
-    session: Session, persons: Collection[UUID], since: datetime
-) -> frozenset[PersonId]:
-    """Return the persons of whom a bureau's word after an instant is there already."""
-    return frozenset(newest(session, persons, since))
+THERE = """
+SELECT report_id FROM bureau_reports
+JOIN UNNEST(%(persons)s::uuid[], %(reports)s::uuid[]) AS asked (person_id, report_id)
+    USING (person_id, report_id)
+"""
+
+
+def there(session: Session, keys: Collection[tuple[PersonId, UUID]]) -> frozenset[UUID]:
+    """Return which reports are kept already, by persons and ids."""
+    asked = {"persons": [one for one, _ in keys], "reports": [one for _, one in keys]}
+    return frozenset(row[0] for row in session.rows(THERE, asked))

@@ -22,6 +22,7 @@ from make_book import (
 )
 
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk.application import rule_again
 from fenqi.core.risk.consent import ConsentMissing, DataClass
 from fenqi.core.values.bureau import Finding
 from fenqi.core.values.ids import AccountId
@@ -466,3 +467,46 @@ def test_a_person_declines_with_reasons(world: World) -> None:
     kept = row(world.store, "SELECT state, reasons FROM applications")
     assert kept == ("declined", ["income-too-low"])
     assert row(world.store, "SELECT book_id FROM applications") == BOOK
+
+
+def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World) -> None:
+    bureaus = [
+        SaidBureau(),
+        SaidBureau(score=300, enquiries_30d=12),
+        SaidBureau(Finding.TIMEOUT),
+        SaidBureau(),
+    ]
+    for place, bureau in enumerate(bureaus):
+        applied(world, f"p{place}", is_student=place == 3)
+        admit(world.ground, bureau)
+    kept = rows(
+        world.store,
+        """
+        SELECT d.inputs, b.content, d.outcome, d.reasons, d.effects, d.points, d.hits, d.kind,
+            d.policy, m.offers
+        FROM decisions AS d JOIN rulebooks AS b USING (rulebook_id) LEFT JOIN menus AS m
+            USING (menu_id) ORDER BY d.account_id
+        """,
+    )
+    assert len(kept) == 4
+    for inputs, content, outcome, reasons, effects, points, hits, kind, policy, menu in kept:
+        again = rule_again(content, inputs)
+        assert (again.outcome, list(again.reasons), list(again.effects), again.points) == (
+            *(outcome, reasons, effects, points),
+        )
+        assert (list(again.hits), kind, policy) == (hits, "application", "application-starter")
+        assert (menu is None) == again.is_declined
+    assert [one[2] for one in kept] == ["approve", "smaller-limit", "smaller-limit", "decline"]
+
+
+def test_a_cooler_menu_offers_short_plans_only(world: World) -> None:
+    for _ in range(5):
+        applied(world)
+    admit(world.ground, SaidBureau())
+    menus = rows(
+        world.store,
+        "SELECT DISTINCT counts_max, (SELECT MAX((one ->> 'count')::int) FROM "
+        "jsonb_array_elements(offers) AS one) FROM applications JOIN menus USING (menu_id) "
+        "ORDER BY 1",
+    )
+    assert menus == [(3, 3), (None, 24)]
