@@ -251,7 +251,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file} is larger than {bytes_max} bytes, so `fenqi decision show --json` did not write it."
     ),
     "record-unreadable": (
-        "{file}, line {line}, column {column}: {fault}. Give a file that `fenqi decision show --json` wrote."
+        "{file}, line {line}, column {column}: {fault}. Give a file that "
+        "`fenqi decision show --json` wrote."
     ),
     "refund-above-order": "Of the order {order} only {left_minor} minor units can be refunded.",
     "refused": "The database user may not do this: {said}",

@@ -30,34 +30,6 @@ from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
-LABELS = (
-    "Decision",
-    "Account",
-    "Decided at",
-    "Booked on",
-    "By",
-    "Saw events up to",
-    "Regime",
-    "Took",
-    "Outcome",
-    "Effects",
-    "Why",
-    "What the customer is told",
-    "Inputs",
-    "Input",
-    "Value",
-    "Name",
-    "unknown",
-    "Plans offered",
-    "What would change it",
-    "Points",
-    "Rules",
-    "Rule",
-    "What became of it",
-    "Condition",
-    "no",
-    "yes",
-)
 
 
 class FileTooLarge(Invalid):
@@ -118,13 +90,13 @@ def story(store: Store, account_id: UUID) -> list[Told]:
 
 def show(record: Record, console: Console, language: Language) -> None:
     """Print a decision for a person."""
-    say = Speech(language).gettext
+    _ = Speech(language).gettext
     vocabulary = _vocabulary(record)
-    console.print(_head(record, say))
+    console.print(_head(record, _))
     if record.reasons:
-        console.print(_reasons(record, say, language))
-    console.print(_inputs(record, vocabulary, say, language))
-    for part in _rest(record, say):
+        console.print(_reasons(record, _, language))
+    console.print(_inputs(record, vocabulary, _, language))
+    for part in _rest(record, _):
         console.print(part)
 
 
@@ -134,33 +106,33 @@ def _vocabulary(record: Record) -> Vocabulary:
     return features.shipped().vocabulary
 
 
-def _head(record: Record, say: Callable[[str], str]) -> RenderableType:
+def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     rulebook = record.rulebook
     took = "" if record.latency_us is None else f"{record.latency_us / 1000:,.1f} ms"
     rows = (
-        ("Decision", f"{record.kind} {record.decision_id}"),
-        ("Account", str(record.account_id)),
-        ("Decided at", record.decided_at),
-        ("Booked on", record.booked_on),
-        ("By", f"{rulebook.name} {rulebook.version} ({rulebook.rulebook_id})"),
-        ("Saw events up to", "" if record.as_of_number is None else str(record.as_of_number)),
-        ("Regime", record.regime),
-        ("Took", took),
-        ("Points", "" if record.points is None else str(record.points)),
-        ("Effects", ", ".join(record.effects)),
+        (_("Decision"), f"{record.kind} {record.decision_id}"),
+        (_("Account"), str(record.account_id)),
+        (_("Decided at"), record.decided_at),
+        (_("Booked on"), record.booked_on),
+        (_("By"), f"{rulebook.name} {rulebook.version} ({rulebook.rulebook_id})"),
+        (_("Saw events up to"), "" if record.as_of_number is None else str(record.as_of_number)),
+        (_("Regime"), record.regime),
+        (_("Took"), took),
+        (_("Points"), "" if record.points is None else str(record.points)),
+        (_("Effects"), ", ".join(record.effects)),
     )
     for label, value in rows:
         if value:
-            grid.add_row(Text(say(label), style="dim"), value)
+            grid.add_row(Text(label, style="dim"), value)
     colour = BRAND if record.outcome == keeping.APPROVE else BAD
-    grid.add_row(Text(say("Outcome"), style="dim"), Text(record.outcome, style=f"bold {colour}"))
+    grid.add_row(Text(_("Outcome"), style="dim"), Text(record.outcome, style=f"bold {colour}"))
     return grid
 
 
-def _reasons(record: Record, say: Callable[[str], str], language: Language) -> RenderableType:
+def _reasons(record: Record, _: Callable[[str], str], language: Language) -> RenderableType:
     texts = _texts(record, language)
-    table = _table(say("Why"), say("What the customer is told"))
+    table = _table(_("Why"), _("What the customer is told"))
     for code in record.reasons:
         table.add_row(code, texts.get(code, ""))
     return table
@@ -173,22 +145,22 @@ def _texts(record: Record, language: Language) -> Mapping[str, str]:
 
 
 def _inputs(
-    record: Record, vocabulary: Vocabulary, say: Callable[[str], str], language: Language
+    record: Record, vocabulary: Vocabulary, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    table = _table(say("Input"), say("Value"), say("Name"))
+    table = _table(_("Input"), _("Value"), _("Name"))
     unit = currency(record.currency)
     for name, value in record.given.items():
         known = vocabulary.get(name)
         title = known.title.get("zh" if language is Language.CHINESE else "en", "") if known else ""
         if value is None:
-            shown = Text(say("unknown"), style=GOLD)
+            shown = Text(_("unknown"), style=GOLD)
         else:
-            shown = Text(_value(value, known, unit, say))
+            shown = Text(_value(value, known, unit, _))
         table.add_row(title or name, shown, name)
     return table
 
 
-def _value(value: int, known: Input | None, unit: Currency, say: Callable[[str], str]) -> str:
+def _value(value: int, known: Input | None, unit: Currency, _: Callable[[str], str]) -> str:
     """Return a value as its unit is read."""
     if known is None:
         return f"{value:,}"
@@ -196,7 +168,7 @@ def _value(value: int, known: Input | None, unit: Currency, say: Callable[[str],
         case Unit.CHOICE:
             return known.choices[value] if 0 <= value < len(known.choices) else str(value)
         case Unit.FLAG:
-            return say("yes") if value else say("no")
+            return _("yes") if value else _("no")
         case Unit.MINOR:
             return money_text(value, unit)
         case Unit.PPM:
@@ -205,12 +177,12 @@ def _value(value: int, known: Input | None, unit: Currency, say: Callable[[str],
             return f"{value:,} {known.unit.value}"
 
 
-def _rest(record: Record, say: Callable[[str], str]) -> Iterator[RenderableType]:
+def _rest(record: Record, _: Callable[[str], str]) -> Iterator[RenderableType]:
     if record.offers:
         shown = ", ".join(_offer(one) for one in record.offers)
-        yield Group(Text(say("Plans offered"), style="dim"), shown)
+        yield Group(Text(_("Plans offered"), style="dim"), shown)
     if record.would_change:
-        yield Group(Text(say("What would change it"), style="dim"), str(record.would_change))
+        yield Group(Text(_("What would change it"), style="dim"), str(record.would_change))
 
 
 def _offer(offer: Mapping[str, Any]) -> str:
