@@ -216,6 +216,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
+    "policy-invalid": (
+        "{file}, line {line}: {where}: in `{said}`: {fault}.",
+        "{file}, line {line}: {where}: {fault}.",
+        "{file}, line {line}, column {column}: {fault}.",
+        "{file}: the policy is refused: {fault}.",
+        "The policy: {fault}.",
+    ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
