@@ -22,6 +22,7 @@ from fenqi.flows.accept import Accept, accept
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
+from fenqi.flows.observe import Observe, observe
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.settle import Settle, settle
@@ -52,6 +53,7 @@ FLOWS: dict[type[Command], Flow] = {
     Apply: apply,
     Authorise: authorise,
     Capture: capture,
+    Observe: observe,
     Receive: receive,
     Refund: refund,
     Settle: settle,
