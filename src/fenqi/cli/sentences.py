@@ -132,6 +132,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}, column {column}: its times run from {first} (line {first_line}) to {last} (line "
         "{last_line}), more than {days_max} days. Correct the mistyped one."
     ),
+    "decision-missing": ("There is no decision {decision}."),
     "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
@@ -262,6 +263,17 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "receipt-invalid": "A receipt of {amount_minor} minor units in state {state} is none.",
     "receipt-missing": "There is no receipt {receipt}.",
     "receipt-settled": "The receipt {receipt} is {state} already.",
+    "record-altered": (
+        "{file} is not as it was written: its digest does not fit. Export the decision again.",
+        "The {what} of the record {rulebook} is not the one its id was made of.",
+    ),
+    "record-too-large": (
+        "{file} is larger than {bytes_max} bytes, so `fenqi decision show --json` did not write it."
+    ),
+    "record-unreadable": (
+        "{file}, line {line}, column {column}: {fault}. Give a file that "
+        "`fenqi decision show --json` wrote."
+    ),
     "refund-above-order": "Of the order {order} only {left_minor} minor units can be refunded.",
     "refused": "The database user may not do this: {said}",
     "rate-too-large": "The rate of plan {plan} is above {rate_ppm_max} ppm a year.",
@@ -274,6 +286,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "A response must end after it begins: {effect} for {cause} until {until}, at {now}.",
     ),
     "row-unknown": "The plan has {rows} rows; there is no row {row}.",
+    "rulebook-unknown": (
+        "The record was made by {name} ({rulebook}), which this version cannot follow."
+    ),
     "server-elsewhere": "{setting} is set: that server is not ours to start or stop.",
     "server-not-started": "PostgreSQL did not start in {folder}:\n{log}",
     "server-not-stopped": "PostgreSQL in {folder} did not stop: {said}",
