@@ -20,7 +20,7 @@ from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
-# Named once: in a loop over all rows the way to a member of an enumeration costs more than the rest.
+# Named once: in a loop over all rows the way to a member costs more than the rest.
 PAST_DUE, DUE, IN_ADVANCE = Timing
 HORIZONTAL = Processing.HORIZONTAL
 NEXT = Future.NEXT
