@@ -102,7 +102,8 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     """
     model.settle()
     on = min(on, model.periods[-1].due_on)
-    late = [p for p in model.periods if p.due_on < on and not p.is_early_holder]
+    begun = model.periods[: model.first_due_from(on)]
+    late = [period for period in begun if not period.is_early_holder]
     if not late:
         return False
     bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
