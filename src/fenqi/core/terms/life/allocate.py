@@ -56,7 +56,7 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
             if not rows:
                 break
             for component in components:
-                if timing is IN_ADVANCE or any(row.open(component) for row in rows):
+                if len(rows) > 1 or timing is IN_ADVANCE or rows[0].open(component):
                     left -= _pay_equally(walk, transaction, timing, component, rows, left)
     return left
 

@@ -6,8 +6,9 @@ replays the list. Nothing else in fenqi computes a balance.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 from fenqi.core.terms.life import balance
 from fenqi.core.terms.life.check import check
@@ -31,8 +32,7 @@ from fenqi.core.terms.life.view import View, view_of
 from fenqi.core.terms.life.walk import Walk
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """A life before an operation: all of it is replaced, never changed, but the walk and lists.
 
     An appended operation changes the walk, and is taken into the lists where they stand.
