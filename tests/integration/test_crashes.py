@@ -24,6 +24,7 @@ from make_book import (
     enrol,
     enrol_command,
     hold,
+    key,
     open_book,
     pay,
     payment,
@@ -45,6 +46,7 @@ from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.observe import Observe, Told
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
 from fenqi.flows.settle import Settle
@@ -123,6 +125,13 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             shipment(world, people["ben"], held, 30_000),
             shipment(world, people["ben"], held, 30_000),
         ],
+        Observe: [
+            observation(world, people["ann"], "login", ip="a1" * 32, device="d1" * 32),
+            observation(world, people["ben"], "login", ip="a1" * 32, device="d2" * 32),
+            observation(world, people["ann"], "phone-changed", phone="b1" * 32),
+            observation(world, people["ann"], "phone-changed", phone="my number"),
+            observation(world, NOBODY, "login"),
+        ],
         Receive: [
             payment(world, people["late"], 60_500, days_ago=3),
             payment(world, people["over"], 90_000),
@@ -141,6 +150,11 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             settlement(world, people["early"], early, 320_000),
         ],
     }
+
+
+def observation(world: World, account: AccountId, kind: str, **said: str) -> Observe:
+    fact = Told(kind=kind, happened_at=world.clock.now(), said=said)
+    return Observe(scope_id=str(account), key=key(world), account_id=account, facts=(fact,))
 
 
 def told(answers: Sequence[object]) -> list[object]:
@@ -259,9 +273,9 @@ def test_a_desk_that_dies_loses_and_doubles_nothing_it_had_acknowledged(
         answers = [desk.submit(command) for command in commands]
         while desk._threads[0].is_alive() and not all(one.done() for one in answers):
             desk._threads[0].join(0.002)
-        for key, one in zip(keys, answers, strict=True):
+        for each, one in zip(keys, answers, strict=True):
             if one.done():  # an answer that was given once is given for good
-                assert acknowledged.setdefault(key, one.result()) == one.result()
+                assert acknowledged.setdefault(each, one.result()) == one.result()
         desk.close()
         if not all(one.done() for one in answers):
             raise Death

@@ -137,6 +137,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
     "error": "Something is wrong.",
+    "fact-invalid": "{kind}: {field} is {value}; it must be {expected}. Nothing was stored.",
+    "fact-kind-unknown": "There is no kind of fact {kind}. There are: {known}.",
+    "facts-uncounted": "A command carries 1 to {facts_max} facts; this one has {facts}.",
     "features-invalid": (
         "{file}, line {line}: {field} of {entry} is {value}; it must be {expected}. Correct the "
         "file."
@@ -161,6 +164,15 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "forbidden": "You may not do this.",
     "freeze-spent": (
         "The case {case} has frozen the account {account} already, or found that nothing was wrong."
+    ),
+    "identity-invalid": "This is no {kind}: {expected} are wanted.",
+    "identity-key-changed": (
+        "The key of identity values is another one now ({fingerprint}, not {before}): nobody "
+        "would be recognised. Give the key of before in FENQI_IDENTITY_KEY, or NEW,OLD to change "
+        "it."
+    ),
+    "identity-key-invalid": (
+        "FENQI_IDENTITY_KEY is no key: at least {bytes_min} bytes in hexadecimal digits are wanted."
     ),
     "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
