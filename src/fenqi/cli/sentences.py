@@ -84,7 +84,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "conflict": "The state does not allow this now.",
     "consent-missing": "There is no consent of the person to data of the class {data_class}.",
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
-    "cost-table-differs": "The costs of {offered} were offered, not those of {signed}. Show the offer again.",
+    "cost-table-differs": (
+        "The costs of {offered} were offered, not those of {signed}. Show the offer again."
+    ),
     "count-not-offered": (
         "{file}, line {line}, column {column}: {key}: {product} is not offered in {count} "
         "instalments. Offered: {offered}.",
@@ -206,7 +208,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
-    "pack-lends-nothing": "The pack {pack} does not say whom may be lent to ([lending]), so nobody can apply.",
+    "pack-lends-nothing": (
+        "The pack {pack} does not say whom may be lent to ([lending]), so nobody can apply."
+    ),
     "path-unwritable": "{path} cannot be written: {fault}. Give another place.",
     "payment-before-advance": (
         "Money flows on {flow_on}, before the first advance on {first_advance_on}."
@@ -257,7 +261,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {fault}. Give --out the folder that `fenqi replay` or `fenqi demo` wrote.",
         "{file} is larger than {bytes_max} bytes, so `fenqi replay` did not write it.",
     ),
-    "report-ahead": "Line {line}: the report about {person} is as of {as_of}, which has not come. Nothing was kept.",
+    "report-ahead": (
+        "Line {line}: the report about {person} is as of {as_of}, which has not come. Nothing was "
+        "kept."
+    ),
     "reports-unreadable": (
         "{file}, line {line}, {column}: {value} is not {wanted}. Nothing was kept.",
         "{file}: {problem}. Nothing was kept.",
@@ -292,7 +299,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "Set FENQI_DATA to a folder with a shorter path."
     ),
     "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
-    "step-up-needed": "Before the offer of {application} can be signed, a second factor must show who signs.",
+    "step-up-needed": (
+        "Before the offer of {application} can be signed, a second factor must show who signs."
+    ),
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "
         "mapping first."

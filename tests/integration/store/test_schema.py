@@ -14,6 +14,7 @@ CHANGEABLE = {
     *("plans", "receipts"),
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "offers"),
+    "applications",  # where it stands, and what was decided about it
 }
 DELETABLE = {"allocations", "jobs", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
@@ -21,7 +22,7 @@ SHARED = {  # owned by a book or by nobody, small, or keyed by something account
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
-    "rulebooks",
+    *("rulebooks", "bureau_reports", "consents", "identities"),
 }
 
 
@@ -133,6 +134,8 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         name: predicate for name, predicate in found.items() if not name.startswith("jobs")
     } == {
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
+        "applications_waiting": "(state = 'received'::text)",
+        "identities_by_national_id": "(national_id_hash IS NOT NULL)",
         "accounts_in_credit": "(credit_minor > 0)",
         "breaker_trips_open": "(reset_at IS NULL)",
         "challengers_running": "(stopped_at IS NULL)",
