@@ -24,9 +24,22 @@ from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
 from fenqi.flows.decide import Decide, decide
 from fenqi.flows.enrol import Enrol, enrol
+from fenqi.flows.freeze import Freeze, Second, freeze, second
+from fenqi.flows.lift import Lift, lift
+from fenqi.flows.observe import Observe, observe
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.resolve import Resolve, resolve
+from fenqi.flows.review import (
+    AssignCase,
+    CloseCase,
+    NoteCase,
+    OpenCase,
+    assign_case,
+    close_case,
+    note_case,
+    open_case,
+)
 from fenqi.flows.settle import Settle, settle
 from fenqi.flows.sign import Sign, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
@@ -57,12 +70,20 @@ FLOWS: dict[type[Command], Flow] = {
     Apply: apply,
     Authorise: authorise,
     Capture: capture,
+    Observe: observe,
     Decide: decide,
     Enrol: enrol,
     Receive: receive,
     Refund: refund,
     Resolve: resolve,
     Settle: settle,
+    Freeze: freeze,
+    Second: second,
+    Lift: lift,
+    OpenCase: open_case,
+    AssignCase: assign_case,
+    NoteCase: note_case,
+    CloseCase: close_case,
     Sign: sign,
     WithdrawConsent: withdraw_consent,
 }

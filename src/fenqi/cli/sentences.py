@@ -53,6 +53,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The {what} of {product} is {value}; the pack allows {cap}.",
     ),
     "capture-above-hold": "Of the order {order} only {held_minor} minor units are held.",
+    "case-closed": (
+        "The case {case} is closed ({outcome}). What was found stands; open an appeal against it."
+    ),
+    "case-invalid": "The {field} of a case is {value}; it must be {expected}.",
+    "case-missing": "There is no case {case}. `fenqi case list` tells which there are.",
     "catalogue-file-unreadable": (
         "{file}, line {line}, column {column}: {fault}. Correct the file.",
         "{file}: {fault}. Correct the file.",
@@ -93,6 +98,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {key}: {product} is not offered in {count} instalments. Offered: {offered}.",
         "{product} is not offered in {count} instalments. Offered: {offered}.",
     ),
+    "crowd-rule-invalid": "The crowd rule's {field} is {value}; it must be {expected}.",
     "currency-mixed": "{left} and {right} cannot be added.",
     "currency-outside-pack": "The pack {pack} is not made for {currency}, only for {currencies}.",
     "currency-unknown": "The currency {code} is not known. Known are {known}.",
@@ -134,6 +140,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}, column {column}: its times run from {first} (line {first_line}) to {last} (line "
         "{last_line}), more than {days_max} days. Correct the mistyped one."
     ),
+    "decision-missing": ("There is no decision {decision}."),
     "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
@@ -160,6 +167,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "to other users. Set FENQI_DATA to a folder that is not, for example below /var/lib."
     ),
     "forbidden": "You may not do this.",
+    "freeze-spent": (
+        "The case {case} has frozen the account {account} already, or found that nothing was wrong."
+    ),
     "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
     "invalid": "This makes no sense as it was asked.",
@@ -197,6 +207,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
     "merchant-missing": "There is no merchant {merchant} in the account's book.",
     "not-migrated": "The database has not been migrated. Run: fenqi db start",
+    "nothing-to-lift": "No protection {protection} runs on the account {account}.",
     "nothing-to-replay": (
         "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
         "filters and the cancellation prefix of the mapping."
@@ -204,6 +215,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "offer-ended": "The offer of the application {application} ended on {ended_on}. Apply again.",
     "offer-gone": ("The offer {offer} is {state}; its last day was {last_on}."),
     "offer-missing": ("There is no offer {offer} to this account."),
+    "nothing-to-second": (
+        "No freeze {protection} of the account {account} waits for a second person."
+    ),
     "operation-senseless": "The operation makes no sense for this plan: {reason}.",
     "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
@@ -227,6 +241,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
+    "policy-invalid": (
+        "{file}, line {line}: {where}: in `{said}`: {fault}.",
+        "{file}, line {line}: {where}: {fault}.",
+        "{file}, line {line}, column {column}: {fault}.",
+        "{file}: the policy is refused: {fault}.",
+        "The policy: {fault}.",
+    ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
@@ -254,6 +275,17 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "receipt-invalid": "A receipt of {amount_minor} minor units in state {state} is none.",
     "receipt-missing": "There is no receipt {receipt}.",
     "receipt-settled": "The receipt {receipt} is {state} already.",
+    "record-altered": (
+        "{file} is not as it was written: its digest does not fit. Export the decision again.",
+        "The {what} of the record {rulebook} is not the one its id was made of.",
+    ),
+    "record-too-large": (
+        "{file} is larger than {bytes_max} bytes, so `fenqi decision show --json` did not write it."
+    ),
+    "record-unreadable": (
+        "{file}, line {line}, column {column}: {fault}. Give a file that "
+        "`fenqi decision show --json` wrote."
+    ),
     "refund-above-order": "Of the order {order} only {left_minor} minor units can be refunded.",
     "refused": "The database user may not do this: {said}",
     "rate-too-large": "The rate of plan {plan} is above {rate_ppm_max} ppm a year.",
@@ -274,6 +306,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "scorecard-invalid": (
         "{file}, line {line}, column {column}: {field} is {value}; it must be {expected}.",
         "The scorecard's {field} is {value}; it must be {expected}.",
+    ),
+    "response-invalid": (
+        "A response needs 1 to 4 reasons; {cause} came with {reasons}.",
+        "A response must end after it begins: {effect} for {cause} until {until}, at {now}.",
+    ),
+    "rulebook-unknown": (
+        "The record was made by {name} ({rulebook}), which this version cannot follow."
     ),
     "server-elsewhere": "{setting} is set: that server is not ours to start or stop.",
     "server-not-started": "PostgreSQL did not start in {folder}:\n{log}",
@@ -307,6 +346,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "mapping first."
     ),
     "trip-missing": ("No breaker for decisions about {kind} is open in the book {book}."),
+    "took-part": (
+        "{person} took part in the case {case} and is kept out of this. Ask somebody else."
+    ),
     "try-again": "Another transaction stood in the way. Try again. ({said})",
     "unavailable": "Something outside failed. Try again.",
     "unit-period-invalid": (

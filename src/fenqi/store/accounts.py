@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -58,29 +58,39 @@ class Account:
     refunds_payable_minor: int
     oldest_due_on: date | None  # of its plans
     price_grade: int  # what plans a purchase is offered; 0 is where every account begins
+    held_until: datetime | None  # new purchases wait until then; None or past is no hold
+    frozen_until: datetime | None
+    step_up_since: datetime | None  # since when a check is asked for before the next purchase
+    ceiling_minor: int | None  # for new purchases, below the limit, until `ceiling_until`
+    ceiling_until: datetime | None
 
     @property
     def cycle(self) -> Cycle:
         """The billing rhythm for new plans."""
         return Cycle(self.statement_day, self.book.due_after_days)
 
-    @property
-    def standing(self) -> Standing:
-        """What a purchase decision looks at, as of the book's business date."""
+    def standing_at(self, now: datetime) -> Standing:
+        """What a purchase decision looks at: the book's business date, protections as of `now`."""
+        is_frozen = self.frozen_until is not None and now < self.frozen_until
+        is_open = self.status is AccountStatus.OPEN
         return Standing(
-            status=self.status,
-            limit_minor=self.limit_minor,
+            status=AccountStatus.FROZEN if is_frozen and is_open else self.status,
+            limit_minor=self.limit_minor
+            if self.ceiling_minor is None or self.ceiling_until is None or now >= self.ceiling_until
+            else min(self.limit_minor, self.ceiling_minor),
             used_minor=self.principal_open_minor + self.held_minor,
             overdue_days=days_past_due(
                 self.oldest_due_on, self.book.business_date, self.book.excused
             ),
+            is_held=self.held_until is not None and now < self.held_until,
         )
 
 
 LOCK = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
-    refunds_payable_minor, oldest_due_on, price_grade
+    refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_since,
+    ceiling_minor, ceiling_until
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
 """
 

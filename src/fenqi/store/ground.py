@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
-from fenqi.core.risk.features.declaration import FeatureSet
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
-from fenqi.store.features import shipped
 from fenqi.store.pool import Store
+from fenqi.store.trails import Trails
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +17,5 @@ class Ground:
     clock: Clock
     ids: IdSource
     catalogue: Catalogue
-    features: FeatureSet = field(default_factory=shipped)
     merchants: Merchants = field(default_factory=Merchants)  # met so far
+    trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features
