@@ -16,10 +16,12 @@ from uuid import UUID
 
 import pytest
 from copies import copy, drop
+from make_application import SaidBureau, application, applied
 from make_book import (
     BOOK,
     World,
     buy,
+    done,
     dump,
     enrol,
     enrol_command,
@@ -40,19 +42,28 @@ from mortal import AFTER_COMMIT, Death, live
 
 import fenqi.flows
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk.consent import DataClass
+from fenqi.core.values.bureau import BureauReport, Enquiry
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
+from fenqi.flows.apply import Apply, Received
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
+from fenqi.flows.decide import Asked, Decide
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.flows.observe import Observe, Told
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
+from fenqi.flows.resolve import Resolve
 from fenqi.flows.settle import Settle
+from fenqi.flows.sign import Sign
+from fenqi.flows.withdraw_consent import WithdrawConsent
 from fenqi.report.check import check
 from fenqi.store.commands import Command
 from fenqi.store.pool import Store
+from fenqi.worker.admit import admit
 from fenqi.worker.close import STEPS
 
 BEGUN = date(2026, 1, 25)
@@ -149,12 +160,64 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             settlement(world, people["early"], early, 320_000),
             settlement(world, people["early"], early, 320_000),
         ],
+        **applying(world),
     }
 
 
 def observation(world: World, account: AccountId, kind: str, **said: str) -> Observe:
     fact = Told(kind=kind, happened_at=world.clock.now(), said=said)
     return Observe(scope_id=str(account), key=key(world), account_id=account, facts=(fact,))
+
+
+def applying(world: World) -> dict[type[Command], Sequence[Command]]:
+    """Let people apply, and return what they and those who decide do on the day."""
+    signs, refused, leaves, referred = (
+        *(applied(world, "signs"), applied(world, "refused", is_student=True)),
+        *(applied(world, "leaves"), applied(world, "referred")),
+    )
+    offers = admit(world.ground, SaidBureau())
+    with world.store.transaction() as session:  # as a policy may ask
+        session.run(
+            "UPDATE applications SET state = 'review' WHERE account_id = %(id)s",
+            {"id": UUID(referred.application_id)},
+        )
+    undecided = [applied(world, name) for name in ("stays", "young", "stays")]
+
+    def about(received: Received, kind: str, **fields: object) -> dict[str, object]:
+        account = AccountId(UUID(received.application_id))
+        return {"scope_id": str(account), "key": kind, "account_id": account, **fields}
+
+    answer = SaidBureau().ask(Enquiry("r", "stays", "c", world.clock.now(), world.clock.now()))
+    asked = Asked(bureau="b", asked_at=world.clock.now(), consent_number=1, answer=answer)
+    costs = done(offers[signs.application_id]).cost_table
+    return {
+        Apply: [
+            application(world, "new"),
+            application(world, "new", asked_minor=0),
+            application(world, "ann"),
+            application(world, "stays"),
+        ],
+        Decide: [
+            *(Decide(**about(one, "decide", asked=asked)) for one in undecided),
+            Decide(**about(signs, "decide")),
+        ],
+        Sign: [
+            Sign(**about(signs, "sign", cost_table=costs)),
+            Sign(**about(refused, "sign", cost_table=costs)),
+        ],
+        Resolve: [Resolve(**about(referred, "resolve", limit_minor=70_000))],
+        WithdrawConsent: [
+            WithdrawConsent(**about(leaves, "leave", data_class=DataClass.BUREAU)),
+            WithdrawConsent(**about(leaves, "leave-2", data_class=DataClass.BUREAU)),
+        ],
+    }
+
+
+def reports_imported(world: World) -> object:
+    report = BureauReport(world.clock.now(), 640)
+    lines = [Delivered(2, "stays", report), Delivered(3, "nobody", report)]
+    imported = import_reports(world.ground, lines, name="file")
+    return imported.stored + imported.known  # what is there afterwards
 
 
 def told(answers: Sequence[object]) -> list[object]:
@@ -196,6 +259,7 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
         for kind in FLOWS
     },
     "found": lambda _, world: found_second(world),
+    "import-reports": lambda _, world: reports_imported(world),
     "enlist": lambda _, world: enlist(world.ground, BOOK, ["baker", "butcher", "shop"]),
 }
 
@@ -308,8 +372,8 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 
 def test_every_flow_there_is_dies_here() -> None:
-    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist)}
+    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist, import_reports)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
     assert here == there
-    assert ACTS.keys() == {kind.kind for kind in FLOWS} | {"found", "enlist"}
+    assert ACTS.keys() == {kind.kind for kind in FLOWS} | {"found", "enlist", "import-reports"}

@@ -400,12 +400,8 @@ FROM (
     UNION ALL SELECT account_id, 'a statement' FROM statements
     UNION ALL SELECT account_id, 'a statement line' FROM statement_lines
     UNION ALL SELECT account_id, 'an outbox row' FROM outbox
-) AS rows
-WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)
-    -- What an application was told and decided has the id of the account it may open.
-    AND NOT (what IN ('an event', 'a decision', 'an outbox row') AND EXISTS (
-        SELECT 1 FROM applications AS p WHERE p.account_id = rows.account_id
-    ))
+) AS rows LEFT JOIN accounts AS a USING (account_id) LEFT JOIN applications AS p USING (account_id)
+WHERE a.book_id IS NULL AND (p.book_id IS NULL OR what !~ 'event|decision|outbox')
 LIMIT %(most)s
 """
 
