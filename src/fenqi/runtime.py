@@ -24,7 +24,7 @@ from uuid import UUID
 
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.ports import Clock, IdSource
-from fenqi.store import catalogue
+from fenqi.store import catalogue, crowds
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
@@ -174,7 +174,13 @@ class Runtime:
         self.store = store
         self.clock = clock
         self.ids = ids
-        self.ground = Ground(store=store, clock=clock, ids=ids, catalogue=known)
+        self.ground = Ground(
+            store=store,
+            clock=clock,
+            ids=ids,
+            catalogue=known,
+            crowd=crowds.own(config.catalogue_folder),
+        )
         self._server, self._seat = server, seat  # the embedded one, and our place beside others
         self.others: list[str] = seat.others() if seat is not None else []
 

@@ -160,6 +160,20 @@ def take(session: Session, now: datetime, most: int) -> list[Suspicion]:
     ]
 
 
+PUT_BACK = """
+INSERT INTO jobs (job_id, kind, not_before, payload)
+VALUES (%(job)s, %(kind)s, %(now)s, %(payload)s::jsonb)
+"""
+
+
+def put_back(
+    session: Session, job: UUID, address: bytes, first: datetime, last: datetime, *, now: datetime
+) -> None:
+    """Leave a suspicion that was taken to the next batch."""
+    payload = ENCODE({"address": address.hex(), "first": first, "last": last}).decode()
+    session.run(PUT_BACK, {"job": job, "kind": CROWD, "now": now, "payload": payload})
+
+
 def postpone(session: Session, now: datetime, *, wait: timedelta, tries: int) -> UUID | None:
     """Put the oldest suspicion off; return it, None if there is none."""
     rows = session.rows(OLDEST, {"now": now, "kind": CROWD})

@@ -12,8 +12,8 @@ from fenqi.store.pool import Store
 CHANGEABLE = {
     *("accounts", "attempts", "books", "changed_instalments", "jobs", "orders", "outbox"),
     *("plans", "receipts"),
-    # A case has its assignee and outcome, a protection its end, a link its last day.
-    *("cases", "links", "protections"),
+    # A case has its outcome, a protection its end, a link its last day, a place its kind.
+    *("cases", "known_places", "links", "protections"),
 }
 DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
