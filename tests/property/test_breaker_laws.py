@@ -12,9 +12,13 @@ from fenqi.core.risk.breaker import (
     Window,
     admit,
     begins,
+    effect_of,
     harms_of,
+    held_back,
+    held_in,
     minute_of,
-    softened,
+    outcome_of,
+    soften,
 )
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 
@@ -72,17 +76,27 @@ def test_the_cap_that_was_met_is_named() -> None:
 def test_beyond_the_room_harm_becomes_a_review_and_nothing_else_changes(
     wanted: list[tuple[Effect, ...]], allowed: dict[Effect, int]
 ) -> None:
-    softer = softened(wanted, allowed)
-    assert len(softer) == len(wanted)
-    for effect, count in harms_of(softer).items():
-        assert count == min(allowed[effect], harms_of(wanted)[effect])
-    for before, after in zip(wanted, softer, strict=True):
-        gone = set(before) - set(after)
-        assert gone <= HARMFUL
-        assert set(after) - set(before) <= ({Effect.REVIEW} if gone else set())
-        assert list(after) == sorted(after, key=LADDER.index)
+    held = held_back(wanted, allowed)
+    softer = [soften(words, none) for words, none in zip(wanted, held, strict=True)]
+    kept = [[one for one in map(effect_of, words) if one is not None] for words in softer]
+    for effect, count in harms_of(wanted).items():
+        assert harms_of(kept).get(effect, 0) == min(allowed.get(effect, 0), count)
+    for before, none, after, words in zip(wanted, held, kept, softer, strict=True):
+        assert none <= set(before) & HARMFUL
+        assert held_in(words) == none
+        assert set(before) - set(after) == none
+        assert set(after) - set(before) <= ({Effect.REVIEW} if none else set())
+        assert not none or Effect.REVIEW in after
 
 
 @given(effects)
 def test_with_room_for_all_nothing_is_softened(wanted: list[tuple[Effect, ...]]) -> None:
-    assert softened(wanted, harms_of(wanted)) == wanted
+    assert held_back(wanted, harms_of(wanted)) == [frozenset()] * len(wanted)
+
+
+def test_a_record_tells_what_was_held_back_and_what_is_left_is_the_outcome() -> None:
+    words = soften(("hold:24", "decline", "nudge"), {Effect.DECLINE})
+    assert words == ("hold:24", "nudge", "review:1", "held-back:decline")
+    assert outcome_of(words, otherwise="approve") == "hold"
+    assert outcome_of(soften(("freeze:3",), {Effect.FREEZE}), otherwise="approve") == "review"
+    assert outcome_of((), otherwise="approve") == "approve"

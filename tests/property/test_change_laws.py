@@ -19,6 +19,7 @@ from fenqi.core.risk.change import (
     Subject,
     agreed,
     apportion,
+    by_points,
     propose,
     reconciled,
 )
@@ -191,6 +192,29 @@ def test_however_the_facts_swing_the_value_waits_and_turns_seldom(
     year = [one for one in past if one.on > on - timedelta(days=365)]
     turns = sum(a.direction is not b.direction for a, b in pairwise(year))
     assert turns <= bounds.turns_a_year_max
+
+
+@given(pulls(), unknowns, standings, st.integers(0, 1_000_000), terms())
+def test_parts_that_stay_unknown_never_add_to_more_harm_than_the_strongest_rule_asks(
+    wanted: list[Pull], unknown: set[str], standing: Standing, most: int, bounds: ChangeTerms
+) -> None:
+    change = propose(standing, wanted, unknown=unknown, harm_ppm_max=most, on=DAY, terms=bounds)
+    if change.direction is Direction.HARSHER:
+        harm = (change.new - standing.base) * bounds.subject.harm
+        assert harm * 1_000_000 <= standing.base * most
+
+
+@given(
+    st.integers(-900_000, 900_000),
+    st.dictionaries(st.sampled_from(NAMES), st.integers(0, 90)),
+)
+def test_a_pull_of_a_score_is_split_by_the_points_lost(ppm: int, lost: dict[str, int]) -> None:
+    split = by_points(Pull("low-score", ppm, "low-score"), lost, {"late": "late-payments"})
+    assert sum(one.ppm for one in split) == ppm or not ppm
+    assert all(one.ppm * ppm > 0 for one in split) or not ppm
+    known = {one.name: one.reason for one in split}
+    assert known.get("score:late", "late-payments") == "late-payments"
+    assert known.get("score:used", "low-score") == "low-score"
 
 
 @given(standings, st.integers(0, 10**8))

@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
 from fenqi.core.risk.crowd import CrowdRule
-from fenqi.core.risk.features.declaration import FeatureSet
 from fenqi.store import crowds
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
-from fenqi.store.features import shipped
 from fenqi.store.pool import Store
+from fenqi.store.trails import Trails
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +19,6 @@ class Ground:
     clock: Clock
     ids: IdSource
     catalogue: Catalogue
-    features: FeatureSet = field(default_factory=shipped)
     merchants: Merchants = field(default_factory=Merchants)  # met so far
+    trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features
     crowd: CrowdRule = field(default_factory=crowds.shipped)

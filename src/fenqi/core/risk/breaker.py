@@ -6,14 +6,15 @@ the minute, and a window counts every minute it touches, so that no sixty minute
 wherever they begin, ever hold more than the cap.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 
-MINUTE = timedelta(minutes=1)
+HELD_BACK = "held-back"  # a word among the effects of a decision: what the breaker took away
+REVIEW_FIRST = "review:1"  # the most urgent
 
 
 class Window(StrEnum):
@@ -90,23 +91,54 @@ def harms_of(effects: Iterable[Sequence[Effect]]) -> dict[Effect, int]:
     return {effect: count for effect, count in found.items() if count}
 
 
-def softened(
+def held_back(
     effects: Iterable[Sequence[Effect]], allowed: Mapping[Effect, int]
-) -> list[tuple[Effect, ...]]:
-    """Return what each decision may do: a harmful effect beyond the room becomes a review.
-
-    Decisions come first who were first. Effects stay mildest first, a review stands once.
-    """
+) -> list[frozenset[Effect]]:
+    """Return what each decision may not do: who comes first takes the room there is."""
     left = dict(allowed)
-    softer = []
+    held = []
     for wanted in effects:
-        kept = set()
+        none: set[Effect] = set()
         for effect in wanted:
-            if effect in HARMFUL and left.get(effect, 0) <= 0:
-                kept.add(Effect.REVIEW)
+            if effect not in HARMFUL:
                 continue
-            if effect in HARMFUL:
+            if left.get(effect, 0) > 0:
                 left[effect] -= 1
-            kept.add(effect)
-        softer.append(tuple(effect for effect in LADDER if effect in kept))
-    return softer
+            else:
+                none.add(effect)
+        held.append(frozenset(none))
+    return held
+
+
+def soften(words: Sequence[str], held: Collection[Effect]) -> tuple[str, ...]:
+    """Return the effects of a decision of which some are held back: a person reviews it instead.
+
+    Effects are words as decisions keep them, a parameter after a colon. What was held back is told
+    among them, so that a record says what the policy itself wanted.
+    """
+    if not held:
+        return tuple(words)
+    kept = [word for word in words if effect_of(word) not in held]
+    if all(effect_of(word) is not Effect.REVIEW for word in kept):
+        kept.append(REVIEW_FIRST)
+    return (*kept, *(f"{HELD_BACK}:{effect}" for effect in LADDER if effect in held))
+
+
+def held_in(words: Iterable[str]) -> frozenset[Effect]:
+    """Return what was held back, by the words of a decision."""
+    parted = (word.partition(":") for word in words)
+    return frozenset(Effect(rest) for word, _, rest in parted if word == HELD_BACK)
+
+
+def effect_of(word: str) -> Effect | None:
+    """Return the effect a word names; what was held back is none."""
+    name = word.partition(":")[0]
+    return None if name == HELD_BACK else Effect(name)
+
+
+def outcome_of(words: Iterable[str], *, otherwise: str) -> str:
+    """Return the strongest effect among words, `otherwise` if there is none."""
+    effects = {effect_of(word) for word in words}
+    return max(
+        (effect for effect in effects if effect is not None), key=LADDER.index, default=otherwise
+    )

@@ -23,6 +23,7 @@ from fenqi.core.values.rate import PPM
 
 YEAR_DAYS = 365
 PARTS_MAX = 64  # different rules and characteristics that stand on one value
+SCORE = "score"  # what the parts of a characteristic begin with
 ELSEWHERE = "elsewhere"  # the part of whatever changed the value without an assessment
 
 
@@ -65,6 +66,7 @@ class Bound(StrEnum):
     TURN_COOL_DOWN = "turn-cool-down"  # too soon for the other way
     TURNS = "turns"  # it has swung often enough this year; a person looks at it
     STEP = "step"  # more than may be changed at once
+    STRENGTH = "strength"  # more than the strongest rule asks for
     RANGE = "range"  # the least or the most there is
     LEVEL = "level"  # between two levels
     NO_REASON = "no-reason"  # it would harm, and no rule that harms is hit
@@ -165,14 +167,16 @@ def propose(
     pulls: Sequence[Pull],
     *,
     unknown: Collection[str] = (),
+    harm_ppm_max: int | None = None,
     past: Sequence[Past] = (),
     on: date,
     terms: ChangeTerms,
 ) -> Change:
     """Return the change that `pulls` want of a standing value, held back by the terms.
 
-    `unknown` names the rules nobody could tell of today; `past` are the changes of the year before
-    `on`, oldest first.
+    `unknown` names the rules nobody could tell of today, whose parts stay; with `harm_ppm_max` the
+    parts together never harm by more than that share of the base. `past` are the changes of the
+    year before `on`, oldest first.
 
     Units: those of the subject; pulls in ppm of the base.
     Errors: ChangeInvalid.
@@ -187,7 +191,7 @@ def propose(
     if raw * terms.subject.harm > 0 and not reasons:
         new, bounds = old, (Bound.NO_REASON,)
     else:
-        new, bounds = _bounded(old, raw, past, on, terms)
+        new, bounds = _bounded(standing, raw, harm_ppm_max, past, on, terms)
     turns = _turns(past, on)
     if new == old:
         return _kept(standing, old + raw, bounds, turns, terms.subject)
@@ -227,18 +231,21 @@ def agreed(standing: Standing, subject: Subject) -> Standing:
     return Standing(standing.value - sum(against.values()), against)
 
 
-def pulls_of_points(
-    lost: Mapping[str, int], reasons: Mapping[str, str], terms: ChangeTerms
-) -> list[Pull]:
-    """Return what the characteristics of a score want: each lost point takes its share.
+def by_points(pull: Pull, lost: Mapping[str, int], reasons: Mapping[str, str]) -> list[Pull]:
+    """Return a pull of a score split over its characteristics, by the points each of them lost.
 
-    Units: points in, ppm of the base out.
+    A score that lost nothing leaves the pull whole.
+
+    Units: points in, ppm of the base out; the parts sum to the pull.
     """
-    harm = terms.subject.harm
+    names = [name for name, points in lost.items() if points > 0]
+    if not names:
+        return [pull]
+    shares = apportion(pull.ppm, [lost[name] for name in names])
     return [
-        Pull(name, harm * points * terms.ppm_per_point, reasons.get(name))
-        for name, points in lost.items()
-        if points
+        Pull(f"{SCORE}:{name}", share, reasons.get(name, pull.reason))
+        for name, share in zip(names, shares, strict=True)
+        if share
     ]
 
 
@@ -285,9 +292,15 @@ def _moves(standing: Standing, known: Sequence[Pull], unknown: Collection[str]) 
 
 
 def _bounded(
-    old: int, raw: int, past: Sequence[Past], on: date, terms: ChangeTerms
+    standing: Standing,
+    raw: int,
+    harm_ppm_max: int | None,
+    past: Sequence[Past],
+    on: date,
+    terms: ChangeTerms,
 ) -> tuple[int, tuple[Bound, ...]]:
     """Return the new value and what held the change back; it lies between old and old + raw."""
+    old = standing.value
     if not raw:
         return old, ()
     direction = _direction(raw, terms.subject)
@@ -297,6 +310,7 @@ def _bounded(
     bounds = []
     target = old + raw
     for bound, allowed in (
+        (Bound.STRENGTH, _strength(standing, old + raw, direction, harm_ppm_max, terms.subject)),
         (Bound.STEP, _step(old, raw, direction, terms)),
         (Bound.RANGE, min(max(old + raw, terms.least), terms.most)),
     ):
@@ -313,6 +327,20 @@ def _bounded(
         bounds.append(Bound.TURN_BAND if turned else Bound.BAND)
         level = old
     return level, tuple(bounds)
+
+
+def _strength(
+    standing: Standing,
+    target: int,
+    direction: Direction,
+    harm_ppm_max: int | None,
+    subject: Subject,
+) -> int:
+    """Return how far a harsher change may go: what stands of unknown rules counts against it."""
+    if direction is Direction.MILDER or harm_ppm_max is None:
+        return target
+    furthest = standing.base + subject.harm * (standing.base * harm_ppm_max // PPM)
+    return max(target, furthest) if subject is Subject.LIMIT else min(target, furthest)
 
 
 def _waits(

@@ -46,11 +46,6 @@ class Aggregate(StrEnum):
     DAYS_SINCE_FIRST = "days-since-first"
 
 
-# Of nothing these are 0; the others are unknown.
-ZERO_OF_NOTHING = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.DISTINCT})
-DAYS_SINCE = frozenset({Aggregate.DAYS_SINCE_LAST, Aggregate.DAYS_SINCE_FIRST})
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What a field must say: one of some values, a number of a range, or nothing at all.

@@ -232,8 +232,10 @@ class _Reading:
         key = entry.choice("key", Key) if entry.has("key") else Key.ACCOUNT
         if key is not Key.ACCOUNT and aggregate is not Aggregate.DISTINCT:
             raise entry.refused("aggregate", f"distinct, as {key} counts accounts")
-        if key is not Key.ACCOUNT and not entry.has("window"):
-            raise entry.refused("window", DURATION_EXPECTED)
+        if aggregate is Aggregate.DISTINCT and not entry.has("window"):
+            raise entry.refused("window", DURATION_EXPECTED)  # it would be kept for ever
+        if aggregate is Aggregate.DAYS_SINCE_FIRST and entry.has("window"):
+            raise entry.refused("window", "left out: the first fact of all is meant")
         made_feature = Feature(
             input=made,
             key=key,
