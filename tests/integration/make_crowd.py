@@ -1,35 +1,20 @@
 """Crowds to look at: accounts that log in from addresses, with devices, at one instant or another.
 
-A login is booked as whoever observes it books it: its event, its identifiers, its links, and a
-suspicion when it is one too many at its address.
+Nobody looks at them here: a login only leaves a suspicion when it is one too many at its address.
 """
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from make_book import World, apply_command, as_owner, done, payment, row, rows
+from make_book import World, as_owner, done, enrol_all, enrol_command, key, payment, row, rows
+from msgspec import structs
 
-from fenqi.core.risk.links import IdentifierKind
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.apply import apply
+from fenqi.flows.observe import Observe, Told, observe
 from fenqi.flows.receive import receive
-from fenqi.store import accounts
-from fenqi.store.booking import Booking
-from fenqi.store.links import Sightings
-from fenqi.store.rows import Rows, Table
-
-FACTS = Table(
-    "identifier_facts",
-    "identifier_hash bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
-    "event_number bigint",
-)
-PRESENT = """
-SELECT COUNT(DISTINCT account_id) FROM identifier_facts
-WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND account_id <> %(account)s
-"""
 
 
 def hashed(text: str) -> bytes:
@@ -38,8 +23,8 @@ def hashed(text: str) -> bytes:
 
 def people(world: World, count: int, name: str = "person") -> list[AccountId]:
     """Open as many accounts, in one batch."""
-    commands = [apply_command(world, f"{name}-{number}") for number in range(count)]
-    return [AccountId(UUID(done(one).account_id)) for one in apply(world.ground, commands)]
+    commands = [enrol_command(world, f"{name}-{number}") for number in range(count)]
+    return [AccountId(UUID(done(one).account_id)) for one in enrol_all(world.ground, commands)]
 
 
 def make_old(world: World, account_ids: Iterable[AccountId], *, days: int = 200) -> None:
@@ -70,26 +55,27 @@ def log_in(
     return world.clock.now()
 
 
+def told(address: str, identifiers: dict[str, str]) -> list[Told]:
+    """Return what a login from an address says, with a card or phone besides."""
+    seen = {"ip": hashed(address).hex()}
+    if "device" in identifiers:
+        seen["device"] = hashed(identifiers["device"]).hex()
+    facts = [("login", seen)]
+    for name in ("card", "phone"):
+        if name in identifiers:
+            facts.append((f"{name}-changed", {name: hashed(identifiers[name]).hex()}))
+    return [Told(kind, datetime(2026, 1, 1, tzinfo=UTC), said) for kind, said in facts]
+
+
 def _observe(
     world: World, account_id: AccountId, address: str, identifiers: dict[str, str]
 ) -> None:
-    booking, facts = Booking(world.ground), Rows(FACTS)
-    booking.others.append(facts)
-    with world.store.transaction() as session:
-        account = accounts.lock(session, {account_id})[account_id]
-        sightings = Sightings(world.ground, booking)
-        number = booking.event(account, "login", payload={}).number
-        seen = {"ip": address} | identifiers
-        for kind, text in seen.items():
-            facts.add(hashed(text), kind, booking.now, account_id, number)
-            if kind != "ip":
-                sightings.saw(account, IdentifierKind(kind), hashed(text))
-        window = world.ground.crowd.window
-        asked = {"address": hashed(address), "after": booking.now - window, "account": account_id}
-        present = session.rows(PRESENT, asked)[0][0]
-        if present + 1 >= world.ground.crowd.size_min:
-            sightings.crowded(hashed(address), booking.now)
-        booking.write(session)
+    now = world.clock.now()
+    facts = [structs.replace(one, happened_at=now) for one in told(address, identifiers)]
+    command = Observe(
+        scope_id=str(account_id), key=key(world), account_id=account_id, facts=tuple(facts)
+    )
+    done(observe(world.ground, [command])[0])
 
 
 def protections(world: World) -> dict[str, set[AccountId]]:

@@ -19,14 +19,15 @@ from fenqi.core.risk.crowd import (
     sort_visits,
 )
 from fenqi.core.risk.decision import Effect
-from fenqi.core.risk.links import STRONG, IdentifierKind, Link, LinkRule, Web, components
+from fenqi.core.risk.identity import Identifier
+from fenqi.core.risk.links import TYING, Link, LinkRule, Web, components
 from fenqi.core.values.ids import AccountId
 
 ON = date(2026, 3, 1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
 RULE = LinkRule(
     decay_days=10,
-    accounts_max={IdentifierKind.DEVICE: 4, IdentifierKind.CARD: 2, IdentifierKind.PHONE: 3},
+    accounts_max={Identifier.DEVICE: 4, Identifier.CARD: 2, Identifier.PHONE: 3},
 )
 CROWD = CrowdRule(
     rule_id="test",
@@ -58,7 +59,7 @@ def account(number: int) -> AccountId:
 
 def links(pairs: list[tuple[int, int, int]]) -> list[Link]:
     return [
-        Link(account(a), bytes([i]), STRONG[i % 3], day := ON - timedelta(days=ago), day)
+        Link(account(a), bytes([i]), TYING[i % 3], day := ON - timedelta(days=ago), day)
         for a, i, ago in pairs
     ]
 
@@ -72,7 +73,7 @@ def slow_groups(given_links: list[Link]) -> dict[AccountId, frozenset[AccountId]
     ties = [
         accounts
         for identifier, accounts in sharing.items()
-        if len(accounts) <= RULE.accounts_max[STRONG[identifier[0] % 3]]
+        if len(accounts) <= RULE.accounts_max[TYING[identifier[0] % 3]]
     ]
     found = {one.account_id: frozenset({one.account_id}) for one in given_links}
     for _ in found:
@@ -123,7 +124,7 @@ def test_the_groups_of_the_night_are_those_of_the_day(pairs: list[tuple[int, int
     if not fresh:
         return
     accounts, identifiers = (np.array(column, np.int64) for column in zip(*fresh, strict=True))
-    bounds = [RULE.accounts_max[STRONG[one % 3]] for one in range(int(identifiers.max()) + 1)]
+    bounds = [RULE.accounts_max[TYING[one % 3]] for one in range(int(identifiers.max()) + 1)]
     labels = components(accounts, identifiers, np.array(bounds, np.int64))
     slow = slow_groups(links(pairs))
     for one in set(accounts.tolist()):

@@ -6,7 +6,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from fenqi.core.risk.links import STRONG, LinkRule, components
+from fenqi.core.risk.links import TYING, LinkRule, components
 from fenqi.core.values.ids import AccountId
 from fenqi.store.columns import ids, unpack
 from fenqi.store.pool import Session
@@ -38,7 +38,7 @@ def make(session: Session, book_id: str, on: date, rule: LinkRule) -> list[list[
     """
     asked = {
         "book_id": book_id,
-        "kinds": [kind.value for kind in STRONG],
+        "kinds": [kind.value for kind in TYING],
         "since": on - timedelta(days=rule.decay_days),
     }
     account, identifier, kind = session.rows(LINKS, asked)[0]
@@ -46,7 +46,7 @@ def make(session: Session, book_id: str, on: date, rule: LinkRule) -> list[list[
     owners, accounts = _numbered(unpack("uuid", account))
     hashes, identifiers = _numbered(unpack("uuid", identifier))
     most = np.zeros(len(hashes), np.int64)
-    bounds = np.array([rule.accounts_max[one] for one in STRONG], np.int64)
+    bounds = np.array([rule.accounts_max[one] for one in TYING], np.int64)
     most[identifiers] = bounds[unpack("smallint", kind) - 1] if len(identifiers) else 0
     labels = components(accounts, identifiers, most)
     sizes = np.bincount(labels, minlength=len(owners)) if len(labels) else labels

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
-from fenqi.core.risk.links import STRONG, LinkRule, Step, Web
+from fenqi.core.risk.links import TYING, LinkRule, Step, Web
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
@@ -84,7 +84,7 @@ class CrowdRule:
                 decay_days=links.integer("decay_days", least=1, most=DAYS_MAX),
                 accounts_max={
                     kind: links.integer(f"{kind.value}_accounts_max", least=2, most=SIZE_MAX)
-                    for kind in STRONG
+                    for kind in TYING
                 },
             ),
             hold_reason=hold_reason,

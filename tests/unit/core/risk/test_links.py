@@ -3,13 +3,14 @@
 from datetime import date, timedelta
 from uuid import UUID
 
-from fenqi.core.risk.links import IdentifierKind, Link, LinkRule, Web
+from fenqi.core.risk.identity import Identifier
+from fenqi.core.risk.links import Link, LinkRule, Web
 from fenqi.core.values.ids import AccountId
 
 ON = date(2026, 3, 1)
 RULE = LinkRule(
     decay_days=30,
-    accounts_max={IdentifierKind.DEVICE: 3, IdentifierKind.CARD: 3, IdentifierKind.PHONE: 3},
+    accounts_max={Identifier.DEVICE: 3, Identifier.CARD: 3, Identifier.PHONE: 3},
 )
 
 
@@ -19,7 +20,7 @@ def account(number: int) -> AccountId:
 
 def link(number: int, identifier: str, *, days_ago: int = 0) -> Link:
     day = ON - timedelta(days=days_ago)
-    return Link(account(number), identifier.encode(), IdentifierKind.DEVICE, day, day)
+    return Link(account(number), identifier.encode(), Identifier.DEVICE, day, day)
 
 
 def test_the_path_names_each_identifier_with_its_days() -> None:
