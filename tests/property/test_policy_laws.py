@@ -1,9 +1,11 @@
 """Laws of every policy: the compilations mean one thing, and what is unknown harms nobody."""
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fenqi.core.risk.decision import HARMFUL, LADDER
+from fenqi.core.risk.policy.columns import NO_REASON, compile_columns
 from fenqi.core.risk.policy.policy import APPROVE, REASONS_MAX
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, trace
@@ -72,3 +74,25 @@ def test_reasons_are_those_of_lines_that_led_to_the_effects(data: st.DataObject)
         assert (verdict.outcome, verdict.reasons) == (APPROVE, ())
     if verdict.effects and verdict.effects[0].effect in HARMFUL:
         assert verdict.reasons
+
+
+@MANY
+@given(st.data())
+def test_columns_decide_as_rows(data: st.DataObject) -> None:
+    policy = data.draw(policies())
+    decide, decide_all = compile_row(policy), compile_columns(policy)
+    many = [data.draw(rows(policy)) for _ in range(data.draw(st.integers(1, 8)))]
+    if data.draw(st.booleans()):  # a block without an unknown input takes another way
+        many = [[0 if value is None else value for value in row] for row in many]
+    values = np.array([[value or 0 for value in row] for row in many], np.int64).T
+    known = np.array([[value is not None for value in row] for row in many], bool).T
+    inputs = len(policy.inputs)
+    found = decide_all(
+        np.ascontiguousarray(values.reshape(inputs, len(many))), known.reshape(inputs, len(many))
+    )
+    codes, reasons = found.reasons()
+    for place, row in enumerate(many):
+        verdict = decide(row)
+        assert found.verdict(place) == verdict
+        assert found.outcome(place) == verdict.outcome
+        assert tuple(codes[one] for one in reasons[place] if one != NO_REASON) == verdict.reasons

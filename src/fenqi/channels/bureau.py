@@ -12,7 +12,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -40,7 +40,7 @@ class Access:
 
     url: str
     subscriber: str
-    secret: str
+    secret: str = field(repr=False)
     seconds_max: int = 2  # for one enquiry, whatever happens
 
 

@@ -49,6 +49,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The {what} of {product} is {value}; the pack allows {cap}.",
     ),
     "capture-above-hold": "Of the order {order} only {held_minor} minor units are held.",
+    "case-closed": (
+        "The case {case} is closed ({outcome}). What was found stands; open an appeal against it."
+    ),
+    "case-invalid": "The {field} of a case is {value}; it must be {expected}.",
+    "case-missing": "There is no case {case}. `fenqi case list` tells which there are.",
     "catalogue-file-unreadable": (
         "{file}, line {line}, column {column}: {fault}. Correct the file.",
         "{file}: {fault}. Correct the file.",
@@ -85,6 +90,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {key}: {product} is not offered in {count} instalments. Offered: {offered}.",
         "{product} is not offered in {count} instalments. Offered: {offered}.",
     ),
+    "crowd-rule-invalid": "The crowd rule's {field} is {value}; it must be {expected}.",
     "currency-mixed": "{left} and {right} cannot be added.",
     "currency-outside-pack": "The pack {pack} is not made for {currency}, only for {currencies}.",
     "currency-unknown": "The currency {code} is not known. Known are {known}.",
@@ -153,6 +159,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "to other users. Set FENQI_DATA to a folder that is not, for example below /var/lib."
     ),
     "forbidden": "You may not do this.",
+    "freeze-spent": (
+        "The case {case} has frozen the account {account} already, or found that nothing was wrong."
+    ),
     "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
     "invalid": "This makes no sense as it was asked.",
@@ -190,12 +199,16 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
     "merchant-missing": "There is no merchant {merchant} in the account's book.",
     "not-migrated": "The database has not been migrated. Run: fenqi db start",
+    "nothing-to-lift": "No protection {protection} runs on the account {account}.",
     "nothing-to-replay": (
         "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
         "filters and the cancellation prefix of the mapping."
     ),
     "offer-gone": ("The offer {offer} is {state}; its last day was {last_on}."),
     "offer-missing": ("There is no offer {offer} to this account."),
+    "nothing-to-second": (
+        "No freeze {protection} of the account {account} waits for a second person."
+    ),
     "operation-senseless": "The operation makes no sense for this plan: {reason}.",
     "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
@@ -268,6 +281,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {fault}. Give --out the folder that `fenqi replay` or `fenqi demo` wrote.",
         "{file} is larger than {bytes_max} bytes, so `fenqi replay` did not write it.",
     ),
+    "response-invalid": (
+        "A response needs 1 to 4 reasons; {cause} came with {reasons}.",
+        "A response must end after it begins: {effect} for {cause} until {until}, at {now}.",
+    ),
     "row-unknown": "The plan has {rows} rows; there is no row {row}.",
     "rulebook-unknown": (
         "The record was made by {name} ({rulebook}), which this version cannot follow."
@@ -301,6 +318,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "mapping first."
     ),
     "trip-missing": ("No breaker for decisions about {kind} is open in the book {book}."),
+    "took-part": (
+        "{person} took part in the case {case} and is kept out of this. Ask somebody else."
+    ),
     "try-again": "Another transaction stood in the way. Try again. ({said})",
     "unavailable": "Something outside failed. Try again.",
     "unit-period-invalid": (

@@ -126,7 +126,7 @@ class _Counter:
 
     def decide(self, account: Account, frame: Frame, command: Authorise) -> Authorised:
         """Judge one purchase and take down what follows."""
-        standing, amount = account.standing, command.amount_minor
+        standing, amount = account.standing_at(self.booking.now), command.amount_minor
         verdict = judge(standing, amount)
         decision, order, sale = next(self._ids), next(self._ids), None
         self._decisions.add(

@@ -14,12 +14,15 @@ CHANGEABLE = {
     *("plans", "receipts"),
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "offers"),
+    # A case has its assignee and outcome, a protection its end, a link its last day.
+    *("cases", "links", "protections"),
 }
-DELETABLE = {"allocations", "jobs", "outbox"}
+DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
     *("breaker_minutes", "breaker_trips", "breakers", "challengers"),
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
+    *("case_entries", "cases", "known_places", "links"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
     "rulebooks",
 }
@@ -137,10 +140,14 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         "breaker_trips_open": "(reset_at IS NULL)",
         "challengers_running": "(stopped_at IS NULL)",
         "offers_open": "(state = 'open'::text)",
+        "cases_open": "(outcome IS NULL)",
+        "cases_open_by_cause": "(outcome IS NULL)",
         "orders_held": "(hold_expires_on IS NOT NULL)",
         "outbox_waiting": "(state = 'waiting'::text)",
         "plans_earning": "(is_earning AND (oldest_due_on IS NULL))",
         "plans_owing": "(oldest_due_on IS NOT NULL)",
+        "protections_of_case": "(case_id IS NOT NULL)",
+        "protections_running": "(ended_at IS NULL)",
         "plans_to_bill": "(unbilled_due_on IS NOT NULL)",
     }
 

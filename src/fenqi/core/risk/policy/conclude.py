@@ -48,6 +48,8 @@ class Conclusion:
         lines = policy.lines
         self.order = tuple(sorted(range(len(lines)), key=lambda one: _rank(lines[one])))
         self.rank = _places(self.order)
+        codes = [line.reason for line in lines if line.reason is not None]
+        self.is_code_shared = {code: codes.count(code) > 1 for code in codes}
         self.acting = frozenset(line.number for line in lines if line.acts)
         self._ranks: dict[int, tuple[int, ...]] = {}  # by the strength of a reached threshold
         self._followed: dict[tuple[tuple[int, ...], int, int], Followed] = {}
@@ -83,6 +85,17 @@ class Conclusion:
             threshold=max((STRENGTH[act.effect] for act in by_points), default=0),
             counts_max=cooler,
         )
+
+    def leading(self, threshold: int) -> tuple[int, ...]:
+        """Return the lines that can lead to an effect, strongest first.
+
+        `threshold` is the strength of the effect that points led to, 0 if they led to none.
+        """
+        lines = self.policy.lines
+        led = [
+            one for one in self.order if lines[one].acts or (threshold and lines[one].points > 0)
+        ]
+        return tuple(sorted(led, key=self._rank_under(threshold).__getitem__) if threshold else led)
 
     def reasons(self, hits: Sequence[int], threshold: int) -> tuple[str, ...]:
         """Return the codes of the lines that led to the effects, strongest first, each once."""

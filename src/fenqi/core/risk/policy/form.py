@@ -139,7 +139,7 @@ class Form:
     def place(self, field: str) -> Place:
         """Return where a field stands in the file."""
         places = (key_place(self._text, _below(key, field)) for key in self._keys)
-        return next((place for place in places if place), {})
+        return next((place for place in places if place), Place())
 
     def within(self, field: str, refusal: PolicyInvalid) -> PolicyInvalid:
         """Return a refusal of a condition with the place of the field that holds it."""

@@ -11,7 +11,17 @@ from typing import NamedTuple
 
 from fenqi.core.risk.decision import HARMFUL, LADDER, DecisionKind, Effect
 from fenqi.core.risk.input import Input, Purpose, Value
-from fenqi.core.risk.policy.expression import Any, Not, Truth, both
+from fenqi.core.risk.policy.expression import (
+    Any,
+    Computed,
+    Named,
+    Not,
+    Number,
+    Term,
+    Truth,
+    both,
+    walk,
+)
 
 APPROVE = "approve"  # the outcome when no effect follows
 REASONS_MAX = 4  # P3
@@ -159,6 +169,12 @@ class Policy:
     def row(self, given: Mapping[str, Value]) -> tuple[Value, ...]:
         """Return the values of named inputs in the order of `inputs`; who is absent is unknown."""
         return tuple(given.get(one.name) for one in self.inputs)
+
+    @property
+    def terms(self) -> frozenset[Term]:
+        """The values its conditions look at, computed ones and their parts."""
+        nodes = (node for line in self.lines for node in walk(line.when))
+        return frozenset(node for node in nodes if isinstance(node, Named | Number | Computed))
 
     @property
     def in_tables(self) -> frozenset[int]:

@@ -4,8 +4,8 @@ An operation that would break one is refused before it is kept, whatever rule it
 """
 
 from fenqi.core.errors import ensure
-from fenqi.core.terms.life.interest import PRINCIPAL
-from fenqi.core.terms.life.state import Row
+from fenqi.core.terms.life.interest import FEE, INTEREST, PENALTY, PRINCIPAL
+from fenqi.core.terms.life.state import NOTHING
 from fenqi.core.terms.life.walk import Walk
 
 
@@ -21,10 +21,17 @@ def hold(walk: Walk) -> None:
         return
     due = credited = 0
     for row in walk.rows:
-        due += row.due[PRINCIPAL]
-        credited += row.credited[PRINCIPAL]
-        if row.due != row.paid or row.is_lessened:  # most rows of most plans are met in time
-            _hold_row(row)
+        asked, paid = row.due, row.paid
+        due += asked[0]
+        credited += row.credited[0]
+        if row.relieved != NOTHING or row.written_off != NOTHING or row.moved != NOTHING:
+            opens = (row.open(PRINCIPAL) + row.open(INTEREST), row.open(FEE), row.open(PENALTY))
+        elif asked != paid:  # else it is met, as in most plans most rows are
+            principal, interest, fee, penalty = asked
+            opens = (principal + interest - paid[0] - paid[1], fee - paid[2], penalty - paid[3])
+        else:
+            continue
+        ensure(min(opens) >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=min(opens))
     ensure(
         due == walk.lent_minor + credited,
         "principal-due-is-lent-or-credited",
@@ -32,17 +39,3 @@ def hold(walk: Walk) -> None:
         lent_minor=walk.lent_minor,
         credited_minor=credited,
     )
-
-
-def _hold_row(row: Row) -> None:
-    """Hold a row against the law that nobody has paid or was let off more than it asked for."""
-    due, paid = row.due, row.paid
-    schedule, fee, penalty = due[0] - paid[0] + due[1] - paid[1], due[2] - paid[2], due[3] - paid[3]
-    if row.is_lessened:
-        for gone in (row.relieved, row.written_off, row.moved):
-            schedule -= gone[0] + gone[1]
-            fee -= gone[2]
-            penalty -= gone[3]
-    if schedule < 0 or fee < 0 or penalty < 0:
-        open_minor = min(schedule, fee, penalty)
-        ensure(open_minor >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=open_minor)

@@ -99,14 +99,9 @@ class Row:
     @property
     def is_open(self) -> bool:
         """Whether anything is still to be paid."""
-        if not self.is_lessened:  # as nearly every row of a plan that goes well
-            return self.due != self.paid and sum(self.due) != sum(self.paid)
-        return self.open_minor != 0
-
-    @property
-    def is_lessened(self) -> bool:
-        """Whether anything it asked for was let off, given up or taken over."""
-        return self.relieved != NOTHING or self.written_off != NOTHING or self.moved != NOTHING
+        if self.relieved != NOTHING or self.written_off != NOTHING or self.moved != NOTHING:
+            return self.open_minor != 0
+        return self.due != self.paid and sum(self.due) != sum(self.paid)
 
     def meet(self, on: date) -> None:
         """Note on which day nothing was left to pay, if that has changed."""
