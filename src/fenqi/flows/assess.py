@@ -17,10 +17,11 @@ from fenqi.core.account import AccountStatus
 from fenqi.core.errors import Conflict, FenqiError, Invalid
 from fenqi.core.risk.breaker import HELD_BACK
 from fenqi.core.risk.change import Change, Direction, Subject, agreed
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, changes
 from fenqi.store.accounts import Account
-from fenqi.store.assessments import Assessment, Assessor, Live
+from fenqi.store.assessments import Assessment, Assessor
 from fenqi.store.booking import Booking
 from fenqi.store.changes import Offer
 from fenqi.store.commands import Command, Inbox
@@ -67,7 +68,9 @@ class Assessed(msgspec.Struct, frozen=True):
     last_on: str | None = None
 
 
-def assess(ground: Ground, commands: Sequence[Assess], live: Live) -> list[Assessed | FenqiError]:
+def assess(
+    ground: Ground, commands: Sequence[Assess], live: Rulebook
+) -> list[Assessed | FenqiError]:
     """Assess each command's account."""
     booking = Booking(ground)
     with ground.store.transaction() as session:

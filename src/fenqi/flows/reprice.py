@@ -13,10 +13,11 @@ from fenqi.core.account import AccountStatus
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.risk.breaker import HELD_BACK
 from fenqi.core.risk.change import Direction, Subject
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts
 from fenqi.store.accounts import Account
-from fenqi.store.assessments import Assessment, Assessor, Live
+from fenqi.store.assessments import Assessment, Assessor
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
@@ -48,7 +49,9 @@ class Repriced(msgspec.Struct, frozen=True):
     bounds: list[str]
 
 
-def reprice(ground: Ground, commands: Sequence[Reprice], live: Live) -> list[Repriced | FenqiError]:
+def reprice(
+    ground: Ground, commands: Sequence[Reprice], live: Rulebook
+) -> list[Repriced | FenqiError]:
     """Look at the price of each command's account."""
     booking = Booking(ground)
     with ground.store.transaction() as session:

@@ -5,19 +5,21 @@ is unknown. The verdict is kept as a decision whether or not anything changes; a
 passes the circuit breaker first.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from fenqi.core.account import AccountStatus
 from fenqi.core.risk.breaker import outcome_of, soften
+from fenqi.core.risk.case import PRIORITIES
 from fenqi.core.risk.change import Change, ChangeTerms, Direction, Subject, propose
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.input import Value
-from fenqi.core.risk.policy.policy import APPROVE, Policy, Verdict
+from fenqi.core.risk.policy.policy import APPROVE, Verdict
 from fenqi.core.risk.pulls import HARMS, wants
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
 from fenqi.store import breaker, changes
@@ -26,23 +28,15 @@ from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
 from fenqi.store.changes import Changes, History
 from fenqi.store.columns import pack
-from fenqi.store.decisions import Decision, Decisions, Rulebook
+from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
+from fenqi.store.responses import Responses
 
 STATUSES = tuple(AccountStatus)
 REGIMES = ("normal", "easing", "tight")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """The policy that decides now: read, compiled, and as decisions name it."""
-
-    policy: Policy
-    decide: Callable[[Sequence[Value]], Verdict]
-    rulebook: Rulebook
 
 
 class Assessment(NamedTuple):
@@ -62,12 +56,13 @@ class Assessor:
     """Assesses the locked accounts of one transaction for one subject."""
 
     def __init__(
-        self, ground: Ground, session: Session, booking: Booking, subject: Subject, live: Live
+        self, ground: Ground, session: Session, booking: Booking, subject: Subject, live: Rulebook
     ) -> None:
         self._ground, self._session, self._booking = ground, session, booking
         self._subject, self._live = subject, live
         self.conduct = ground.catalogue.conduct()
         self.changes = Changes(booking, self.conduct)
+        self.responses = Responses(ground, booking, session)
         self._decisions = Decisions(booking)
 
     def assess(
@@ -111,6 +106,7 @@ class Assessor:
             [self._harm(change) for *_, change in proposed],
             caps=self.conduct.caps,
             ids=self._ground.ids,
+            docket=self.responses.docket,
         )
         return [self._keep(*one, held=none) for one, none in zip(proposed, held, strict=True)]
 
@@ -148,7 +144,7 @@ class Assessor:
         decision_id = self._ground.ids.new()
         words = soften([act.word for act in verdict.effects], held)
         self._decisions.add(
-            self._live.rulebook,
+            self._live,
             Decision(
                 account=account,
                 decision_id=decision_id.bytes,
@@ -161,7 +157,30 @@ class Assessor:
                 hits=verdict.hits,
             ),
         )
+        self._respond(account, verdict, words, decision_id)
         return Assessment(account, change, verdict, decision_id, held)
+
+    def _respond(
+        self, account: Account, verdict: Verdict, words: Sequence[str], decision_id: UUID
+    ) -> None:
+        """Ask a person to look, or tell the customer something that helps, if it was decided so."""
+        cause = f"{self._subject.value}-assessment"
+        amounts = dict(word.partition(":")[::2] for word in words)
+        if Effect.REVIEW in amounts:
+            self.responses.review(
+                account,
+                subject=f"{self._subject.value}-review",
+                evidence={
+                    "decision_id": decision_id,
+                    "effects": words,
+                    "reasons": verdict.reasons,
+                },
+                priority=int(amounts[Effect.REVIEW] or PRIORITIES[-1]),
+                cause=cause,
+                decision_id=decision_id,
+            )
+        if Effect.NUDGE in amounts and verdict.reasons:
+            self.responses.nudge(account, reasons=verdict.reasons, cause=cause)
 
     def _inputs(self, accounts: Mapping[AccountId, Account]) -> list[list[Value]]:
         """Return each account's values in the order of the policy's inputs."""
@@ -175,7 +194,7 @@ class Assessor:
         opened = self._opened(accounts)
         rows: list[list[Value]] = []
         for account_id, account in accounts.items():
-            known = given(account, opened[account_id])
+            known = given(account, opened[account_id], self._booking.now)
             known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
             rows.append([known.get(name) for name in names])
         self._booking.followed = followed
@@ -186,13 +205,13 @@ class Assessor:
         return {AccountId(one): day for one, day in self._session.rows(OPENED, asked)}
 
 
-def given(account: Account, opened_on: date) -> dict[str, Value]:
+def given(account: Account, opened_on: date, now: datetime) -> dict[str, Value]:
     """Return what an account's own row says to a decision, by the names of the vocabulary.
 
     Units: as `data/features/shipped.toml` declares. The share used of no limit is unknown.
     """
-    standing = account.standing
-    limit, used = standing.limit_minor, standing.used_minor
+    standing = account.standing_at(now)
+    limit, used = account.limit_minor, standing.used_minor
     return {
         "account_status": STATUSES.index(standing.status),
         "limit_minor": limit,
@@ -201,5 +220,7 @@ def given(account: Account, opened_on: date) -> dict[str, Value]:
         "utilisation_ppm": used * PPM // limit if limit else None,
         "overdue_days": standing.overdue_days,
         "account_age_days": (account.book.business_date - opened_on).days,
+        "is_held": int(standing.is_held),
+        "needs_step_up": int(account.step_up_since is not None),
         "regime": REGIMES.index("normal"),
     }
