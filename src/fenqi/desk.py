@@ -21,9 +21,14 @@ from fenqi.core.errors import Broken, FenqiError, Unavailable
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
+from fenqi.flows.change_due_day import ChangeDueDay, change_due_day
+from fenqi.flows.defer import Defer, defer
+from fenqi.flows.extend import Extend, extend
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.settle import Settle, settle
+from fenqi.flows.split_bill import SplitBill, split_bill
+from fenqi.flows.withdraw import Withdraw, withdraw
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
 from fenqi.store.pool import (
@@ -53,6 +58,11 @@ FLOWS: dict[type[Command], Flow] = {
     Receive: receive,
     Refund: refund,
     Settle: settle,
+    Defer: defer,
+    ChangeDueDay: change_due_day,
+    Extend: extend,
+    SplitBill: split_bill,
+    Withdraw: withdraw,
 }
 
 

@@ -14,6 +14,14 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "amounts-out-of-range": "An amount of {array} is not between {least} and {most} minor units.",
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
+    "bill-differs": (
+        "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
+        "Show the customer what it asks for now."
+    ),
+    "bill-too-small": (
+        "Of the statement {statement} {amount_minor} minor units could become a plan; it takes "
+        "{least_minor} at least."
+    ),
     "book-busy": (
         "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
         "finish; run this again if days are still open then."
@@ -77,6 +85,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "command-unfinished": "The command was not finished: {said}",
     "conflict": "The state does not allow this now.",
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
+    "cost-not-agreed": (
+        "The agreement of plan {plan} names no {cost_line}, so {cost_minor} minor units may not be "
+        "charged for this."
+    ),
     "count-not-offered": (
         "{file}, line {line}, column {column}: {key}: {product} is not offered in {count} "
         "instalments. Offered: {offered}.",
@@ -265,6 +277,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "Set FENQI_DATA to a folder with a shorter path."
     ),
     "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
+    "statement-missing": "The account {account} has no statement {statement}.",
+    "statement-past": (
+        "The statement {statement} is past; only the latest one, {latest}, can become a plan."
+    ),
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "
         "mapping first."

@@ -13,7 +13,7 @@ from functools import cache
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.allowances import Allowances, WithdrawalRule
-from fenqi.core.terms.cost import nominal_annual
+from fenqi.core.terms.cost import CostKind, nominal_annual, request_rates
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.terms.schedule import (
@@ -28,7 +28,11 @@ from fenqi.core.values.money import CURRENCIES
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
 
 WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies"})  # no numbers of a rule
-WITHDRAWAL = "withdrawal_days"  # a field that a pack may leave out
+# Fields that a pack may leave out; they are 0 then.
+WITHDRAWAL = "withdrawal_days"
+DEFERRAL_COST = "deferral_cost_ppm_max"
+EXTENSION_COST = "extension_cost_ppm_per_period_max"
+LEFT_OUT = frozenset({WITHDRAWAL, DEFERRAL_COST, EXTENSION_COST})
 BUCKETS_MAX = 24
 DPD_MAX = 3_650
 REFERENCE_PRINCIPAL_MINOR = 10**8  # so large that rounding to minor units moves no rate by a ppm
@@ -69,6 +73,8 @@ class Pack:
     bucket_bounds: tuple[int, ...]
     provision_ppm: tuple[int, ...]  # of open principal, per bucket: M0, M1 .. beyond the last bound
     withdrawal_days: int = 0  # in which a customer withdraws without a reason; 0 if none
+    deferral_cost_ppm_max: int = 0  # of what the deferred instalment asks for
+    extension_cost_ppm_per_period_max: int = 0  # of the principal to come
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Pack":
@@ -90,7 +96,9 @@ class Pack:
             hold_days=reader.integer("hold_days", least=1),
             bucket_bounds=_bounds(reader),
             provision_ppm=_provisions(reader),
-            withdrawal_days=reader.integer(WITHDRAWAL, most=DPD_MAX) if WITHDRAWAL in table else 0,
+            withdrawal_days=reader.integer_or(WITHDRAWAL, 0, most=DPD_MAX),
+            deferral_cost_ppm_max=reader.integer_or(DEFERRAL_COST, 0, most=PPM),
+            extension_cost_ppm_per_period_max=reader.integer_or(EXTENSION_COST, 0, most=PPM),
         )
         _check_sources(reader.table("source"), table)
         reader.done()
@@ -125,7 +133,7 @@ def _provisions(reader: Reader) -> tuple[int, ...]:
 def _check_sources(sources: Reader, table: Mapping[str, object]) -> None:
     """Demand a source for every number of the pack, and no source for what is not there."""
     for field in fields(Pack):
-        is_left_out = field.name == WITHDRAWAL and WITHDRAWAL not in table
+        is_left_out = field.name in LEFT_OUT and field.name not in table
         if field.name not in WITHOUT_SOURCE and not is_left_out:
             sources.text(field.name)
     sources.done()
@@ -146,10 +154,16 @@ def check_product(product: Product, pack: Pack) -> None:
     Errors: CapBroken naming product, count, what, value and cap; count is None where the number
     of instalments plays no part.
     """
-    late = product.late
+    late, asked = product.late, request_rates(product)
     limits = (
         (late.rate_ppm_per_day, pack.late_rate_ppm_per_day_max, "late_rate_ppm_per_day"),
         (late.cap_ppm, pack.late_cap_ppm_max, "late_cap_ppm"),
+        (asked[CostKind.DEFERRAL_FEE], pack.deferral_cost_ppm_max, "deferral_cost_ppm"),
+        (
+            asked[CostKind.EXTENSION_FEE],
+            pack.extension_cost_ppm_per_period_max,
+            "extension_cost_ppm_per_period",
+        ),
     )
     for value, cap, what in limits:
         if value > cap:
@@ -187,7 +201,7 @@ def check_plan(terms: Terms, pack: Pack) -> None:
     dues = schedule(terms)
     if not any(due.amounts[1] or due.amounts[2] for due in dues):
         return
-    factors = _discounts_at(pack.nominal_annual_max_ppm)
+    factors = discounts_at(pack.nominal_annual_max_ppm)
     worth = sum(due.total_minor * factors[due.number] for due in dues)
     if worth > terms.principal_minor * factors[0]:
         paid = [due.total_minor for due in dues]
@@ -227,7 +241,7 @@ def _least_sound(product: Product, count: int, pack: Pack) -> int:
     good, with interest. The room grows with the principal, the rounding does not.
     """
     dues = schedule(_reference(product, count))
-    factors = _discounts_at(pack.nominal_annual_max_ppm)
+    factors = discounts_at(pack.nominal_annual_max_ppm)
     worth = sum(due.total_minor * factors[due.number] for due in dues)
     grown = (1 + Fraction(product.interest_ppm_per_year, 12 * PPM)) ** count
     rounding = 2 * count + 1 + 4 * math.ceil(count * grown)
@@ -238,7 +252,7 @@ def _least_sound(product: Product, count: int, pack: Pack) -> int:
 
 
 @cache
-def _discounts_at(nominal_annual_ppm: int) -> tuple[int, ...]:
+def discounts_at(nominal_annual_ppm: int) -> tuple[int, ...]:
     """Return the worth today of one unit paid after 0, 1, ... months, scaled and rounded down."""
     month = 12 * PPM
     factors = [DISCOUNT_SCALE]
