@@ -18,17 +18,36 @@ from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.flows.accept import Accept, accept
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
 from fenqi.flows.change_due_day import ChangeDueDay, change_due_day
+from fenqi.flows.decide import Decide, decide
 from fenqi.flows.defer import Defer, defer
+from fenqi.flows.enrol import Enrol, enrol
 from fenqi.flows.extend import Extend, extend
+from fenqi.flows.freeze import Freeze, Second, freeze, second
+from fenqi.flows.lift import Lift, lift
+from fenqi.flows.observe import Observe, observe
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
+from fenqi.flows.resolve import Resolve, resolve
+from fenqi.flows.review import (
+    AssignCase,
+    CloseCase,
+    NoteCase,
+    OpenCase,
+    assign_case,
+    close_case,
+    note_case,
+    open_case,
+)
 from fenqi.flows.settle import Settle, settle
+from fenqi.flows.sign import Sign, sign
 from fenqi.flows.split_bill import SplitBill, split_bill
 from fenqi.flows.withdraw import Withdraw, withdraw
+from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
 from fenqi.store.pool import (
@@ -52,17 +71,31 @@ LOG = logging.getLogger(__name__)
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
 FLOWS: dict[type[Command], Flow] = {
+    Accept: accept,
     Apply: apply,
     Authorise: authorise,
     Capture: capture,
+    Observe: observe,
+    Decide: decide,
+    Enrol: enrol,
     Receive: receive,
     Refund: refund,
+    Resolve: resolve,
     Settle: settle,
     Defer: defer,
     ChangeDueDay: change_due_day,
     Extend: extend,
     SplitBill: split_bill,
     Withdraw: withdraw,
+    Freeze: freeze,
+    Second: second,
+    Lift: lift,
+    OpenCase: open_case,
+    AssignCase: assign_case,
+    NoteCase: note_case,
+    CloseCase: close_case,
+    Sign: sign,
+    WithdrawConsent: withdraw_consent,
 }
 
 

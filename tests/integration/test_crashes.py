@@ -19,13 +19,13 @@ from copies import copy, drop
 from make_book import (
     BOOK,
     World,
-    apply_command,
     bill_split,
     buy,
     day_changed,
     deferred,
     dump,
     enrol,
+    enrol_command,
     extended,
     hold,
     open_book,
@@ -46,11 +46,11 @@ import fenqi.flows
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
-from fenqi.flows.apply import Apply
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.change_due_day import ChangeDueDay
 from fenqi.flows.defer import Defer
+from fenqi.flows.enrol import Enrol
 from fenqi.flows.extend import Extend
 from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.receive import MoneyState, Receive
@@ -128,11 +128,11 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     ]
     buy(world, people["waits"], 5_000)
     return {
-        Apply: [
-            apply_command(world, "zoe"),
-            apply_command(world, "yan", limit_minor=-1),
-            apply_command(world, "ann"),
-            apply_command(world, "xia", statement_day=31),
+        Enrol: [
+            enrol_command(world, "zoe"),
+            enrol_command(world, "yan", limit_minor=-1),
+            enrol_command(world, "ann"),
+            enrol_command(world, "xia", statement_day=31),
         ],
         Authorise: [
             purchase(world, people["ann"], 90_000, "flat", 6),

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from fenqi.core.account import POLICY, Outcome, Standing, Verdict, judge
+from fenqi.core.account import Outcome, Verdict, judge
 from fenqi.core.errors import FenqiError
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.pack import Pack, check_amount
@@ -22,6 +22,7 @@ from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
+from fenqi.store.decisions import STARTER, Decision, Decisions, Menu, starter_inputs
 from fenqi.store.ground import Ground
 from fenqi.store.lending import PURCHASE_CAPTURED, Begun, Lending, Sale, captured_text
 from fenqi.store.rows import Rows, Sheet
@@ -81,8 +82,6 @@ class _Decided(NamedTuple):
 
     account: Account
     command: Authorise
-    standing: Standing
-    verdict: Verdict
     decision_id: bytes
     order_id: bytes
     sale: Sale | None  # None if it was declined
@@ -102,6 +101,8 @@ class _Counter:
         self._lending = Lending()
         self._frames: dict[tuple[str, int, str, int, date], Frame] = {}
         self._decided: list[_Decided] = []
+        self._decisions = Decisions(self.booking)
+        self._menu = Menu(_menu(ground.catalogue))
         self._placed_at: list[datetime] = []
 
     def frame(self, account: Account, command: Authorise) -> Frame:
@@ -125,11 +126,23 @@ class _Counter:
 
     def decide(self, account: Account, frame: Frame, command: Authorise) -> Authorised:
         """Judge one purchase and take down what follows."""
-        standing, amount = account.standing, command.amount_minor
+        standing, amount = account.standing_at(self.booking.now), command.amount_minor
         verdict = judge(standing, amount)
+        decision, order, sale = next(self._ids), next(self._ids), None
+        self._decisions.add(
+            STARTER,
+            Decision(
+                account=account,
+                decision_id=decision,
+                outcome=verdict.outcome.value,
+                reasons=verdict.reasons,
+                inputs=starter_inputs(standing, amount),
+                as_of_number=account.event_count,
+                menu=self._menu,
+            ),
+        )
         account.event_count += 1
         self.booking.touch(account)
-        decision, order, sale = next(self._ids), next(self._ids), None
         if verdict.outcome is Outcome.DECLINE:
             kind, answer = "purchase-declined", _declined(verdict)
             payload = f'{{"amount_minor":{amount},"reasons":{ENCODE(answer.reasons).decode()}}}'
@@ -148,7 +161,7 @@ class _Counter:
             account.principal_open_minor += amount
         self._decided.append(
             _Decided(
-                *(account, command, standing, verdict, decision, order, sale),
+                *(account, command, decision, order, sale),
                 *(account.event_count, kind, payload),
             )
         )
@@ -169,34 +182,13 @@ class _Counter:
         return self._catalogue.packs[account.book.pack, account.book.pack_version]
 
     def fill(self, sheet: Sheet) -> None:
-        """Put the batch's decisions, orders, plans and events on a sheet."""
+        """Put the batch's orders, plans and events on a sheet."""
         self._lending.fill(sheet)
         if self._decided:
             self._placed_at = [one.command.placed_at for one in self._decided]
             owners = ids([one.account.raw for one in self._decided])
-            self._fill_decisions(sheet, owners)
             self._fill_orders(sheet, owners)
             self._fill_events(sheet, owners)
-
-    def _fill_decisions(self, sheet: Sheet, owners: Ids) -> None:
-        decided, rows, menus = self._decided, Rows(orders.DECISIONS), Rows(orders.MENUS)
-        menu = orders.Menu(_menu(self._catalogue))
-        rows.extend(
-            len(decided),
-            owners,
-            [one.decision_id for one in decided],
-            "purchase",
-            [one.verdict.outcome.value for one in decided],
-            [orders.reasons_text(one.verdict) for one in decided],
-            [orders.inputs_text(one.standing, one.command.amount_minor) for one in decided],
-            menu.menu_id,
-            *POLICY,
-            self.booking.now,
-            [one.account.book.business_date for one in decided],
-        )
-        menus.add(menu.menu_id, menu.text)
-        sheet.add(rows)
-        sheet.add(menus)
 
     def _fill_orders(self, sheet: Sheet, owners: Ids) -> None:
         placed = [(one, one.sale) for one in self._decided if one.sale is not None]

@@ -211,7 +211,20 @@ ORDER BY 1, 2 LIMIT %(most)s
 MENUS = """
 SELECT d.account_id, NULL, 'a menu for decision ' || d.decision_id, 'no menu ' || d.menu_id
 FROM decisions AS d JOIN members USING (account_id)
-WHERE NOT EXISTS (SELECT 1 FROM menus AS m WHERE m.menu_id = d.menu_id)
+WHERE d.menu_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM menus AS m WHERE m.menu_id = d.menu_id)
+ORDER BY 1, 2, 3 LIMIT %(most)s
+"""
+# A decision without its rulebook, or with other inputs than that names, can never be made again.
+RULEBOOKS = """
+SELECT d.account_id, NULL,
+    'inputs of rulebook ' || d.rulebook_id || ' for decision ' || d.decision_id || ': '
+        || COALESCE(jsonb_array_length(r.content -> 'inputs')::text, 'no such rulebook'),
+    'inputs of rulebook ' || d.rulebook_id || ' for decision ' || d.decision_id || ': '
+        || cardinality(d.inputs)
+FROM decisions AS d JOIN members USING (account_id)
+LEFT JOIN rulebooks AS r ON r.rulebook_id = d.rulebook_id AND r.kind = d.kind
+    AND r.name = d.policy AND r.version = d.policy_version
+WHERE jsonb_array_length(r.content -> 'inputs') IS DISTINCT FROM cardinality(d.inputs)
 ORDER BY 1, 2, 3 LIMIT %(most)s
 """
 RECEIPTS = """
@@ -319,6 +332,7 @@ COMPARISONS = {
     "M7 cost tables": COST_TABLES,
     "captures of orders": ORDERS,
     "menus of decisions": MENUS,
+    "rulebooks of decisions": RULEBOOKS,
     "M2 instalments": INSTALMENTS,
     "M2 bill instalments": BILLS,
     "receipt lines": RECEIPTS,
@@ -371,6 +385,10 @@ FROM (
     UNION ALL SELECT account_id, 'an outbox row' FROM outbox
 ) AS rows
 WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)
+    -- What an application was told and decided has the id of the account it may open.
+    AND NOT (what IN ('an event', 'a decision', 'an outbox row') AND EXISTS (
+        SELECT 1 FROM applications AS p WHERE p.account_id = rows.account_id
+    ))
 LIMIT %(most)s
 """
 

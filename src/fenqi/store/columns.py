@@ -62,6 +62,7 @@ KINDS: dict[str, tuple[int, int, Callable[[Any], bytes]]] = {
     "smallint": (21, 1005, struct.Struct(">h").pack),
     "boolean": (16, 1000, struct.Struct(">?").pack),
     "text": (25, 1009, str.encode),
+    "bytea": (17, 1001, bytes),
     "jsonb": (3802, 3807, _json),
     "uuid": (2950, 2951, lambda value: value if type(value) is bytes else value.bytes),
     "date": (1082, 1182, _day),
@@ -134,6 +135,8 @@ def pack(kind: str, values: Values) -> Packed:
         body = _free([*map(_json, values)])
     elif kind == "timestamptz" and None not in values:
         body = _instants(values)
+    elif kind in WIDTHS:
+        has_null, body = True, _gapped(kind, values)
     else:
         has_null = any(value is None for value in values)
         body = b"".join(
@@ -175,6 +178,17 @@ def _array(kind: str, values: NDArray[Any]) -> bytes:
         if least < -most or greatest >= most:
             raise OverflowError(f"{kind} cannot hold {least if least < -most else greatest}")
     return _sized(width, f">i{width}", values)
+
+
+def _gapped(kind: str, values: Sequence[Any]) -> bytes:
+    """Return numbers of which some are NULL, which has a length and no value."""
+    known = np.array([value is not None for value in values])
+    body = _array(kind, whole_numbers([0 if value is None else value for value in values]))
+    packed = np.frombuffer(body, dtype=np.uint8).reshape(len(values), -1).copy()
+    packed[~known, :4] = 0xFF
+    kept = np.ones(packed.shape, dtype=bool)
+    kept[~known, 4:] = False
+    return packed[kept].tobytes()
 
 
 def _sized(width: int, kind: str, values: NDArray[Any]) -> bytes:

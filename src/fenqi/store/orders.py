@@ -1,25 +1,15 @@
-"""Purchase decisions, and orders with their holds."""
+"""Orders with their holds."""
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from fenqi.core.account import Standing, Verdict
 from fenqi.core.errors import Missing
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId
 from fenqi.store.pool import Session
-from fenqi.store.rows import Change, Rows, Table, Upsert, array_text
+from fenqi.store.rows import Change, Rows, Table
 
-DECISIONS = Table(
-    "decisions",
-    "account_id uuid, decision_id uuid, kind word, outcome word, reasons word>text[],"
-    "inputs jsonb, menu_id uuid, policy word, policy_version integer, decided_at timestamptz,"
-    "booked_on date?",
-)
-MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True)
 ORDERS = Table(
     "orders",
     "account_id uuid, order_id uuid, merchant_id uuid?, merchant_order text, decision_id uuid,"
@@ -57,32 +47,6 @@ class Order:
         if self.hold_expires_on is None:
             return 0
         return self.amount_minor - self.captured_minor - self.released_minor
-
-
-class Menu:
-    """The plans on offer, (product, count) each; kept once, under the hash of its text.
-
-    The text is as the database writes JSONB: what it keeps can be hashed again.
-    """
-
-    def __init__(self, offers: Iterable[tuple[str, int]]) -> None:
-        told = [{"count": count, "product": name} for name, count in offers]
-        self.text = json.dumps(told, ensure_ascii=False)
-        self.menu_id = UUID(bytes=hashlib.sha256(self.text.encode()).digest()[:16])
-
-
-def inputs_text(standing: Standing, amount_minor: int) -> str:
-    """Return what a decision looked at, as integers and words, so that it can be computed again."""
-    return (
-        f'{{"status":"{standing.status}","limit_minor":{standing.limit_minor},'
-        f'"used_minor":{standing.used_minor},"overdue_days":{standing.overdue_days},'
-        f'"amount_minor":{amount_minor}}}'
-    )
-
-
-def reasons_text(verdict: Verdict) -> str:
-    """Return a decision's reasons as the text of a database array."""
-    return array_text(verdict.reasons) if verdict.reasons else "{}"
 
 
 LOCK = """

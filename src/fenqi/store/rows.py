@@ -10,9 +10,11 @@ and of what may be NULL the different values are sent once and each row says whi
 only free text is unnested. Measured in docs/benchmarks.md.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +23,8 @@ from numpy.typing import NDArray
 from fenqi.store.columns import ID, Packed, ids, pack, whole_numbers
 from fenqi.store.pool import Session
 
-FREE = frozenset({"text", "jsonb"})  # of any width, and each row has its own
+PLAIN = re.compile(r"[a-z0-9][a-z0-9:._-]*")  # an element that needs no quotes
+FREE = frozenset({"text", "jsonb", "bytea"})  # of any width, and each row has its own
 DTYPES: dict[str, Any] = {
     "bigint": "i8",
     "integer": "i8",
@@ -123,10 +126,10 @@ class Change(Target):
 class Ragged:
     """A column whose rows are arrays: all their elements, and how many belong to each row.
 
-    Shapes: `elements` (sum of lengths,), `lengths` (rows,).
+    Shapes: `elements` (sum of lengths,), with None for NULL if it is a list; `lengths` (rows,).
     """
 
-    elements: NDArray[Any]
+    elements: NDArray[Any] | list[Any]
     lengths: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -199,6 +202,7 @@ class Sheet:
 
     def __init__(self, rows: Iterable[Rows] = ()) -> None:
         self._rows = list(rows)
+        self._later: list[Rows] = []
         self._parameters: list[object] = []
         self._places: dict[object, int] = {}  # what is sent already, and as which parameter
         self._alive: list[object] = []  # what is known by identity must not go away
@@ -207,8 +211,17 @@ class Sheet:
         """Take up rows."""
         self._rows.append(rows)
 
+    def add_later(self, rows: Rows) -> None:
+        """Take up rows that change again what this sheet writes: a statement of their own after."""
+        self._later.append(rows)
+
     def send(self, session: Session) -> None:
         """Send the rows, if any."""
+        self._send_parts(session)
+        for rows in self._later:
+            rows.send(session)
+
+    def _send_parts(self, session: Session) -> None:
         parts = tuple(self._part(rows) for rows in self._rows if len(rows))
         if not parts:
             return
@@ -255,9 +268,12 @@ class Sheet:
         """Read a column that came in several parts."""
         if column.is_ragged:
             every = [value for _, value in parts]
-            elements = np.concatenate([one.elements for one in every])
             return self._ragged(
-                column, Ragged(elements, np.concatenate([one.lengths for one in every]))
+                column,
+                Ragged(
+                    _elements([one.elements for one in every]),
+                    np.concatenate([one.lengths for one in every]),
+                ),
             )
         if column.is_coded:
             return ("coded", *self._coded(column, _listed(parts)))
@@ -411,6 +427,26 @@ def _converted(element: str, values: Sequence[Any]) -> NDArray[Any]:
     return whole_numbers(values)
 
 
+def _elements(parts: Sequence[Any]) -> Any:
+    """Return the elements of several parts of a column, one behind the other."""
+    if all(isinstance(one, np.ndarray) for one in parts):
+        return np.concatenate(parts)
+    return [value for one in parts for value in one]
+
+
+def lists(values: Sequence[Sequence[Any]]) -> Ragged:
+    """Return a column whose rows are the given sequences, None for NULL."""
+    lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
+    return Ragged(list(chain.from_iterable(values)), lengths)
+
+
 def array_text(values: Iterable[object]) -> str:
-    """Return a sequence of plain words or days as the text of a database array."""
-    return "{" + ",".join(str(value) for value in values) + "}"
+    """Return a sequence of words, numbers or days as the text of a database array."""
+    return "{" + ",".join(map(_element_text, values)) + "}" if values else "{}"
+
+
+def _element_text(value: object) -> str:
+    text = str(value)
+    if PLAIN.fullmatch(text) and text != "null":
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -191,6 +191,11 @@ TAMPERED = {
         "DELETE FROM menus WHERE menu_id IN (SELECT menu_id FROM decisions)",
         {"menus of decisions"},
     ),
+    "a rulebook was taken away": ("DELETE FROM rulebooks", {"rulebooks of decisions"}),
+    "a decision forgot an input": (
+        "UPDATE decisions SET inputs = inputs[2:]",
+        {"rulebooks of decisions"},
+    ),
     "an event was taken away": (
         "DELETE FROM events WHERE kind = 'purchase-captured'",
         {"rows that belong together", "event numbers"},

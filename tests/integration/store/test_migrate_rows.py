@@ -23,7 +23,8 @@ from fenqi.store.pool import Store
 from lives import LAST, Life
 
 BEFORE, AFTER = 9, 11  # migrations 0010 and 0011 drop references
-NEWEST = 12  # migration 0012 keeps signed amounts on plans, and makes views of three tables
+# Migration 0012 keeps signed amounts on plans and makes views of three tables, 0013 keeps inputs of
+# decisions as integers.
 FOLDER = Path(store.__file__).parent / "migrations"
 OURS = "schemaname = 'public' AND tablename <> 'migrations'"
 COLUMNS = """
@@ -36,10 +37,33 @@ SELECT conname, conrelid::regclass::text, confrelid::regclass::text FROM pg_cons
 WHERE contype = 'f'
 """
 
-# What the newest schema keeps elsewhere, told as the table that once held it.
+
+def _input(name: str) -> str:
+    """Return SQL of one input of a decision `d` with rulebook `r`."""
+    return f"""d.inputs[(
+        SELECT place FROM jsonb_array_elements_text(r.content -> 'inputs')
+            WITH ORDINALITY AS named (name, place) WHERE name = '{name}'
+    )]"""
+
+
+# What the newest schema keeps elsewhere or in other words, told as the table that once held it.
 TOLD_AS = {
-    "decisions": "decisions JOIN (SELECT menu_id, offers AS menu FROM menus) AS m USING (menu_id)"
+    "decisions": f"""(
+        SELECT d.account_id, d.decision_id, d.kind, d.outcome, d.reasons, jsonb_build_object(
+            'status', (ARRAY['open', 'frozen', 'closed'])[{_input("account_status")} + 1],
+            'limit_minor', {_input("limit_minor")}, 'used_minor', {_input("used_minor")},
+            'overdue_days', {_input("overdue_days")}, 'amount_minor', {_input("amount_minor")}
+        ) AS inputs, m.offers AS menu, d.policy, d.policy_version, NULL AS model,
+        NULL::integer AS model_version, d.regime, d.decided_at, d.booked_on
+        FROM decisions AS d JOIN menus AS m USING (menu_id) JOIN rulebooks AS r USING (rulebook_id)
+    ) AS told"""
 }
+
+
+def source_of(name: str, columns: str) -> str:
+    """Return the table, or what tells it as it once was if its old columns are asked for."""
+    return TOLD_AS[name] if name in TOLD_AS and '"menu"' in columns else name
+
 
 Rows = dict[str, list[str]]
 
@@ -63,12 +87,12 @@ def tables(url: str) -> list[str]:
 def rows(url: str, columns: dict[str, str] | None = None) -> Rows:
     """Return the rows of each table, or of the columns that are asked for, as sorted texts."""
     columns = columns or columns_of(url)
-    newest = len(ask(url, "SELECT file FROM migrations")) >= NEWEST
+    is_old = "menus" not in tables(url)
     return {
         name: sorted(
             text
             for (text,) in ask(
-                url, f"SELECT ROW({own})::text FROM {TOLD_AS.get(name, name) if newest else name}"
+                url, f"SELECT ROW({own})::text FROM {name if is_old else source_of(name, own)}"
             )
         )
         for name, own in columns.items()
@@ -93,7 +117,7 @@ def carry(source: str, target: str) -> None:
         for name in columns:
             to.execute(f"DELETE FROM {name}")
         for name, own in columns.items():
-            out = f"COPY (SELECT {own} FROM {TOLD_AS.get(name, name)}) TO STDOUT"
+            out = f"COPY (SELECT {own} FROM {source_of(name, own)}) TO STDOUT"
             into = f"COPY {name} ({own}) FROM STDIN"
             with from_.cursor().copy(out) as read_out, to.cursor().copy(into) as written:
                 for piece in read_out:
@@ -146,7 +170,7 @@ def test_what_became_a_view_says_what_the_table_said(old_url: str) -> None:
 
 
 def test_a_migrated_database_is_the_one_it_was_carried_from(lived_url: str, old_url: str) -> None:
-    """So the columns 0012 adds are what the flows would have written."""
+    """So the columns 0012 and 0013 add are what the flows would have written."""
     migrate(old_url)
     newest = columns_of(lived_url)
     del newest["changed_instalments"]  # more rows, see the views above

@@ -18,6 +18,7 @@ APPEND_ONLY = (
     "statement_lines",
     "decisions",
     "menus",
+    "rulebooks",
     "refunds",
     "receipt_lines",
     "crossings",

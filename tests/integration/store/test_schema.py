@@ -12,12 +12,19 @@ from fenqi.store.pool import Store
 CHANGEABLE = {
     *("accounts", "attempts", "books", "changed_instalments", "jobs", "orders", "outbox"),
     *("plans", "receipts"),
+    # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
+    *("breaker_minutes", "breaker_trips", "breakers", "challengers", "offers"),
+    # A case has its assignee and outcome, a protection its end, a link its last day.
+    *("cases", "links", "protections"),
 }
-DELETABLE = {"allocations", "jobs", "outbox"}
+DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
+    *("breaker_minutes", "breaker_trips", "breakers", "challengers"),
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
+    *("case_entries", "cases", "known_places", "links"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
+    "rulebooks",
 }
 
 
@@ -111,7 +118,8 @@ def test_an_accounts_own_tables_begin_every_key_with_the_account(store: Store) -
 def test_no_trigger_holds_a_rule(store: Store) -> None:
     assert rows(store, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal") == []
     functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-    assert rows(store, functions) == []
+    # Adds up an array, for the checks that a change's parts sum to it; it looks at no table.
+    assert rows(store, functions) == [("sum_of",)]
 
 
 def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
@@ -129,12 +137,29 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
     } == {
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
         "accounts_in_credit": "(credit_minor > 0)",
+        "breaker_trips_open": "(reset_at IS NULL)",
+        "challengers_running": "(stopped_at IS NULL)",
+        "offers_open": "(state = 'open'::text)",
+        "cases_open": "(outcome IS NULL)",
+        "cases_open_by_cause": "(outcome IS NULL)",
         "orders_held": "(hold_expires_on IS NOT NULL)",
         "outbox_waiting": "(state = 'waiting'::text)",
         "plans_earning": "(is_earning AND (oldest_due_on IS NULL))",
         "plans_owing": "(oldest_due_on IS NOT NULL)",
+        "protections_of_case": "(case_id IS NOT NULL)",
+        "protections_running": "(ended_at IS NULL)",
         "plans_to_bill": "(unbilled_due_on IS NOT NULL)",
     }
+
+
+def decision(outcome: str, inputs: str) -> str:
+    """Return SQL that adds a decision like one that is there, with other words."""
+    return (
+        "INSERT INTO decisions (account_id, decision_id, kind, outcome, reasons, inputs, "
+        "rulebook_id, policy, policy_version, decided_at, booked_on) SELECT account_id, "
+        f"gen_random_uuid(), kind, {outcome}, {inputs}, rulebook_id, policy, policy_version, "
+        "decided_at, booked_on FROM decisions LIMIT 1"
+    )
 
 
 WRONG_ROWS = {
@@ -188,9 +213,12 @@ WRONG_ROWS = {
     "a closed plan that still owes": "UPDATE plans SET state = 'closed'",
     "a version adopted by its author": "INSERT INTO catalogue SELECT kind, name, 99, body, "
     "body_sha256, author, author, adopted_at FROM catalogue LIMIT 1",
-    "a decline without a reason": "INSERT INTO decisions SELECT account_id, gen_random_uuid(), "
-    "kind, 'decline', '{}', inputs, policy, policy_version, NULL, NULL, regime, decided_at, "
-    "booked_on, menu_id FROM decisions LIMIT 1",
+    "a decline without a reason": decision("'decline', '{}'", "inputs"),
+    "a hold without a reason": decision("'hold', '{}'", "inputs"),
+    "an outcome that is no effect": decision("'call', '{limit-exceeded}'", "inputs"),
+    "a decision with five reasons": decision("'decline', '{a, b, c, d, e}'", "inputs"),
+    "a rulebook that does not name its inputs": "INSERT INTO rulebooks SELECT "
+    "gen_random_uuid(), kind, name, 99, '{}' FROM rulebooks LIMIT 1",
 }
 
 

@@ -175,17 +175,27 @@ def pay(
     if timing is Timing.IN_ADVANCE:
         on = _interest_day(walk, row, on)
         _ask_to_day(walk, model, place, row, component, on)
-        model.periods[place].is_news = True  # what the row was asked for to the day is not its due
+        model.tell(place)  # what the row was asked for to the day is not its due
     taken = pay_row(walk, transaction, row, (component,), amount_minor)
     if not taken and timing is not Timing.IN_ADVANCE:
         return 0
     if component is PRINCIPAL:
-        events.pay_principal(model, place, on, taken)
-        follow_model(walk, transaction.on)
-    elif component is INTEREST:
-        events.pay_interest(model, place, on, taken)
+        has_moved = events.pay_principal(model, place, on, taken)
+    else:
+        has_moved = events.pay_interest(model, place, on, taken)
+    if has_moved or model.has_news or not _is_in_step(row, model.periods[place]):
         follow_model(walk, transaction.on)
     return taken
+
+
+def _is_in_step(row: Row, period: Period) -> bool:
+    """Return whether a row asks for what its period does."""
+    return (
+        row.due[PRINCIPAL] == period.due_principal_minor
+        and row.due[INTEREST] == period.due_interest_minor
+        and row.credited[PRINCIPAL] == period.credited_principal_minor
+        and row.credited[INTEREST] == period.credited_interest_minor
+    )
 
 
 def _ask_to_day(

@@ -184,7 +184,10 @@ class Walk:
         """
         self.keys += 1
         row = Row(self.keys, kind, starts_on, due_on)
-        insort(self.rows, row, key=_place)
+        if not self.rows or _place(self.rows[-1]) <= _place(row):
+            self.rows.append(row)
+        else:
+            insort(self.rows, row, key=_place)
         return row
 
     def extra_row(self, due_on: date, *, starts_on: date | None = None) -> Row:

@@ -1,0 +1,206 @@
+"""Decisions of every kind: one way for all flows to keep what was decided, and by what.
+
+A decision is computed again from its record alone: its inputs are integers, or None where one was
+unknown, in the order its rulebook names them; the rulebook and the menu offered are kept once,
+under the first half of the sha256 of their text. The flow that decides adds to its `Decisions`,
+which it puts among the others of its booking, and all of a batch are written as columns.
+
+Source: docs/adr/0018-keep-decisions-exactly.md.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from fenqi.core.account import POLICY, AccountStatus, Standing
+from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.input import Value
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.rows import Rows, Sheet, Table, Upsert, array_text, lists
+
+NORMAL = "normal"  # the regime while that room is unfurnished
+
+DECISIONS = Table(
+    "decisions",
+    "account_id uuid, decision_id uuid, kind word, outcome word, reasons word>text[],"
+    "effects word>text[], inputs bigint[], points integer?, hits word>smallint[], menu_id uuid?,"
+    "rulebook_id uuid?, would_change jsonb?, as_of_number bigint, regime word, policy word,"
+    "policy_version integer?, decided_at timestamptz, latency_us integer?, booked_on date?",
+)
+RULEBOOKS = Upsert(
+    "rulebooks",
+    "rulebook_id uuid, kind word, name word, version integer, content jsonb",
+    keys="rulebook_id",
+    keeps=True,
+)
+MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True)
+
+
+class Rulebook(Protocol):
+    """What decisions were made by. `text` is JSON whose "inputs" are the inputs' names in order."""
+
+    @property
+    def rulebook_id(self) -> UUID:
+        """The first half of the sha256 of the text."""
+
+    @property
+    def kind(self) -> DecisionKind:
+        """What is decided by it."""
+
+    @property
+    def name(self) -> str:
+        """The name of its policy."""
+
+    @property
+    def version(self) -> int:
+        """The version of its policy."""
+
+    @property
+    def text(self) -> str:
+        """All of it, as JSON."""
+
+
+def _half(text: str) -> UUID:
+    """Return the first half of a text's sha256."""
+    return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16])
+
+
+class Built(NamedTuple):
+    """A rulebook that has only its text, as the built-in judge has."""
+
+    rulebook_id: UUID
+    kind: DecisionKind
+    name: str
+    version: int
+    text: str
+
+
+def built(kind: DecisionKind, name: str, version: int, content: Mapping[str, object]) -> Built:
+    """Return a rulebook of this content, under its id."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return Built(_half(text), kind, name, version, text)
+
+
+STATUSES = tuple(AccountStatus)
+STARTER = built(  # `core.account.judge`; migration 0013 names it for the rows before it
+    DecisionKind.PURCHASE,
+    *POLICY,
+    {
+        "choices": {"account_status": [one.value for one in STATUSES]},
+        "inputs": ["account_status", "limit_minor", "used_minor", "overdue_days", "amount_minor"],
+        "judge": "starter",
+    },
+)
+
+
+def starter_inputs(standing: Standing, amount_minor: int) -> tuple[int, ...]:
+    """Return what `core.account.judge` looks at, in the order of its rulebook."""
+    return (
+        STATUSES.index(standing.status),
+        standing.limit_minor,
+        standing.used_minor,
+        standing.overdue_days,
+        amount_minor,
+    )
+
+
+class Menu:
+    """The plans on offer, (product, count) each; kept once, under the hash of its text.
+
+    The text is as the database writes JSONB: what it keeps can be hashed again.
+    """
+
+    def __init__(self, offers: Iterable[tuple[str, int]]) -> None:
+        told = [{"count": count, "product": name} for name, count in offers]
+        self.text = json.dumps(told, ensure_ascii=False)
+        self.menu_id = _half(self.text)
+
+
+class Decision(NamedTuple):
+    """One decision as it is kept.
+
+    `as_of_number` is the number of the account's last event that it saw, so its own event is a
+    later one. `effects` are plain words, a parameter after a colon. `points` are the scorecard's,
+    `hits` the numbers of the rules that were hit. Units: `latency_us` microseconds from the moment
+    the batch began to be decided, None if nobody waited for it.
+    """
+
+    account: Account
+    decision_id: bytes  # sixteen
+    outcome: str
+    reasons: Sequence[str]
+    inputs: Sequence[Value]
+    as_of_number: int
+    effects: Sequence[str] = ()
+    points: int | None = None
+    hits: Sequence[int] = ()
+    menu: Menu | None = None
+    would_change: str | None = None  # JSON
+    latency_us: int | None = None
+    regime: str = NORMAL
+
+
+class Decisions:
+    """The decisions of one batch, of any kinds and rulebooks."""
+
+    def __init__(self, booking: Booking) -> None:
+        self._now = booking.now
+        self._made: dict[UUID, tuple[Rulebook, list[Decision]]] = {}
+        booking.others.append(self)
+
+    def add(self, rulebook: Rulebook, decision: Decision) -> None:
+        """Keep one decision, made by `rulebook` and of its kind."""
+        entry = self._made.get(rulebook.rulebook_id)
+        if entry is None:
+            entry = self._made[rulebook.rulebook_id] = (rulebook, [])
+        entry[1].append(decision)
+
+    def extend(self, rulebook: Rulebook, decisions: Sequence[Decision]) -> None:
+        """Keep decisions made by one rulebook."""
+        for decision in decisions:
+            self.add(rulebook, decision)
+
+    def fill(self, sheet: Sheet) -> None:
+        """Put the decisions on a sheet, with the rulebooks and menus they name."""
+        rows, rulebooks, menus = Rows(DECISIONS), Rows(RULEBOOKS), Rows(MENUS)
+        offered: dict[UUID, Menu] = {}
+        for book, made in self._made.values():
+            rulebooks.add(book.rulebook_id, book.kind.value, book.name, book.version, book.text)
+            self._fill_of(rows, book, made)
+            offered |= {one.menu.menu_id: one.menu for one in made if one.menu}
+        for menu in offered.values():
+            menus.add(menu.menu_id, menu.text)
+        for one in (rows, rulebooks, menus):
+            sheet.add(one)
+
+    def _fill_of(self, rows: Rows, book: Rulebook, made: Sequence[Decision]) -> None:
+        """Add the decisions of one rulebook as columns."""
+        owners, numbers, outcomes, reasons, inputs, seen, effects, points, hits, *rest = zip(
+            *made, strict=True
+        )
+        offers, would_change, latencies, regimes = rest
+        rows.extend(
+            len(made),
+            [one.raw for one in owners],
+            numbers,
+            book.kind.value,
+            outcomes,
+            [array_text(one) for one in reasons],
+            [array_text(one) for one in effects],
+            lists(inputs),
+            points,
+            [array_text(one) for one in hits],
+            [menu and menu.menu_id for menu in offers],
+            book.rulebook_id,
+            would_change,
+            seen,
+            regimes,
+            book.name,
+            book.version,
+            self._now,
+            latencies,
+            [one.book.business_date for one in owners],
+        )

@@ -1,0 +1,104 @@
+"""Decisions of every kind are kept as they were made, and found with what they name."""
+
+import hashlib
+import json
+from uuid import UUID
+
+import pytest
+from make_book import World, enrol, open_book, rows
+
+from fenqi.core.risk.decision import DecisionKind
+from fenqi.report.check import check
+from fenqi.store import accounts
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.decisions import STARTER, Decision, Decisions, Menu, Rulebook, built
+from fenqi.store.pool import Store
+
+LIMITS = built(DecisionKind.LIMIT, "limits", 3, {"inputs": ["a", "b"], "policy": "分期"})
+ACCESS = built(DecisionKind.ACCESS, "access", 1, {"inputs": []})
+KEPT = """
+SELECT kind, outcome, reasons, effects, inputs, points, hits, menu_id, rulebook_id, would_change,
+    as_of_number, regime, policy, policy_version, latency_us
+FROM decisions ORDER BY decision_id
+"""
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    world = open_book(store)
+    enrol(world)
+    return world
+
+
+def keep(world: World, *made: tuple[Rulebook, dict[str, object]]) -> None:
+    """Keep decisions about the one account, in one batch."""
+    with world.store.transaction() as session:
+        ((account_id,),) = session.rows("SELECT account_id FROM accounts WHERE kind = 'customer'")
+        account: Account = accounts.lock(session, [account_id])[account_id]
+        booking = Booking(world.ground)
+        decisions = Decisions(booking)
+        for rulebook, words in made:
+            known: dict[str, object] = {
+                "account": account,
+                "decision_id": world.ground.ids.new().bytes,
+                "outcome": "approve",
+                "reasons": (),
+                "inputs": (),
+                "as_of_number": account.event_count,
+            }
+            decisions.add(rulebook, Decision(**(known | words)))  # type: ignore[arg-type] # words
+        booking.write(session)
+
+
+def test_decisions_of_many_kinds_are_kept_in_one_batch(world: World) -> None:
+    menu = Menu([("flat", 3)])
+    keep(
+        world,
+        (
+            LIMITS,
+            {
+                "outcome": "smaller-limit",
+                "reasons": ("late-often",),
+                "effects": ("smaller-limit:500000", 'says "so", NULL\\', "NULL", "null"),
+                "inputs": (None, -(2**63)),
+                "points": 612,
+                "hits": (3, 17),
+                "would_change": '{"late": 0}',
+                "latency_us": 850,
+                "regime": "tight",
+            },
+        ),
+        (ACCESS, {}),
+        (LIMITS, {"inputs": (2**63 - 1, 0), "menu": menu}),
+        (LIMITS, {"inputs": (None, None)}),
+    )
+    common = (LIMITS.rulebook_id, "normal", "limits", 3)
+    kept = rows(world.store, KEPT)
+    assert kept[0] == (
+        *("limit", "smaller-limit", ["late-often"]),
+        ["smaller-limit:500000", 'says "so", NULL\\', "NULL", "null"],
+        *([None, -(2**63)], 612, [3, 17], None, LIMITS.rulebook_id, {"late": 0}),
+        *(1, "tight", "limits", 3, 850),
+    )
+    assert kept[1][:7] == ("access", "approve", [], [], [], None, [])
+    assert kept[2][4] == [2**63 - 1, 0]
+    assert (kept[2][7], kept[2][8], *kept[2][11:14]) == (menu.menu_id, *common)
+    assert kept[3][4] == [None, None]
+    assert check(world.store).findings == ()
+
+
+def test_a_rulebook_is_kept_once_under_the_hash_of_its_text(world: World) -> None:
+    for _ in range(2):
+        keep(world, (LIMITS, {"inputs": (1, 2)}), (ACCESS, {}), (LIMITS, {"inputs": (3, 4)}))
+    kept = rows(world.store, "SELECT rulebook_id, content FROM rulebooks")
+    assert len(kept) == 3
+    assert {one for one, _ in kept} == {one.rulebook_id for one in (LIMITS, ACCESS, STARTER)}
+    for rulebook_id, content in kept:
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        assert rulebook_id == UUID(bytes=hashlib.sha256(text.encode()).digest()[:16])
+
+
+def test_the_built_in_judge_is_the_rulebook_that_old_decisions_were_given(world: World) -> None:
+    found = rows(world.store, "SELECT rulebook_id, kind, name, version, content FROM rulebooks")
+    assert found == [(*STARTER[:4], json.loads(STARTER.text))]
