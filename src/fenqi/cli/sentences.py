@@ -17,6 +17,14 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
+    "bill-differs": (
+        "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
+        "Show the customer what it asks for now."
+    ),
+    "bill-too-small": (
+        "Of the statement {statement} {amount_minor} minor units could become a plan; it takes "
+        "{least_minor} at least."
+    ),
     "book-busy": (
         "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
         "finish; run this again if days are still open then."
@@ -91,6 +99,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
     "cost-table-differs": (
         "The costs of {offered} were offered, not those of {signed}. Show the offer again."
+    ),
+    "cost-not-agreed": (
+        "The agreement of plan {plan} names no {cost_line}, so {cost_minor} minor units may not be "
+        "charged for this."
     ),
     "count-not-offered": (
         "{file}, line {line}, column {column}: {key}: {product} is not offered in {count} "
@@ -352,6 +364,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
     "step-up-needed": (
         "Before the offer of {application} can be signed, a second factor must show who signs."
+    ),
+    "statement-missing": "The account {account} has no statement {statement}.",
+    "statement-past": (
+        "The statement {statement} is past; only the latest one, {latest}, can become a plan."
     ),
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "

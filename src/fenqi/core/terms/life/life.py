@@ -74,6 +74,29 @@ class Life:
         self._replayed: frozenset[Name] = frozenset()
         self.walk = self._walk_through([])  # after the last operation
 
+    @classmethod
+    def resumed(
+        cls,
+        terms: LifeTerms,
+        operations: Sequence[Operation],
+        *,
+        excused: Collection[date] = frozenset(),
+    ) -> "Life":
+        """Return the life after operations that were recorded elsewhere, numbered from 1.
+
+        None is asked again whether it makes sense, and none of them undoes another.
+
+        Errors: OperationSenseless, OperationUntimely.
+        """
+        life = cls(terms, excused=excused)
+        life.recorded = list(operations)
+        life._charges = {one.number: one for one in operations if isinstance(one, CHARGING)}
+        life._ordered = sorted(operations, key=lambda one: order_of(one, life._charges))
+        life._keys = [order_of(one, life._charges) for one in life._ordered]
+        life._replay(life._ordered)
+        life.recognition.counted_on = max(one.booked_on for one in operations)
+        return life
+
     def record(self, operation: Operation) -> None:
         """Take an operation in; if it is refused or fails, the life is unchanged.
 
