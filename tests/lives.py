@@ -11,8 +11,8 @@ from uuid import UUID
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId, PlanId
-from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, Authorised, authorise
+from fenqi.flows.enrol import Enrol, enrol
 from fenqi.flows.receive import MoneyState, Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.settle import Settle, settle
@@ -49,7 +49,7 @@ class Life:
         return datetime.combine(self.day, time(4), UTC)  # noon in Shanghai
 
     def enrol(self, name: str, limit_minor: int = 5_000_000) -> None:
-        command = Apply(
+        command = Enrol(
             scope_kind="book",
             scope_id=BOOK,
             key=self.key(),
@@ -58,7 +58,7 @@ class Life:
             limit_minor=limit_minor,
             statement_day=1,
         )
-        self.accounts[name] = AccountId(UUID(done(apply(self.ground, [command])[0]).account_id))
+        self.accounts[name] = AccountId(UUID(done(enrol(self.ground, [command])[0]).account_id))
 
     def buy(self, name: str, amount_minor: int, product: str, count: int) -> Authorised:
         account = self.accounts[name]

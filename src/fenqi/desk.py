@@ -18,12 +18,31 @@ from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.flows.accept import Accept, accept
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
+from fenqi.flows.decide import Decide, decide
+from fenqi.flows.enrol import Enrol, enrol
+from fenqi.flows.freeze import Freeze, Second, freeze, second
+from fenqi.flows.lift import Lift, lift
+from fenqi.flows.observe import Observe, observe
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
+from fenqi.flows.resolve import Resolve, resolve
+from fenqi.flows.review import (
+    AssignCase,
+    CloseCase,
+    NoteCase,
+    OpenCase,
+    assign_case,
+    close_case,
+    note_case,
+    open_case,
+)
 from fenqi.flows.settle import Settle, settle
+from fenqi.flows.sign import Sign, sign
+from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
 from fenqi.store.pool import (
@@ -47,12 +66,26 @@ LOG = logging.getLogger(__name__)
 Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 
 FLOWS: dict[type[Command], Flow] = {
+    Accept: accept,
     Apply: apply,
     Authorise: authorise,
     Capture: capture,
+    Observe: observe,
+    Decide: decide,
+    Enrol: enrol,
     Receive: receive,
     Refund: refund,
+    Resolve: resolve,
     Settle: settle,
+    Freeze: freeze,
+    Second: second,
+    Lift: lift,
+    OpenCase: open_case,
+    AssignCase: assign_case,
+    NoteCase: note_case,
+    CloseCase: close_case,
+    Sign: sign,
+    WithdrawConsent: withdraw_consent,
 }
 
 

@@ -6,7 +6,11 @@ Settings:
     FENQI_DATA          folder of everything fenqi keeps; by default `.fenqi` in a checkout, else
                         ~/.local/share/fenqi, and for root a folder below /var/lib/fenqi
     FENQI_DATABASE_URL  a PostgreSQL server to use; then no embedded server is started
+    FENQI_IDENTITY_KEY  the key that seals phone numbers, devices and addresses, in hexadecimal
+                        digits; else one is made and kept in the data folder
     FENQI_CATALOGUE     a folder with products/ and packs/ of your own, laid over the shipped ones
+    FENQI_BUREAU_URL    a credit bureau that is asked about who applies; then also
+    FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2)
 """
 
 import hashlib
@@ -16,15 +20,22 @@ import random
 import struct
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import httpx
+
+from fenqi.channels.bureau import Access, HttpBureau
 from fenqi.core.errors import Conflict, Invalid
-from fenqi.core.ports import Clock, IdSource
-from fenqi.store import catalogue
+from fenqi.core.ports import Bureau, Clock, IdSource
+from fenqi.core.risk.identity import Sealer
+from fenqi.store import catalogue, identity_key
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
@@ -36,8 +47,15 @@ from fenqi.store.server import Server, Status, psql_command
 
 DATA_SETTING = "FENQI_DATA"
 URL_SETTING = "FENQI_DATABASE_URL"
+IDENTITY_KEY_SETTING = "FENQI_IDENTITY_KEY"
 CATALOGUE_SETTING = "FENQI_CATALOGUE"
 LANGUAGE_SETTING = "FENQI_LANGUAGE"
+BUREAU_SETTING = "FENQI_BUREAU_URL"
+BUREAU_SUBSCRIBER_SETTING = "FENQI_BUREAU_SUBSCRIBER"
+BUREAU_SECRET_SETTING = "FENQI_BUREAU_SECRET"  # noqa: S105 - the name of the setting
+BUREAU_SECONDS_SETTING = "FENQI_BUREAU_SECONDS"
+BUREAU_SECONDS = 2
+BUREAU_SECONDS_MAX = 60
 # The first that is set counts; those of the system in the order of POSIX.
 LOCALE_SETTINGS = (LANGUAGE_SETTING, "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -54,6 +72,12 @@ class ClockNaive(Invalid):
     """An instant without a time zone was given to a clock."""
 
     code = "clock-naive"
+
+
+class BureauSettingsInvalid(Invalid):
+    """A setting of the credit bureau is missing or makes no sense; its secret is not repeated."""
+
+    code = "bureau-settings-invalid"
 
 
 class ServerElsewhere(Conflict):
@@ -135,7 +159,9 @@ class Config:
     data_folder: Path
     database_url: str | None = None
     catalogue_folder: Path | None = None
+    identity_key: str | None = field(default=None, repr=False)
     connections_max: int = CONNECTIONS_MAX
+    bureau: Access | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
@@ -148,12 +174,48 @@ class Config:
             data_folder=folder,
             database_url=given.get(URL_SETTING) or None,
             catalogue_folder=Path(catalogue).expanduser() if catalogue else None,
+            identity_key=given.get(IDENTITY_KEY_SETTING) or None,
+            bureau=_bureau_access(given),
         )
 
     @property
     def database_folder(self) -> Path:
         """Return the folder of the embedded server."""
         return self.data_folder / "postgres"
+
+
+def _bureau_access(given: Mapping[str, str]) -> Access | None:
+    """Return where the bureau is and how it knows us, None if none is set.
+
+    Errors: BureauSettingsInvalid.
+    """
+    url = given.get(BUREAU_SETTING)
+    if not url:
+        return None
+    for setting in (BUREAU_SUBSCRIBER_SETTING, BUREAU_SECRET_SETTING):
+        if not given.get(setting):
+            raise BureauSettingsInvalid(setting=setting, expected="what the bureau gave you")
+    parts = urlsplit(url)
+    is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.hostname or parts.scheme not in ("https", "http" if is_here else "https"):
+        expected = "an https address, or an http address of this machine"
+        raise BureauSettingsInvalid(setting=BUREAU_SETTING, expected=expected)
+    seconds = given.get(BUREAU_SECONDS_SETTING) or str(BUREAU_SECONDS)
+    if not (seconds.isascii() and seconds.isdigit() and 1 <= int(seconds) <= BUREAU_SECONDS_MAX):
+        expected = f"whole seconds from 1 to {BUREAU_SECONDS_MAX}"
+        raise BureauSettingsInvalid(setting=BUREAU_SECONDS_SETTING, expected=expected)
+    subscriber, secret = given[BUREAU_SUBSCRIBER_SETTING], given[BUREAU_SECRET_SETTING]
+    return Access(url, subscriber, secret, int(seconds))
+
+
+@contextmanager
+def open_bureau(config: Config) -> Iterator[Bureau | None]:
+    """Open the way to the bureau of these settings, None if there is none."""
+    if config.bureau is None:
+        yield None
+        return
+    with httpx.Client(trust_env=False) as client:
+        yield HttpBureau(client, config.bureau, elapsed=time.monotonic)
 
 
 class Runtime:
@@ -222,6 +284,14 @@ class Runtime:
             server=server,
             seat=seat,
         )
+
+    def sealer(self) -> Sealer:
+        """Return what seals identity values at the doors, by the key of this installation.
+
+        Errors: those of `identity_key.sealer`.
+        """
+        key, folder = self.config.identity_key, self.config.data_folder
+        return identity_key.sealer(self.store, given=key, folder=folder, now=self.clock.now())
 
     def refuse_others(self) -> None:
         """Refuse to work beside another program in this data folder. Errors: FolderInUse."""

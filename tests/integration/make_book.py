@@ -14,9 +14,10 @@ from uuid import UUID
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId, PlanId, ReceiptId
-from fenqi.flows.apply import Applied, Apply, apply
 from fenqi.flows.authorise import Authorise, Authorised, authorise
 from fenqi.flows.capture import Capture, Captured, capture
+from fenqi.flows.enrol import Enrol, Enrolled
+from fenqi.flows.enrol import enrol as enrol_all
 from fenqi.flows.receive import MoneyState, Receive, Received, receive
 from fenqi.flows.refund import Refund, Refunded, refund
 from fenqi.flows.settle import Settle, Settled, settle
@@ -103,10 +104,10 @@ def key(world: World) -> str:
     return f"key-{next(world.keys)}"
 
 
-def apply_command(
+def enrol_command(
     world: World, person: str, *, limit_minor: int = LIMIT, statement_day: int = 1
-) -> Apply:
-    return Apply(
+) -> Enrol:
+    return Enrol(
         scope_kind="book",
         scope_id=BOOK,
         key=key(world),
@@ -121,8 +122,8 @@ def enrol(
     world: World, person: str = "ann", *, limit_minor: int = LIMIT, statement_day: int = 1
 ) -> AccountId:
     """Open an account."""
-    command = apply_command(world, person, limit_minor=limit_minor, statement_day=statement_day)
-    applied: Applied = done(apply(world.ground, [command])[0])
+    command = enrol_command(world, person, limit_minor=limit_minor, statement_day=statement_day)
+    applied: Enrolled = done(enrol_all(world.ground, [command])[0])
     return AccountId(UUID(applied.account_id))
 
 

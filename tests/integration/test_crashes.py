@@ -19,11 +19,12 @@ from copies import copy, drop
 from make_book import (
     BOOK,
     World,
-    apply_command,
     buy,
     dump,
     enrol,
+    enrol_command,
     hold,
+    key,
     open_book,
     pay,
     payment,
@@ -41,10 +42,11 @@ import fenqi.flows
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
-from fenqi.flows.apply import Apply
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
+from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.observe import Observe, Told
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
 from fenqi.flows.settle import Settle
@@ -106,11 +108,11 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     ]
     buy(world, people["waits"], 5_000)
     return {
-        Apply: [
-            apply_command(world, "zoe"),
-            apply_command(world, "yan", limit_minor=-1),
-            apply_command(world, "ann"),
-            apply_command(world, "xia", statement_day=31),
+        Enrol: [
+            enrol_command(world, "zoe"),
+            enrol_command(world, "yan", limit_minor=-1),
+            enrol_command(world, "ann"),
+            enrol_command(world, "xia", statement_day=31),
         ],
         Authorise: [
             purchase(world, people["ann"], 90_000, "flat", 6),
@@ -122,6 +124,13 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         Capture: [
             shipment(world, people["ben"], held, 30_000),
             shipment(world, people["ben"], held, 30_000),
+        ],
+        Observe: [
+            observation(world, people["ann"], "login", ip="a1" * 32, device="d1" * 32),
+            observation(world, people["ben"], "login", ip="a1" * 32, device="d2" * 32),
+            observation(world, people["ann"], "phone-changed", phone="b1" * 32),
+            observation(world, people["ann"], "phone-changed", phone="my number"),
+            observation(world, NOBODY, "login"),
         ],
         Receive: [
             payment(world, people["late"], 60_500, days_ago=3),
@@ -141,6 +150,11 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             settlement(world, people["early"], early, 320_000),
         ],
     }
+
+
+def observation(world: World, account: AccountId, kind: str, **said: str) -> Observe:
+    fact = Told(kind=kind, happened_at=world.clock.now(), said=said)
+    return Observe(scope_id=str(account), key=key(world), account_id=account, facts=(fact,))
 
 
 def told(answers: Sequence[object]) -> list[object]:
@@ -259,9 +273,9 @@ def test_a_desk_that_dies_loses_and_doubles_nothing_it_had_acknowledged(
         answers = [desk.submit(command) for command in commands]
         while desk._threads[0].is_alive() and not all(one.done() for one in answers):
             desk._threads[0].join(0.002)
-        for key, one in zip(keys, answers, strict=True):
+        for each, one in zip(keys, answers, strict=True):
             if one.done():  # an answer that was given once is given for good
-                assert acknowledged.setdefault(key, one.result()) == one.result()
+                assert acknowledged.setdefault(each, one.result()) == one.result()
         desk.close()
         if not all(one.done() for one in answers):
             raise Death

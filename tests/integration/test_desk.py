@@ -13,10 +13,10 @@ from uuid import UUID
 import pytest
 from make_book import (
     World,
-    apply_command,
     assert_sound,
     beside,
     enrol,
+    enrol_command,
     hold,
     open_book,
     payment,
@@ -31,9 +31,9 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.terms.schedule import PrincipalOutOfRange
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId
 from fenqi.desk import FLOWS, Desk, DeskClosed, FlowBroken
-from fenqi.flows.apply import AlreadyEnrolled
 from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.receive import ReceiptInvalid
+from fenqi.store.accounts import AlreadyEnrolled
 from fenqi.store.books import BeforeBook, MerchantMissing
 from fenqi.store.commands import Command, KeyReused
 from fenqi.store.lending import Lending
@@ -150,7 +150,7 @@ def test_copies_of_one_application_at_two_desks_open_one_account(
     store: Store, other_store: Store
 ) -> None:
     world = open_book(store)
-    commands = [apply_command(world, f"person-{number}") for number in range(20)]
+    commands = [enrol_command(world, f"person-{number}") for number in range(20)]
     with Desk(world.ground) as one, Desk(beside(world, other_store).ground) as two:
         for command in commands:
             answers = together([sending(desk, command) for desk in [one, two] * 4])
@@ -166,7 +166,7 @@ def test_one_person_applying_twice_at_once_gets_one_account(
     world = open_book(store)
     with Desk(world.ground) as one, Desk(beside(world, other_store).ground) as two:
         for number in range(20):
-            commands = [apply_command(world, f"person-{number}") for _ in range(4)]
+            commands = [enrol_command(world, f"person-{number}") for _ in range(4)]
             answers = together(
                 [sending(*pair) for pair in zip([one, two] * 2, commands, strict=True)]
             )
@@ -497,6 +497,9 @@ def test_the_same_notice_under_another_key_is_told_apart_and_not_booked_twice(
 
 def test_every_flow_of_the_desk_is_a_command_of_its_kind() -> None:
     assert {kind.kind for kind in FLOWS} == {
-        *("apply", "authorise", "capture", "receive", "refund", "settle")
+        *("apply", "authorise", "capture", "receive", "refund", "settle"),
+        *("freeze", "second", "lift", "open-case", "assign-case", "note-case", "close-case"),
+        *("accept", "apply", "authorise", "capture", "decide", "enrol"),
+        *("receive", "refund", "resolve", "settle", "sign", "withdraw-consent"),
     }
     assert all(issubclass(kind, Command) for kind in FLOWS)

@@ -22,9 +22,9 @@ from journal import Journal, Story, name, read
 from fenqi.core.errors import Broken, FenqiError, Unavailable
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId, ReceiptId
 from fenqi.desk import Desk
-from fenqi.flows.apply import Apply
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
+from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
@@ -111,7 +111,7 @@ class Driver:
 
     def _account(self, number: int, before: Story) -> AccountId:
         """Open an account, unless an earlier life did."""
-        command = Apply(
+        command = Enrol(
             scope_kind="book",
             scope_id=BOOK,
             key=f"apply-{number}",

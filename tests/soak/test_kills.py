@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fenqi.desk import Desk
-from fenqi.flows.apply import Apply
 from fenqi.flows.authorise import Authorise
+from fenqi.flows.enrol import Enrol
 from fenqi.flows.receive import Receive
 from fenqi.report.check import check
 from fenqi.runtime import Config, Runtime
@@ -299,7 +299,7 @@ def _expected(story: Story) -> dict[str, int]:
     return {
         "orders": sum(answer["outcome"] == "approve" for answer in bought),
         "receipts": sum(isinstance(one, Receive) and one.receipt_id is None for one, _ in answered),
-        "accounts": sum(isinstance(one, Apply) for one, _ in answered),
+        "accounts": sum(isinstance(one, Enrol) for one, _ in answered),
         "decisions": len(bought),
     }
 

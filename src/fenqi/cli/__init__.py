@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import close, db, ledger, plan, replay, report
+from fenqi.cli import bureau, close, db, decision, ledger, plan, replay, report
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -35,8 +35,10 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+bureau.register(app)
 close.register(app)
 db.register(app)
+decision.register(app)
 ledger.register(app)
 plan.register(app)
 replay.register(app)

@@ -49,6 +49,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The {what} of {product} is {value}; the pack allows {cap}.",
     ),
     "capture-above-hold": "Of the order {order} only {held_minor} minor units are held.",
+    "case-closed": (
+        "The case {case} is closed ({outcome}). What was found stands; open an appeal against it."
+    ),
+    "case-invalid": "The {field} of a case is {value}; it must be {expected}.",
+    "case-missing": "There is no case {case}. `fenqi case list` tells which there are.",
     "catalogue-file-unreadable": (
         "{file}, line {line}, column {column}: {fault}. Correct the file.",
         "{file}: {fault}. Correct the file.",
@@ -65,6 +70,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file} changed, but it still says version {version}, which is in use already. Put the old "
         "text back, or give the new text a higher version."
     ),
+    "change-invalid": ("A change cannot be split into these parts."),
     "clock-naive": "The instant {instant} has no time zone.",
     "close-order-broken": "The step {step} of the day close runs before what it needs: {needs}.",
     "column-missing": (
@@ -75,6 +81,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: column {column} holds {type}; it must hold {allowed}. Write it as one of these."
     ),
     "command-unfinished": "The command was not finished: {said}",
+    "conduct-invalid": ("{field} is {value}; it must be {expected}."),
     "conflict": "The state does not allow this now.",
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
     "count-not-offered": (
@@ -83,6 +90,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {key}: {product} is not offered in {count} instalments. Offered: {offered}.",
         "{product} is not offered in {count} instalments. Offered: {offered}.",
     ),
+    "crowd-rule-invalid": "The crowd rule's {field} is {value}; it must be {expected}.",
     "currency-mixed": "{left} and {right} cannot be added.",
     "currency-outside-pack": "The pack {pack} is not made for {currency}, only for {currencies}.",
     "currency-unknown": "The currency {code} is not known. Known are {known}.",
@@ -124,10 +132,18 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}, column {column}: its times run from {first} (line {first_line}) to {last} (line "
         "{last_line}), more than {days_max} days. Correct the mistyped one."
     ),
+    "decision-missing": ("There is no decision {decision}."),
     "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
     "error": "Something is wrong.",
+    "fact-invalid": "{kind}: {field} is {value}; it must be {expected}. Nothing was stored.",
+    "fact-kind-unknown": "There is no kind of fact {kind}. There are: {known}.",
+    "facts-uncounted": "A command carries 1 to {facts_max} facts; this one has {facts}.",
+    "features-invalid": (
+        "{file}, line {line}: {field} of {entry} is {value}; it must be {expected}. Correct the "
+        "file."
+    ),
     "file-unreadable": "{file}: {problem}. Wanted: {allowed}.",
     "flow-broken": "Something went wrong that nobody foresaw; the command was not booked.",
     "folder-in-use": (
@@ -146,6 +162,18 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "to other users. Set FENQI_DATA to a folder that is not, for example below /var/lib."
     ),
     "forbidden": "You may not do this.",
+    "freeze-spent": (
+        "The case {case} has frozen the account {account} already, or found that nothing was wrong."
+    ),
+    "identity-invalid": "This is no {kind}: {expected} are wanted.",
+    "identity-key-changed": (
+        "The key of identity values is another one now ({fingerprint}, not {before}): nobody "
+        "would be recognised. Give the key of before in FENQI_IDENTITY_KEY, or NEW,OLD to change "
+        "it."
+    ),
+    "identity-key-invalid": (
+        "FENQI_IDENTITY_KEY is no key: at least {bytes_min} bytes in hexadecimal digits are wanted."
+    ),
     "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
     "invalid": "This makes no sense as it was asked.",
@@ -183,9 +211,15 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
     "merchant-missing": "There is no merchant {merchant} in the account's book.",
     "not-migrated": "The database has not been migrated. Run: fenqi db start",
+    "nothing-to-lift": "No protection {protection} runs on the account {account}.",
     "nothing-to-replay": (
         "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
         "filters and the cancellation prefix of the mapping."
+    ),
+    "offer-gone": ("The offer {offer} is {state}; its last day was {last_on}."),
+    "offer-missing": ("There is no offer {offer} to this account."),
+    "nothing-to-second": (
+        "No freeze {protection} of the account {account} waits for a second person."
     ),
     "operation-senseless": "The operation makes no sense for this plan: {reason}.",
     "operation-untimely": "The plan does not allow this now: {reason}.",
@@ -203,9 +237,17 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "periods-invalid": (
         "The periods of a plan must be at least one, and each must begin where the last one ends."
     ),
+    "person-needed": ("Say who looked (--by) and what was found (--finding)."),
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
+    "policy-invalid": (
+        "{file}, line {line}: {where}: in `{said}`: {fault}.",
+        "{file}, line {line}: {where}: {fault}.",
+        "{file}, line {line}, column {column}: {fault}.",
+        "{file}: the policy is refused: {fault}.",
+        "The policy: {fault}.",
+    ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
@@ -233,6 +275,17 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "receipt-invalid": "A receipt of {amount_minor} minor units in state {state} is none.",
     "receipt-missing": "There is no receipt {receipt}.",
     "receipt-settled": "The receipt {receipt} is {state} already.",
+    "record-altered": (
+        "{file} is not as it was written: its digest does not fit. Export the decision again.",
+        "The {what} of the record {rulebook} is not the one its id was made of.",
+    ),
+    "record-too-large": (
+        "{file} is larger than {bytes_max} bytes, so `fenqi decision show --json` did not write it."
+    ),
+    "record-unreadable": (
+        "{file}, line {line}, column {column}: {fault}. Give a file that "
+        "`fenqi decision show --json` wrote."
+    ),
     "refund-above-order": "Of the order {order} only {left_minor} minor units can be refunded.",
     "refused": "The database user may not do this: {said}",
     "rate-too-large": "The rate of plan {plan} is above {rate_ppm_max} ppm a year.",
@@ -240,7 +293,14 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {fault}. Give --out the folder that `fenqi replay` or `fenqi demo` wrote.",
         "{file} is larger than {bytes_max} bytes, so `fenqi replay` did not write it.",
     ),
+    "response-invalid": (
+        "A response needs 1 to 4 reasons; {cause} came with {reasons}.",
+        "A response must end after it begins: {effect} for {cause} until {until}, at {now}.",
+    ),
     "row-unknown": "The plan has {rows} rows; there is no row {row}.",
+    "rulebook-unknown": (
+        "The record was made by {name} ({rulebook}), which this version cannot follow."
+    ),
     "server-elsewhere": "{setting} is set: that server is not ours to start or stop.",
     "server-not-started": "PostgreSQL did not start in {folder}:\n{log}",
     "server-not-stopped": "PostgreSQL in {folder} did not stop: {said}",
@@ -268,6 +328,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "
         "mapping first."
+    ),
+    "trip-missing": ("No breaker for decisions about {kind} is open in the book {book}."),
+    "took-part": (
+        "{person} took part in the case {case} and is kept out of this. Ask somebody else."
     ),
     "try-again": "Another transaction stood in the way. Try again. ({said})",
     "unavailable": "Something outside failed. Try again.",

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     PAYMENT_OVERDUE = "payment-overdue"
     ACCOUNT_FROZEN = "account-frozen"
     ACCOUNT_CLOSED = "account-closed"
+    PURCHASES_HELD = "purchases-held"
 
 
 class Outcome(StrEnum):
@@ -47,6 +48,7 @@ class Standing(NamedTuple):
     limit_minor: int
     used_minor: int
     overdue_days: int
+    is_held: bool = False  # a protective hold on new purchases runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def judge(standing: Standing, amount_minor: int) -> Verdict:
         reasons.append(Reason.ACCOUNT_CLOSED)
     if standing.status is AccountStatus.FROZEN:
         reasons.append(Reason.ACCOUNT_FROZEN)
+    if standing.is_held:
+        reasons.append(Reason.PURCHASES_HELD)
     if standing.overdue_days > 0:
         reasons.append(Reason.PAYMENT_OVERDUE)
     if standing.used_minor + amount_minor > standing.limit_minor:

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from fenqi.core.values.bureau import BureauAnswer, Enquiry
+
 
 class Clock(Protocol):
     """Tells the instant; the only way any code learns what time it is."""
@@ -23,3 +25,12 @@ class IdSource(Protocol):
 
     def raw(self, count: int) -> list[bytes]:
         """Return as many ids as asked, in their order, sixteen bytes each."""
+
+
+class Bureau(Protocol):
+    """A credit bureau. It is asked outside of any transaction, and it never raises."""
+
+    name: str
+
+    def ask(self, enquiry: Enquiry) -> BureauAnswer:
+        """Return what the bureau says within its time, or how it failed to say anything."""

@@ -18,8 +18,8 @@ from fenqi.core.account import Outcome
 from fenqi.core.values.day import days_between
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId
 from fenqi.desk import Desk
-from fenqi.flows.apply import Apply
 from fenqi.flows.authorise import Authorise
+from fenqi.flows.enrol import Enrol
 from fenqi.flows.receive import Receive
 from fenqi.flows.refund import Refund as RefundCommand
 from fenqi.replay.behaviour import Behaviour, payment
@@ -142,7 +142,7 @@ class Drive:
         book_id = self._world.book_id
         answers = [
             self._world.desk.submit(
-                Apply(
+                Enrol(
                     scope_kind="book",
                     scope_id=book_id,
                     key=f"apply/{opening.person}",

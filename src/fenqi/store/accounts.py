@@ -1,14 +1,14 @@
 """Accounts as a batch works on them: locked in id order, changed in memory, written once."""
 
 import hashlib
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from fenqi.core.account import AccountStatus, Standing
-from fenqi.core.errors import Missing
+from fenqi.core.errors import Invalid, Missing
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.statement import Cycle
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
@@ -26,6 +26,12 @@ class AccountMissing(Missing):
     """No such account."""
 
     code = "account-missing"
+
+
+class AlreadyEnrolled(Invalid):
+    """The person has an account in this book already."""
+
+    code = "already-enrolled"
 
 
 @dataclass(slots=True)
@@ -51,29 +57,40 @@ class Account:
     credit_minor: int
     refunds_payable_minor: int
     oldest_due_on: date | None  # of its plans
+    price_grade: int  # what plans a purchase is offered; 0 is where every account begins
+    held_until: datetime | None  # new purchases wait until then; None or past is no hold
+    frozen_until: datetime | None
+    step_up_since: datetime | None  # since when a check is asked for before the next purchase
+    ceiling_minor: int | None  # for new purchases, below the limit, until `ceiling_until`
+    ceiling_until: datetime | None
 
     @property
     def cycle(self) -> Cycle:
         """The billing rhythm for new plans."""
         return Cycle(self.statement_day, self.book.due_after_days)
 
-    @property
-    def standing(self) -> Standing:
-        """What a purchase decision looks at, as of the book's business date."""
+    def standing_at(self, now: datetime) -> Standing:
+        """What a purchase decision looks at: the book's business date, protections as of `now`."""
+        is_frozen = self.frozen_until is not None and now < self.frozen_until
+        is_open = self.status is AccountStatus.OPEN
         return Standing(
-            status=self.status,
-            limit_minor=self.limit_minor,
+            status=AccountStatus.FROZEN if is_frozen and is_open else self.status,
+            limit_minor=self.limit_minor
+            if self.ceiling_minor is None or self.ceiling_until is None or now >= self.ceiling_until
+            else min(self.limit_minor, self.ceiling_minor),
             used_minor=self.principal_open_minor + self.held_minor,
             overdue_days=days_past_due(
                 self.oldest_due_on, self.book.business_date, self.book.excused
             ),
+            is_held=self.held_until is not None and now < self.held_until,
         )
 
 
 LOCK = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
-    refunds_payable_minor, oldest_due_on
+    refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_since,
+    ceiling_minor, ceiling_until
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
 """
 
@@ -126,6 +143,25 @@ def _account(row: tuple[Any, ...], book: Book) -> Account:
     return Account(*(*values, *amounts))
 
 
+def applicant(account_id: AccountId, book: Book, event_count: int) -> Account:
+    """Return what stands for the account of somebody who applies, before it is open.
+
+    It owns events and decisions; there is no row of its own that could change.
+    """
+    nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(Account))
+    values = {
+        "account_id": account_id,
+        "raw": account_id.bytes,
+        "book": book,
+        "currency": book.currency,
+        "status": AccountStatus.CLOSED,
+        "statement_day": 1,
+        "event_count": event_count,
+    }
+    sums = dict.fromkeys((one for one in nothing if one.endswith(("_minor", "_count"))), 0)
+    return Account(**nothing | sums | {"agreement_version": 0} | values)
+
+
 def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
     """Return one of the locked accounts. Errors: AccountMissing."""
     account = accounts.get(account_id)
@@ -145,6 +181,10 @@ class NewAccount:
     is_known: bool
     limit_minor: int
     statement_day: int
+    cost_table: UUID | None = None  # accepted with an offer; None for that of today's products
+    event_count: int = 0  # of its application
+    command_key: str | None = None  # of the command that accepted the offer
+    actor: str = "system"
 
 
 # Two applications of one new person at the same moment meet the unique reference: the second must
@@ -159,10 +199,11 @@ ADD_ACCOUNT = """
 INSERT INTO accounts
     (account_id, book_id, kind, person_id, slice, currency, status, opened_on, agreement_version,
      cost_table, statement_day, limit_minor)
-SELECT a, b, 'customer', p, s, c, 'open', o, 1, %(cost_table)s, d, l
+SELECT a, b, 'customer', p, s, c, 'open', o, 1, COALESCE(t, %(cost_table)s), d, l
 FROM UNNEST(%(account)s::uuid[], %(book)s::text[], %(person)s::uuid[], %(slice)s::smallint[],
-    %(currency)s::text[], %(opened)s::date[], %(statement_day)s::smallint[], %(limit)s::bigint[])
-    AS t (a, b, p, s, c, o, d, l)
+    %(currency)s::text[], %(opened)s::date[], %(statement_day)s::smallint[], %(limit)s::bigint[],
+    %(accepted)s::uuid[])
+    AS t (a, b, p, s, c, o, d, l, t)
 """
 ADD_ENROLMENT = """
 INSERT INTO enrolments (book_id, person_id, account_id)
@@ -174,9 +215,10 @@ SELECT * FROM UNNEST(%(account)s::uuid[], %(opened)s::date[], %(statement_day)s:
 """
 ADD_AGREEMENT = """
 INSERT INTO agreements (account_id, version, agreed_on, pack, pack_version, cost_table)
-SELECT a, 1, o, k, v, %(cost_table)s
-FROM UNNEST(%(account)s::uuid[], %(opened)s::date[], %(pack)s::text[], %(pack_version)s::integer[])
-    AS t (a, o, k, v)
+SELECT a, 1, o, k, v, COALESCE(t, %(cost_table)s)
+FROM UNNEST(%(account)s::uuid[], %(opened)s::date[], %(pack)s::text[], %(pack_version)s::integer[],
+    %(accepted)s::uuid[])
+    AS t (a, o, k, v, t)
 """
 ADD_COST_TABLE = """
 INSERT INTO cost_tables VALUES (%(cost_table)s) ON CONFLICT DO NOTHING
@@ -189,7 +231,16 @@ ON CONFLICT DO NOTHING
 """
 
 
-def add(session: Session, new: list[NewAccount], catalogue: Catalogue) -> None:
+def add_cost_table(session: Session, catalogue: Catalogue) -> UUID:
+    """Keep the cost table of today's products; return its digest."""
+    entry = cost_entry(catalogue)
+    with session.pipeline():
+        session.run(ADD_COST_TABLE, entry)
+        session.run(ADD_COST_LINES, entry)
+    return UUID(str(entry["cost_table"]))
+
+
+def add(session: Session, new: Sequence[NewAccount], catalogue: Catalogue) -> None:
     """Open accounts, each with its person, cycle and agreement, and the cost table all agree to.
 
     Errors: AlreadyThere if another program added one of the persons at the same moment.
@@ -205,6 +256,7 @@ def add(session: Session, new: list[NewAccount], catalogue: Catalogue) -> None:
         "opened": [one.book.business_date for one in new],
         "statement_day": [one.statement_day for one in new],
         "limit": [one.limit_minor for one in new],
+        "accepted": [one.cost_table for one in new],
         "pack": [one.book.pack for one in new],
         "pack_version": [one.book.pack_version for one in new],
     }
@@ -256,6 +308,11 @@ class Enrolled:
 
     persons: dict[str, PersonId]
     accounts: dict[tuple[str, str], AccountId]
+
+    def refuse(self, book_id: str, reference: str) -> None:
+        """Refuse a person who has an account in the book. Errors: AlreadyEnrolled."""
+        if (book_id, reference) in self.accounts:
+            raise AlreadyEnrolled(account=self.accounts[book_id, reference])
 
 
 def enrolled(session: Session, references: Collection[str]) -> Enrolled:

@@ -341,6 +341,10 @@ FROM (
     UNION ALL SELECT account_id, 'an outbox row' FROM outbox
 ) AS rows
 WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)
+    -- What an application was told and decided has the id of the account it may open.
+    AND NOT (what IN ('an event', 'a decision', 'an outbox row') AND EXISTS (
+        SELECT 1 FROM applications AS p WHERE p.account_id = rows.account_id
+    ))
 LIMIT %(most)s
 """
 

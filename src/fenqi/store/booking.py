@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from fenqi.core.ledger import Transfer, difference
+from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.servicing.ageing import bucket_of, days_past_due
 from fenqi.core.terms.cost import CostKind
 from fenqi.core.terms.life.view import View
@@ -27,6 +28,7 @@ from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session
 from fenqi.store.projections import Projections
 from fenqi.store.rows import Change, Filling, Rows, Sheet, Table
+from fenqi.store.trails import Followed
 
 EVENT_VERSION = 1
 ENCODE = msgspec.json.Encoder().encode
@@ -108,6 +110,7 @@ class Booking:
         self._projections = Projections()
         self._lines: dict[tuple[AccountId, int], int] = {}  # transfer lines per event so far
         self.others: list[Filling | Rows] = []  # the flow's own rows
+        self.followed: Followed | None = None  # the trails that learn of its events
         self._events: list[tuple[object, ...]] = []  # columns of EVENTS that differ
         self._outbox: list[tuple[object, ...]] = []
         self.transfers = Rows(TRANSFERS)
@@ -148,6 +151,9 @@ class Booking:
                 payload if isinstance(payload, str) else ENCODE(payload),
             )
         )
+        if self.followed is not None:
+            moment = moment_of(self.now)
+            self.followed.note(account, kind=kind, moment=moment, payload=payload)
         if topic:
             self._outbox.append((account.raw, account.event_count, topic))
         return Happening(account, account.event_count, booked_on, effective_on)

@@ -1,4 +1,4 @@
-"""Products and packs: shipped as TOML files, kept in the database as versions.
+"""Products, packs and conducts: shipped as TOML files, kept in the database as versions.
 
 A version once installed never changes; a changed file must carry a new version number. An
 operator's own folder (`FENQI_CATALOGUE`) lies over the shipped one, file by file.
@@ -17,14 +17,16 @@ from importlib import resources
 from pathlib import Path
 
 from fenqi.core.errors import Conflict, Invalid, Missing
+from fenqi.core.risk.conduct import Conduct
 from fenqi.core.terms.pack import CapBroken, Pack, check_product
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.reading import NO_SUCH_FIELD
 from fenqi.core.values.place import Place, fault_place, key_place
 from fenqi.store.pool import Session
 
+CONDUCT = "standard"  # the one every book follows
 SHIPPED = Path(str(resources.files("fenqi"))) / "data"
-FOLDERS = {"product": "products", "pack": "packs"}
+FOLDERS = {"product": "products", "pack": "packs", "conduct": "conduct"}
 LATE_FIELDS = {  # what a cap on late charges is about, and the key that sets it
     "late_rate_ppm_per_day": "late_charge.rate_ppm_per_day",
     "late_cap_ppm": "late_charge.cap_ppm",
@@ -39,7 +41,7 @@ class FileUnreadable(Invalid):
 
 
 class FolderMissing(Invalid):
-    """The operator's folder is not there, or has no products or packs in it."""
+    """The operator's folder is not there, or has no folder of ours in it."""
 
     code = "catalogue-folder-missing"
 
@@ -68,6 +70,7 @@ class Catalogue:
 
     products: Mapping[tuple[str, int], Product]
     packs: Mapping[tuple[str, int], Pack]
+    conducts: Mapping[tuple[str, int], Conduct] = field(default_factory=dict)
     _newest: dict[str, Product] = field(default_factory=dict, repr=False, compare=False)
 
     def product(self, name: str) -> Product:
@@ -79,6 +82,13 @@ class Catalogue:
                 raise ProductMissing(product=name, known=known_names)
             self._newest[name] = self.products[name, max(versions)]
         return self._newest[name]
+
+    def conduct(self, name: str = CONDUCT) -> Conduct:
+        """Return the newest version of a conduct. Errors: Missing."""
+        versions = [version for known, version in self.conducts if known == name]
+        if not versions:
+            raise Missing(conduct=name, known=sorted({known for known, _ in self.conducts}))
+        return self.conducts[name, max(versions)]
 
     def pack(self, name: str) -> Pack:
         """Return the newest version of a pack. Errors: Missing."""
@@ -168,6 +178,7 @@ def _with_place(file: str, product: Product, refusal: CapBroken) -> CapBroken:
 def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
     products: dict[tuple[str, int], Product] = {}
     packs: dict[tuple[str, int], Pack] = {}
+    conducts: dict[tuple[str, int], Conduct] = {}
     files: dict[tuple[str, str, int], str] = {}
     for kind, table, file in tables:
         try:
@@ -175,6 +186,10 @@ def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
                 product = Product.read(table)
                 products[product.product_id, product.version] = product
                 named = (kind, product.product_id, product.version)
+            elif kind == "conduct":
+                conduct = Conduct.read(table)
+                conducts[conduct.conduct_id, conduct.version] = conduct
+                named = (kind, conduct.conduct_id, conduct.version)
             else:
                 pack = Pack.read(table)
                 packs[pack.pack_id, pack.version] = pack
@@ -190,7 +205,24 @@ def _build(tables: list[tuple[str, dict[str, object], str]]) -> Catalogue:
                 check_product(product, pack)
             except CapBroken as refusal:
                 raise _with_place(files["product", name, version], product, refusal) from refusal
-    return Catalogue(products, packs)
+    _check_grades(conducts, products, files)
+    return Catalogue(products, packs, conducts)
+
+
+def _check_grades(
+    conducts: Mapping[tuple[str, int], Conduct],
+    products: Mapping[tuple[str, int], Product],
+    files: Mapping[tuple[str, str, int], str],
+) -> None:
+    """Refuse a grade of price that offers a product nobody has. Errors: FileUnreadable."""
+    known = {name for name, _ in products}
+    for (name, version), conduct in conducts.items():
+        for number, grade in enumerate(conduct.grades):
+            strange = sorted(grade.products - known)
+            if strange and products:
+                file = files["conduct", name, version]
+                fault = f"price.grade.{number} offers {strange[0]}, which is no product"
+                raise FileUnreadable(file=file, fault=fault)
 
 
 KNOWN = """
@@ -228,7 +260,9 @@ def install(session: Session, now: datetime, own: Path | None = None) -> None:
             raise VersionChanged(file=file, version=table["version"])
 
 
-ALL = "SELECT kind, body, name FROM catalogue WHERE kind IN ('product', 'pack') LIMIT 10000"
+ALL = """
+SELECT kind, body, name FROM catalogue WHERE kind IN ('product', 'pack', 'conduct') LIMIT 10000
+"""
 
 
 def load(session: Session) -> Catalogue:

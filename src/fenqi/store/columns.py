@@ -62,6 +62,7 @@ KINDS: dict[str, tuple[int, int, Callable[[Any], bytes]]] = {
     "smallint": (21, 1005, struct.Struct(">h").pack),
     "boolean": (16, 1000, struct.Struct(">?").pack),
     "text": (25, 1009, str.encode),
+    "bytea": (17, 1001, bytes),
     "jsonb": (3802, 3807, _json),
     "uuid": (2950, 2951, lambda value: value if type(value) is bytes else value.bytes),
     "date": (1082, 1182, _day),

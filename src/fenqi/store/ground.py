@@ -6,6 +6,7 @@ from fenqi.core.ports import Clock, IdSource
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.pool import Store
+from fenqi.store.trails import Trails
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,4 @@ class Ground:
     ids: IdSource
     catalogue: Catalogue
     merchants: Merchants = field(default_factory=Merchants)  # met so far
+    trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features

@@ -120,6 +120,16 @@ class Session:
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._connection = connection
+        self._after_commit: list[Callable[[], None]] = []
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do something in this program once the transaction is surely committed, else never."""
+        self._after_commit.append(act)
+
+    def committed(self) -> None:
+        """Do what was to be done after the commit; called by the store."""
+        for act in self._after_commit:
+            act()
 
     def rows(
         self, sql: str, parameters: Mapping[str, object] | None = None
@@ -220,9 +230,11 @@ class Store:
         whether the commit was kept; after any other error it was not.
         """
         with translated(), self._pool.connection() as connection:
-            yield Session(connection)
+            session = Session(connection)
+            yield session
             _commit(connection)
             _USED[connection] = time.monotonic()
+            session.committed()
 
     def close(self) -> None:
         """Close all connections; transactions that are open are rolled back."""

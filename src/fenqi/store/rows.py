@@ -24,7 +24,7 @@ from fenqi.store.columns import ID, Packed, ids, pack, whole_numbers
 from fenqi.store.pool import Session
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9:._-]*")  # an element that needs no quotes
-FREE = frozenset({"text", "jsonb"})  # of any width, and each row has its own
+FREE = frozenset({"text", "jsonb", "bytea"})  # of any width, and each row has its own
 DTYPES: dict[str, Any] = {
     "bigint": "i8",
     "integer": "i8",
@@ -202,6 +202,7 @@ class Sheet:
 
     def __init__(self, rows: Iterable[Rows] = ()) -> None:
         self._rows = list(rows)
+        self._later: list[Rows] = []
         self._parameters: list[object] = []
         self._places: dict[object, int] = {}  # what is sent already, and as which parameter
         self._alive: list[object] = []  # what is known by identity must not go away
@@ -210,8 +211,17 @@ class Sheet:
         """Take up rows."""
         self._rows.append(rows)
 
+    def add_later(self, rows: Rows) -> None:
+        """Take up rows that change again what this sheet writes: a statement of their own after."""
+        self._later.append(rows)
+
     def send(self, session: Session) -> None:
         """Send the rows, if any."""
+        self._send_parts(session)
+        for rows in self._later:
+            rows.send(session)
+
+    def _send_parts(self, session: Session) -> None:
         parts = tuple(self._part(rows) for rows in self._rows if len(rows))
         if not parts:
             return

@@ -6,11 +6,11 @@ from uuid import UUID
 from make_book import (
     FUNDING,
     OPENED,
-    apply_command,
     assert_sound,
     balances,
     buy,
     enrol,
+    enrol_command,
     hold,
     instalments,
     kinds,
@@ -29,10 +29,11 @@ from fenqi.core.servicing.statement import CycleInvalid
 from fenqi.core.terms.pack import CapBroken
 from fenqi.core.terms.schedule import CountNotOffered, PrincipalOutOfRange
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.apply import AlreadyEnrolled, Applied, LimitInvalid, apply
 from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.capture import CaptureAboveHold, Captured, capture
-from fenqi.store.accounts import AccountMissing
+from fenqi.flows.enrol import Enrolled, LimitInvalid
+from fenqi.flows.enrol import enrol as enrol_all
+from fenqi.store.accounts import AccountMissing, AlreadyEnrolled
 from fenqi.store.books import BookMissing
 from fenqi.store.catalogue import ProductMissing
 from fenqi.store.pool import Store
@@ -66,23 +67,23 @@ def test_a_batch_of_applications_opens_the_sound_ones_only(store: Store) -> None
     world = open_book(store)
     enrol(world, "known")
     commands = [
-        apply_command(world, "ann"),
-        apply_command(world, "ann"),
-        apply_command(world, "known"),
-        apply_command(world, "bob", limit_minor=-1),
-        apply_command(world, "bob", statement_day=32),
-        apply_command(world, "bob", limit_minor=0),
+        enrol_command(world, "ann"),
+        enrol_command(world, "ann"),
+        enrol_command(world, "known"),
+        enrol_command(world, "bob", limit_minor=-1),
+        enrol_command(world, "bob", statement_day=32),
+        enrol_command(world, "bob", limit_minor=0),
     ]
-    answers = apply(world.ground, commands)
+    answers = enrol_all(world.ground, commands)
     assert [type(answer) for answer in answers] == [
-        *(Applied, AlreadyEnrolled, AlreadyEnrolled, LimitInvalid, CycleInvalid, Applied)
+        *(Enrolled, AlreadyEnrolled, AlreadyEnrolled, LimitInvalid, CycleInvalid, Enrolled)
     ]
-    assert apply(world.ground, commands[:1]) == answers[:1]
+    assert enrol_all(world.ground, commands[:1]) == answers[:1]
     assert row(store, "SELECT COUNT(*) FROM persons") == 3
     lost = type(commands[0])(
         scope_id="x", key="x", book_id="x", person_reference="x", limit_minor=1, statement_day=1
     )
-    assert isinstance(apply(world.ground, [lost])[0], BookMissing)
+    assert isinstance(enrol_all(world.ground, [lost])[0], BookMissing)
     assert_sound(world, accounts=3)
 
 

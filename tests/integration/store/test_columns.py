@@ -18,6 +18,7 @@ VALUES: dict[str, list[Any]] = {
     "smallint": [0, 2**15 - 1, -(2**15)],
     "boolean": [True, False],
     "text": ["", "plain", 'quo"te', "back\\slash", "{braces, comma}", "NULL", "分期", "a\nb"],
+    "bytea": [b"", b"\x00\xff", b"plain", bytes(range(256))],
     "jsonb": ["{}", '{"a": [1, null, "分期"]}', "7"],
     "uuid": [UUID(int=0), UUID(int=2**128 - 1), UUID("018f0000-0000-7000-8000-000000000001")],
     "date": [date(2000, 1, 1), date(1, 1, 1), date(9999, 12, 31), date(2024, 2, 29)],

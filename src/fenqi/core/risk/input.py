@@ -36,7 +36,9 @@ class Purpose(StrEnum):
 class Input:
     """One thing a decision may look at.
 
-    `choices` are the words of a choice in the order of their numbers, empty for other units.
+    `choices` are the words of a choice in the order of their numbers, empty for other units. What
+    is weak says more of a place than of a person (an address many share): alone it never does more
+    than ask for a check or hold new purchases for hours (P6).
     """
 
     name: str
@@ -44,6 +46,7 @@ class Input:
     purposes: frozenset[Purpose]
     choices: tuple[str, ...] = ()
     title: Mapping[str, str] = field(default_factory=dict)  # by language, "zh" and "en"
+    is_weak: bool = False
 
 
 Vocabulary = Mapping[str, Input]  # by name

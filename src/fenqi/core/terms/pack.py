@@ -14,6 +14,7 @@ from functools import cache
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.allowances import Allowances, WithdrawalRule
 from fenqi.core.terms.cost import nominal_annual
+from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.terms.schedule import (
@@ -27,8 +28,15 @@ from fenqi.core.values.day import add_months
 from fenqi.core.values.money import CURRENCIES
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
 
-WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies"})  # no numbers of a rule
-WITHDRAWAL = "withdrawal_days"  # a field that a pack may leave out
+# No numbers of a rule, or a table with sources of its own.
+WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies", "lending"})
+# What a pack may leave out, and the most each may say; left out it is 0, which allows nothing.
+OPTIONAL = {
+    "withdrawal_days": 3_650,
+    "protective_hold_hours_max": 72,
+    "protection_pause_hours": 8_760,
+    "freeze_days_alone_max": 90,
+}
 BUCKETS_MAX = 24
 DPD_MAX = 3_650
 REFERENCE_PRINCIPAL_MINOR = 10**8  # so large that rounding to minor units moves no rate by a ppm
@@ -69,6 +77,10 @@ class Pack:
     bucket_bounds: tuple[int, ...]
     provision_ppm: tuple[int, ...]  # of open principal, per bucket: M0, M1 .. beyond the last bound
     withdrawal_days: int = 0  # in which a customer withdraws without a reason; 0 if none
+    protective_hold_hours_max: int = 0  # of new purchases, without proof (P6); 0 allows no hold
+    protection_pause_hours: int = 0  # after a hold that ended, before the next without proof
+    freeze_days_alone_max: int = 0  # that one person may order; beyond it a second one is asked
+    lending: LendingRules | None = None  # whom may be lent to, how much; without it nobody applies
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Pack":
@@ -90,7 +102,12 @@ class Pack:
             hold_days=reader.integer("hold_days", least=1),
             bucket_bounds=_bounds(reader),
             provision_ppm=_provisions(reader),
-            withdrawal_days=reader.integer(WITHDRAWAL, most=DPD_MAX) if WITHDRAWAL in table else 0,
+            **{
+                name: reader.integer(name, most=most)
+                for name, most in OPTIONAL.items()
+                if name in table
+            },
+            lending=LendingRules.read(reader.table("lending")) if "lending" in table else None,
         )
         _check_sources(reader.table("source"), table)
         reader.done()
@@ -125,7 +142,7 @@ def _provisions(reader: Reader) -> tuple[int, ...]:
 def _check_sources(sources: Reader, table: Mapping[str, object]) -> None:
     """Demand a source for every number of the pack, and no source for what is not there."""
     for field in fields(Pack):
-        is_left_out = field.name == WITHDRAWAL and WITHDRAWAL not in table
+        is_left_out = field.name in OPTIONAL and field.name not in table
         if field.name not in WITHOUT_SOURCE and not is_left_out:
             sources.text(field.name)
     sources.done()

@@ -76,6 +76,23 @@ class Reader:
             raise self.refused(field, expected)
         return list(value)
 
+    def numbers(self, field: str, *, least: int = 0, most: int, length: int) -> list[int]:
+        """Return a list of exactly so many whole numbers within a range; they may repeat."""
+        expected = f"{length} whole numbers from {least} to {most}"
+        value = self._take(field, expected)
+        if not isinstance(value, list) or len(value) != length:
+            raise self.refused(field, expected)
+        if not all(_is_whole(one, least=least) and one <= most for one in value):
+            raise self.refused(field, expected)
+        return list(value)
+
+    def rising(self, field: str, *, least: int = 0, most: int, length_max: int) -> list[int]:
+        """Return a list, not empty, of rising whole numbers within a range."""
+        values = self.integers(field, least=least, most=most, length_max=length_max)
+        if values != sorted(values):
+            raise self.refused(field, "whole numbers, each above the one before")
+        return values
+
     def choice(self, field: str, choices: type[Choice]) -> Choice:
         """Return a member of an enumeration by its value."""
         expected = "one of " + ", ".join(choice.value for choice in choices)
@@ -99,6 +116,18 @@ class Reader:
         if not isinstance(value, dict):
             raise self.refused(field, "a table")
         return Reader(value, self._refusal, within=f"{self._within}{field}.")
+
+    def tables(self, field: str, expected: str, *, length_max: int) -> list["Reader"]:
+        """Return readers of a list, not empty, of tables; errors count them from 1."""
+        value = self._take(field, expected)
+        if not isinstance(value, list) or not 1 <= len(value) <= length_max:
+            raise self.refused(field, expected)
+        if not all(isinstance(one, dict) for one in value):
+            raise self.refused(field, expected)
+        return [
+            Reader(one, self._refusal, within=f"{self._within}{field}[{place}].")
+            for place, one in enumerate(value, start=1)
+        ]
 
     def done(self) -> None:
         """Refuse fields nobody took."""

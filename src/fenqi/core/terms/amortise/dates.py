@@ -6,13 +6,13 @@ months, not the first due day and one.
 
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import assert_never
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.settings import MONTHS_PER_YEAR, Interval, Unit
 from fenqi.core.values.day import add_months
 
 DAYS_PER_WEEK = 7
+ONE_DAY = timedelta(days=1)
 PERIODS_MAX = 1_200  # a hundred years of months
 Span = tuple[date, date]
 
@@ -29,15 +29,9 @@ def later(start: date, units: int, unit: Unit) -> date:
     Errors: DueDatesInvalid if the calendar ends before.
     """
     try:
-        match unit:
-            case Unit.DAYS:
-                return start + timedelta(days=units)
-            case Unit.WEEKS:
-                return start + timedelta(days=units * DAYS_PER_WEEK)
-            case Unit.MONTHS:
-                return add_months(start, units)
-            case _:
-                assert_never(unit)
+        if unit is Unit.MONTHS:
+            return add_months(start, units)
+        return start + timedelta(days=units * (DAYS_PER_WEEK if unit is Unit.WEEKS else 1))
     except (OverflowError, ValueError) as error:
         raise DueDatesInvalid(start=start, units=units, unit=unit) from error
 
@@ -103,9 +97,9 @@ def units_within(period: Span, unit: Unit, *, anchor: date) -> tuple[int, int, i
 def _units_to(anchor: date, day: date, unit: Unit) -> int | None:
     """Return how many units after `anchor` a day is; None if it is none of the counted days."""
     if unit is Unit.MONTHS:
+        is_last = day.day < anchor.day and (day + ONE_DAY).day == 1  # of a month too short for it
+        is_counted = is_last or day.day == anchor.day
         units = (day.year - anchor.year) * MONTHS_PER_YEAR + day.month - anchor.month
-        if day.day == anchor.day:
-            return units
-    else:
-        units = (day - anchor).days // (DAYS_PER_WEEK if unit is Unit.WEEKS else 1)
-    return units if later(anchor, units, unit) == day else None
+        return units if is_counted else None
+    units, rest = divmod((day - anchor).days, DAYS_PER_WEEK if unit is Unit.WEEKS else 1)
+    return None if rest else units

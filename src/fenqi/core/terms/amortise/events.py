@@ -60,7 +60,7 @@ def _disburse_full_term(model: Model, on: date, amount_minor: int) -> None:
     for row in own.rows():
         period = known.get((row.starts_on, row.due_on))
         if period is None:
-            period = Period(model.periods[-1].due_on, row.due_on)
+            period = Period.between(model.periods[-1].due_on, row.due_on)
             model.periods.append(period)
         period.instalment_minor += row.principal_minor + row.interest_minor
         period.signed_minor = period.instalment_minor
@@ -114,40 +114,47 @@ def correct_balance(model: Model, on: date, amount_minor: int) -> None:
         place_leftover(model, on)
 
 
-def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> None:
-    """Take interest paid for a row; never more than all that is due.
+def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
+    """Take interest paid for a row, never more than all that is due; return whether more changed.
 
     Errors: RowUnknown.
     """
     require_row(model, row)
     period = model.periods[row]
     if amount_minor == 0:
-        return
+        return False
     model.settle()
     if period is _overdue_before_paid(model, on):
         defer_run_interest(model, period, on)
         model.settle()
-    before = period.outcome
-    if amount_minor > period.open_interest_minor:
+    before, open_minor = period.outcome, period.open_interest_minor
+    if amount_minor > open_minor:
         amount_minor = min(amount_minor, model.totals().open_interest_minor)
     period.paid_interest_minor += amount_minor
+    if amount_minor <= open_minor and _is_within(model, period):
+        model.note_paid(interest_minor=amount_minor)
+        return False
     period.is_stale = True
     if not _leaves_all(model, row, before):
         place_leftover(model, on)
+    return True
 
 
-def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
+def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     """Take principal paid for a row; it lowers the balance from that day, or from the due day.
 
     A row paid ahead of its period is closed with what was paid, if that is its instalment or more.
+    Return whether more than what was paid has changed.
 
     Errors: RowUnknown.
     """
     require_row(model, row)
     period = model.periods[row]
     if amount_minor == 0:
-        return
+        return False
     model.settle()
+    if on >= period.due_on and _pay_due_principal(model, row, amount_minor):
+        return False
     totals, before = model.totals(), period.outcome
     paid = amount_minor
     if totals.paid_principal_minor + amount_minor > totals.lent_minor:
@@ -157,16 +164,47 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> None:
     since = min(period.due_on, on)
     place = model.change_balance(since, corrected_minor=-amount_minor)
     if place == row and _leaves_all(model, row, before):
-        return
+        return True
     place_leftover(model, since)
     if model.is_level_kept:
-        return
+        return True
     has_others = sum(not other.is_paid for other in model.periods) > 1
     signed = period.signed_minor + period.credited_minor
     is_closed_ahead = on < period.starts_on and period.paid_minor == signed
     if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
         period.ask(period.paid_minor - period.credited_minor)
         place_leftover(model, since)
+    return True
+
+
+def _pay_due_principal(model: Model, row: int, amount_minor: int) -> bool:
+    """Take principal that is due if nothing else can follow from it; return whether it was taken.
+
+    What was expected to be paid on the due day lowers the balance there either way: the row hands
+    on what it did before, so that nothing has to be derived anew. Only a last row, a day cut
+    there, or more than what the row or the plan asks for change more than that.
+    """
+    period = model.periods[row]
+    is_expected = amount_minor <= period.due_principal_minor - period.paid_principal_minor
+    if not is_expected or period is model.periods[-1] or model.find(period.due_on) != row:
+        return False
+    segment = next((one for one in period.segments if one.ends_on == period.due_on), None)
+    if segment is None or segment is not period.segments[-1]:
+        return False
+    totals = model.totals()
+    is_lent = totals.paid_principal_minor + amount_minor <= totals.lent_minor
+    period.paid_principal_minor += amount_minor
+    if not is_lent or not _is_within(model, period):
+        period.paid_principal_minor -= amount_minor
+        return False
+    segment.corrected_minor -= amount_minor
+    model.note_paid(principal_minor=amount_minor)
+    return True
+
+
+def _is_within(model: Model, period: Period) -> bool:
+    """Return whether no more is paid than asked, and the last row is open to take a leftover."""
+    return period.paid_minor <= period.asked_minor and not model.periods[-1].is_paid
 
 
 def _leaves_all(model: Model, row: int, before: tuple[int, ...]) -> bool:
@@ -176,8 +214,7 @@ def _leaves_all(model: Model, row: int, before: tuple[int, ...]) -> bool:
     """
     model.settle_between(row, row)
     period = model.periods[row]
-    is_within = period.paid_minor <= period.asked_minor
-    return is_within and period.outcome == before and not model.periods[-1].is_paid
+    return period.outcome == before and _is_within(model, period)
 
 
 def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: int = 0) -> None:

@@ -10,7 +10,6 @@ Source: README of the published vectors, "Rate factor of one period".
 from calendar import isleap
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import assert_never
 
 from fenqi.core.terms.amortise.dates import DAYS_PER_WEEK, Span, units_within
 from fenqi.core.terms.amortise.settings import (
@@ -23,7 +22,13 @@ from fenqi.core.terms.amortise.settings import (
     intervals_per_year,
 )
 
-THIRTY = 30
+UNIT_DAYS = {Unit.DAYS: Decimal(1), Unit.WEEKS: Decimal(DAYS_PER_WEEK), Unit.MONTHS: Decimal(30)}
+FIXED_YEARS = {
+    DaysInYear.FIXED_360: Decimal(360),
+    DaysInYear.FIXED_364: Decimal(364),
+    DaysInYear.FIXED_365: Decimal(365),
+}
+PER_PERIOD, ACTUAL_MONTHS, ACTUAL_YEARS = Accrual.PER_PERIOD, DaysInMonth.ACTUAL, DaysInYear.ACTUAL
 LEAP_YEAR = 366
 PLAIN_YEAR = 365
 ONE = Decimal(1)
@@ -68,20 +73,20 @@ def _factor(
 ) -> Decimal:
     """Return rate x (length of the period in years) x (days of the span / days of the period)."""
     arithmetic = settings.arithmetic
-    days, of_days = _days(span), _days(period)
-    if of_days == ZERO:
+    if period[0] == period[1]:
         return ZERO
+    days, of_days = _days(span), _days(period)
     unit = settings.interval.unit
-    if settings.accrual is Accrual.PER_PERIOD and unit is not Unit.DAYS:
+    if settings.accrual is PER_PERIOD and unit is not Unit.DAYS:
         per_year = Decimal(intervals_per_year(unit))
         years = arithmetic.divide(Decimal(settings.interval.every), per_year)
     elif _is_cut_at_new_year(settings, span, period):
         years, days, of_days = _years_by_calendar(settings, span), ONE, ONE
-    elif settings.days_in_month is DaysInMonth.ACTUAL:
+    elif settings.days_in_month is ACTUAL_MONTHS:
         years = arithmetic.divide(days, _year_days(settings, span[0], period))
         days, of_days = ONE, ONE
     else:
-        length = arithmetic.multiply(Decimal(_unit_days(unit)), units)
+        length = arithmetic.multiply(UNIT_DAYS[unit], units)
         years = arithmetic.divide(length, _year_days(settings, span[0], period))
     earned = arithmetic.multiply(arithmetic.multiply(rate, years), days)
     return _scaled(arithmetic.divide(earned, of_days), arithmetic)
@@ -93,30 +98,15 @@ def _scaled(factor: Decimal, arithmetic: Context) -> Decimal:
     return factor.quantize(decimals, rounding=ROUND_HALF_EVEN, context=EXACT)
 
 
-def _unit_days(unit: Unit) -> int:
-    match unit:
-        case Unit.DAYS:
-            return 1
-        case Unit.WEEKS:
-            return DAYS_PER_WEEK
-        case Unit.MONTHS:
-            return THIRTY
-        case _:
-            assert_never(unit)
-
-
 def _year_days(settings: Settings, on: date, period: Span) -> Decimal:
     """Return the length of the year of a segment that begins on a day."""
-    match settings.days_in_year:
-        case DaysInYear.ACTUAL:
-            return Decimal(LEAP_YEAR if isleap(on.year) else PLAIN_YEAR)
-        case DaysInYear.ACTUAL_BY_LEAP_DAY:
-            is_long = isleap(on.year) and _holds_leap_day(period)
-            return Decimal(LEAP_YEAR if is_long else PLAIN_YEAR)
-        case DaysInYear.FIXED_360 | DaysInYear.FIXED_364 | DaysInYear.FIXED_365:
-            return Decimal(settings.days_in_year.value)
-        case _:
-            assert_never(settings.days_in_year)
+    fixed = FIXED_YEARS.get(settings.days_in_year)
+    if fixed is not None:
+        return fixed
+    is_long = isleap(on.year)
+    if settings.days_in_year is DaysInYear.ACTUAL_BY_LEAP_DAY:
+        is_long = is_long and _holds_leap_day(period)
+    return Decimal(LEAP_YEAR if is_long else PLAIN_YEAR)
 
 
 def _is_cut_at_new_year(settings: Settings, span: Span, period: Span) -> bool:
@@ -124,7 +114,7 @@ def _is_cut_at_new_year(settings: Settings, span: Span, period: Span) -> bool:
         return False
     if settings.days_in_year is DaysInYear.ACTUAL_BY_LEAP_DAY:
         return _holds_leap_day(period)
-    return settings.days_in_year is DaysInYear.ACTUAL
+    return settings.days_in_year is ACTUAL_YEARS
 
 
 def _years_by_calendar(settings: Settings, span: Span) -> Decimal:

@@ -100,7 +100,7 @@ class Model:
             previous = due_on
         self.settings = settings
         self.math = settings.arithmetic
-        self.periods = [Period(*span) for span in spans]
+        self.periods = [Period.between(*span) for span in spans]
         self.rates: list[tuple[date, Decimal]] = []
         self.disbursements: list[tuple[date, int]] = []
         self.pauses: list[Span] = []
@@ -113,6 +113,7 @@ class Model:
         self._factors: dict[FactorKey, Factors] = {}
         self._units: dict[Span, Decimal] = {}
         self._totals: Totals | None = None  # kept until a period is derived anew
+        self.has_news = True  # some period was derived anew since somebody took notice
 
     def copy(self) -> "Model":
         """Return a copy that changes alone; factors already computed are shared."""
@@ -153,7 +154,7 @@ class Model:
             elif place > last:
                 break  # whatever follows has inherited the same as before
             opening, carried = period.closing_minor, period.carried_on_minor
-        self._totals = None
+        self._totals, self.has_news = None, True
 
     def news(self) -> list[Period]:
         """Return the periods derived anew since this was last asked."""
@@ -163,7 +164,12 @@ class Model:
             news = [period for period in self.periods if period.is_news]
         for period in news:
             period.is_news = False
+        self.has_news = False
         return news
+
+    def tell(self, place: int) -> None:
+        """Let a period be news though nothing of it has changed."""
+        self.periods[place].is_news = self.has_news = True
 
     def rows(self) -> tuple[Row, ...]:
         """Return what each period asks for at this moment."""
@@ -282,6 +288,16 @@ class Model:
         if self._totals is None:
             self._totals = self._summed()
         return self._totals
+
+    def note_paid(self, *, principal_minor: int = 0, interest_minor: int = 0) -> None:
+        """Let the sums know of a payment that left all else as it was."""
+        if self._totals is not None:
+            asked, disbursed, credited, interest, paid_principal, paid_interest = self._totals
+            paid_principal += principal_minor
+            paid_interest += interest_minor
+            self._totals = Totals(
+                asked, disbursed, credited, interest, paid_principal, paid_interest
+            )
 
     def _summed(self) -> "Totals":
         asked = disbursed = credited = interest = paid_principal = paid_interest = 0

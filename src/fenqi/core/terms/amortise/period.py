@@ -11,41 +11,55 @@ Units: amounts in minor units.
 Source: README of the published vectors, "Instalment (EMI)" and "Interest recalculation".
 """
 
+from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Context, Decimal
 
 from fenqi.core.terms.amortise.settings import EXACT
 
 ZERO = Decimal(0)
 
 
+@dataclass(slots=True, eq=False)
 class Segment:
     """Days of a period over which the balance and the rate stay the same.
 
     What was disbursed, corrected and credited takes effect at its end.
     """
 
-    def __init__(self, starts_on: date, ends_on: date, *, is_paused: bool = False) -> None:
-        self.starts_on = starts_on
-        self.ends_on = ends_on
-        self.is_paused = is_paused
-        self.disbursed_minor = 0
-        self.corrected_minor = 0
-        self.credited_principal_minor = 0
-        self.credited_interest_minor = 0
-        self.factor = ZERO  # of its days, for the level instalment
-        self.factor_to_due = ZERO  # from its start to the due day, for interest
-        self.days = ZERO
-        self.days_to_due = ZERO
-        self.balance_minor = 0  # derived: what bears interest in it
-        self.run_from: tuple[int, Decimal, Decimal, Decimal] | None = None
-        self.run = ZERO  # derived from that
+    starts_on: date
+    ends_on: date
+    is_paused: bool = False
+    disbursed_minor: int = 0
+    corrected_minor: int = 0
+    credited_principal_minor: int = 0
+    credited_interest_minor: int = 0
+    factor: Decimal = ZERO  # of its days, for the level instalment
+    factor_to_due: Decimal = ZERO  # from its start to the due day, for interest
+    days: Decimal = ZERO
+    days_to_due: Decimal = ZERO
+    balance_minor: int = 0  # derived: what bears interest in it
+    run_from: tuple[int, Decimal, Decimal, Decimal] | None = None
+    run: Decimal = ZERO  # derived from that
 
     def copy(self) -> "Segment":
         """Return a copy that changes alone."""
-        twin = object.__new__(Segment)
-        twin.__dict__.update(self.__dict__)
-        return twin
+        return Segment(
+            self.starts_on,
+            self.ends_on,
+            self.is_paused,
+            self.disbursed_minor,
+            self.corrected_minor,
+            self.credited_principal_minor,
+            self.credited_interest_minor,
+            self.factor,
+            self.factor_to_due,
+            self.days,
+            self.days_to_due,
+            self.balance_minor,
+            self.run_from,
+            self.run,
+        )
 
     @property
     def is_plain(self) -> bool:
@@ -72,47 +86,80 @@ class Segment:
         return run
 
 
+@dataclass(slots=True, eq=False)
 class Period:
     """An instalment period of a plan: facts, and derived amounts kept until they change."""
 
-    def __init__(self, starts_on: date, due_on: date) -> None:
-        self.starts_on = starts_on
-        self.due_on = due_on
-        self.segments = [Segment(starts_on, due_on)]
-        self.instalment_minor = 0
-        self.signed_minor = 0  # the level instalment as last computed
-        self.paid_principal_minor = 0
-        self.paid_interest_minor = 0
-        self.deferred_minor = 0  # interest of later, paid periods that falls due here
-        self.fixed_interest_minor = 0  # interest set by agreement instead of by days
-        self.moved_away_minor = 0  # credited amounts that a re-age took elsewhere
-        self.is_moved_back = False  # its interest was deferred to an earlier period
-        self.is_moved_on = False  # its interest was moved on by a re-age
-        self.is_interest_grace = False
-        self.is_principal_grace = False
-        self.is_re_aged = False
-        self.is_early_holder = False  # keeps what was paid early for rows a re-age removed
-        self.is_stale = True
-        self.is_news = True  # derived anew since somebody took notice
-        self.opening_minor = 0
-        self.carried_in_minor = 0
-        self.asked_minor = 0  # its instalment, what was credited to it, what was deferred to it
-        self.disbursed_minor = 0
-        self.credited_principal_minor = 0  # by chargebacks
-        self.credited_interest_minor = 0
-        self.credited_minor = 0  # both, less what a re-age took away
-        self.run_interest_minor = 0
-        self.due_interest_minor = 0
-        self.due_principal_minor = 0
-        self.carried_on_minor = 0  # interest that ran but found no room
-        self.closing_minor = 0
+    starts_on: date
+    due_on: date
+    segments: list[Segment]
+    instalment_minor: int = 0
+    signed_minor: int = 0  # the level instalment as last computed
+    paid_principal_minor: int = 0
+    paid_interest_minor: int = 0
+    deferred_minor: int = 0  # interest of later, paid periods that falls due here
+    fixed_interest_minor: int = 0  # interest set by agreement instead of by days
+    moved_away_minor: int = 0  # credited amounts that a re-age took elsewhere
+    is_moved_back: bool = False  # its interest was deferred to an earlier period
+    is_moved_on: bool = False  # its interest was moved on by a re-age
+    is_interest_grace: bool = False
+    is_principal_grace: bool = False
+    is_re_aged: bool = False
+    is_early_holder: bool = False  # keeps what was paid early for rows a re-age removed
+    is_stale: bool = True
+    is_news: bool = True  # derived anew since somebody took notice
+    opening_minor: int = 0
+    carried_in_minor: int = 0
+    asked_minor: int = 0  # its instalment, what was credited to it, what was deferred to it
+    disbursed_minor: int = 0
+    credited_principal_minor: int = 0  # by chargebacks
+    credited_interest_minor: int = 0
+    credited_minor: int = 0  # both, less what a re-age took away
+    run_interest_minor: int = 0
+    due_interest_minor: int = 0
+    due_principal_minor: int = 0
+    carried_on_minor: int = 0  # interest that ran but found no room
+    closing_minor: int = 0
+
+    @classmethod
+    def between(cls, starts_on: date, due_on: date) -> "Period":
+        """Return a period in which nothing has happened yet."""
+        return cls(starts_on, due_on, [Segment(starts_on, due_on)])
 
     def copy(self) -> "Period":
         """Return a copy that changes alone."""
-        twin = object.__new__(Period)
-        twin.__dict__.update(self.__dict__)
-        twin.segments = [segment.copy() for segment in self.segments]
-        return twin
+        return Period(
+            self.starts_on,
+            self.due_on,
+            [segment.copy() for segment in self.segments],
+            self.instalment_minor,
+            self.signed_minor,
+            self.paid_principal_minor,
+            self.paid_interest_minor,
+            self.deferred_minor,
+            self.fixed_interest_minor,
+            self.moved_away_minor,
+            self.is_moved_back,
+            self.is_moved_on,
+            self.is_interest_grace,
+            self.is_principal_grace,
+            self.is_re_aged,
+            self.is_early_holder,
+            self.is_stale,
+            self.is_news,
+            self.opening_minor,
+            self.carried_in_minor,
+            self.asked_minor,
+            self.disbursed_minor,
+            self.credited_principal_minor,
+            self.credited_interest_minor,
+            self.credited_minor,
+            self.run_interest_minor,
+            self.due_interest_minor,
+            self.due_principal_minor,
+            self.carried_on_minor,
+            self.closing_minor,
+        )
 
     def ask(self, instalment_minor: int, *, signed_minor: int | None = None) -> None:
         """Let the instalment be another one; `signed_minor` also changes the level it came from."""
@@ -131,11 +178,13 @@ class Period:
         """
         self.is_stale, self.is_news = False, True
         self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
-        balance, run, after = opening_minor, ZERO, opening_minor
+        balance = after = opening_minor
+        run = ZERO
         disbursed = credited_principal = credited_interest = 0
         for place, segment in enumerate(self.segments):
             segment.balance_minor = balance
-            run = EXACT.add(run, segment.interest(lent[place] if lent else balance, math))
+            part = segment.interest(lent[place] if lent else balance, math)
+            run = EXACT.add(run, part) if place else part
             after = balance + segment.corrected_minor + segment.disbursed_minor
             balance = after if after > 0 else 0
             disbursed += segment.disbursed_minor
@@ -149,8 +198,8 @@ class Period:
         self.credited_minor = (
             self.credited_principal_minor + self.credited_interest_minor - self.moved_away_minor
         )
-        rounded = int(run.to_integral_value(rounding=ROUND_HALF_EVEN))
-        ran = rounded + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
+        # `round` of a decimal is half-even and exact, whatever context the caller has.
+        ran = round(run) + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
         self.run_interest_minor = ran if ran > 0 else 0
         self._fall_due(after)
 

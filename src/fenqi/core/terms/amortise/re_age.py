@@ -58,7 +58,7 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
             period = model.periods[0]
             period.due_on = period.segments[-1].ends_on = span[1]
         else:
-            period = Period(model.periods[-1].due_on if number == 0 else span[0], span[1])
+            period = Period.between(model.periods[-1].due_on if number == 0 else span[0], span[1])
             model.periods.append(period)
         period.instalment_minor = period.signed_minor = amount
         model.refresh_factor(period)
@@ -113,7 +113,7 @@ def re_age_in_equal_parts(
     for number in range(new.count):
         part = left if number == new.count - 1 else principal
         left -= part
-        period = Period(model.periods[-1].due_on, due_on)
+        period = Period.between(model.periods[-1].due_on, due_on)
         period.fixed_interest_minor = interests[number]
         period.instalment_minor = period.signed_minor = part + interests[number]
         period.is_re_aged = True

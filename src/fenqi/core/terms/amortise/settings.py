@@ -6,6 +6,7 @@ Rates here are yearly and exact decimals; `yearly_rate` makes one of what a cont
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
+from functools import cache
 from typing import assert_never
 
 from fenqi.core.errors import Invalid
@@ -157,6 +158,7 @@ class Settings:
         return arithmetic_of(self.precision)
 
 
+@cache
 def arithmetic_of(precision: int) -> Context:
     """Return decimal arithmetic of so many significant digits, HALF_EVEN, of the caller's own."""
     return Context(prec=precision, rounding=ROUND_HALF_EVEN)

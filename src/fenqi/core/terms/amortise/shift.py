@@ -72,7 +72,7 @@ def add_periods(
     if days[0] <= last_due_on:
         days = [due_on for _, due_on in spans(last_due_on, model.settings.interval, count)]
     for due_on in days:
-        model.periods.append(Period(model.periods[-1].due_on, due_on))
+        model.periods.append(Period.between(model.periods[-1].due_on, due_on))
     since = on - ONE_DAY
     place = model.change_balance(since)
     if place is not None:

@@ -27,6 +27,10 @@ class Accruals:
     interest_minor: int = 0  # booked, less adjustments
     of_charges: dict[int, int] = field(default_factory=dict)
 
+    def copy(self) -> "Accruals":
+        """Return accruals that go on alone."""
+        return Accruals(self.rows[:], self.till, self.interest_minor, dict(self.of_charges))
+
     def add(self, row: Transaction) -> None:
         """Book a row."""
         self.rows.append(row)

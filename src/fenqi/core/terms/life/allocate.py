@@ -5,10 +5,9 @@ all instalments, then the next bucket. What is left over nobody owes.
 Source: the vectors' README, section "Allocation".
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import islice
 from operator import eq, gt, lt
 from typing import assert_never
 
@@ -21,10 +20,14 @@ from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
+# Named once: in a loop over all rows the way to a member costs more than the rest.
+PAST_DUE, DUE, IN_ADVANCE = Timing
+HORIZONTAL = Processing.HORIZONTAL
+NEXT = Future.NEXT
 STANDS: Mapping[Timing, Callable[[date, date], bool]] = {  # a due day, seen from a day
-    Timing.PAST_DUE: lt,
-    Timing.DUE: eq,
-    Timing.IN_ADVANCE: gt,
+    PAST_DUE: lt,
+    DUE: eq,
+    IN_ADVANCE: gt,
 }
 ROUNDS_MAX = 100  # times the rows; every round pays something, so it is never met
 
@@ -32,13 +35,8 @@ ROUNDS_MAX = 100  # times the rows; every round pays something, so it is never m
 def allocate(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
     """Put an amount onto what is owed, on the transaction's day, and return what is left."""
     walk.untouched.clear()
-    match walk.terms.rules.processing:
-        case Processing.HORIZONTAL:
-            spread = _horizontally
-        case Processing.VERTICAL:
-            spread = _vertically
-        case _:
-            assert_never(walk.terms.rules.processing)
+    is_by_row = walk.terms.rules.processing is HORIZONTAL
+    spread = _horizontally if is_by_row else _vertically
     return spread(walk, transaction, amount_minor, rule)
 
 
@@ -58,7 +56,8 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
             if not rows:
                 break
             for component in components:
-                left -= _pay_equally(walk, transaction, timing, component, rows, left)
+                if len(rows) > 1 or timing is IN_ADVANCE or rows[0].open(component):
+                    left -= _pay_equally(walk, transaction, timing, component, rows, left)
     return left
 
 
@@ -68,7 +67,7 @@ def _is_in_turn(walk: Walk, timing: Timing, future: Future) -> bool:
     Where interest follows the balance, what one row was paid may change what the next one asks for,
     so the rows are looked at anew each time.
     """
-    return not walk.recalculates and (timing is not Timing.IN_ADVANCE or future is Future.NEXT)
+    return not walk.recalculates and (timing is not IN_ADVANCE or future is NEXT)
 
 
 def _in_turn(
@@ -127,20 +126,19 @@ def _candidates(
     With a component, only rows where that component is open count.
     """
     rows, on = walk.rows, transaction.on
-    match timing:
-        case Timing.PAST_DUE:
-            gone = rows[: bisect_left(rows, on, key=DUE_ON)]
-            return list(islice(_open_rows(gone, component), 1))
-        case Timing.DUE:
-            due = rows[bisect_left(rows, on, key=DUE_ON) : bisect_right(rows, on, key=DUE_ON)]
-            return list(islice(_open_rows(due, component), 1))
-        case Timing.IN_ADVANCE:
-            coming = _open_rows(rows[bisect_right(rows, on, key=DUE_ON) :], component)
-        case _:
-            assert_never(timing)
-    if future is Future.NEXT:
-        return list(islice(coming, 1))
-    ahead = list(coming)
+    first = 0 if timing is PAST_DUE else bisect_left(rows, on, key=DUE_ON)
+    is_meant = STANDS[timing]
+    if timing is not IN_ADVANCE or future is NEXT:
+        for place in range(first, len(rows)):
+            row = rows[place]
+            if not is_meant(row.due_on, on):
+                if timing is IN_ADVANCE:
+                    continue  # it falls due on the very day
+                break
+            if _asks(row, component):
+                return [row]
+        return []
+    ahead = [row for row in rows[first:] if row.due_on > on and _asks(row, component)]
     match future:
         case Future.REAMORTISE:
             return ahead
@@ -153,10 +151,9 @@ def _candidates(
             assert_never(future)
 
 
-def _open_rows(rows: Iterable[Row], component: Component | None) -> Iterator[Row]:
-    if component is None:
-        return (row for row in rows if row.is_open)
-    return (row for row in rows if row.open(component) > 0)
+def _asks(row: Row, component: Component | None) -> bool:
+    """Return whether a row is open, or a component of it."""
+    return row.is_open if component is None else row.open(component) > 0
 
 
 def _last(

@@ -4,6 +4,8 @@ from fenqi.core.terms.life.state import Kind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 
+PRINCIPAL, DISBURSEMENT = Component.PRINCIPAL, Kind.DISBURSEMENT
+GOING_OUT = frozenset({Kind.CHARGEBACK, Kind.CREDIT_REFUND})
 # These move amounts within the debt, or within the lender's books, and print no balance.
 SILENT = frozenset({Kind.RE_AGE, Kind.RE_AMORTISE, Kind.CHARGE_OFF, Kind.TERMINATION})
 
@@ -23,16 +25,14 @@ def _change(walk: Walk, transaction: Transaction) -> int:
 
     What goes out adds what earlier overpayment did not cover.
     """
-    principal = transaction.parts[Component.PRINCIPAL]
-    match transaction.kind:
-        case Kind.DISBURSEMENT:
-            return transaction.amount_minor - transaction.overpaid_minor
-        case Kind.CHARGEBACK | Kind.CREDIT_REFUND if transaction.overpaid_minor:
-            if walk.terms.rules.credit_allocation is None:
-                return transaction.amount_minor - transaction.overpaid_minor
-            paid = sum(parts[Component.PRINCIPAL] for parts in transaction.lines.values())
-            return max(0, principal - paid)
-        case Kind.CHARGEBACK | Kind.CREDIT_REFUND:
-            return principal
-        case _:
-            return -principal
+    kind, principal = transaction.kind, transaction.parts[PRINCIPAL]
+    if kind is DISBURSEMENT:
+        return transaction.amount_minor - transaction.overpaid_minor
+    if kind not in GOING_OUT:
+        return -principal
+    if not transaction.overpaid_minor:
+        return principal
+    if walk.terms.rules.credit_allocation is None:
+        return transaction.amount_minor - transaction.overpaid_minor
+    paid = sum(parts[PRINCIPAL] for parts in transaction.lines.values())
+    return max(0, principal - paid)

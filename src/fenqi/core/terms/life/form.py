@@ -27,7 +27,7 @@ def check_form(operation: Operation) -> None:
         value = getattr(operation, name)
         if type(value) not in types:
             refuse(operation, "not of its type", field=name, value=value)
-        if isinstance(value, date) and not DAY_MIN <= value <= DAY_MAX:
+        if type(value) is date and not DAY_MIN <= value <= DAY_MAX:
             refuse(operation, "day out of range", day=value, least=DAY_MIN, most=DAY_MAX)
     amount = getattr(operation, "amount_minor", None)
     if amount is not None and not 0 <= amount <= AMOUNT_MINOR_MAX:

@@ -32,6 +32,8 @@ PRINCIPAL, INTEREST, FEE, PENALTY = (
     Component.FEE,
     Component.PENALTY,
 )
+TO_REST = PayOffInterest.TO_REST  # named once: every receipt asks
+IN_ADVANCE = Timing.IN_ADVANCE
 
 
 def due_interest_by(walk: Walk, on: date) -> int:
@@ -146,7 +148,7 @@ def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:
 
 
 def _owes_to_rest(walk: Walk) -> bool:
-    return walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST
+    return walk.terms.interest.pay_off_interest is TO_REST
 
 
 def pay(
@@ -161,7 +163,7 @@ def pay(
 
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
-    if timing is not Timing.IN_ADVANCE and not row.open(component):
+    if timing is not IN_ADVANCE and not row.open(component):
         return 0
     if not walk.recalculates or component in CHARGED:
         return pay_row(walk, transaction, row, (component,), amount_minor)
@@ -172,20 +174,30 @@ def pay(
         walk.untouched.add(row.key)
         return pay_row(walk, transaction, row, (component,), amount_minor)
     on = transaction.on
-    if timing is Timing.IN_ADVANCE:
+    if timing is IN_ADVANCE:
         on = _interest_day(walk, row, on)
         _ask_to_day(walk, model, place, row, component, on)
-        model.periods[place].is_news = True  # what the row was asked for to the day is not its due
+        model.tell(place)  # what the row was asked for to the day is not its due
     taken = pay_row(walk, transaction, row, (component,), amount_minor)
-    if not taken and timing is not Timing.IN_ADVANCE:
+    if not taken and timing is not IN_ADVANCE:
         return 0
     if component is PRINCIPAL:
-        events.pay_principal(model, place, on, taken)
-        follow_model(walk, transaction.on)
-    elif component is INTEREST:
-        events.pay_interest(model, place, on, taken)
+        has_moved = events.pay_principal(model, place, on, taken)
+    else:
+        has_moved = events.pay_interest(model, place, on, taken)
+    if has_moved or model.has_news or not _is_in_step(row, model.periods[place]):
         follow_model(walk, transaction.on)
     return taken
+
+
+def _is_in_step(row: Row, period: Period) -> bool:
+    """Return whether a row asks for what its period does."""
+    return (
+        row.due[PRINCIPAL] == period.due_principal_minor
+        and row.due[INTEREST] == period.due_interest_minor
+        and row.credited[PRINCIPAL] == period.credited_principal_minor
+        and row.credited[INTEREST] == period.credited_interest_minor
+    )
 
 
 def _ask_to_day(

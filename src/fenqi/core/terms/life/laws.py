@@ -5,6 +5,7 @@ An operation that would break one is refused before it is kept, whatever rule it
 
 from fenqi.core.errors import ensure
 from fenqi.core.terms.life.interest import FEE, INTEREST, PENALTY, PRINCIPAL
+from fenqi.core.terms.life.state import NOTHING
 from fenqi.core.terms.life.walk import Walk
 
 
@@ -20,14 +21,18 @@ def hold(walk: Walk) -> None:
         return
     due = credited = 0
     for row in walk.rows:
-        due += row.due[PRINCIPAL]
-        credited += row.credited[PRINCIPAL]
-        if row.due != row.paid:  # a row that is met in time is in most plans most rows
-            opens = (row.open(PRINCIPAL) + row.open(INTEREST), row.open(FEE), row.open(PENALTY))
-            ensure(min(opens) >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=min(opens))
-        else:
-            gone = (*row.relieved, *row.written_off, *row.moved)
-            ensure(not any(gone), "no-row-is-overpaid", due_on=row.due_on, gone_minor=sum(gone))
+        asked, paid = row.due, row.paid
+        due += asked[0]
+        credited += row.credited[0]
+        if row.relieved == NOTHING and row.written_off == NOTHING and row.moved == NOTHING:
+            if asked == paid:  # as in most plans most rows are
+                continue
+            principal, interest, fee, penalty = asked
+            is_within = paid[0] + paid[1] <= principal + interest
+            if is_within and paid[2] <= fee and paid[3] <= penalty:
+                continue
+        opens = (row.open(PRINCIPAL) + row.open(INTEREST), row.open(FEE), row.open(PENALTY))
+        ensure(min(opens) >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=min(opens))
     ensure(
         due == walk.lent_minor + credited,
         "principal-due-is-lent-or-credited",

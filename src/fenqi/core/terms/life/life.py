@@ -6,8 +6,9 @@ replays the list. Nothing else in fenqi computes a balance.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 from fenqi.core.terms.life import balance
 from fenqi.core.terms.life.check import check
@@ -31,17 +32,19 @@ from fenqi.core.terms.life.view import View, view_of
 from fenqi.core.terms.life.walk import Walk
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A life before an operation."""
+class _Kept(NamedTuple):
+    """A life before an operation: all of it is replaced, never changed, but the walk and lists.
 
+    An appended operation changes the walk, and is taken into the lists where they stand.
+    """
+
+    walk: Walk
     recognition: Recognition
     ordered: list[Operation]
     keys: list[Key]
-    charges: dict[int, Operation]
     undone: frozenset[Name]
-    replayed: set[Name]
-    reversed: list[Transaction]
+    replayed: frozenset[Name]
+    reversed: tuple[Transaction, ...]
 
 
 class Life:
@@ -67,8 +70,8 @@ class Life:
         self._keys: list[Key] = []
         self._charges: dict[int, Operation] = {}  # what may have made a charge
         self._undone = without
-        self._reversed: list[Transaction] = []  # as they stood when they were undone
-        self._replayed: set[Name] = set()
+        self._reversed: tuple[Transaction, ...] = ()  # as they stood when they were undone
+        self._replayed: frozenset[Name] = frozenset()
         self.walk = self._walk_through([])  # after the last operation
 
     def record(self, operation: Operation) -> None:
@@ -81,7 +84,7 @@ class Life:
         try:
             self._follow(operation)
         except BaseException:
-            self._return_to(kept)
+            self._return_to(kept, operation)
             raise
         self.recorded.append(operation)
 
@@ -91,8 +94,6 @@ class Life:
         twin.__dict__.update(self.__dict__)
         twin.recorded, twin._ordered = self.recorded[:], self._ordered[:]
         twin._keys, twin._charges = self._keys[:], dict(self._charges)
-        twin._reversed, twin._replayed = self._reversed[:], set(self._replayed)
-        twin.recognition = self.recognition.copy()
         twin.walk = self.walk.copy()
         return twin
 
@@ -109,34 +110,44 @@ class Life:
     def _keep(self) -> _Kept:
         """Return what the life goes back to if the next operation fails."""
         return _Kept(
-            self.recognition.copy(),
-            self._ordered[:],
-            self._keys[:],
-            dict(self._charges),
+            self.walk,
+            self.recognition,
+            self._ordered,
+            self._keys,
             self._undone,
-            set(self._replayed),
-            self._reversed[:],
+            self._replayed,
+            self._reversed,
         )
 
-    def _return_to(self, kept: _Kept) -> None:
-        """Be as if the last operation had never been offered; its walk may be half changed."""
-        self.recognition, self._undone = kept.recognition, kept.undone
-        self._ordered, self._keys, self._replayed = kept.ordered, kept.keys, kept.replayed
-        self._charges, self._reversed = kept.charges, kept.reversed
-        self.walk = self._walk_through(self._ordered)
-        balance.fill(self.walk)
+    def _return_to(self, kept: _Kept, operation: Operation) -> None:
+        """Be as if an operation had never been offered; a walk that continued is half changed."""
+        has_continued = self.walk is kept.walk and not isinstance(operation, NightlyRun)
+        self.walk, self.recognition = kept.walk, kept.recognition
+        self._ordered, self._keys, self._undone = kept.ordered, kept.keys, kept.undone
+        self._replayed, self._reversed = kept.replayed, kept.reversed
+        self._charges.pop(operation.number, None)
+        for place in range(len(self._ordered) - 1, -1, -1):
+            if self._ordered[place] is operation:
+                del self._ordered[place], self._keys[place]
+        if has_continued:
+            self.walk = self._walk_through(self._ordered)
+            balance.fill(self.walk)
 
     def _follow(self, operation: Operation) -> None:
         """Let an operation count and be recognised."""
         if isinstance(operation, NightlyRun):
-            self.recognition.run_night(self.walk, operation)
+            recognition = self.recognition.copy()
+            recognition.run_night(self.walk, operation)
+            self.recognition = recognition
         elif not _is_idle(operation):
-            was_closed = self.walk.is_closed
+            was_closed = self.terms.rules.posts_activity and self.walk.is_closed
             has_replayed = self._take_in(operation)
             hold(self.walk)
-            self.recognition.follow(
+            recognition = self.recognition.copy()
+            recognition.follow(
                 self.walk, operation, was_closed=was_closed, has_replayed=has_replayed
             )
+            self.recognition = recognition
 
     def _take_in(self, operation: Operation) -> bool:
         """Let an operation count; return whether earlier ones had to be replayed."""
@@ -183,10 +194,11 @@ class Life:
             gone = [one for one in self.walk.transactions if one.name == name]
         self._undone |= {one.name for one in gone}
         self._replay(ordered)
-        for transaction in gone:
-            transaction.is_reversed = True
-            if transaction.kind is not Kind.DISBURSEMENT:
-                self._reversed.append(transaction)
+        self._reversed += tuple(
+            replace(one.copy(), is_reversed=True)
+            for one in gone
+            if one.kind is not Kind.DISBURSEMENT
+        )
         self._ordered = ordered
         self._keys = [order_of(one, self._charges) for one in ordered]
 

@@ -4,7 +4,7 @@ Income is booked by nightly runs, when a plan closes and when it ends; activity 
 due day recognised. All of it follows from the operations in the order of recording.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from fenqi.core.terms.life.accrual import Accruals, accrue_end, accrue_night, accrue_rest
@@ -42,10 +42,9 @@ class Recognition:
 
     def copy(self) -> "Recognition":
         """Return a recognition that goes on alone."""
-        accruals = replace(
-            self.accruals, rows=self.accruals.rows[:], of_charges=dict(self.accruals.of_charges)
+        return Recognition(
+            self.counted_on, self.processed_through, self.accruals.copy(), dict(self.activities)
         )
-        return replace(self, accruals=accruals, activities=dict(self.activities))
 
     def transactions(self) -> list[Transaction]:
         """Return what was booked."""

@@ -99,9 +99,9 @@ class Row:
     @property
     def is_open(self) -> bool:
         """Whether anything is still to be paid."""
-        if self.due == self.paid:  # as every met row of a plan that went well
-            return any(one != NOTHING for one in (self.relieved, self.written_off, self.moved))
-        return self.open_minor != 0
+        if self.relieved != NOTHING or self.written_off != NOTHING or self.moved != NOTHING:
+            return self.open_minor != 0
+        return self.due != self.paid and sum(self.due) != sum(self.paid)
 
     def meet(self, on: date) -> None:
         """Note on which day nothing was left to pay, if that has changed."""

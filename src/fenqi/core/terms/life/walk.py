@@ -122,8 +122,9 @@ class Walk:
     @property
     def is_called(self) -> bool:
         """Whether everything has been made to fall due."""
-        accelerates = self.terms.rules.charge_off is ChargeOffBehaviour.ACCELERATE
-        return self.is_terminated or (self.is_charged_off and accelerates)
+        return self.is_terminated or (
+            self.is_charged_off and self.terms.rules.charge_off is ChargeOffBehaviour.ACCELERATE
+        )
 
     @property
     def is_in_model(self) -> bool:
@@ -184,7 +185,10 @@ class Walk:
         """
         self.keys += 1
         row = Row(self.keys, kind, starts_on, due_on)
-        insort(self.rows, row, key=_place)
+        if not self.rows or _place(self.rows[-1]) <= _place(row):
+            self.rows.append(row)
+        else:
+            insort(self.rows, row, key=_place)
         return row
 
     def extra_row(self, due_on: date, *, starts_on: date | None = None) -> Row:

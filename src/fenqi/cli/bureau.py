@@ -1,0 +1,112 @@
+"""`fenqi bureau`: reports by file, applications that wait for one, a bureau on this machine."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fenqi.channels.bureau_file import read_reports
+from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau
+from fenqi.cli.errors import sentence, tell_of
+from fenqi.core.errors import FenqiError
+from fenqi.flows.decide import Decided
+from fenqi.flows.import_reports import Delivered, import_reports
+from fenqi.runtime import Config, Runtime, SystemClock, open_bureau
+from fenqi.worker.admit import admit
+
+PORT_MAX = 65_535
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the program."""
+    group = typer.Typer(no_args_is_help=True, help="What credit bureaus say of those who apply.")
+    group.command("import")(import_file)
+    group.command("ask")(ask)
+    group.command("sandbox")(sandbox)
+    app.add_typer(group, name="bureau")
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="Reports, as csv or parquet.")],
+    name: Annotated[str, typer.Option("--bureau", help="Whose reports they are.")] = "file",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+) -> None:
+    """Take in a bureau's reports; the whole FILE, or nothing if a line makes no sense."""
+    read = read_reports(file)
+    with Runtime.open(stop_after=True) as runtime:
+        tell_of(runtime.others)
+        lines = [Delivered(one.line, one.person, one.report) for one in read]
+        done = import_reports(runtime.ground, lines, name=name)
+    if as_json:
+        counts = {
+            "stored": done.stored,
+            "known": done.known,
+            "nobody": done.nobody,
+            "without_consent": done.without_consent,
+        }
+        typer.echo(json.dumps(counts))
+        return
+    console = Console(highlight=False)
+    console.print(f"{file}: {done.stored:,} reports are known now.")
+    for count, what in (
+        (done.known, "were known already"),
+        (done.nobody, "are about nobody who ever applied here"),
+        (done.without_consent, "are left out: the person has not consented to a bureau's report"),
+    ):
+        if count:
+            console.print(f"  {count:>8,} {what}")
+
+
+def ask(
+    book_id: Annotated[
+        str | None, typer.Option("--book", help="Only this book; default: all.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+) -> None:
+    """Ask the bureau about everybody whose application waits, and decide it.
+
+    Without FENQI_BUREAU_URL nobody is asked: all are decided on what they say themselves.
+    """
+    config = Config.from_environment()
+    with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
+        tell_of(runtime.others)
+        answers: dict[str, Decided | FenqiError] = {}
+        while some := admit(runtime.ground, bureau, book_id=book_id):
+            answers |= some
+    if as_json:
+        told = {
+            one: answer.code if isinstance(answer, FenqiError) else answer.state
+            for one, answer in answers.items()
+        }
+        typer.echo(json.dumps(told))
+        return
+    console = Console(highlight=False)
+    if not answers:
+        console.print("No application waits.")
+        return
+    table = Table("application", "state", "reasons", box=None)
+    for one, answer in answers.items():
+        if isinstance(answer, FenqiError):
+            table.add_row(one, sentence(answer), "")
+        else:
+            table.add_row(one, answer.state, ", ".join(answer.reasons))
+    console.print(table)
+
+
+def sandbox(
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=PORT_MAX, help="Where to answer; 0 finds one.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Which invented files it has.")] = 1,
+    mood: Annotated[Mood, typer.Option("--mood", help="How it behaves.")] = Mood.NORMAL,
+) -> None:
+    """Run an invented bureau on this machine until Ctrl-C; it says how to ask it."""
+    house = SandboxBureau(SystemClock().now, seed=seed, mood=mood, port=port)
+    typer.echo(
+        f"FENQI_BUREAU_URL={house.url} FENQI_BUREAU_SUBSCRIBER={SUBSCRIBER} "
+        f"FENQI_BUREAU_SECRET={SECRET}"
+    )
+    house.serve_forever()

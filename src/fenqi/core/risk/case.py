@@ -1,0 +1,89 @@
+"""A case: what a person looks at, how soon, what they may do, and what they found.
+
+Whoever took part in a case never judges the appeal against it (P3), and a freeze beyond what one
+person may order needs a second one.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from fenqi.core.errors import Forbidden, Invalid
+
+PRIORITIES = (1, 2, 3, 4)  # 1 first
+# How soon a case is to be looked at: a hold should not outlive the look at it.
+DUE_HOURS: Mapping[int, int] = {1: 2, 2: 8, 3: 24, 4: 72}
+NAME_LENGTH_MAX = 80
+TEXT_LENGTH_MAX = 4_000
+SYSTEM = "system"
+
+
+class CaseKind(StrEnum):
+    """Why a case is there."""
+
+    REVIEW = "review"  # of one account
+    INVESTIGATION = "investigation"  # of accounts that are linked
+    APPEAL = "appeal"  # against what was done in another case
+
+
+class CaseOutcome(StrEnum):
+    """What was found. Of an appeal, `false-alarm` upholds it."""
+
+    CONFIRMED = "confirmed"
+    FALSE_ALARM = "false-alarm"
+
+
+class EntryKind(StrEnum):
+    """What an entry of a case's history says."""
+
+    OPENED = "opened"
+    EVIDENCE = "evidence"
+    ASSIGNED = "assigned"
+    NOTE = "note"
+    FREEZE = "freeze"
+    SECONDED = "seconded"
+    LIFTED = "lifted"
+    CLOSED = "closed"
+
+
+class CaseInvalid(Invalid):
+    """A case with a priority, a name or a text that cannot be."""
+
+    code = "case-invalid"
+
+
+class TookPart(Forbidden):
+    """Whoever took part in a case cannot judge the appeal against it, or second themselves."""
+
+    code = "took-part"
+
+
+def due_at(priority: int, now: datetime) -> datetime:
+    """Return when a case of this priority is to be looked at. Errors: CaseInvalid."""
+    if priority not in DUE_HOURS:
+        raise CaseInvalid(field="priority", value=priority, expected="1, 2, 3 or 4")
+    return now + timedelta(hours=DUE_HOURS[priority])
+
+
+def check_name(field: str, name: str) -> str:
+    """Return a person's name as it is written down. Errors: CaseInvalid."""
+    clean = name.strip()
+    if not 0 < len(clean) <= NAME_LENGTH_MAX or not clean.isprintable() or clean == SYSTEM:
+        expected = f"the name of a person, 1 to {NAME_LENGTH_MAX} characters"
+        raise CaseInvalid(field=field, value=name, expected=expected)
+    return clean
+
+
+def check_text(text: str) -> str:
+    """Return a person's own words. Errors: CaseInvalid if there are none, or too many."""
+    clean = text.strip()
+    if not 0 < len(clean) <= TEXT_LENGTH_MAX:
+        expected = f"1 to {TEXT_LENGTH_MAX} characters"
+        raise CaseInvalid(field="text", value=f"{len(clean)} characters", expected=expected)
+    return clean
+
+
+def check_apart(person: str, participants: Collection[str], *, case: object) -> None:
+    """Refuse a person who took part already. Errors: TookPart."""
+    if person in participants:
+        raise TookPart(person=person, case=case)

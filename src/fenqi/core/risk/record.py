@@ -1,0 +1,290 @@
+"""A decision as it leaves the house: everything it was made by, so that anyone makes it again.
+
+A record holds its inputs as integers and the whole rulebook, and a digest over all of it. `replay`
+computes it from the record alone, years later and on another machine, and names the first thing
+that differs. Nothing here asks a database, a clock or a file.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from fenqi.core.account import AccountStatus, Standing, judge
+from fenqi.core.errors import Invalid
+from fenqi.core.risk.breaker import held_in, outcome_of, soften
+from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.rows import compile_row
+from fenqi.core.risk.rulebook import JUDGE, policy_of
+
+SCHEMA = 1
+APPROVE = "approve"
+STARTER = "starter"  # the built-in judge of the first books
+STATUSES = tuple(AccountStatus)
+
+
+class RecordUnreadable(Invalid):
+    """A file is no record of a decision, or of a form this version does not know."""
+
+    code = "record-unreadable"
+
+
+class RecordAltered(Invalid):
+    """A record is not what it was when it was written: a digest does not fit its content."""
+
+    code = "record-altered"
+
+
+class RulebookUnknown(Invalid):
+    """A record names a way of deciding that this version does not know."""
+
+    code = "rulebook-unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """What a decision was made by; `content` is JSON, and its digest is the id."""
+
+    rulebook_id: UUID
+    kind: str
+    name: str
+    version: int
+    content: Mapping[str, Any]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs, in the order of the decision's values."""
+        return tuple(self.content["inputs"])
+
+    def check(self) -> None:
+        """Refuse a content that is not the one the id was made of. Errors: RecordAltered."""
+        text = canonical(self.content)
+        if UUID(bytes=hashlib.sha256(text.encode()).digest()[:16]) != self.rulebook_id:
+            raise RecordAltered(what="rulebook", rulebook=self.rulebook_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One decision with its rulebook. `decided_at` and `booked_on` are ISO texts.
+
+    Units: those of the inputs; `latency_us` microseconds.
+    """
+
+    decision_id: UUID
+    account_id: UUID
+    currency: str  # of the account, by its ISO 4217 code
+    kind: str
+    outcome: str
+    effects: tuple[str, ...]
+    reasons: tuple[str, ...]
+    points: int | None
+    hits: tuple[int, ...]
+    inputs: tuple[Value, ...]
+    offers: tuple[Mapping[str, Any], ...]
+    would_change: Any
+    as_of_number: int | None
+    regime: str
+    decided_at: str
+    booked_on: str
+    latency_us: int | None
+    rulebook: Rulebook
+
+    @property
+    def given(self) -> dict[str, Value]:
+        """The inputs by name; a value that is unknown is None."""
+        return dict(zip(self.rulebook.inputs, self.inputs, strict=True))
+
+
+class Made(NamedTuple):
+    """What a rulebook decides about a row of inputs, in the words of a record."""
+
+    outcome: str
+    effects: tuple[str, ...]
+    reasons: tuple[str, ...]
+    points: int | None
+    hits: tuple[int, ...]
+
+
+class Difference(NamedTuple):
+    """The first thing in which a record and its computation differ."""
+
+    what: str
+    recorded: object
+    computed: object
+
+
+def replay(record: Record) -> Difference | None:
+    """Return the first difference between a record and what its rulebook decides, if there is one.
+
+    What the circuit breaker held back is told by the record and taken away here too.
+
+    Errors: RecordAltered, RulebookUnknown; those of reading the rulebook's policy.
+    """
+    made = decide(record.rulebook, record.inputs)
+    effects = soften(made.effects, held_in(record.effects))
+    outcome = made.outcome
+    if effects != made.effects:
+        outcome = outcome_of(effects, otherwise=APPROVE)
+    computed = {
+        "outcome": outcome,
+        "effects": effects,
+        "reasons": made.reasons,
+        "hits": made.hits,
+        "points": made.points,
+    }
+    for what, value in computed.items():
+        recorded = getattr(record, what)
+        if recorded != value:
+            return Difference(what, recorded, value)
+    return None
+
+
+def decide(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+    """Return what a rulebook decides about values in the order of its inputs.
+
+    Errors: RecordAltered, RulebookUnknown; those of reading the rulebook's policy.
+    """
+    rulebook.check()
+    if len(inputs) != len(rulebook.inputs):
+        raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id)
+    judges: dict[object, Callable[[Rulebook, Sequence[Value]], Made]] = {
+        STARTER: _starter,
+        JUDGE: _policy,
+    }
+    judged = judges.get(rulebook.content.get("judge"))
+    if judged is None:
+        raise RulebookUnknown(rulebook=rulebook.rulebook_id, name=rulebook.name)
+    return judged(rulebook, inputs)
+
+
+def _starter(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+    """Return what the built-in judge decides; it has no rules with numbers and no points."""
+    known = {
+        name: value
+        for name, value in zip(rulebook.inputs, inputs, strict=True)
+        if value is not None
+    }
+    try:
+        standing = Standing(
+            status=STATUSES[known["account_status"]],
+            limit_minor=known["limit_minor"],
+            used_minor=known["used_minor"],
+            overdue_days=known["overdue_days"],
+        )
+        verdict = judge(standing, known["amount_minor"])
+    except (KeyError, IndexError) as fault:
+        raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id) from fault
+    reasons = tuple(one.value for one in verdict.reasons)
+    return Made(verdict.outcome.value, (), reasons, None, ())
+
+
+def _policy(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+    """Return what the policy in a rulebook decides."""
+    verdict = compile_row(policy_of(rulebook.content))(inputs)
+    effects = tuple(act.word for act in verdict.effects)
+    return Made(verdict.outcome, effects, verdict.reasons, verdict.points, verdict.hits)
+
+
+def to_json(record: Record) -> str:
+    """Return a record as it is handed out: one line a field, the same text for the same record."""
+    rulebook = record.rulebook
+    body = {
+        "schema": SCHEMA,
+        "decision": {
+            "decision_id": str(record.decision_id),
+            "account_id": str(record.account_id),
+            "currency": record.currency,
+            "kind": record.kind,
+            "outcome": record.outcome,
+            "effects": list(record.effects),
+            "reasons": list(record.reasons),
+            "points": record.points,
+            "hits": list(record.hits),
+            "inputs": record.given,
+            "offers": list(record.offers),
+            "would_change": record.would_change,
+            "as_of_number": record.as_of_number,
+            "regime": record.regime,
+            "decided_at": record.decided_at,
+            "booked_on": record.booked_on,
+            "latency_us": record.latency_us,
+        },
+        "rulebook": {
+            "rulebook_id": str(rulebook.rulebook_id),
+            "kind": rulebook.kind,
+            "name": rulebook.name,
+            "version": rulebook.version,
+            "content": rulebook.content,
+        },
+    }
+    body["sha256"] = _digest(body)
+    return json.dumps(body, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def from_json(text: str, *, file: str) -> Record:
+    """Return the record of a text that `to_json` wrote.
+
+    Errors: RecordUnreadable, RecordAltered.
+    """
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as fault:
+        raise RecordUnreadable(
+            file=file, line=fault.lineno, column=fault.colno, fault=fault.msg
+        ) from fault
+    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+        raise RecordUnreadable(file=file, line=1, column=1, fault=f"no record of schema {SCHEMA}")
+    told = body.pop("sha256", None)
+    if told != _digest(body):
+        raise RecordAltered(what="record", file=file)
+    try:
+        return _record(body["decision"], body["rulebook"])
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise RecordUnreadable(file=file, line=1, column=1, fault=f"{fault!r}") from fault
+
+
+def _record(decision: Mapping[str, Any], rulebook: Mapping[str, Any]) -> Record:
+    book = Rulebook(
+        rulebook_id=UUID(rulebook["rulebook_id"]),
+        kind=rulebook["kind"],
+        name=rulebook["name"],
+        version=rulebook["version"],
+        content=rulebook["content"],
+    )
+    return Record(
+        decision_id=UUID(decision["decision_id"]),
+        account_id=UUID(decision["account_id"]),
+        currency=decision["currency"],
+        kind=decision["kind"],
+        outcome=decision["outcome"],
+        effects=tuple(decision["effects"]),
+        reasons=tuple(decision["reasons"]),
+        points=decision["points"],
+        hits=tuple(decision["hits"]),
+        inputs=tuple(_value(decision["inputs"][name]) for name in book.inputs),
+        offers=tuple(decision["offers"]),
+        would_change=decision["would_change"],
+        as_of_number=decision["as_of_number"],
+        regime=decision["regime"],
+        decided_at=decision["decided_at"],
+        booked_on=decision["booked_on"],
+        latency_us=decision["latency_us"],
+        rulebook=book,
+    )
+
+
+def _value(value: object) -> Value:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise TypeError(value)
+
+
+def canonical(content: object) -> str:
+    """Return JSON of which equal contents have the same text: sorted keys, no spaces."""
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(body: object) -> str:
+    return hashlib.sha256(canonical(body).encode()).hexdigest()

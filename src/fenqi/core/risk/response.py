@@ -1,0 +1,188 @@
+"""How far a response to a suspicion may go: the ladder, its caps, and no harm twice.
+
+Evidence is weak if it is shared by chance: a network address, a street. Alone it may ask for a
+check, open a review, or hold new purchases for some hours; whatever harsher was asked becomes the
+harshest of these (P6). A cause does its harm once, and a hold without proof does not follow another
+before a pause has passed, so that holds never add up to a freeze nobody answers for.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from fenqi.core.errors import Invalid
+from fenqi.core.risk.decision import Effect
+from fenqi.core.terms.pack import Pack
+
+REASONS_MAX = 4  # P3: one to four true reasons
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+CLEARED = 30 * DAY  # how long a cause that a person found harmless does no harm again
+
+
+class ResponseInvalid(Invalid):
+    """A response without reasons, with too many, or that ends before it begins."""
+
+    code = "response-invalid"
+
+
+class Strength(StrEnum):
+    """How much evidence says by itself."""
+
+    WEAK = "weak"  # a shared network address or street: many honest people share one
+    STRONG = "strong"  # the customer's own facts; a device, card or phone that accounts share
+
+
+class ProtectionKind(StrEnum):
+    """What keeps new purchases of an account from being made, or smaller."""
+
+    HOLD = "hold"
+    FREEZE = "freeze"
+    SMALLER_LIMIT = "smaller-limit"
+
+
+class Finding(StrEnum):
+    """How a protection ended."""
+
+    EXPIRED = "expired"  # its time was over
+    FALSE_ALARM = "false-alarm"  # a person found nothing wrong
+    LIFTED = "lifted"  # a person ended it without finding out what it was
+
+
+# What weak evidence may lead to; whatever else is asked becomes what stands beside it.
+MILDER = {
+    Effect.NUDGE: Effect.NUDGE,
+    Effect.STEP_UP: Effect.STEP_UP,
+    Effect.COOLER_MENU: Effect.REVIEW,
+    Effect.SMALLER_LIMIT: Effect.REVIEW,
+    Effect.DEARER_PRICE: Effect.REVIEW,
+    Effect.REVIEW: Effect.REVIEW,
+    Effect.HOLD: Effect.HOLD,
+    Effect.FREEZE: Effect.HOLD,
+    Effect.DECLINE: Effect.REVIEW,
+}
+KINDS = {
+    Effect.HOLD: ProtectionKind.HOLD,
+    Effect.FREEZE: ProtectionKind.FREEZE,
+    Effect.SMALLER_LIMIT: ProtectionKind.SMALLER_LIMIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the pack allows, of conduct rules its newest version.
+
+    Units: as the names say; 0 allows none.
+    """
+
+    hold_hours_max: int
+    pause_hours: int
+    freeze_days_alone_max: int
+
+    @classmethod
+    def of(cls, pack: Pack) -> "Bounds":
+        """Return the bounds of a pack."""
+        return cls(
+            hold_hours_max=pack.protective_hold_hours_max,
+            pause_hours=pack.protection_pause_hours,
+            freeze_days_alone_max=pack.freeze_days_alone_max,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A protection that was placed before, running or over."""
+
+    kind: ProtectionKind
+    cause: str
+    strength: Strength
+    ends_at: datetime
+    ended_at: datetime | None
+    finding: Finding | None
+
+    def ended_by(self, now: datetime) -> datetime | None:
+        """Return when it ended, None if it runs."""
+        ended = self.ended_at if self.ended_at is not None else self.ends_at
+        return ended if ended <= now else None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done: an effect, until when, and until when it would be with a second person.
+
+    `until` is None for what has no end of its own.
+    """
+
+    effect: Effect
+    until: datetime | None = None
+    asked_until: datetime | None = None
+
+
+def temper(
+    effect: Effect,
+    until: datetime | None,
+    *,
+    cause: str,
+    strength: Strength,
+    past: Iterable[Past],
+    bounds: Bounds,
+    now: datetime,
+) -> Step | None:
+    """Return what may be done of what was asked, None if its cause has done its harm already.
+
+    `past` are the protections of the same account. A hold that may not be placed becomes a review:
+    a suspicion is never lost, only looked at instead.
+
+    Errors: ResponseInvalid if `until` is missing or not later than `now` where it is needed.
+    """
+    allowed = MILDER[effect] if strength is Strength.WEAK else effect
+    kind = KINDS.get(allowed)
+    if kind is None:
+        return Step(allowed)
+    if until is None or until <= now:
+        raise ResponseInvalid(cause=cause, effect=effect.value, until=until, now=now)
+    known = list(past)
+    if any(one.cause == cause and _is_spent(one, kind, bounds, now) for one in known):
+        return None
+    if kind is ProtectionKind.FREEZE:
+        alone = min(until, now + bounds.freeze_days_alone_max * DAY)
+        return Step(allowed, alone, until) if alone > now else Step(Effect.REVIEW)
+    if kind is ProtectionKind.SMALLER_LIMIT:
+        return Step(allowed, until, until)
+    ends = min(until, now + bounds.hold_hours_max * HOUR)
+    is_paused = strength is Strength.WEAK and any(_is_recent(one, bounds, now) for one in known)
+    return Step(Effect.REVIEW) if ends <= now or is_paused else Step(allowed, ends, ends)
+
+
+def check_reasons(reasons: Iterable[str], *, cause: str) -> tuple[str, ...]:
+    """Return the different reasons in their order. Errors: ResponseInvalid if none or above four.
+
+    Whoever does harm says why (P3).
+    """
+    given = tuple(dict.fromkeys(reasons))
+    if not 1 <= len(given) <= REASONS_MAX:
+        raise ResponseInvalid(cause=cause, reasons=given)
+    return given
+
+
+def _is_spent(one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime) -> bool:
+    """Whether a protection of the same cause stands in the way of one of this kind.
+
+    A running one does, and for a while one that ended, longer if a person found nothing wrong. A
+    hold gives way to a freeze, because what is known may have grown.
+    """
+    ended = one.ended_by(now)
+    if one.finding is Finding.FALSE_ALARM and ended is not None and now < ended + CLEARED:
+        return True
+    if one.kind is not kind:
+        return False
+    return ended is None or now < ended + bounds.pause_hours * HOUR
+
+
+def _is_recent(one: Past, bounds: Bounds, now: datetime) -> bool:
+    """Whether a weak hold runs or has ended so recently that no other may follow it."""
+    if one.kind is not ProtectionKind.HOLD or one.strength is not Strength.WEAK:
+        return False
+    ended = one.ended_by(now)
+    return ended is None or now < ended + bounds.pause_hours * HOUR

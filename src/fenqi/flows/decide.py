@@ -1,0 +1,300 @@
+"""Applications are decided: on what was said, on what a bureau answered, if one did.
+
+The bureau was asked before, outside of any transaction; how that ended is kept here with its cost
+and its time. No answer is "unknown": a smaller beginning, never a decline. An approval is an offer:
+a limit, a menu, a cost table by its digest, until a day.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from fenqi.core.errors import FenqiError
+from fenqi.core.risk.application import INPUTS, STARTER, Ruling, content, rule, starter_opinion
+from fenqi.core.risk.consent import DataClass
+from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.input import Purpose, Value
+from fenqi.core.terms.lending_rules import LendingRules
+from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
+from fenqi.core.values.ids import AccountId, PersonId
+from fenqi.store import accounts, applications, books, bureau, persons, scorecards
+from fenqi.store.accounts import Account, applicant
+from fenqi.store.applications import Application, ApplicationState
+from fenqi.store.booking import Booking
+from fenqi.store.commands import Command, Inbox
+from fenqi.store.decisions import Built, Decision, Decisions, Menu, built
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.rows import Rows
+
+NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """How asking a bureau ended, under which consent."""
+
+    bureau: str
+    asked_at: datetime
+    consent_number: int
+    answer: BureauAnswer
+
+
+class Decide(Command, frozen=True, kw_only=True):
+    """Decide an application. The scope is the account it may open; its key is always the same."""
+
+    kind: ClassVar[str] = "decide"
+    account_id: AccountId
+    asked: Asked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came out; of an offer also what there is to accept. Units: minor units."""
+
+    state: str
+    outcome: str
+    reasons: list[str]
+    limit_minor: int | None = None
+    cost_table: str | None = None
+    offer_ends_on: str | None = None
+    needs_step_up: bool = False
+
+
+def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiError]:
+    """Decide each application that still waits."""
+    booking = Booking(ground)
+    with ground.store.transaction() as session:
+        known = applications.lock(session, {one.account_id for one in commands})
+        held = books.hold(session, {one.book_id for one in known.values()})
+        inbox: Inbox[Decide, Decided] = Inbox(session, commands, Decided)
+        fresh = []
+        for place, command in inbox.fresh():
+            try:
+                application = applications.find(known, command.account_id)
+                application.expect(ApplicationState.RECEIVED)
+            except FenqiError as refusal:
+                inbox.refuse(place, refusal)
+                continue
+            fresh.append((place, command, application))
+        if fresh:
+            people = {application.person_id for *_, application in fresh}
+            bench = _Bench(session, ground, booking, people)
+            for place, command, application in fresh:
+                answer = bench.decide(held[application.book_id], application, command)
+                inbox.answer(place, command.account_id, answer)
+            booking.others += [bench.reports, applications.changed(one for *_, one in fresh)]
+        booking.write(session, inbox.kept(booking.now))
+    return inbox.answers()
+
+
+class _Bench:
+    """Where the applications of one batch are decided."""
+
+    def __init__(
+        self, session: Session, ground: Ground, booking: Booking, people: set[PersonId]
+    ) -> None:
+        self._ground, self._booking, self._session = ground, booking, session
+        self._identities = persons.identities(session, people)
+        self._consents = persons.Consents(session, people)
+        self._people = people
+        self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
+        self._card = scorecards.shipped()
+        self._cost_table: UUID | None = None
+        self._rulebooks: dict[LendingRules, Built] = {}
+        self._decisions = Decisions(booking)
+        self.reports = Rows(bureau.REPORTS)
+
+    def decide(self, book: books.Book, one: Application, command: Decide) -> Decided:
+        """Rule on one application and take down what follows."""
+        rules = self._rules(book)
+        account = applicant(one.account_id, book, one.event_count)
+        heard, report = self._heard(account, one, command, rules)
+        inputs = self._inputs(book, one, heard=heard, report=report)
+        ruling = rule(inputs, rules, self._card, starter_opinion(self._card))
+        menu = None if ruling.is_declined else self._menu(ruling)
+        one.decision_id = self._ground.ids.new()
+        one.menu_id = menu.menu_id if menu else None
+        self._decisions.add(
+            self._rulebook(rules),
+            Decision(
+                account=account,
+                decision_id=one.decision_id.bytes,
+                outcome=ruling.outcome,
+                reasons=ruling.reasons,
+                inputs=list(inputs.values()),
+                as_of_number=account.event_count,
+                effects=ruling.effects,
+                points=ruling.points,
+                hits=ruling.hits,
+                menu=menu,
+            ),
+        )
+        one.outcome, one.reasons, one.effects = ruling.outcome, ruling.reasons, ruling.effects
+        one.decided_at, one.decided_by = self._booking.now, command.actor
+        if ruling.is_declined:
+            one.state, kind = ApplicationState.DECLINED, "application-declined"
+        else:
+            one.limit_minor, one.counts_max = ruling.limit_minor, ruling.counts_max
+            one.cost_table = self._offered_costs()
+            one.offer_ends_on = book.business_date + timedelta(days=rules.offer_days)
+            one.state, kind = ApplicationState.OFFERED, "application-offered"
+            if ruling.waits_for_a_person:
+                one.state, kind = ApplicationState.REVIEW, "application-referred"
+        answer = _answer(one, ruling)
+        self._booking.event(
+            account,
+            kind,
+            payload={"decision_id": str(one.decision_id), **_told(answer)},
+            actor=command.actor,
+            command_key=command.key,
+            topic="customer",
+        )
+        one.event_count = account.event_count
+        return answer
+
+    def _rulebook(self, rules: LendingRules) -> Built:
+        """Return what a ruling rests on: the pack's rules, the card, the built-in opinion."""
+        if rules not in self._rulebooks:
+            rests_on = content(rules, self._card)
+            self._rulebooks[rules] = built(DecisionKind.APPLICATION, *STARTER, rests_on)
+        return self._rulebooks[rules]
+
+    def _menu(self, ruling: Ruling) -> Menu:
+        """Return the plans the account begins with: what the policy offers, as cool as it asks."""
+        catalogue = self._ground.catalogue
+        products = sorted({one.product_id for one in catalogue.products.values()})
+        every = [(name, count) for name in products for count in catalogue.product(name).counts]
+        offers = every if ruling.offers is None else ruling.offers
+        most = ruling.counts_max
+        return Menu(one for one in offers if most is None or one[1] <= most)
+
+    def _rules(self, book: books.Book) -> LendingRules:
+        rules = self._ground.catalogue.pack(book.pack).lending
+        if rules is None:  # it had some when the application was taken in
+            raise RuntimeError(f"the pack {book.pack} lends nothing any more")
+        return rules
+
+    def _heard(
+        self, account: Account, one: Application, command: Decide, rules: LendingRules
+    ) -> tuple[bool, BureauReport | None]:
+        """Keep how asking the bureau ended; return whether one was heard, and its report.
+
+        What a bureau said lately counts too, as long as the consent to use it stands.
+        """
+        asked = command.asked
+        if asked is not None:
+            self._keep(account, one, asked, command.actor)
+        if self._consents.given(one.person_id, DataClass.BUREAU, Purpose.CREDIT) is None:
+            return False, None
+        if asked is not None and asked.answer.finding in CONCLUSIVE:
+            return True, asked.answer.report
+        days = rules.report_days
+        if days not in self._kept:
+            since = self._booking.now - timedelta(days=days)
+            self._kept[days] = bureau.newest(self._session, self._people, since)
+        kept = self._kept[days].get(one.person_id)
+        return kept is not None, kept
+
+    def _keep(self, account: Account, one: Application, asked: Asked, actor: str) -> None:
+        answer = asked.answer
+        self.reports.add(
+            one.person_id,
+            self._ground.ids.new(),
+            asked.bureau,
+            "channel",
+            answer.finding.value,
+            actor,
+            one.account_id,
+            asked.consent_number,
+            asked.asked_at,
+            answer.cost_minor,
+            answer.latency_us,
+            answer.tries,
+            answer.said,
+            *bureau.columns_of(answer.report),
+        )
+        self._booking.event(
+            account,
+            "bureau-asked",
+            payload={
+                "bureau": asked.bureau,
+                "finding": answer.finding.value,
+                "cost_minor": answer.cost_minor,
+                "latency_us": answer.latency_us,
+                "consent": asked.consent_number,
+            },
+            occurred_at=asked.asked_at,
+            actor=actor,
+        )
+
+    def _inputs(
+        self, book: books.Book, one: Application, *, heard: bool, report: BureauReport | None
+    ) -> dict[str, Value]:
+        """Return what a ruling looks at, by name."""
+        person = self._identities[one.person_id]
+        known = report or BureauReport(self._booking.now)
+        owed = [one.obligations_minor, known.monthly_due_minor]
+        values: dict[str, Value] = {
+            "amount_minor": one.asked_minor,
+            "income_declared_minor": one.income_declared_minor,
+            "income_evidenced_minor": one.income_evidenced_minor,
+            "obligations_monthly_minor": max((x for x in owed if x is not None), default=None),
+            "age_years": age_years(person.born_on, book.business_date),
+            "is_student": None if person.is_student is None else int(person.is_student),
+            "bureau_score": known.score,
+            "bureau_enquiries_30d": known.enquiries_30d,
+            "bureau_overdue_accounts": known.overdue_accounts,
+            "bureau_worst_overdue_days": known.worst_overdue_days,
+            "bureau_open_credit_minor": known.open_credit_minor,
+            "bureau_age_days": _age_days(report, self._booking.now),
+            "is_bureau_heard": int(heard),
+            "applications_24h": one.applications_24h,
+            "regime": NORMAL,
+            "is_stepped_up": int(one.is_stepped_up),
+        }
+        return {name: values[name] for name in INPUTS}
+
+    def _offered_costs(self) -> UUID:
+        if self._cost_table is None:
+            catalogue = self._ground.catalogue
+            self._cost_table = accounts.add_cost_table(self._session, catalogue)
+        return self._cost_table
+
+
+def age_years(born_on: date, on: date) -> int:
+    """Return how old somebody is on a day; who was born on 29 February ages on 1 March."""
+    return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
+
+
+def _age_days(report: BureauReport | None, now: datetime) -> int | None:
+    return None if report is None else max(0, (now - report.as_of).days)
+
+
+def _answer(one: Application, ruling: Ruling) -> Decided:
+    outcome, reasons = ruling.outcome, list(ruling.reasons)
+    if one.state is not ApplicationState.OFFERED:
+        return Decided(one.state.value, outcome, reasons)
+    return Decided(
+        state=one.state.value,
+        outcome=outcome,
+        reasons=reasons,
+        limit_minor=one.limit_minor,
+        cost_table=str(one.cost_table),
+        offer_ends_on=str(one.offer_ends_on),
+        needs_step_up=ruling.has(Effect.STEP_UP) and not one.is_stepped_up,
+    )
+
+
+def _told(answer: Decided) -> dict[str, object]:
+    """Return what an event tells of a decision: nothing that is about the person."""
+    return {
+        "reasons": answer.reasons,
+        "limit_minor": answer.limit_minor,
+        "cost_table": answer.cost_table,
+        "ends_on": answer.offer_ends_on,
+        "needs_step_up": answer.needs_step_up,
+    }

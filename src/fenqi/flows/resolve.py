@@ -1,0 +1,110 @@
+"""A person decides an application that waits for one: an offer, or a decline with true reasons.
+
+They may offer less than what can be carried, never more, and never to whom the law excludes: those
+were declined before. Who decided is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from fenqi.core.errors import FenqiError, Invalid
+from fenqi.core.values.ids import AccountId
+from fenqi.store import applications, books
+from fenqi.store.accounts import applicant
+from fenqi.store.applications import ApplicationState
+from fenqi.store.booking import Booking
+from fenqi.store.commands import Command, Inbox
+from fenqi.store.ground import Ground
+
+REASONS_MAX = 4  # P3
+REASON_CHARS_MAX = 60
+
+
+class ResolutionInvalid(Invalid):
+    """A person's decision without reasons, with too many, or beyond what can be carried."""
+
+    code = "resolution-invalid"
+
+
+class Resolve(Command, frozen=True, kw_only=True):
+    """Decide an application in review. The scope is the account it may open; `actor` decides.
+
+    Units: `limit_minor` in minor units, None to decline.
+    """
+
+    kind: ClassVar[str] = "resolve"
+    account_id: AccountId
+    limit_minor: int | None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """How the application stands now."""
+
+    state: str
+    cost_table: str | None = None
+    offer_ends_on: str | None = None
+
+
+def resolve(ground: Ground, commands: Sequence[Resolve]) -> list[Resolved | FenqiError]:
+    """Take down each person's decision."""
+    booking = Booking(ground)
+    with ground.store.transaction() as session:
+        known = applications.lock(session, {one.account_id for one in commands})
+        held = books.hold(session, {one.book_id for one in known.values()})
+        inbox: Inbox[Resolve, Resolved] = Inbox(session, commands, Resolved)
+        for place, command in inbox.fresh():
+            try:
+                one = applications.find(known, command.account_id)
+                one.expect(ApplicationState.REVIEW)
+                _check(command, one.limit_minor or 0)
+            except FenqiError as refusal:
+                inbox.refuse(place, refusal)
+                continue
+            book = held[one.book_id]
+            one.decided_at, one.decided_by = booking.now, command.actor
+            if command.limit_minor is None:
+                one.state, kind = ApplicationState.DECLINED, "application-declined"
+                one.reasons, answer = list(command.reasons), Resolved("declined")
+            else:
+                rules = ground.catalogue.pack(book.pack).lending
+                one.state, kind = ApplicationState.OFFERED, "application-offered"
+                one.limit_minor = command.limit_minor
+                if rules is not None:  # the days of an offer begin when it is made
+                    one.offer_ends_on = book.business_date + timedelta(days=rules.offer_days)
+                answer = Resolved("offered", str(one.cost_table), str(one.offer_ends_on))
+            account = applicant(one.account_id, book, one.event_count)
+            booking.event(
+                account,
+                kind,
+                payload={
+                    "decision_id": str(one.decision_id),
+                    "reasons": list(command.reasons),
+                    "limit_minor": command.limit_minor,
+                    "cost_table": answer.cost_table,
+                    "ends_on": answer.offer_ends_on,
+                },
+                actor=command.actor,
+                command_key=command.key,
+                topic="customer",
+            )
+            one.event_count = account.event_count
+            inbox.answer(place, one.account_id, answer)
+        booking.others.append(applications.changed(known.values()))
+        booking.write(session, inbox.kept(booking.now))
+    return inbox.answers()
+
+
+def _check(command: Resolve, carried_minor: int) -> None:
+    """Refuse a decision that is not one. Errors: ResolutionInvalid."""
+    reasons = command.reasons
+    if command.limit_minor is None and not 1 <= len(reasons) <= REASONS_MAX:
+        raise ResolutionInvalid(field="reasons", value=len(reasons), expected="1 to 4 to decline")
+    if len(reasons) > REASONS_MAX or not all(0 < len(one) <= REASON_CHARS_MAX for one in reasons):
+        raise ResolutionInvalid(field="reasons", value=reasons, expected="4 short codes at most")
+    if command.limit_minor is not None and not 0 < command.limit_minor <= carried_minor:
+        expected = f"1 to {carried_minor} minor units, what can be carried"
+        raise ResolutionInvalid(field="limit_minor", value=command.limit_minor, expected=expected)

@@ -1,0 +1,247 @@
+"""One decision, told so that a person understands it: what, when, by what, from what, and why.
+
+The record alone is read. What its rulebook says about rules, titles and the customer's texts is in
+it; nothing is looked up elsewhere.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fenqi.core.errors import Invalid
+from fenqi.core.ports import Clock
+from fenqi.core.risk import record as keeping
+from fenqi.core.risk.input import Input, Unit, Vocabulary
+from fenqi.core.risk.record import Difference, Record
+from fenqi.core.values.ids import AccountId
+from fenqi.core.values.money import Currency, currency
+from fenqi.report.language import Language, Speech
+from fenqi.report.terminal import BAD, BRAND, GOLD, money_text, percent_text
+from fenqi.store import changes, decision_records, features
+from fenqi.store.changes import Told
+from fenqi.store.decision_records import Line, Wanted
+from fenqi.store.pool import Store
+
+FILE_BYTES_MAX = 16 * 1024 * 1024
+
+
+class FileTooLarge(Invalid):
+    """A file of a record is larger than any record."""
+
+    code = "record-too-large"
+
+
+def read(store: Store, decision_id: UUID) -> Record:
+    """Return a kept decision. Errors: DecisionMissing."""
+    with store.transaction() as session:
+        return decision_records.read(session, decision_id)
+
+
+def read_file(file: Path) -> Record:
+    """Return the record an export wrote; no database is needed.
+
+    Errors: FileTooLarge, RecordUnreadable, RecordAltered.
+    """
+    if file.stat().st_size > FILE_BYTES_MAX:
+        raise FileTooLarge(file=str(file), bytes_max=FILE_BYTES_MAX)
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as fault:
+        raise keeping.RecordUnreadable(
+            file=str(file), line=1, column=1, fault="it is not written in UTF-8"
+        ) from fault
+    return keeping.from_json(text, file=str(file))
+
+
+def listed(
+    store: Store,
+    clock: Clock,
+    *,
+    days: int | None,
+    account_id: UUID | None,
+    kind: str | None,
+    outcome: str | None,
+    most: int,
+) -> list[Line]:
+    """Return the decisions of the last days, the latest first."""
+    wanted = Wanted(
+        since=clock.now() - timedelta(days=days) if days is not None else None,
+        account_id=AccountId(account_id) if account_id else None,
+        kind=kind,
+        outcome=outcome,
+        most=most,
+    )
+    with store.transaction() as session:
+        return decision_records.listed(session, wanted)
+
+
+def story(store: Store, account_id: UUID) -> list[Told]:
+    """Return how an account's limit and price changed, the latest first."""
+    with store.transaction() as session:
+        return changes.story(session, AccountId(account_id))
+
+
+def show(record: Record, console: Console, language: Language) -> None:
+    """Print a decision for a person."""
+    _ = Speech(language).gettext
+    vocabulary = _vocabulary(record)
+    console.print(_head(record, _))
+    if record.reasons:
+        console.print(_reasons(record, _, language))
+    console.print(_inputs(record, vocabulary, _, language))
+    for part in _rest(record, _):
+        console.print(part)
+
+
+def _vocabulary(record: Record) -> Vocabulary:
+    """Return the inputs' titles and units: the rulebook's own, or those that are shipped."""
+    del record
+    return features.shipped().vocabulary
+
+
+def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    rulebook = record.rulebook
+    took = "" if record.latency_us is None else f"{record.latency_us / 1000:,.1f} ms"
+    rows = (
+        (_("Decision"), f"{record.kind} {record.decision_id}"),
+        (_("Account"), str(record.account_id)),
+        (_("Decided at"), record.decided_at),
+        (_("Booked on"), record.booked_on),
+        (_("By"), f"{rulebook.name} {rulebook.version} ({rulebook.rulebook_id})"),
+        (_("Saw events up to"), "" if record.as_of_number is None else str(record.as_of_number)),
+        (_("Regime"), record.regime),
+        (_("Took"), took),
+        (_("Points"), "" if record.points is None else str(record.points)),
+        (_("Effects"), ", ".join(record.effects)),
+    )
+    for label, value in rows:
+        if value:
+            grid.add_row(Text(label, style="dim"), value)
+    colour = BRAND if record.outcome == keeping.APPROVE else BAD
+    grid.add_row(Text(_("Outcome"), style="dim"), Text(record.outcome, style=f"bold {colour}"))
+    return grid
+
+
+def _reasons(record: Record, _: Callable[[str], str], language: Language) -> RenderableType:
+    texts = _texts(record, language)
+    table = _table(_("Why"), _("What the customer is told"))
+    for code in record.reasons:
+        table.add_row(code, texts.get(code, ""))
+    return table
+
+
+def _texts(record: Record, language: Language) -> Mapping[str, str]:
+    """Return what the customer is told per reason, in his language."""
+    del record, language
+    return {}
+
+
+def _inputs(
+    record: Record, vocabulary: Vocabulary, _: Callable[[str], str], language: Language
+) -> RenderableType:
+    table = _table(_("Input"), _("Value"), _("Name"))
+    unit = currency(record.currency)
+    for name, value in record.given.items():
+        known = vocabulary.get(name)
+        title = known.title.get("zh" if language is Language.CHINESE else "en", "") if known else ""
+        if value is None:
+            shown = Text(_("unknown"), style=GOLD)
+        else:
+            shown = Text(_value(value, known, unit, _))
+        table.add_row(title or name, shown, name)
+    return table
+
+
+def _value(value: int, known: Input | None, unit: Currency, _: Callable[[str], str]) -> str:
+    """Return a value as its unit is read."""
+    if known is None:
+        return f"{value:,}"
+    match known.unit:
+        case Unit.CHOICE:
+            return known.choices[value] if 0 <= value < len(known.choices) else str(value)
+        case Unit.FLAG:
+            return _("yes") if value else _("no")
+        case Unit.MINOR:
+            return money_text(value, unit)
+        case Unit.PPM:
+            return percent_text(value, 2)
+        case _:
+            return f"{value:,} {known.unit.value}"
+
+
+def _rest(record: Record, _: Callable[[str], str]) -> Iterator[RenderableType]:
+    if record.offers:
+        shown = ", ".join(_offer(one) for one in record.offers)
+        yield Group(Text(_("Plans offered"), style="dim"), shown)
+    if record.would_change:
+        yield Group(Text(_("What would change it"), style="dim"), str(record.would_change))
+
+
+def _offer(offer: Mapping[str, Any]) -> str:
+    return f"{offer['product']} x {offer['count']}"
+
+
+def show_list(lines: Sequence[Line], console: Console) -> None:
+    """Print decisions, one a line."""
+    table = _table("decided at", "decision", "kind", "outcome", "reasons", "by")
+    for one in lines:
+        table.add_row(
+            _minute(one.decided_at),
+            str(one.decision_id),
+            one.kind,
+            one.outcome,
+            ", ".join(one.reasons),
+            f"{one.policy} {one.policy_version}",
+        )
+    console.print(table if lines else "No decision was made like that.")
+
+
+def show_difference(difference: Difference | None, record: Record, console: Console) -> None:
+    """Print whether a record was computed again exactly, or what differs first."""
+    book = record.rulebook
+    if difference is None:
+        console.print(
+            f"The same: {record.kind} {record.decision_id}, {record.outcome}, made again by "
+            f"{book.name} {book.version}."
+        )
+        return
+    console.print(
+        f"[bold {BAD}]It differs[/] in {difference.what}: recorded {difference.recorded!s}, "
+        f"computed {difference.computed!s} ({book.name} {book.version})."
+    )
+
+
+def show_story(told: Sequence[Told], console: Console) -> None:
+    """Print how an account's limit and price changed; the parts of each sum to the change."""
+    table = _table("booked on", "what", "old", "new", "parts", "reasons", "held back by")
+    for one in told:
+        parts = ", ".join(f"{name} {part:+,}" for name, part in one.parts.items())
+        table.add_row(
+            one.booked_on.isoformat(),
+            one.subject.value,
+            f"{one.old:,}",
+            f"{one.new:,}",
+            parts,
+            ", ".join(one.reasons),
+            ", ".join(one.bounds),
+        )
+    console.print(table if told else "Neither limit nor price ever changed.")
+
+
+def _table(*labels: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    for label in labels:
+        table.add_column(label, overflow="fold")
+    return table
+
+
+def _minute(at: datetime) -> str:
+    return at.isoformat(sep=" ", timespec="seconds")

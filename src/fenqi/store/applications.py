@@ -1,0 +1,278 @@
+"""Applications: from the day somebody applies to the account that opens, or does not.
+
+An application has the id of the account it may open, so its events and its decision are the
+account's own from the first on.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from fenqi.core.errors import Conflict, Missing
+from fenqi.core.values.ids import AccountId, PersonId
+from fenqi.store.pool import Session
+from fenqi.store.rows import Change, Rows, Table, array_text
+
+WINDOW = timedelta(hours=24)
+RECENT_MAX = 100_000  # applications of the last day that one batch looks at
+COUNT_MAX = 32_767  # what the column holds
+LEASE = timedelta(minutes=2)  # longer than any enquiry takes
+
+
+class ApplicationMissing(Missing):
+    """No such application."""
+
+    code = "application-missing"
+
+
+class ApplicationElsewhere(Conflict):
+    """The application is in another state than this needs."""
+
+    code = "application-elsewhere"
+
+
+class ApplicationState(StrEnum):
+    """Where an application stands."""
+
+    RECEIVED = "received"
+    OFFERED = "offered"
+    REVIEW = "review"  # a person looks at it
+    DECLINED = "declined"
+    ACCEPTED = "accepted"
+    LAPSED = "lapsed"
+
+
+ADDED = Table(
+    "applications",
+    "account_id uuid, book_id word, person_id uuid, state word, received_at timestamptz,"
+    "booked_on date?, statement_day smallint, asked_minor bigint, income_declared_minor bigint,"
+    "income_evidenced_minor bigint?, evidence word, obligations_minor bigint?,"
+    "applications_24h smallint, is_stepped_up boolean, event_count bigint",
+)
+CHANGED = Change(
+    "applications",
+    keys="account_id uuid",
+    columns="state word, is_stepped_up boolean, event_count bigint, decision_id uuid?,"
+    "outcome word, reasons word>text[], effects word>text[], limit_minor bigint?,"
+    "counts_max smallint?, menu_id uuid?, cost_table uuid?, decided_at timestamptz?,"
+    "decided_by word, offer_ends_on date?",
+)
+IDENTIFIER_FACTS = Table(
+    "identifier_facts",
+    "identifier_hash word>bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
+    "event_number bigint",
+)
+
+
+@dataclass(slots=True)
+class Application:
+    """One locked application; a batch changes it, `changed` writes it back.
+
+    Units: minor units of the book's currency.
+    """
+
+    account_id: AccountId
+    book_id: str
+    person_id: PersonId
+    state: ApplicationState
+    received_at: datetime
+    statement_day: int
+    asked_minor: int
+    income_declared_minor: int
+    income_evidenced_minor: int | None
+    obligations_minor: int | None
+    applications_24h: int
+    is_stepped_up: bool
+    event_count: int
+    decision_id: UUID | None = None
+    outcome: str | None = None
+    reasons: Sequence[str] = ()
+    effects: Sequence[str] = ()
+    limit_minor: int | None = None
+    counts_max: int | None = None
+    menu_id: UUID | None = None
+    cost_table: UUID | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    offer_ends_on: date | None = None
+
+    def expect(self, *states: ApplicationState) -> None:
+        """Refuse to go on from another state. Errors: ApplicationElsewhere."""
+        if self.state not in states:
+            raise ApplicationElsewhere(application=self.account_id, state=self.state.value)
+
+
+FOUND = """
+SELECT account_id, book_id, person_id, state, received_at, statement_day, asked_minor,
+    income_declared_minor, income_evidenced_minor, obligations_minor, applications_24h,
+    is_stepped_up, event_count, decision_id, outcome, reasons, effects, limit_minor, counts_max,
+    menu_id, cost_table, decided_at, decided_by, offer_ends_on
+FROM applications WHERE account_id = ANY(%(ids)s) ORDER BY account_id
+"""
+LOCK = FOUND + "FOR NO KEY UPDATE"
+
+
+def lock(session: Session, ids: Collection[UUID]) -> dict[AccountId, Application]:
+    """Return the applications that exist, locked. They are locked before accounts and books."""
+    rows = session.rows(LOCK, {"ids": list(ids)})
+    return {row[0]: _application(row) for row in rows}
+
+
+def read(session: Session, account_id: AccountId) -> Application:
+    """Return an application as it stands. Errors: ApplicationMissing."""
+    rows = session.rows(FOUND, {"ids": [account_id]})
+    if not rows:
+        raise ApplicationMissing(application=account_id)
+    return _application(rows[0])
+
+
+def _application(row: Sequence[Any]) -> Application:
+    account_id, book_id, person_id, state, *rest = row
+    values: tuple[Any, ...] = (account_id, book_id, person_id, ApplicationState(state), *rest)
+    return Application(*values)
+
+
+def find(known: dict[AccountId, Application], account_id: AccountId) -> Application:
+    """Return one of the locked applications. Errors: ApplicationMissing."""
+    found = known.get(account_id)
+    if found is None:
+        raise ApplicationMissing(application=account_id)
+    return found
+
+
+def changed(applications: Iterable[Application]) -> Rows:
+    """Return the rows of applications that changed."""
+    rows = Rows(CHANGED)
+    for one in applications:
+        rows.add(
+            one.account_id,
+            one.state.value,
+            one.is_stepped_up,
+            one.event_count,
+            one.decision_id,
+            one.outcome,
+            array_text(one.reasons),
+            array_text(one.effects),
+            one.limit_minor,
+            one.counts_max,
+            one.menu_id,
+            one.cost_table,
+            one.decided_at,
+            one.decided_by,
+            one.offer_ends_on,
+        )
+    return rows
+
+
+BY_PERSON = """
+SELECT k.place, a.account_id
+FROM UNNEST(%(places)s::integer[], %(persons)s::uuid[]) AS k (place, person_id)
+JOIN applications AS a USING (person_id)
+WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
+LIMIT %(most)s
+"""
+BY_NATIONAL_ID = """
+SELECT k.place, a.account_id
+FROM UNNEST(%(places)s::integer[], %(hashes)s::text[]) AS k (place, hash)
+JOIN identities AS i ON i.national_id_hash = k.hash::bytea
+JOIN applications AS a USING (person_id)
+WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
+LIMIT %(most)s
+"""
+BY_IDENTIFIER = """
+SELECT k.place, a.account_id
+FROM UNNEST(%(places)s::integer[], %(hashes)s::text[]) AS k (place, hash)
+JOIN identifier_facts AS f ON f.identifier_hash = k.hash::bytea AND f.occurred_at > %(since)s
+JOIN applications AS a USING (account_id)
+WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
+LIMIT %(most)s
+"""
+
+
+class Who(NamedTuple):
+    """By what somebody who applies is known again: the person, the identity card, strong hashes.
+
+    Hashes are the text of a BYTEA.
+    """
+
+    person_id: PersonId
+    national_id: str | None
+    identifiers: tuple[str, ...]
+
+
+def recent(session: Session, asked: Sequence[Who], now: datetime) -> list[set[UUID]]:
+    """Return for each who applies the applications of theirs in (now - 24 hours, now].
+
+    Theirs is what the same person, identity card, device, phone or card applied for.
+    """
+    frame = {"since": now - WINDOW, "now": now, "most": RECENT_MAX}
+    places = range(len(asked))
+    cards = [(place, one.national_id) for place, one in enumerate(asked) if one.national_id]
+    strong = [(place, each) for place, one in enumerate(asked) for each in one.identifiers]
+    questions = [
+        (BY_PERSON, {"places": list(places), "persons": [one.person_id for one in asked]}),
+        (BY_NATIONAL_ID, {"places": [p for p, _ in cards], "hashes": [one for _, one in cards]}),
+        (BY_IDENTIFIER, {"places": [p for p, _ in strong], "hashes": [one for _, one in strong]}),
+    ]
+    found: list[set[UUID]] = [set() for _ in asked]
+    for question, values in questions:
+        if values["places"]:
+            for place, account_id in session.rows(question, frame | values):
+                found[place].add(account_id)
+    return found
+
+
+class Waiting(NamedTuple):
+    """An application that waits for its decision, with what is to be known before asking.
+
+    The consent is the one to ask a bureau, None if there is none.
+    """
+
+    account_id: AccountId
+    book_id: str
+    person_id: PersonId
+    subject: str
+    received_at: datetime
+    born_on: date
+    is_student: bool | None
+    income_evidenced_minor: int | None
+    consent_number: int | None
+    consented_at: datetime | None
+
+
+CLAIM = """
+WITH claimed AS (
+    UPDATE applications SET leased_until = %(until)s
+    WHERE account_id IN (
+        SELECT account_id FROM applications
+        WHERE state = 'received' AND (leased_until IS NULL OR leased_until <= %(now)s)
+            AND (%(book_id)s::text IS NULL OR book_id = %(book_id)s)
+        ORDER BY received_at, account_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor
+)
+SELECT c.account_id, c.book_id, c.person_id, p.reference, c.received_at, i.born_on, i.is_student,
+    c.income_evidenced_minor, s.number, s.stated_at
+FROM claimed AS c JOIN persons AS p USING (person_id)
+CROSS JOIN LATERAL (
+    SELECT born_on, is_student FROM identities
+    WHERE identities.person_id = c.person_id ORDER BY number DESC LIMIT 1
+) AS i
+LEFT JOIN LATERAL (
+    SELECT number, stated_at, is_given FROM consents
+    WHERE consents.person_id = c.person_id AND data_class = 'bureau' AND purpose = 'credit'
+    ORDER BY number DESC LIMIT 1
+) AS s ON s.is_given
+ORDER BY c.received_at, c.account_id
+"""
+
+
+def claim(
+    session: Session, *, now: datetime, most: int, book_id: str | None = None
+) -> list[Waiting]:
+    """Take up to `most` applications that wait, oldest first; nobody else takes them now."""
+    asked = {"now": now, "until": now + LEASE, "most": most, "book_id": book_id}
+    return [Waiting(*row) for row in session.rows(CLAIM, asked)]

@@ -1,0 +1,75 @@
+"""What bureaus said: every call and every line of a file, whether or not it told something."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fenqi.core.values.bureau import CONCLUSIVE, BureauReport, Finding
+from fenqi.core.values.ids import PersonId
+from fenqi.store.pool import Session
+from fenqi.store.rows import Table, Upsert
+
+COLUMNS = (
+    "person_id uuid, report_id uuid, bureau word, source word, finding word, asked_by word,"
+    "asked_for uuid?, consent_number integer, asked_at timestamptz, cost_minor bigint?,"
+    "latency_us bigint?, tries smallint, said text, as_of timestamptz?, score integer?,"
+    "enquiries_30d integer?, overdue_accounts integer?, worst_overdue_days integer?,"
+    "open_credit_minor bigint?, monthly_due_minor bigint?"
+)
+REPORTS = Table("bureau_reports", COLUMNS)
+# A file read again says nothing new.
+FILE_REPORTS = Upsert("bureau_reports", COLUMNS, keys="person_id, report_id", keeps=True)
+
+
+def columns_of(report: BureauReport | None) -> tuple[Any, ...]:
+    """Return the columns of what a report says, all unknown without one."""
+    if report is None:
+        return (None,) * 7
+    return (
+        report.as_of,
+        report.score,
+        report.enquiries_30d,
+        report.overdue_accounts,
+        report.worst_overdue_days,
+        report.open_credit_minor,
+        report.monthly_due_minor,
+    )
+
+
+NEWEST = """
+SELECT DISTINCT ON (person_id) person_id, finding, COALESCE(as_of, asked_at), score, enquiries_30d,
+    overdue_accounts, worst_overdue_days, open_credit_minor, monthly_due_minor
+FROM bureau_reports
+WHERE person_id = ANY(%(persons)s) AND finding = ANY(%(findings)s)
+    AND COALESCE(as_of, asked_at) > %(since)s
+ORDER BY person_id, COALESCE(as_of, asked_at) DESC, report_id DESC
+"""
+
+
+def newest(
+    session: Session, persons: Collection[UUID], since: datetime
+) -> dict[PersonId, BureauReport]:
+    """Return the newest word of a bureau on each person, after an instant.
+
+    Where a bureau knows nobody of the name, a report with nothing known in it.
+    """
+    findings = sorted(one.value for one in CONCLUSIVE)
+    asked = {"persons": list(persons), "findings": findings, "since": since}
+    return {
+        PersonId(person): BureauReport(as_of, *(rest if finding == Finding.REPORT else ()))
+        for person, finding, as_of, *rest in session.rows(NEWEST, asked)
+    }
+
+
+THERE = """
+SELECT report_id FROM bureau_reports
+JOIN UNNEST(%(persons)s::uuid[], %(reports)s::uuid[]) AS asked (person_id, report_id)
+    USING (person_id, report_id)
+"""
+
+
+def there(session: Session, keys: Collection[tuple[PersonId, UUID]]) -> frozenset[UUID]:
+    """Return which reports are kept already, by persons and ids."""
+    asked = {"persons": [one for one, _ in keys], "reports": [one for _, one in keys]}
+    return frozenset(row[0] for row in session.rows(THERE, asked))

@@ -1,0 +1,284 @@
+"""Cases with their history: opened once per cause, looked at by people, closed with an outcome."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from fenqi.core.errors import Conflict, Missing
+from fenqi.core.risk.case import SYSTEM, CaseKind, CaseOutcome, EntryKind, due_at
+from fenqi.core.values.ids import AccountId
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.rows import Change, Rows, Sheet, Table, Upsert
+
+ENCODE = msgspec.json.Encoder().encode
+ENTRIES_MAX = 1_000  # of one case; a stream of facts does not grow it for ever
+LISTED_MAX = 200
+PARTICIPANTS_MAX = 10_000
+
+CASES = Table(
+    "cases",
+    "case_id uuid, book_id word, kind word, cause text, subject word, priority smallint,"
+    "opened_at timestamptz, opened_by word, due_at timestamptz, about_case_id uuid?,"
+    "decision_id uuid?, assignee word, entry_count integer, outcome word, closed_by word,"
+    "closed_at timestamptz?",
+)
+CHANGES = Change(
+    "cases",
+    keys="case_id uuid",
+    columns="assignee word, entry_count integer, priority smallint, due_at timestamptz,"
+    "outcome word, closed_by word, closed_at timestamptz?",
+)
+ENTRIES = Table(
+    "case_entries",
+    "case_id uuid, number integer, kind word, author word, written_at timestamptz, text text,"
+    "evidence jsonb",
+)
+CASE_ACCOUNTS = Upsert(
+    "case_accounts",
+    "account_id uuid, case_id uuid, added_at timestamptz",
+    keys="account_id, case_id",
+    keeps=True,
+)
+
+
+class CaseMissing(Missing):
+    """No such case."""
+
+    code = "case-missing"
+
+
+class CaseClosed(Conflict):
+    """The case is closed; what was found stands, and an appeal is a case of its own."""
+
+    code = "case-closed"
+
+
+@dataclass(slots=True)
+class Case:
+    """One locked case."""
+
+    case_id: UUID
+    book_id: str
+    kind: CaseKind
+    cause: str
+    subject: str
+    priority: int
+    opened_at: datetime
+    opened_by: str
+    due_at: datetime
+    about_case_id: UUID | None
+    decision_id: UUID | None
+    assignee: str | None
+    entry_count: int = 0
+    outcome: CaseOutcome | None = None
+    closed_by: str | None = None
+    closed_at: datetime | None = None
+
+    def check_open(self) -> None:
+        """Refuse to go on with a closed case. Errors: CaseClosed."""
+        if self.outcome is not None:
+            raise CaseClosed(case=self.case_id, outcome=self.outcome.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a case's history."""
+
+    number: int
+    kind: str
+    author: str
+    written_at: datetime
+    text: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+COLUMNS = """case_id, book_id, kind, cause, subject, priority, opened_at, opened_by, due_at,
+    about_case_id, decision_id, assignee, entry_count, outcome, closed_by, closed_at"""
+LOCK = f"""
+SELECT {COLUMNS} FROM cases WHERE case_id = ANY(%(cases)s::uuid[])
+ORDER BY case_id FOR NO KEY UPDATE
+"""  # noqa: S608 - constants only
+LOCK_LATEST = f"""
+SELECT {COLUMNS} FROM cases
+WHERE cause = %(cause)s ORDER BY opened_at DESC, case_id DESC LIMIT 1 FOR NO KEY UPDATE
+"""  # noqa: S608 - constants only
+ACCOUNTS_OF = """
+SELECT case_id, account_id FROM case_accounts WHERE case_id = ANY(%(cases)s::uuid[])
+ORDER BY account_id LIMIT %(most)s
+"""
+PARTICIPANTS = """
+SELECT DISTINCT author FROM case_entries WHERE case_id = %(case)s
+UNION SELECT assignee FROM cases WHERE case_id = %(case)s AND assignee IS NOT NULL
+UNION SELECT text FROM case_entries WHERE case_id = %(case)s AND kind = 'assigned'
+LIMIT %(most)s
+"""
+
+
+def lock(session: Session, case_ids: Collection[UUID]) -> dict[UUID, Case]:
+    """Return the cases that exist, locked. Lock order: accounts, their books, plans, cases."""
+    rows = session.rows(LOCK, {"cases": list(case_ids)})
+    return {row[0]: _case(row) for row in rows}
+
+
+READ = f"""
+SELECT {COLUMNS} FROM cases WHERE case_id = ANY(%(cases)s::uuid[])
+"""  # noqa: S608 - constants only
+
+
+def read(session: Session, case_ids: Collection[UUID]) -> list[Case]:
+    """Return the cases that exist, as they are before they are locked."""
+    return [_case(row) for row in session.rows(READ, {"cases": list(case_ids)})]
+
+
+def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[AccountId]]:
+    """Return the accounts that cases are about."""
+    found: dict[UUID, set[AccountId]] = {one: set() for one in case_ids}
+    asked = {"cases": list(case_ids), "most": PARTICIPANTS_MAX}
+    for case_id, account_id in session.rows(ACCOUNTS_OF, asked):
+        found[case_id].add(AccountId(account_id))
+    return found
+
+
+def participants(session: Session, case_id: UUID) -> set[str]:
+    """Return the persons who took part in a case: wrote in it, or had it assigned to them."""
+    asked = {"case": case_id, "most": PARTICIPANTS_MAX}
+    return {one for (one,) in session.rows(PARTICIPANTS, asked)} - {SYSTEM}
+
+
+def _case(row: Sequence[Any]) -> Case:
+    case = Case(*row)
+    case.kind = CaseKind(case.kind)
+    case.outcome = CaseOutcome(case.outcome) if case.outcome else None
+    return case
+
+
+class Docket:
+    """The cases of one batch: found or opened, written to, put on the batch's sheet."""
+
+    def __init__(self, ground: Ground, session: Session, now: datetime) -> None:
+        self._ids = ground.ids
+        self._session = session
+        self._now = now
+        self._by_cause: dict[str, Case] = {}
+        self._new: dict[UUID, Case] = {}
+        self._changed: dict[UUID, Case] = {}
+        self._entries = Rows(ENTRIES)
+        self._accounts: dict[tuple[AccountId, UUID], None] = {}
+
+    def find(self, cause: str) -> Case | None:
+        """Return the latest case of a cause, locked."""
+        known = self._by_cause.get(cause)
+        if known is None:
+            rows = self._session.rows(LOCK_LATEST, {"cause": cause})
+            known = _case(rows[0]) if rows else None
+            if known is not None:
+                self._by_cause[cause] = known
+        return known
+
+    def open(
+        self,
+        accounts: Iterable[AccountId],
+        *,
+        book_id: str,
+        kind: CaseKind,
+        cause: str,
+        subject: str,
+        priority: int,
+        evidence: Mapping[str, object],
+        pause: timedelta = timedelta(0),
+        decision_id: UUID | None = None,
+        about: UUID | None = None,
+        author: str = SYSTEM,
+        text: str = "",
+    ) -> tuple[Case, bool]:
+        """Return the case of a cause, opened unless it is there; and whether it is a new one.
+
+        One that a person closed as a false alarm less than `pause` ago is left closed: the same
+        cause does not ask the same question again at once. An open one takes up the evidence.
+
+        Errors: CaseInvalid.
+        """
+        known = self.find(cause)
+        if known is not None and known.outcome is None:
+            self.write(known, EntryKind.EVIDENCE, author, text, evidence)
+            self.involve(known, accounts)
+            return known, False
+        if known is not None and known.closed_at is not None:
+            is_cleared = known.outcome is CaseOutcome.FALSE_ALARM
+            if is_cleared and self._now < known.closed_at + pause:
+                return known, False
+        case = Case(
+            case_id=self._ids.new(),
+            book_id=book_id,
+            kind=kind,
+            cause=cause,
+            subject=subject,
+            priority=priority,
+            opened_at=self._now,
+            opened_by=author,
+            due_at=due_at(priority, self._now),
+            about_case_id=about,
+            decision_id=decision_id,
+            assignee=None,
+        )
+        self._by_cause[cause] = self._new[case.case_id] = case
+        self.write(case, EntryKind.OPENED, author, text, evidence)
+        self.involve(case, accounts)
+        return case, True
+
+    def involve(self, case: Case, accounts: Iterable[AccountId]) -> None:
+        """Make a case about more accounts."""
+        self._accounts.update({(one, case.case_id): None for one in accounts})
+
+    def write(
+        self,
+        case: Case,
+        kind: EntryKind,
+        author: str,
+        text: str = "",
+        evidence: Mapping[str, object] | None = None,
+    ) -> None:
+        """Add a line to a case's history; evidence beyond `ENTRIES_MAX` lines is left out."""
+        if kind is EntryKind.EVIDENCE and case.entry_count >= ENTRIES_MAX:
+            return
+        case.entry_count += 1
+        self.touch(case)
+        self._entries.add(
+            case.case_id,
+            case.entry_count,
+            kind.value,
+            author,
+            self._now,
+            text,
+            ENCODE(evidence or {}),
+        )
+
+    def touch(self, case: Case) -> None:
+        """Write a case's columns back."""
+        if case.case_id not in self._new:
+            self._changed[case.case_id] = case
+
+    def fill(self, sheet: Sheet) -> None:
+        """Put the batch's cases on a sheet."""
+        opened, changed, involved = Rows(CASES), Rows(CHANGES), Rows(CASE_ACCOUNTS)
+        for one in self._new.values():
+            opened.add(
+                *(one.case_id, one.book_id, one.kind.value, one.cause, one.subject),
+                *(one.priority, one.opened_at, one.opened_by, one.due_at, one.about_case_id),
+                *(one.decision_id, one.assignee, one.entry_count),
+                *(one.outcome.value if one.outcome else None, one.closed_by, one.closed_at),
+            )
+        for one in self._changed.values():
+            changed.add(
+                *(one.case_id, one.assignee, one.entry_count, one.priority, one.due_at),
+                *(one.outcome.value if one.outcome else None, one.closed_by, one.closed_at),
+            )
+        for account_id, case_id in self._accounts:
+            involved.add(account_id, case_id, self._now)
+        for rows in (opened, changed, self._entries, involved):
+            sheet.add(rows)

@@ -1,0 +1,135 @@
+"""Facts about things that several accounts share: who was seen with an identifier, and how many.
+
+Two batches that store a fact of one identifier at the same moment would each miss the other's; so a
+batch locks the identifiers it names until it ends, and the tenth login surely sees nine. Accounts
+are locked before identifiers, and nothing that another batch may hold after them.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fenqi.core.risk.features.declaration import Feature
+from fenqi.core.values.ids import AccountId
+from fenqi.store.columns import pack
+from fenqi.store.pool import Session
+from fenqi.store.rows import Table
+
+LOCKS_MAX = 512  # identifiers locked one by one; a batch that names more locks all of them
+LOCK_ALL = 0x6665_6E71_6900  # "fenqi", of the locks of this kind
+
+IDENTIFIER_FACTS = Table(
+    "identifier_facts",
+    "identifier_hash word>bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
+    "event_number bigint",
+)
+
+LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(%(all)s)"
+LOCK_ALONE = "SELECT pg_advisory_xact_lock(%(all)s)"
+LOCK_EACH = """
+SELECT pg_advisory_xact_lock(k) FROM UNNEST(%(keys)s::bigint[]) AS k
+"""
+
+
+def lock_identifiers(session: Session, hashes: Collection[bytes]) -> None:
+    """Keep other batches from storing facts of these identifiers until this transaction ends.
+
+    The locks lie in the server's memory, which is bounded: a batch with very many takes one lock
+    that excludes all others.
+    """
+    if not hashes:
+        return
+    alone = len(hashes) > LOCKS_MAX
+    session.ask(LOCK_ALONE if alone else LOCK_SHARED, {"all": LOCK_ALL})
+    if not alone:
+        # In one order, so that no two batches wait for each other.
+        keys = sorted({int.from_bytes(one[:8], "big", signed=True) for one in hashes})
+        session.ask(LOCK_EACH, {"keys": pack("bigint", keys)})
+
+
+SEE = """
+INSERT INTO presences AS p (identifier_hash, account_id, seen_at)
+SELECT h::bytea, a, %(now)s FROM UNNEST(%(hashes)s::text[], %(accounts)s::uuid[]) AS k (h, a)
+ON CONFLICT (identifier_hash, account_id) DO UPDATE
+    SET seen_at = GREATEST(p.seen_at, EXCLUDED.seen_at)
+"""
+# Of an identifier that crowds of accounts share no more rows are read than its cap.
+COUNT = """
+SELECT k.place, (
+    SELECT COUNT(*) FROM (
+        SELECT FROM presences AS p
+        WHERE p.identifier_hash = k.hash::bytea AND p.seen_at > k.since LIMIT k.cap
+    ) AS seen
+)
+FROM UNNEST(%(hashes)s::text[], %(since)s::timestamptz[], %(caps)s::bigint[]) WITH ORDINALITY
+    AS k (hash, since, cap, place)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """An account is seen with an identifier now, of which some features count the accounts."""
+
+    account_id: AccountId
+    identifier: bytes
+    measures: tuple[Feature, ...]
+
+
+Counts = dict[tuple[bytes, str], int]  # by identifier and the feature's name
+
+
+def see(session: Session, presences: Sequence[Presence], now: datetime) -> Counts:
+    """Note who is seen now, and return how many accounts each identifier has in each window.
+
+    The identifiers are locked. All of the batch are counted, and whatever was stored before even
+    if its clock was ahead.
+    """
+    if not presences:
+        return {}
+    pairs = {(one.identifier, one.account_id) for one in presences}
+    asked = {
+        (one.identifier, measure.name): measure for one in presences for measure in one.measures
+    }
+    order = sorted(asked)
+    with session.pipeline():
+        session.run(
+            SEE,
+            {
+                "now": now,
+                "hashes": pack("text", [bytea_text(one) for one, _ in sorted(pairs)]),
+                "accounts": pack("uuid", [account for _, account in sorted(pairs)]),
+            },
+        )
+        measures = [asked[one] for one in order]
+        since = [now - timedelta(microseconds=one.window or 0) for one in measures]
+        rows = session.ask(
+            COUNT,
+            {
+                "hashes": pack("text", [bytea_text(one) for one, _ in order]),
+                "since": pack("timestamptz", since),
+                "caps": pack("bigint", [one.cap for one in measures]),
+            },
+        )
+    return {order[place - 1]: count for place, count in rows()}
+
+
+def bytea_text(value: bytes) -> str:
+    """Return bytes as the database reads them from text."""
+    return f"\\x{value.hex()}"
+
+
+KNOWN_KEYS = "SELECT fingerprint FROM identity_keys ORDER BY since LIMIT 100"
+ADD_KEY = """
+INSERT INTO identity_keys (fingerprint, since) VALUES (%(fingerprint)s, %(now)s)
+ON CONFLICT DO NOTHING
+"""
+
+
+def known_keys(session: Session) -> list[str]:
+    """Return the fingerprints of the keys that have sealed identity values here."""
+    return [row[0] for row in session.rows(KNOWN_KEYS)]
+
+
+def add_key(session: Session, fingerprint: str, now: datetime) -> None:
+    """Note that a key seals identity values from now on."""
+    session.run(ADD_KEY, {"fingerprint": fingerprint, "now": now})

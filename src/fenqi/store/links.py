@@ -1,0 +1,278 @@
+"""Who was seen where and with what: strong links by identifier, visits of an address, its standing.
+
+Identifiers are keyed hashes made at the door; nothing here can be turned back into a device or an
+address.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from fenqi.core.risk.crowd import CrowdRule, Place, Visit
+from fenqi.core.risk.links import IdentifierKind, Link, LinkRule
+from fenqi.core.values.ids import AccountId
+from fenqi.store.accounts import Account
+from fenqi.store.booking import ENCODE, Booking
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.rows import Rows, Sheet, Table, Upsert
+
+VISITS_MAX = 20_000  # of one address within one window
+SEEN_MAX = 5_000  # accounts of an address whose standing is looked at, the latest seen
+LINKS_MAX = 50_000  # read for one crowd
+CROWD = "crowd"  # the kind of a job, and the beginning of the cause of its case
+
+PLACES = Upsert(
+    "known_places",
+    "identifier_hash bytea, kind word, known_by word, known_at timestamptz, note text",
+    keys="identifier_hash",
+)
+JOBS = Table("jobs", "job_id uuid, kind word, not_before timestamptz, payload jsonb")
+
+
+class PlaceKind(StrEnum):
+    """What an address that many share is."""
+
+    CAMPUS = "campus"
+    OFFICE = "office"
+    CARRIER = "carrier"
+    SHOP = "shop"
+    OTHER = "other"
+
+
+def crowd_cause(book_id: str, address: bytes) -> str:
+    """Return the cause of the case about a crowd at an address."""
+    return f"{CROWD}/{address.hex()}/{book_id}"
+
+
+def address_of(cause: str) -> bytes | None:
+    """Return the address of a crowd's case, None of another case."""
+    kind, _, rest = cause.partition("/")
+    return bytes.fromhex(rest.partition("/")[0]) if kind == CROWD else None
+
+
+def places(
+    known: Iterable[tuple[bytes, PlaceKind]], *, known_by: str, note: str, now: datetime
+) -> Rows:
+    """Return the rows of addresses that many are known to share."""
+    rows = Rows(PLACES)
+    for address, kind in known:
+        rows.add(address, kind.value, known_by, now, note)
+    return rows
+
+
+class _Links(Table):
+    """A link that is there is written again only for another day."""
+
+    def statement(self, select: str) -> str:
+        return super().statement(select) + (
+            " ON CONFLICT (identifier_hash, account_id) DO UPDATE SET "
+            "first_on = LEAST(links.first_on, EXCLUDED.first_on), "
+            "last_on = GREATEST(links.last_on, EXCLUDED.last_on) "
+            "WHERE links.last_on < EXCLUDED.last_on OR links.first_on > EXCLUDED.first_on"
+        )
+
+
+LINKS = _Links(
+    "links",
+    "identifier_hash bytea, account_id uuid, identifier_kind word, first_on date, last_on date",
+)
+
+
+class Sightings:
+    """What the facts of one batch say about links, and which crowds somebody should look at.
+
+    Whoever books a fact with identifiers says so here, in its own transaction.
+    """
+
+    def __init__(self, ground: Ground, booking: Booking) -> None:
+        self._ground = ground
+        self._booking = booking
+        self._seen: dict[tuple[bytes, AccountId], tuple[IdentifierKind, date]] = {}
+        self._crowded: dict[bytes, tuple[datetime, datetime]] = {}
+        booking.others.append(self)
+
+    def saw(self, account: Account, kind: IdentifierKind, identifier: bytes) -> None:
+        """An account was seen with a strong identifier on this day."""
+        key = (identifier, account.account_id)
+        self._seen[key] = (kind, account.book.day_of(self._booking.now))
+
+    def crowded(self, address: bytes, at: datetime) -> None:
+        """So many accounts are at an address that somebody should look: do so within a second.
+
+        `at` is the instant of the fact that was one too many.
+        """
+        first, last = self._crowded.get(address, (at, at))
+        self._crowded[address] = (min(first, at), max(last, at))
+
+    def fill(self, sheet: Sheet) -> None:
+        """Put them on a sheet."""
+        links, jobs = Rows(LINKS), Rows(JOBS)
+        for (identifier, account_id), (kind, day) in self._seen.items():
+            links.add(identifier, account_id, kind.value, day, day)
+        for address, (first, last) in self._crowded.items():
+            payload = ENCODE({"address": address.hex(), "first": first, "last": last})
+            jobs.add(self._ground.ids.new(), CROWD, self._booking.now, payload)
+        sheet.add(links)
+        sheet.add(jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Somebody should look at an address: facts between these instants were too many."""
+
+    job_id: UUID
+    address: bytes
+    first: datetime
+    last: datetime
+
+
+# Taken away in the transaction that answers them: a death brings them back, and two programs never
+# look at the same one. Each crowding fact has a row of its own, so nobody waits for anybody.
+TAKE = """
+DELETE FROM jobs WHERE job_id IN (
+    SELECT job_id FROM jobs
+    WHERE state = 'waiting' AND not_before <= %(now)s AND kind = %(kind)s
+    ORDER BY not_before LIMIT %(most)s FOR UPDATE SKIP LOCKED
+) RETURNING job_id, payload->>'address', (payload->>'first')::timestamptz,
+    (payload->>'last')::timestamptz
+"""
+# What failed waits, longer each time, and after some tries for a person.
+POSTPONE = """
+UPDATE jobs SET attempts = attempts + 1, not_before = %(not_before)s,
+    state = CASE WHEN attempts + 1 >= %(tries)s THEN 'dead' ELSE 'waiting' END
+WHERE job_id = %(job)s
+"""
+OLDEST = """
+SELECT job_id FROM jobs WHERE state = 'waiting' AND not_before <= %(now)s AND kind = %(kind)s
+ORDER BY not_before LIMIT 1
+"""
+
+
+def take(session: Session, now: datetime, most: int) -> list[Suspicion]:
+    """Take suspicions away, the oldest first, skipping those another program looks at."""
+    rows = session.rows(TAKE, {"now": now, "kind": CROWD, "most": most})
+    return [
+        Suspicion(job_id, bytes.fromhex(address), first, last)
+        for job_id, address, first, last in rows
+    ]
+
+
+def postpone(session: Session, now: datetime, *, wait: timedelta, tries: int) -> UUID | None:
+    """Put the oldest suspicion off; return it, None if there is none."""
+    rows = session.rows(OLDEST, {"now": now, "kind": CROWD})
+    if not rows:
+        return None
+    asked = {"job": rows[0][0], "not_before": now + wait, "tries": tries}
+    session.run(POSTPONE, asked)
+    return UUID(str(rows[0][0]))
+
+
+VISITS = """
+SELECT occurred_at, account_id FROM identifier_facts
+WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
+ORDER BY occurred_at, account_id LIMIT %(most)s
+"""
+
+
+def visits(session: Session, address: bytes, *, after: datetime, until: datetime) -> list[Visit]:
+    """Return who was seen at an address in (after, until], by time."""
+    asked = {"address": address, "after": after, "until": until, "most": VISITS_MAX}
+    return [Visit(at, AccountId(one)) for at, one in session.rows(VISITS, asked)]
+
+
+# A long-standing account in good order: as old as the rule says, open, not behind, and it has paid
+# something back. An account that a person found to have done harm is none.
+STANDING = """
+SELECT a.account_id, a.book_id, a.status = 'open' AND a.opened_on <= b.business_date - %(days)s
+    AND (a.oldest_due_on IS NULL OR a.oldest_due_on >= b.business_date)
+    AND EXISTS (SELECT 1 FROM receipts AS r
+                WHERE r.account_id = a.account_id AND r.state = 'final')
+    AND NOT EXISTS (SELECT 1 FROM case_accounts AS n JOIN cases AS c USING (case_id)
+                    WHERE n.account_id = a.account_id AND c.outcome = 'confirmed')
+FROM accounts AS a JOIN books AS b USING (book_id)
+WHERE a.account_id = ANY(%(accounts)s::uuid[])
+"""
+SEEN = """
+SELECT account_id FROM identifier_facts
+WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
+GROUP BY account_id ORDER BY MAX(occurred_at) DESC, account_id LIMIT %(most)s
+"""
+IS_KNOWN = "SELECT kind FROM known_places WHERE identifier_hash = %(address)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """Of some accounts their books, and which are long-standing and in good order."""
+
+    books: dict[AccountId, str]
+    good: frozenset[AccountId]
+
+
+def standings(session: Session, account_ids: Collection[AccountId], rule: CrowdRule) -> Standings:
+    """Return how some accounts stand; an account that is not there is left out."""
+    asked = {"accounts": list(account_ids), "days": rule.good_age_days}
+    rows = session.rows(STANDING, asked)
+    return Standings(
+        books={AccountId(one): book for one, book, _ in rows},
+        good=frozenset(AccountId(one) for one, _, is_good in rows if is_good),
+    )
+
+
+def place_of(
+    session: Session, address: bytes, until: datetime, rule: CrowdRule
+) -> tuple[Place, str | None]:
+    """Return what is known of an address, and what kind of place it is if that is written down."""
+    kinds = session.rows(IS_KNOWN, {"address": address})
+    after = until - timedelta(days=rule.place_days)
+    asked = {"address": address, "after": after, "until": until, "most": SEEN_MAX}
+    seen = [AccountId(one) for (one,) in session.rows(SEEN, asked)]
+    good = standings(session, seen, rule).good
+    return Place(bool(kinds), len(seen), len(good)), (kinds[0][0] if kinds else None)
+
+
+# The strong links of some accounts, of all that their groups of last night hold, and of whoever
+# shares an identifier with them. An identifier's sharers are read up to one beyond its bound: then
+# it is a hub already and ties nobody.
+AROUND = """
+WITH inside AS (
+    SELECT UNNEST(%(accounts)s::uuid[]) AS account_id
+    UNION
+    SELECT other.account_id FROM link_groups AS own JOIN link_groups AS other USING (group_id)
+    WHERE own.account_id = ANY(%(accounts)s::uuid[]) AND own.size <= %(group_max)s
+), identifiers AS (
+    SELECT DISTINCT l.identifier_hash, l.identifier_kind
+    FROM links AS l JOIN inside USING (account_id)
+    WHERE l.last_on >= %(since)s
+)
+SELECT sharing.account_id, i.identifier_hash, i.identifier_kind, sharing.first_on, sharing.last_on
+FROM identifiers AS i
+CROSS JOIN LATERAL (
+    SELECT account_id, first_on, last_on FROM links AS l
+    WHERE l.identifier_hash = i.identifier_hash AND l.last_on >= %(since)s
+    ORDER BY account_id LIMIT CASE i.identifier_kind WHEN 'device' THEN %(device)s
+        WHEN 'card' THEN %(card)s ELSE %(phone)s END + 1
+) AS sharing
+LIMIT %(most)s
+"""
+GROUP_MAX = 1_000  # accounts of a group that is read whole
+
+
+def around(
+    session: Session, account_ids: Collection[AccountId], on: date, rule: LinkRule
+) -> list[Link]:
+    """Return the fresh strong links of some accounts and of those they may be tied to."""
+    bounds = {kind.value: most for kind, most in rule.accounts_max.items()}
+    asked = {
+        "accounts": list(account_ids),
+        "since": on - timedelta(days=rule.decay_days),
+        "group_max": GROUP_MAX,
+        "most": LINKS_MAX,
+        **bounds,
+    }
+    return [
+        Link(AccountId(account), bytes(identifier), IdentifierKind(kind), first_on, last_on)
+        for account, identifier, kind, first_on, last_on in session.rows(AROUND, asked)
+    ]

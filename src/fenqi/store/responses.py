@@ -1,0 +1,317 @@
+"""Responses: what a flow does to an account besides its own work, from a nudge to a freeze.
+
+Any flow makes one for its booking, says what a decision asks for, and the rows go out with the
+batch. Each response is tempered by `core/risk/response.py`, told to the customer with its reasons
+(P3), and touches new purchases only (P1).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from fenqi.core.risk.case import SYSTEM, CaseKind
+from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.response import (
+    KINDS,
+    Bounds,
+    Finding,
+    ProtectionKind,
+    Strength,
+    check_reasons,
+    temper,
+)
+from fenqi.core.values.ids import AccountId
+from fenqi.store import protections
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.cases import Case, Docket
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.protections import Protection
+from fenqi.store.rows import Sheet
+
+REVIEW_PRIORITY = 3  # of what was asked as harm and became a look by a person
+CUSTOMER = "customer"  # the outbox topic of what a customer is told
+
+
+class Done(NamedTuple):
+    """What a response came to: the effect, None if its cause has done its harm already."""
+
+    effect: Effect | None
+    until: datetime | None = None
+    case_id: UUID | None = None
+
+
+class Responses:
+    """The responses of one batch; they are written with its booking.
+
+    The accounts are locked. The first response to an account reads what protects it; a flow that
+    answers to many asks for all at once with `know`.
+    """
+
+    def __init__(self, ground: Ground, booking: Booking, session: Session) -> None:
+        self._ground = ground
+        self._booking = booking
+        self._session = session
+        self._known: dict[AccountId, list[Protection]] = {}
+        self._placed: dict[UUID, Protection] = {}
+        self._changed: dict[UUID, Protection] = {}
+        self._touched: dict[AccountId, Account] = {}
+        self.docket = Docket(ground, session, booking.now)
+        booking.others.append(self)
+
+    def know(self, account_ids: Collection[AccountId]) -> None:
+        """Read what protects some accounts, in one round trip."""
+        asked = [one for one in account_ids if one not in self._known]
+        if asked:
+            self._known |= protections.of(self._session, asked, self._booking.now)
+
+    def of(self, account: Account) -> list[Protection]:
+        """Return what protects an account, or lately did, oldest first."""
+        self.know([account.account_id])
+        return self._known[account.account_id]
+
+    def bounds(self, account: Account) -> Bounds:
+        """Return what the newest version of the account's pack allows."""
+        return Bounds.of(self._ground.catalogue.pack(account.book.pack))
+
+    def hold(
+        self,
+        account: Account,
+        until: datetime,
+        *,
+        reasons: Iterable[str],
+        cause: str,
+        strength: Strength = Strength.STRONG,
+        decision_id: UUID | None = None,
+        case_id: UUID | None = None,
+        actor: str = SYSTEM,
+    ) -> Done:
+        """Stop new purchases until an instant, at most the pack's hours. Errors: ResponseInvalid.
+
+        A hold that may not be placed opens a review instead, unless it has a case already.
+        """
+        asked = (Effect.HOLD, until, cause, strength, decision_id, case_id, actor)
+        return self._protect(account, reasons, *asked)
+
+    def freeze(
+        self,
+        account: Account,
+        until: datetime,
+        *,
+        reasons: Iterable[str],
+        cause: str,
+        strength: Strength = Strength.STRONG,
+        decision_id: UUID | None = None,
+        case_id: UUID | None = None,
+        actor: str = SYSTEM,
+    ) -> Done:
+        """Stop new purchases for days; beyond the pack's bound only once a second person agrees.
+
+        On weak evidence it is a hold. Errors: ResponseInvalid.
+        """
+        asked = (Effect.FREEZE, until, cause, strength, decision_id, case_id, actor)
+        return self._protect(account, reasons, *asked)
+
+    def smaller_limit(
+        self,
+        account: Account,
+        until: datetime,
+        *,
+        ceiling_minor: int,
+        reasons: Iterable[str],
+        cause: str,
+        strength: Strength = Strength.STRONG,
+        decision_id: UUID | None = None,
+        case_id: UUID | None = None,
+        actor: str = SYSTEM,
+    ) -> Done:
+        """Let new purchases use no more than a ceiling until an instant; signed plans stay.
+
+        Units: minor units of the account's currency. On weak evidence it is a review.
+        Errors: ResponseInvalid.
+        """
+        asked = (Effect.SMALLER_LIMIT, until, cause, strength, decision_id, case_id, actor)
+        return self._protect(account, reasons, *asked, ceiling_minor=ceiling_minor)
+
+    def step_up(
+        self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
+    ) -> Done:
+        """Ask for a check before the next purchase; asked once until it is passed."""
+        if account.step_up_since is not None:
+            return Done(None)
+        given = check_reasons(reasons, cause=cause)
+        account.step_up_since = self._booking.now
+        self._touched[account.account_id] = account
+        self._booking.event(
+            account,
+            "step-up-asked",
+            payload={"reasons": given, "cause": cause},
+            actor=actor,
+            topic=CUSTOMER,
+        )
+        return Done(Effect.STEP_UP)
+
+    def stepped_up(self, account: Account, *, actor: str = CUSTOMER) -> None:
+        """The customer passed the check."""
+        if account.step_up_since is not None:
+            account.step_up_since = None
+            self._touched[account.account_id] = account
+            self._booking.event(account, "step-up-passed", payload={}, actor=actor)
+
+    def nudge(
+        self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
+    ) -> Done:
+        """Tell the customer something that may help; nothing else happens."""
+        given = check_reasons(reasons, cause=cause)
+        payload = {"reasons": given, "cause": cause}
+        self._booking.event(account, "nudged", payload=payload, actor=actor, topic=CUSTOMER)
+        return Done(Effect.NUDGE)
+
+    def review(
+        self,
+        account: Account,
+        *,
+        subject: str,
+        evidence: Mapping[str, object],
+        priority: int = REVIEW_PRIORITY,
+        cause: str,
+        decision_id: UUID | None = None,
+        actor: str = SYSTEM,
+    ) -> Done:
+        """Ask a person to look at the account: one open case per account and cause.
+
+        `subject` is a code such as a rule's id. Errors: CaseInvalid.
+        """
+        case, is_new = self.docket.open(
+            [account.account_id],
+            book_id=account.book.book_id,
+            kind=CaseKind.REVIEW,
+            cause=f"{account.account_id}/{cause}",
+            subject=subject,
+            priority=priority,
+            evidence=evidence,
+            pause=timedelta(hours=self.bounds(account).pause_hours),
+            decision_id=decision_id,
+            author=actor,
+        )
+        if is_new:
+            self.tell_case(account, case, actor=actor)
+        return Done(Effect.REVIEW, case_id=case.case_id)
+
+    def tell_case(self, account: Account, case: Case, *, actor: str = SYSTEM) -> None:
+        """Write on the account that a case about it was opened; a look alone is not told."""
+        payload = {"case_id": case.case_id, "kind": case.kind.value, "subject": case.subject}
+        self._booking.event(account, "case-opened", payload=payload, actor=actor)
+
+    def end(
+        self, account: Account, protection: Protection, *, finding: Finding, actor: str = SYSTEM
+    ) -> None:
+        """End a protection now and tell the customer; one that ended already stays as it is."""
+        if protection.ended_at is not None:
+            return
+        now = self._booking.now
+        protection.ended_at = protection.ends_at if finding is Finding.EXPIRED else now
+        protection.ended_by, protection.finding = actor, finding
+        self.change(account, protection)
+        self._booking.event(
+            account,
+            "protection-ended",
+            payload={
+                "kind": protection.kind.value,
+                "finding": finding.value,
+                "reasons": protection.reasons,
+                "case_id": protection.case_id,
+            },
+            actor=actor,
+            topic=CUSTOMER,
+        )
+
+    def change(self, account: Account, protection: Protection) -> None:
+        """Write back a protection that changed, and what its account says of it."""
+        if protection.protection_id not in self._placed:
+            self._changed[protection.protection_id] = protection
+        protections.settle(account, self.of(account), self._booking.now)
+        self._touched[account.account_id] = account
+
+    def _protect(
+        self,
+        account: Account,
+        reasons: Iterable[str],
+        effect: Effect,
+        until: datetime,
+        cause: str,
+        strength: Strength,
+        decision_id: UUID | None,
+        case_id: UUID | None,
+        actor: str,
+        ceiling_minor: int | None = None,
+    ) -> Done:
+        given = check_reasons(reasons, cause=cause)
+        known, now = self.of(account), self._booking.now
+        step = temper(
+            effect,
+            until,
+            cause=cause,
+            strength=strength,
+            past=[one.past() for one in known],
+            bounds=self.bounds(account),
+            now=now,
+        )
+        if step is None:
+            return Done(None)
+        kind = KINDS.get(step.effect)
+        if kind is None or step.until is None or step.asked_until is None:
+            if case_id is not None:
+                return Done(Effect.REVIEW, case_id=case_id)
+            evidence = {"asked": effect.value, "reasons": given, "strength": strength.value}
+            return self.review(
+                account,
+                subject=given[0],
+                evidence=evidence,
+                cause=cause,
+                decision_id=decision_id,
+                actor=actor,
+            )
+        placed = Protection(
+            account_id=account.account_id,
+            protection_id=self._ground.ids.new(),
+            kind=kind,
+            cause=cause,
+            strength=strength,
+            reasons=given,
+            ceiling_minor=ceiling_minor,
+            decision_id=decision_id,
+            case_id=case_id,
+            placed_by=actor,
+            placed_at=now,
+            ends_at=step.until,
+            asked_until=step.asked_until,
+        )
+        known.append(placed)
+        self._placed[placed.protection_id] = placed
+        self.change(account, placed)
+        self._tell(account, placed)
+        return Done(step.effect, step.until, case_id)
+
+    def _tell(self, account: Account, placed: Protection) -> None:
+        payload: dict[str, object] = {
+            "kind": placed.kind.value,
+            "until": placed.ends_at,
+            "reasons": placed.reasons,
+            "decision_id": placed.decision_id,
+            "case_id": placed.case_id,
+        }
+        if placed.kind is ProtectionKind.SMALLER_LIMIT:
+            payload["ceiling_minor"] = placed.ceiling_minor
+        self._booking.event(
+            account, "protection-placed", payload=payload, actor=placed.placed_by, topic=CUSTOMER
+        )
+
+    def fill(self, sheet: Sheet) -> None:
+        """Put the batch's protections and cases on a sheet."""
+        self.docket.fill(sheet)
+        sheet.add(protections.placed(self._placed.values()))
+        sheet.add(protections.changed(self._changed.values()))
+        sheet.add_later(protections.columns(self._touched.values()))

@@ -1,0 +1,512 @@
+"""From the wish for credit to the account: what is asked, decided, told, accepted, and counted."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from make_application import EVERYTHING, SaidBureau, application, applied, consents, hashed
+from make_book import (
+    BOOK,
+    OPENED,
+    World,
+    assert_sound,
+    done,
+    enrol,
+    key,
+    kinds,
+    noon,
+    open_book,
+    row,
+    rows,
+)
+
+from fenqi.core.errors import FenqiError
+from fenqi.core.risk.application import rule_again
+from fenqi.core.risk.consent import ConsentMissing, DataClass
+from fenqi.core.values.bureau import Finding
+from fenqi.core.values.ids import AccountId
+from fenqi.flows.apply import ApplicationInvalid, Identifier, Received, apply
+from fenqi.flows.decide import Decided
+from fenqi.flows.resolve import ResolutionInvalid, Resolve, resolve
+from fenqi.flows.sign import CostTableDiffers, OfferEnded, Sign, Signed, StepUpNeeded, sign
+from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
+from fenqi.store.accounts import AlreadyEnrolled
+from fenqi.store.applications import ApplicationElsewhere, ApplicationMissing
+from fenqi.store.pool import Store
+from fenqi.worker.admit import admit
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    return open_book(store)
+
+
+def decided(world: World, received: Received, bureau: SaidBureau | None = None) -> Decided:
+    return done(admit(world.ground, bureau)[received.application_id])
+
+
+def acceptance(world: World, received: Received, offer: Decided, **changes: Any) -> Sign:
+    fields: dict[str, Any] = {
+        "scope_id": received.application_id,
+        "key": key(world),
+        "account_id": AccountId(UUID(received.application_id)),
+        "cost_table": offer.cost_table,
+    }
+    return Sign(**fields | changes)
+
+
+def accepted(world: World, command: Sign) -> Signed | FenqiError:
+    return sign(world.ground, [command])[0]
+
+
+def test_a_steady_person_gets_what_was_asked_and_an_account_on_the_costs_shown(
+    world: World,
+) -> None:
+    received = applied(world)
+    bureau = SaidBureau()
+    offer = decided(world, received, bureau)
+    assert offer == Decided(
+        state="offered",
+        outcome="approve",
+        reasons=[],
+        limit_minor=2_000_000,
+        cost_table=offer.cost_table,
+        offer_ends_on="2026-01-19",
+    )
+    assert [one.subject for one in bureau.asked] == ["ann"]
+    answer = done(accepted(world, acceptance(world, received, offer)))
+    account = AccountId(UUID(answer.account_id))
+    assert answer == Signed(received.application_id, 2_000_000)
+    assert kinds(world, account) == [
+        *("application-received", "bureau-asked", "application-offered", "account-opened")
+    ]
+    found = row(
+        world.store,
+        "SELECT a.limit_minor, a.statement_day, a.status, a.event_count, g.cost_table::text "
+        "FROM accounts AS a JOIN agreements AS g USING (account_id) WHERE kind = 'customer'",
+    )
+    assert found == (2_000_000, 5, "open", 4, offer.cost_table)
+    lines = rows(
+        world.store,
+        "SELECT cost_line FROM cost_table_lines WHERE cost_table = %(id)s::uuid ORDER BY 1",
+        id=offer.cost_table,
+    )
+    assert lines == [("flat-fee",), ("interest",), ("late-charge",)]
+    assert_sound(world, accounts=1)
+
+
+def test_every_call_of_the_bureau_is_kept_with_consent_cost_and_time(world: World) -> None:
+    received = applied(world)
+    decided(world, received, SaidBureau(score=701))
+    found = row(
+        world.store,
+        """
+        SELECT bureau, source, finding, asked_by, asked_for::text, cost_minor, latency_us, tries,
+            said, score, data_class, is_given
+        FROM bureau_reports JOIN consents ON consents.person_id = bureau_reports.person_id
+            AND number = consent_number
+        """,
+    )
+    assert found == (
+        *("said", "channel", "report", "worker", received.application_id, 100, 1_500, 1, "R1"),
+        *(701, "bureau", True),
+    )
+
+
+def test_identity_is_kept_with_the_person_only_and_guessable_numbers_as_hashes(
+    world: World,
+) -> None:
+    received = applied(world, "ann")
+    decided(world, received, SaidBureau())
+    found = row(
+        world.store,
+        "SELECT legal_name, born_on, is_student, encode(national_id_hash, 'hex') FROM identities",
+    )
+    assert found == ("ann Sample", date(1995, 6, 1), False, hashed("id-ann"))
+    facts = row(
+        world.store,
+        "SELECT identifier_kind, encode(identifier_hash, 'hex'), account_id::text "
+        "FROM identifier_facts",
+    )
+    assert facts == ("phone", hashed("phone-ann"), received.application_id)
+    told = rows(
+        world.store, "SELECT payload::text FROM events UNION ALL SELECT answer::text FROM commands"
+    )
+    assert not [
+        one for (one,) in told if "Sample" in one or "1995" in one or hashed("id-ann") in one
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "bureau", "reasons"),
+    [
+        ({"born_on": date(2008, 1, 6)}, {}, ["under-age"]),
+        ({"is_student": True}, {}, ["students-not-served"]),
+        (
+            {"born_on": date(2008, 1, 6), "is_student": True},
+            {},
+            ["under-age", "students-not-served"],
+        ),
+        ({"obligations_minor": 499_000}, {}, ["obligations-too-high"]),
+        ({"obligations_minor": None}, {"monthly_due_minor": 499_000}, ["obligations-too-high"]),
+        ({"income_evidenced_minor": 16_000, "obligations_minor": 0}, {}, ["income-too-low"]),
+        ({}, {"worst_overdue_days": 90}, ["overdue-elsewhere"]),
+    ],
+)
+def test_a_decline_tells_its_true_reasons_and_opens_nothing(
+    world: World, changes: dict[str, Any], bureau: dict[str, int], reasons: list[str]
+) -> None:
+    received = applied(world, **changes)
+    answer = decided(world, received, SaidBureau(**bureau))
+    assert (answer.state, answer.outcome) == ("declined", "decline")
+    assert answer.reasons == reasons
+    told = row(
+        world.store,
+        "SELECT payload -> 'reasons' FROM events JOIN outbox ON events.account_id = "
+        "outbox.account_id AND number = event_number WHERE topic = 'customer'",
+    )
+    assert told == reasons
+    refusal = accepted(world, acceptance(world, received, answer, cost_table="x"))
+    assert isinstance(refusal, ApplicationElsewhere)
+    assert_sound(world, accounts=0)
+
+
+def test_no_bureau_is_asked_about_whom_the_law_excludes(world: World) -> None:
+    bureau = SaidBureau()
+    decided(world, applied(world, born_on=date(2010, 1, 1)), bureau)
+    assert bureau.asked == []
+
+
+def test_somebody_turns_eighteen_on_the_day(world: World) -> None:
+    day = date(OPENED.year - 18, OPENED.month, OPENED.day)
+    young = applied(world, "eve", born_on=day + timedelta(days=1))
+    adult = applied(world, "ann", born_on=day)
+    answers = admit(world.ground, SaidBureau())
+    assert done(answers[young.application_id]).reasons == ["under-age"]
+    assert done(answers[adult.application_id]).state == "offered"
+
+
+@pytest.mark.parametrize("finding", [one for one in Finding if one is not Finding.REPORT])
+def test_a_bureau_that_fails_makes_a_smaller_beginning_and_never_a_decline(
+    world: World, finding: Finding
+) -> None:
+    received = applied(world)
+    offer = decided(world, received, SaidBureau(finding))
+    assert offer.state == "offered"
+    if finding is Finding.NOBODY:  # an answer: no file is no blemish
+        assert (offer.limit_minor, offer.reasons) == (2_000_000, [])
+    else:
+        assert (offer.limit_minor, offer.reasons) == (300_000, ["no-bureau-report"])
+        assert offer.outcome == "smaller-limit"
+    kept = row(world.store, "SELECT finding, score FROM bureau_reports")
+    assert kept == (finding.value, None)
+
+
+def test_who_gives_no_consent_to_ask_a_bureau_is_not_asked_about(world: World) -> None:
+    bureau = SaidBureau()
+    received = applied(world, consents=consents(world, *(set(EVERYTHING) - {"bureau"})))
+    offer = decided(world, received, bureau)
+    assert bureau.asked == []
+    assert (offer.limit_minor, offer.reasons) == (300_000, ["no-bureau-report"])
+
+
+def test_a_fresh_report_is_used_again_and_an_old_one_is_not(world: World) -> None:
+    bureau = SaidBureau(worst_overdue_days=120)
+    assert decided(world, applied(world), bureau).reasons == ["overdue-elsewhere"]
+    again = decided(world, applied(world), bureau)
+    assert again.reasons == ["overdue-elsewhere"]
+    assert len(bureau.asked) == 1
+    world.clock.set(world.clock.now() + timedelta(days=31))
+    assert decided(world, applied(world), SaidBureau()).state == "offered"
+
+
+def test_a_consent_taken_back_stops_asking_and_using(world: World) -> None:
+    bureau = SaidBureau(worst_overdue_days=120)
+    first = applied(world)
+    decided(world, first, bureau)
+    account = AccountId(UUID(first.application_id))
+    command = WithdrawConsent(
+        scope_id=str(account), key="w", account_id=account, data_class=DataClass.BUREAU
+    )
+    done(withdraw_consent(world.ground, [command])[0])
+    other = WithdrawConsent(
+        scope_id=str(account), key="w2", account_id=account, data_class=DataClass.BUREAU
+    )
+    assert isinstance(withdraw_consent(world.ground, [other])[0], ConsentMissing)
+    assert done(withdraw_consent(world.ground, [command])[0]).number == 7
+    later = applied(world, consents=consents(world, *(set(EVERYTHING) - {"bureau"})))
+    offer = decided(world, later, bureau)
+    assert (offer.limit_minor, offer.reasons) == (300_000, ["no-bureau-report"])
+    assert len(bureau.asked) == 1
+    assert kinds(world, account)[-1] == "consent-withdrawn"
+
+
+@pytest.mark.parametrize("how", ["person", "national-id", "phone"])
+def test_the_fifth_application_in_a_day_is_checked_and_cooled_and_not_declined(
+    world: World, how: str
+) -> None:
+    def one(number: int) -> Received:
+        if how == "person":
+            return applied(world, "ann")
+        if how == "national-id":
+            return applied(world, f"p{number}", national_id=hashed("same"))
+        phone = (Identifier(kind="phone", hash=hashed("same")),)
+        return applied(world, f"p{number}", identifiers=phone)
+
+    received = [one(number) for number in range(5)]
+    answers = admit(world.ground, SaidBureau())
+    outcomes = [done(answers[each.application_id]) for each in received]
+    assert [each.needs_step_up for each in outcomes] == [False] * 4 + [True]
+    fifth = outcomes[4]
+    assert (fifth.state, fifth.outcome, fifth.reasons) == (
+        *("offered", "review"),
+        ["many-applications"],
+    )
+    kept = row(
+        world.store,
+        "SELECT effects, counts_max, applications_24h FROM applications WHERE applications_24h = 5",
+    )
+    assert kept == (["step-up", "cooler-menu:3", "review:2"], 3, 5)
+    refusal = accepted(world, acceptance(world, received[4], fifth))
+    assert isinstance(refusal, StepUpNeeded)
+    checked = acceptance(world, received[4], fifth, is_stepped_up=True)
+    assert isinstance(accepted(world, checked), Signed)
+
+
+def test_five_in_one_batch_count_one_another_and_yesterdays_do_not_count(world: World) -> None:
+    commands = [application(world) for _ in range(5)]
+    answers = apply(world.ground, commands)
+    assert all(isinstance(one, Received) for one in answers)
+    counts = "SELECT applications_24h FROM applications ORDER BY received_at, account_id"
+    assert rows(world.store, counts) == [(1,), (2,), (3,), (4,), (5,)]
+    world.clock.set(world.clock.now() + timedelta(hours=24))
+    applied(world)
+    assert rows(world.store, counts)[-1] == (1,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"legal_name": " "}, "legal_name"),
+        ({"legal_name": "a\nb"}, "legal_name"),
+        ({"person_reference": "x" * 201}, "person_reference"),
+        ({"born_on": date(2026, 1, 6)}, "born_on"),
+        ({"born_on": date(1850, 1, 6)}, "born_on"),
+        ({"asked_minor": 0}, "asked_minor"),
+        ({"asked_minor": 49_999}, "asked_minor"),
+        ({"asked_minor": 10**13}, "asked_minor"),
+        ({"income_declared_minor": -1}, "income_declared_minor"),
+        ({"income_declared_minor": 10**13}, "income_declared_minor"),
+        ({"obligations_minor": -1}, "obligations_minor"),
+        ({"evidence": None}, "evidence"),
+        ({"evidence": "a friend"}, "evidence"),
+        ({"national_id": "110101199506011234"}, "identifiers"),
+        ({"identifiers": (Identifier(kind="ip", hash=hashed("x")),)}, "identifiers"),
+        ({"identifiers": (Identifier(kind="phone", hash="13800138000"),)}, "identifiers"),
+        ({"identifiers": (Identifier(kind="phone", hash=hashed("x")),) * 9}, "identifiers"),
+    ],
+)
+def test_what_makes_no_sense_is_named_and_leaves_nothing(
+    world: World, changes: dict[str, Any], field: str
+) -> None:
+    answer = apply(world.ground, [application(world, **changes)])[0]
+    assert isinstance(answer, ApplicationInvalid), answer
+    assert answer.fields["field"] == field
+    for table in ("persons", "applications", "identities", "consents", "identifier_facts"):
+        assert row(world.store, f"SELECT COUNT(*) FROM {table}") == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "changes"),
+    [("identity", {}), ("contact", {}), ("income", {}), ("device", {"identifiers": ("device",)})],
+)
+def test_nothing_is_taken_in_without_the_consent_for_its_class(
+    world: World, missing: str, changes: dict[str, Any]
+) -> None:
+    if changes:
+        changes = {"identifiers": (Identifier(kind="device", hash=hashed("d")),)}
+    given = consents(world, *(set(EVERYTHING) - {missing}))
+    answer = apply(world.ground, [application(world, consents=given, **changes)])[0]
+    assert isinstance(answer, ConsentMissing)
+    assert answer.fields == {"data_class": missing}
+    assert row(world.store, "SELECT COUNT(*) FROM persons") == 0
+
+
+def test_consents_of_the_future_or_without_a_text_are_none(world: World) -> None:
+    for changes in (
+        {"data_class": "astrology"},
+        {"stated_at": world.clock.now() + timedelta(seconds=1)},
+        {"text_sha256": "yes"},
+    ):
+        given = consents(world, *EVERYTHING)
+        fields = {name: getattr(given[0], name) for name in given[0].__struct_fields__}
+        wrong = (type(given[0])(**fields | changes), *given[1:])
+        answer = apply(world.ground, [application(world, consents=wrong)])[0]
+        assert isinstance(answer, ApplicationInvalid), answer
+        assert answer.fields["field"] == "consents"
+
+
+def test_an_offer_is_accepted_as_made_until_its_day_and_once(world: World) -> None:
+    received = applied(world)
+    offer = decided(world, received, SaidBureau())
+    other = accepted(world, acceptance(world, received, offer, cost_table=str(UUID(int=7))))
+    assert isinstance(other, CostTableDiffers)
+    command = acceptance(world, received, offer)
+    first = accepted(world, command)
+    assert isinstance(first, Signed)
+    assert accepted(world, command) == first
+    again = accepted(world, acceptance(world, received, offer))
+    assert isinstance(again, AlreadyEnrolled)
+    nobody = acceptance(world, received, offer, account_id=AccountId(UUID(int=5)))
+    assert isinstance(accepted(world, nobody), ApplicationMissing)
+    assert isinstance(apply(world.ground, [application(world)])[0], AlreadyEnrolled)
+    assert_sound(world, accounts=1)
+
+
+def test_an_offer_ends(world: World) -> None:
+    received = applied(world)
+    offer = decided(world, received, SaidBureau())
+    with world.store.transaction() as session:
+        session.run(
+            "UPDATE applications SET offer_ends_on = %(day)s",
+            {"day": OPENED - timedelta(days=1)},
+        )
+    refusal = accepted(world, acceptance(world, received, offer))
+    assert isinstance(refusal, OfferEnded)
+    assert noon(OPENED) == world.clock.now()
+
+
+def test_two_offers_of_one_person_open_one_account(world: World) -> None:
+    received = [applied(world), applied(world)]
+    answers = admit(world.ground, SaidBureau())
+    offers = [done(answers[one.application_id]) for one in received]
+    commands = [acceptance(world, *both) for both in zip(received, offers, strict=True)]
+    outcomes = sign(world.ground, commands)
+    assert [type(one) for one in outcomes] == [Signed, AlreadyEnrolled]
+    assert_sound(world, accounts=1)
+
+
+def test_who_is_enrolled_already_cannot_apply(world: World) -> None:
+    enrol(world, "ann")
+    assert isinstance(apply(world.ground, [application(world)])[0], AlreadyEnrolled)
+
+
+def test_an_application_is_received_once_and_decided_once(world: World) -> None:
+    command = application(world)
+    answers = apply(world.ground, [command, command])
+    assert answers[0] == answers[1] == apply(world.ground, [command])[0]
+    assert row(world.store, "SELECT COUNT(*) FROM applications") == 1
+    bureau = SaidBureau()
+    assert len(admit(world.ground, bureau)) == 1
+    assert admit(world.ground, bureau) == {}
+    assert len(bureau.asked) == 1
+
+
+def test_an_application_that_was_claimed_and_left_is_claimed_again_after_a_while(
+    world: World,
+) -> None:
+    class Dies:
+        name = "dies"
+
+        def ask(self, *_: object) -> Any:
+            raise KeyboardInterrupt
+
+    received = applied(world)
+    with pytest.raises(KeyboardInterrupt):
+        admit(world.ground, Dies())
+    bureau = SaidBureau()
+    assert admit(world.ground, bureau) == {}
+    world.clock.set(world.clock.now() + timedelta(minutes=2))
+    assert decided(world, received, bureau).state == "offered"
+    assert bureau.asked[0].reference == received.application_id
+
+
+def resolution(received: Received, limit: int | None, *reasons: str, key: str = "r") -> Resolve:
+    return Resolve(
+        scope_id=received.application_id,
+        key=key,
+        actor="officer",
+        account_id=AccountId(UUID(received.application_id)),
+        limit_minor=limit,
+        reasons=reasons,
+    )
+
+
+def refer(world: World, received: Received) -> None:
+    """Put an application before a person, as a policy may."""
+    with world.store.transaction() as session:
+        session.run("UPDATE applications SET state = 'review', outcome = 'review'")
+    assert received.state == "received"
+
+
+def test_a_person_decides_what_waits_for_one_within_what_can_be_carried(world: World) -> None:
+    received = applied(world)
+    decided(world, received, SaidBureau())
+    refer(world, received)
+    for wrong in (
+        resolution(received, 2_000_001),
+        resolution(received, 0),
+        resolution(received, None),
+        resolution(received, None, *"abcde"),
+    ):
+        assert isinstance(resolve(world.ground, [wrong])[0], ResolutionInvalid)
+    answer = done(resolve(world.ground, [resolution(received, 100_000, key="yes")])[0])
+    assert answer.state == "offered"
+    late = resolve(world.ground, [resolution(received, None, "why", key="no")])[0]
+    assert isinstance(late, ApplicationElsewhere)
+    who = row(world.store, "SELECT decided_by, limit_minor FROM applications")
+    assert who == ("officer", 100_000)
+
+
+def test_a_person_declines_with_reasons(world: World) -> None:
+    received = applied(world)
+    decided(world, received, SaidBureau())
+    refer(world, received)
+    done(resolve(world.ground, [resolution(received, None, "income-too-low")])[0])
+    kept = row(world.store, "SELECT state, reasons FROM applications")
+    assert kept == ("declined", ["income-too-low"])
+    assert row(world.store, "SELECT book_id FROM applications") == BOOK
+
+
+def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World) -> None:
+    bureaus = [
+        SaidBureau(),
+        SaidBureau(score=300, enquiries_30d=12),
+        SaidBureau(Finding.TIMEOUT),
+        SaidBureau(),
+    ]
+    for place, bureau in enumerate(bureaus):
+        applied(world, f"p{place}", is_student=place == 3)
+        admit(world.ground, bureau)
+    kept = rows(
+        world.store,
+        """
+        SELECT d.inputs, b.content, d.outcome, d.reasons, d.effects, d.points, d.hits, d.kind,
+            d.policy, m.offers
+        FROM decisions AS d JOIN rulebooks AS b USING (rulebook_id) LEFT JOIN menus AS m
+            USING (menu_id) ORDER BY d.account_id
+        """,
+    )
+    assert len(kept) == 4
+    for inputs, content, outcome, reasons, effects, points, hits, kind, policy, menu in kept:
+        again = rule_again(content, inputs)
+        assert (again.outcome, list(again.reasons), list(again.effects), again.points) == (
+            *(outcome, reasons, effects, points),
+        )
+        assert (list(again.hits), kind, policy) == (hits, "application", "application-starter")
+        assert (menu is None) == again.is_declined
+    assert [one[2] for one in kept] == ["approve", "smaller-limit", "smaller-limit", "decline"]
+
+
+def test_a_cooler_menu_offers_short_plans_only(world: World) -> None:
+    for _ in range(5):
+        applied(world)
+    admit(world.ground, SaidBureau())
+    menus = rows(
+        world.store,
+        "SELECT DISTINCT counts_max, (SELECT MAX((one ->> 'count')::int) FROM "
+        "jsonb_array_elements(offers) AS one) FROM applications JOIN menus USING (menu_id) "
+        "ORDER BY 1",
+    )
+    assert menus == [(3, 3), (None, 24)]

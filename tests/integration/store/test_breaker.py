@@ -1,0 +1,186 @@
+"""The circuit breaker counts in the database: exact across programs, opened once, reset by name."""
+
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from make_book import BOOK, World, beside, enrol, open_book, row, rows
+
+from fenqi.core.risk.breaker import Caps, effect_of, soften
+from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
+from fenqi.core.values.ids import AccountId
+from fenqi.store import accounts, breaker
+from fenqi.store.booking import Booking
+from fenqi.store.breaker import Decider
+from fenqi.store.pool import Store
+
+CAPS = dict.fromkeys(HARMFUL, Caps(5, 8))
+DECIDER = Decider(DecisionKind.PURCHASE, "careful", 3)
+HOLD, FREEZE, REVIEW, NUDGE = Effect.HOLD, Effect.FREEZE, Effect.REVIEW, Effect.NUDGE
+
+Wanted = Sequence[Sequence[Effect]]
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    return open_book(store)
+
+
+def restrain(
+    world: World, account: AccountId, wanted: Wanted, *, decider: Decider = DECIDER
+) -> list[tuple[Effect, ...]]:
+    booking = Booking(world.ground)
+    with world.store.transaction() as session:
+        book = accounts.lock(session, {account})[account].book
+        held = breaker.restrain(
+            session, booking, book, decider, wanted, caps=CAPS, ids=world.ground.ids
+        )
+        booking.write(session)
+    softer = [soften(words, none) for words, none in zip(wanted, held, strict=True)]
+    return [tuple(one for one in map(effect_of, words) if one) for words in softer]
+
+
+def taken(world: World) -> dict[str, int]:
+    sql = "SELECT effect, SUM(taken)::integer FROM breaker_minutes GROUP BY effect"
+    return dict(rows(world.store, sql))
+
+
+def later(world: World, **time: int) -> None:
+    world.clock.set(world.clock.now() + timedelta(**time))
+
+
+def test_what_finds_no_room_becomes_a_review_and_a_person_is_called(world: World) -> None:
+    account = enrol(world)
+    may = restrain(world, account, [(NUDGE, HOLD)] * 7)
+    assert may == [(NUDGE, HOLD)] * 5 + [(NUDGE, REVIEW)] * 2
+    assert taken(world) == {"hold": 5}
+    (trip,) = trips(world)
+    assert (trip.kind, trip.effect, trip.span, trip.cap) == ("purchase", "hold", "hour", 5)
+    assert (trip.policy, trip.policy_version, trip.reset_by) == ("careful", 3, None)
+    told = row(
+        world.store,
+        """
+        SELECT e.payload ->> 'effect', o.topic FROM events AS e
+        JOIN outbox AS o ON o.account_id = e.account_id AND o.event_number = e.number
+        WHERE e.kind = 'breaker-tripped'
+        """,
+    )
+    assert told == ("hold", "operations")
+
+
+def trips(world: World, *, only_open: bool = False) -> list[breaker.Trip]:
+    with world.store.transaction() as session:
+        return breaker.trips(session, BOOK, only_open=only_open)
+
+
+def test_the_breaker_opens_once_and_counts_by_kind_and_effect(world: World) -> None:
+    account = enrol(world)
+    restrain(world, account, [(HOLD,)] * 9)
+    restrain(world, account, [(HOLD,)] * 9)
+    assert len(trips(world)) == 1
+    assert restrain(world, account, [(FREEZE,)] * 2) == [(FREEZE,)] * 2
+    other = Decider(DecisionKind.ACCESS, "watchful", 1)
+    assert restrain(world, account, [(HOLD,)], decider=other) == [(HOLD,)]
+
+
+def test_an_hour_later_there_is_room_again_until_the_day_is_full(world: World) -> None:
+    account = enrol(world)
+    assert restrain(world, account, [(HOLD,)] * 5) == [(HOLD,)] * 5
+    later(world, minutes=59)
+    assert restrain(world, account, [(HOLD,)]) == [(REVIEW,)]
+    later(world, minutes=2)
+    assert restrain(world, account, [(HOLD,)] * 4) == [(HOLD,)] * 3 + [(REVIEW,)]
+    later(world, hours=24)
+    assert restrain(world, account, [(HOLD,)] * 5) == [(HOLD,)] * 5
+
+
+def test_while_it_is_open_the_kind_is_told_to_fall_back_until_a_person_resets_it(
+    world: World,
+) -> None:
+    account = enrol(world)
+    restrain(world, account, [(HOLD,)] * 6)
+    assert fallen(world) == {DecisionKind.PURCHASE}
+    booking = Booking(world.ground)
+    with world.store.transaction() as session:
+        book = accounts.lock(session, {account})[account].book
+        closed = breaker.reset(
+            session, booking, book, DecisionKind.PURCHASE, by="Li Na", finding="a wrong threshold"
+        )
+        booking.write(session)
+    assert closed == 1
+    assert fallen(world) == set()
+    (trip,) = trips(world)
+    assert (trip.reset_by, trip.finding) == ("Li Na", "a wrong threshold")
+    assert trips(world, only_open=True) == []
+    actor = row(world.store, "SELECT actor FROM events WHERE kind = 'breaker-reset'")
+    assert actor == "Li Na"
+
+
+def fallen(world: World) -> frozenset[DecisionKind]:
+    with world.store.transaction() as session:
+        return breaker.asking(session, BOOK)()
+
+
+def test_a_reset_needs_a_name_a_finding_and_something_open(world: World) -> None:
+    account = enrol(world)
+    booking = Booking(world.ground)
+    kind = DecisionKind.PURCHASE
+    with world.store.transaction() as session:
+        book = accounts.lock(session, {account})[account].book
+        with pytest.raises(breaker.PersonNeeded):
+            breaker.reset(session, booking, book, kind, by=" ", finding="looked")
+        with pytest.raises(breaker.PersonNeeded):
+            breaker.reset(session, booking, book, kind, by="Li Na", finding="")
+        with pytest.raises(breaker.TripMissing):
+            breaker.reset(session, booking, book, kind, by="Li Na", finding="looked")
+
+
+def test_who_harms_nobody_asks_nothing(world: World) -> None:
+    assert restrain(world, enrol(world), [(NUDGE, REVIEW), ()]) == [(NUDGE, REVIEW), ()]
+    assert rows(world.store, "SELECT 1 FROM breakers") == []
+
+
+def test_what_is_rolled_back_was_never_counted(world: World) -> None:
+    with pytest.raises(ZeroDivisionError):
+        take_and_fail(world, enrol(world))
+    assert (taken(world), trips(world)) == ({}, [])
+
+
+def take_and_fail(world: World, account: AccountId) -> None:
+    booking = Booking(world.ground)
+    with world.store.transaction() as session:
+        book = accounts.lock(session, {account})[account].book
+        wanted = [(HOLD,)] * 6
+        breaker.restrain(session, booking, book, DECIDER, wanted, caps=CAPS, ids=world.ground.ids)
+        raise ZeroDivisionError
+
+
+def test_many_programs_at_once_never_pass_the_cap(world: World, database_url: str) -> None:
+    """Eight threads over two stores, each wanting more than there is room for."""
+    people = [enrol(world, f"person-{number}") for number in range(8)]
+    other = Store.open(database_url)
+    worlds = [world, beside(world, other)]
+    may: list[list[tuple[Effect, ...]]] = []
+    faults: list[Exception] = []
+    gate = threading.Barrier(len(people))
+
+    def want(place: int) -> None:
+        try:
+            gate.wait()
+            for _ in range(3):
+                may.append(restrain(worlds[place % 2], people[place], [(HOLD, FREEZE), (FREEZE,)]))
+        except Exception as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=want, args=(place,)) for place in range(len(people))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert faults == []
+    given = [effect for batch in may for effects in batch for effect in effects]
+    assert (given.count(HOLD), given.count(FREEZE)) == (5, 5)
+    assert taken(world) == {"hold": 5, "freeze": 5}
+    assert sorted(trip.effect for trip in trips(world)) == ["freeze", "hold"]

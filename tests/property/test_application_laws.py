@@ -1,0 +1,139 @@
+"""Laws of rulings on applications: harm is told, nobody unknown is declined for it, no limit is
+above what can be carried, and a record gives its ruling again."""
+
+import json
+from importlib import resources
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fenqi.core.risk.affordability import carried
+from fenqi.core.risk.application import (
+    INPUTS,
+    ApplicationReason,
+    content,
+    is_told,
+    means_of,
+    rule,
+    rule_again,
+    starter_opinion,
+)
+from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.input import Value
+from fenqi.core.risk.scorecard import read
+from fenqi.core.terms.lending_rules import LendingRules, Students
+
+CARD = read((resources.files("fenqi") / "data/scorecards/starter.toml").read_text("utf-8"))
+OPINION = starter_opinion(CARD)
+RULES = LendingRules(
+    age_years_min=18,
+    students=Students.NONE,
+    multiple_evidenced_ppm=3_000_000,
+    multiple_declared_ppm=1_000_000,
+    service_share_max_ppm=500_000,
+    service_months=12,
+    limit_minor_max=20_000_000,
+    limit_unevidenced_minor_max=500_000,
+    limit_unknown_minor_max=300_000,
+    limit_minor_least=50_000,
+    report_days=30,
+    offer_days=14,
+)
+AMOUNTS = st.integers(0, 30_000_000)
+BUREAU = ("bureau_score", "bureau_enquiries_30d", "bureau_overdue_accounts")
+
+
+@st.composite
+def applicants(draw: st.DrawFn) -> dict[str, Value]:
+    drawn: dict[str, Value] = {
+        "amount_minor": draw(st.integers(50_000, 30_000_000)),
+        "income_declared_minor": draw(AMOUNTS),
+        "income_evidenced_minor": draw(st.none() | AMOUNTS),
+        "obligations_monthly_minor": draw(st.none() | st.integers(0, 1_000_000)),
+        "age_years": draw(st.none() | st.integers(10, 100)),
+        "is_student": draw(st.none() | st.integers(0, 1)),
+        "bureau_score": draw(st.none() | st.integers(300, 900)),
+        "bureau_enquiries_30d": draw(st.none() | st.integers(0, 30)),
+        "bureau_overdue_accounts": draw(st.none() | st.integers(0, 5)),
+        "bureau_worst_overdue_days": draw(st.none() | st.integers(0, 200)),
+        "bureau_open_credit_minor": draw(st.none() | AMOUNTS),
+        "bureau_age_days": draw(st.none() | st.integers(0, 60)),
+        "is_bureau_heard": draw(st.integers(0, 1)),
+        "applications_24h": draw(st.none() | st.integers(1, 9)),
+        "regime": draw(st.none() | st.integers(0, 2)),
+        "is_stepped_up": draw(st.none() | st.integers(0, 1)),
+    }
+    assert tuple(drawn) == INPUTS
+    return drawn
+
+
+@given(applicants())
+def test_what_harms_is_told_with_one_to_four_reasons(inputs: dict[str, Value]) -> None:
+    ruling = rule(inputs, RULES, CARD, OPINION)
+    assert is_told(ruling), ruling
+    assert ruling.is_declined == (ruling.limit_minor == 0)
+    assert (ruling.outcome == "approve") == (not ruling.effects) == (not ruling.reasons)
+
+
+@given(applicants())
+def test_a_first_limit_is_above_neither_what_is_carried_nor_asked_nor_below_use(
+    inputs: dict[str, Value],
+) -> None:
+    ruling = rule(inputs, RULES, CARD, OPINION)
+    asked = inputs["amount_minor"] or 0
+    most = carried(means_of(inputs), RULES, asked).limit_minor
+    assert ruling.limit_minor <= most <= asked
+    if not ruling.is_declined:
+        assert ruling.limit_minor >= RULES.limit_minor_least
+        assert ruling.has(Effect.SMALLER_LIMIT) == (ruling.limit_minor < asked)
+
+
+@given(applicants())
+def test_a_bureau_that_says_nothing_declines_nobody_whom_it_would_not_decline(
+    inputs: dict[str, Value],
+) -> None:
+    silent = inputs | dict.fromkeys([one for one in INPUTS if one.startswith("bureau_")])
+    silent["is_bureau_heard"] = 0
+    if not rule(inputs, RULES, CARD, OPINION).is_declined:
+        assert not rule(silent, RULES, CARD, OPINION).is_declined
+
+
+@given(applicants(), st.sampled_from([one for one in INPUTS if "minor" not in one]))
+def test_an_input_nobody_knows_is_never_a_reason_to_decline(
+    inputs: dict[str, Value], name: str
+) -> None:
+    if not rule(inputs, RULES, CARD, OPINION).is_declined:
+        unknown = inputs | {name: 0 if name == "is_bureau_heard" else None}
+        assert not rule(unknown, RULES, CARD, OPINION).is_declined
+
+
+@given(applicants())
+def test_many_applications_are_cooled_and_checked_and_never_declined_for_it(
+    inputs: dict[str, Value],
+) -> None:
+    few = rule(inputs | {"applications_24h": 1}, RULES, CARD, OPINION)
+    many = rule(inputs | {"applications_24h": 5}, RULES, CARD, OPINION)
+    assert many.is_declined == few.is_declined
+    if not many.is_declined:
+        assert many.has(Effect.STEP_UP)
+        assert many.has(Effect.REVIEW)
+        assert many.counts_max == 3
+        assert not many.waits_for_a_person
+        assert ApplicationReason.MANY_APPLICATIONS.value in many.reasons
+
+
+@given(applicants())
+def test_a_record_gives_its_ruling_again(inputs: dict[str, Value]) -> None:
+    kept = json.loads(json.dumps(content(RULES, CARD)))
+    again = rule_again(kept, [inputs[name] for name in kept["inputs"]])
+    assert again == rule(inputs, RULES, CARD, OPINION)
+
+
+@given(applicants(), st.integers(10, 17))
+def test_minors_and_students_are_excluded_before_anything_else(
+    inputs: dict[str, Value], age: int
+) -> None:
+    young = rule(inputs | {"age_years": age}, RULES, CARD, OPINION)
+    assert (young.outcome, young.reasons[0]) == ("decline", "under-age")
+    studying = rule(inputs | {"age_years": 20, "is_student": 1}, RULES, CARD, OPINION)
+    assert (studying.outcome, studying.reasons) == ("decline", ("students-not-served",))

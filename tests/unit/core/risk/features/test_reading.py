@@ -1,0 +1,127 @@
+"""Files of features: what they may say, and how they are told what is wrong."""
+
+from typing import Any
+
+import pytest
+
+from fenqi.core.risk.features.declaration import Aggregate, Condition, Key
+from fenqi.core.risk.features.reading import FeaturesInvalid, read
+from fenqi.core.risk.input import Purpose
+
+SMALL = """
+name = "small"
+version = 3
+
+[[given]]
+name = "regime"
+unit = "choice"
+choices = ["normal", "tight"]
+purposes = ["credit"]
+title = { zh = "状态", en = "regime" }
+
+[[stream]]
+name = "logins"
+kinds = ["login"]
+where = [{ field = "hour", from = 0, below = 6 }, { field = "is_late", absent = true }]
+
+[[stream]]
+name = "changes"
+kinds = ["phone-changed", "device-changed"]
+after = "logins"
+within = "90m"
+
+[[feature]]
+name = "changes_2d"
+of = "changes"
+aggregate = "count"
+window = "2d"
+known_by = ["login"]
+unit = "count"
+purposes = ["fraud", "service"]
+title = { zh = "更换", en = "changes" }
+
+[[feature]]
+name = "accounts_per_ip_10m"
+key = "ip"
+of = "logins"
+aggregate = "distinct"
+window = "10m"
+cap = 50
+unit = "count"
+purposes = ["fraud"]
+title = { zh = "账户数", en = "accounts" }
+"""
+
+
+def refused(old: str, new: str) -> dict[str, Any]:
+    assert old in SMALL
+    with pytest.raises(FeaturesInvalid) as caught:
+        read(SMALL.replace(old, new, 1), file="small.toml")
+    return caught.value.fields
+
+
+def test_a_file_becomes_inputs_streams_and_features() -> None:
+    small = read(SMALL, file="small.toml")
+    assert (small.name, small.version, small.text) == ("small", 3, SMALL)
+    assert list(small.vocabulary) == ["regime", "changes_2d", "accounts_per_ip_10m"]
+    assert small.vocabulary["regime"].choices == ("normal", "tight")
+    assert small.streams["logins"].conditions == (
+        Condition("hour", least=0, below=6),
+        Condition("is_late", is_absent=True),
+    )
+    changes, accounts = small.features
+    assert small.streams[changes.stream].within == 90 * 60 * 1_000_000
+    assert (changes.aggregate, changes.window) == (Aggregate.COUNT, 2 * 86_400 * 1_000_000)
+    assert changes.input.purposes == {Purpose.FRAUD, Purpose.SERVICE}
+    assert changes.known_by == ("login",)
+    assert (accounts.key, accounts.cap) == (Key.IP, 50)
+    assert small.measures == (accounts,)
+    assert small.kinds == {"login", "phone-changed", "device-changed"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "entry", "field"),
+    [
+        ('window = "2d"', 'window = "2w"', 27, "changes_2d", "window"),
+        ('window = "2d"', 'window = "401d"', 27, "changes_2d", "window"),
+        ('window = "10m"\n', "", 33, "accounts_per_ip_10m", "window"),
+        ('aggregate = "count"', 'aggregate = "mean"', 26, "changes_2d", "aggregate"),
+        ('aggregate = "distinct"', 'aggregate = "count"', 37, "accounts_per_ip_10m", "aggregate"),
+        ('unit = "count"', 'unit = "days"', 29, "changes_2d", "unit"),
+        ('of = "changes"', 'of = "change"', 25, "changes_2d", "of"),
+        ('of = "changes"', 'of = "changes"\nfeild = "x"', 26, "changes_2d", "feild"),
+        ('name = "changes_2d"', 'name = "regime"', 24, "regime", "name"),
+        ('name = "changes_2d"', 'name = "Changes"', 24, "Changes", "name"),
+        ('after = "logins"', 'after = "later"', 20, "changes", "after"),
+        ('within = "90m"\n', "", 17, "changes", "within"),
+        ('kinds = ["login"]', "kinds = []", 14, "logins", "kinds"),
+        ("from = 0, below = 6", "from = 6, below = 6", 15, "logins", "where"),
+        ("from = 0, below = 6", "is = []", 15, "logins", "where"),
+        ("absent = true", "absent = false", 15, "logins", "where"),
+        ('["normal", "tight"]', '["normal"]', 8, "regime", "choices"),
+        ('purposes = ["fraud"]', 'purposes = ["profit"]', 41, "accounts_per_ip_10m", "purposes"),
+        ('purposes = ["fraud"]', "purposes = []", 41, "accounts_per_ip_10m", "purposes"),
+        ('zh = "更换", ', "", 31, "changes_2d", "title.zh"),
+        ("cap = 50", "cap = 1", 39, "accounts_per_ip_10m", "cap"),
+        ("version = 3", "version = 0", 3, "", "version"),
+        ("version = 3", "version = 3\nauthor = 1", 4, "", "author"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(
+    old: str, new: str, line: int, entry: str, field: str
+) -> None:
+    fields = refused(old, new)
+    assert (fields["line"], fields["entry"], fields["field"]) == (line, entry, field)
+    assert fields["file"] == "small.toml"
+    assert fields["expected"]
+
+
+def test_what_is_no_toml_is_named_with_its_line() -> None:
+    fields = refused('of = "changes"', 'of = "changes')
+    assert (fields["line"], fields["expected"]) == (25, "TOML")
+
+
+def test_a_section_that_is_no_list_is_refused() -> None:
+    with pytest.raises(FeaturesInvalid) as caught:
+        read('name = "x"\nversion = 1\nfeature = 7\n', file="x.toml")
+    assert caught.value.fields["field"] == "feature"
