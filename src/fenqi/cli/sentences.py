@@ -272,6 +272,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
+    "preview-unclear": (
+        "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
+    ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
