@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, close, db, decision, ledger, plan, replay, report
+from fenqi.cli import bureau, close, db, decision, ledger, plan, policy, replay, report
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ db.register(app)
 decision.register(app)
 ledger.register(app)
 plan.register(app)
+policy.register(app)
 replay.register(app)
 report.register(app)
 

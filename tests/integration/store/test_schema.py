@@ -25,7 +25,7 @@ SHARED = {  # owned by a book or by nobody, small, or keyed by something account
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("case_entries", "cases", "known_places", "links"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
-    *("rulebooks", "bureau_reports", "consents", "identities"),
+    *("adoptions", "rulebooks", "bureau_reports", "consents", "identities"),
 }
 
 
