@@ -5,8 +5,7 @@ that is ahead is kept and marked. How many accounts share an address or a device
 inside the batch, and written into the fact.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -16,16 +15,18 @@ import msgspec
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk import fact
 from fenqi.core.risk.fact import Fact
-from fenqi.core.risk.features.declaration import Feature, FeatureSet, Key
 from fenqi.core.risk.features.trail import meets
-from fenqi.core.risk.identity import SEAL, Identifier
+from fenqi.core.risk.identity import SEAL, STRONG, Identifier
+from fenqi.core.risk.links import IdentifierKind
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, facts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
-from fenqi.store.facts import Counts, Presence
+from fenqi.store.facts import Counts, Measure, Measures, Presence
 from fenqi.store.ground import Ground
+from fenqi.store.links import Sightings
+from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
 
 FACTS_MAX = 100  # of one command
@@ -66,6 +67,15 @@ class Observed:
     skewed: int
 
 
+@dataclass(slots=True)
+class _Noted:
+    """A fact that was read, with what its event will say and what is counted for it."""
+
+    fact: Fact
+    says: dict[str, int | str]
+    counted: list[tuple[bytes, Measure]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Heard:
     """A command whose facts were read."""
@@ -73,7 +83,7 @@ class _Heard:
     place: int
     command: Observe
     account: Account
-    facts: Sequence[Fact]
+    noted: Sequence[_Noted]
 
 
 def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | FenqiError]:
@@ -84,16 +94,18 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             inbox: Inbox[Observe, Observed] = Inbox(session, commands, Observed)
             facts.lock_identifiers(session, _seals(commands))
         locked = lock()
-        booking = Booking(ground)  # its moment is after that of all who held the locks before
+        watch = _Watch(
+            ground, Booking(ground)
+        )  # its moment is after that of all who held the locks
+        booking = watch.booking
         heard = []
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                heard.append(_Heard(place, command, account, _read(command, booking.now)))
+                heard.append(_Heard(place, command, account, watch.read(command)))
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
-        watch = _Watch(ground.trails.features, booking)
-        watch.counts = facts.see(session, watch.presences(heard), booking.now)
+        watch.count(session, heard)
         booking.followed = ground.trails.follow(session, [one.account for one in heard])
         for one in heard:
             inbox.answer(one.place, one.account.account_id, watch.take(one))
@@ -108,89 +120,81 @@ def _seals(commands: Sequence[Observe]) -> set[bytes]:
     return {bytes.fromhex(one) for one in found if isinstance(one, str) and SEAL.fullmatch(one)}
 
 
-def _read(command: Observe, now: datetime) -> list[Fact]:
-    """Return the facts of a command. Errors: FactsUncounted and those of `fact.read`."""
-    if not 1 <= len(command.facts) <= FACTS_MAX:
-        raise FactsUncounted(facts=len(command.facts), facts_max=FACTS_MAX)
-    return [fact.read(one.kind, one.happened_at, one.said, now=now) for one in command.facts]
-
-
 class _Watch:
-    """Where one batch's facts become events."""
+    """Where one batch's facts are read, counted and become events."""
 
-    def __init__(self, features: FeatureSet, booking: Booking) -> None:
-        self.counts: Counts = {}
-        self._booking = booking
-        self._features = features
+    def __init__(self, ground: Ground, booking: Booking) -> None:
+        self.booking = booking
+        self._features = ground.trails.features
+        self._measures: dict[str, Measures] = {}
+        self._counts: Counts = {}
         self._identifier_facts = Rows(facts.IDENTIFIER_FACTS)
+        self._sightings = Sightings(ground, booking)
         booking.others.append(self._identifier_facts)
 
-    def presences(self, heard: Sequence[_Heard]) -> list[Presence]:
-        """Return who is seen with which identifiers of which accounts are counted."""
-        found = []
-        for one in heard:
-            for each in one.facts:
-                for identifier, measures in self._measured(each).items():
-                    found.append(Presence(one.account.account_id, identifier, tuple(measures)))
-        return found
+    def read(self, command: Observe) -> list[_Noted]:
+        """Return the facts of a command. Errors: FactsUncounted and those of `fact.read`."""
+        if not 1 <= len(command.facts) <= FACTS_MAX:
+            raise FactsUncounted(facts=len(command.facts), facts_max=FACTS_MAX)
+        now = self.booking.now
+        read = [fact.read(one.kind, one.happened_at, one.said, now=now) for one in command.facts]
+        return [self._note(one) for one in read]
 
-    def _measured(self, each: Fact) -> Mapping[bytes, list[Feature]]:
-        """Return what is counted over the identifiers of one fact."""
-        said = _said(each)
-        found: dict[bytes, list[Feature]] = defaultdict(list)
-        for kind, identifier in each.identifiers:
-            for measure in self._features.measures:
-                stream = self._features.streams[measure.stream]
-                if (
-                    measure.key is Key(kind.value)
-                    and each.kind in stream.kinds
-                    and all(meets(ask, said.get(ask.field)) for ask in stream.conditions)
-                ):
-                    found[identifier].append(measure)
-        return found
+    def _note(self, one: Fact) -> _Noted:
+        """Return a fact with its marks, and the identifiers over whose accounts is counted."""
+        says = dict(one.said)
+        if one.is_late:
+            says["is_late"] = True
+        if one.is_skewed:
+            says["is_skewed"] = True
+        measures = self._measures.get(one.kind)
+        if measures is None:
+            measures = self._measures[one.kind] = facts.measures(self._features, one.kind)
+        counted = [
+            (identifier, measure)
+            for kind, identifier in one.identifiers
+            for measure, conditions in measures.get(kind.value, ())
+            if all(meets(condition, says.get(condition.field)) for condition in conditions)
+        ]
+        return _Noted(one, says, counted)
+
+    def count(self, session: Session, heard: Sequence[_Heard]) -> None:
+        """Note who is seen with which identifiers, and count their accounts."""
+        presences = [
+            Presence(one.account.account_id, *pair)
+            for one in heard
+            for noted in one.noted
+            for pair in noted.counted
+        ]
+        self._counts = facts.see(session, presences, self.booking.now)
 
     def take(self, one: _Heard) -> Observed:
         """Make events of a command's facts."""
-        numbers = [self._store(one, each) for each in one.facts]
+        numbers = [self._store(one, noted) for noted in one.noted]
         return Observed(
             first_number=numbers[0],
             last_number=numbers[-1],
-            late=sum(each.is_late for each in one.facts),
-            skewed=sum(each.is_skewed for each in one.facts),
+            late=sum(noted.fact.is_late for noted in one.noted),
+            skewed=sum(noted.fact.is_skewed for noted in one.noted),
         )
 
-    def _store(self, one: _Heard, each: Fact) -> int:
-        counted = {
-            measure.name: self.counts[identifier, measure.name]
-            for identifier, measures in self._measured(each).items()
-            for measure in measures
-        }
-        happening = self._booking.event(
+    def _store(self, one: _Heard, noted: _Noted) -> int:
+        told = noted.fact
+        for identifier, measure in noted.counted:
+            noted.says[measure.name] = self._counts[identifier, measure.name]
+        happening = self.booking.event(
             one.account,
-            each.kind.value,
-            payload={**_said(each), **counted},
-            occurred_at=each.happened_at,
+            told.kind.value,
+            payload=noted.says,
+            occurred_at=told.happened_at,
             actor=one.command.actor,
             command_key=one.command.key,
         )
         # What is told late was not here now; it only says that the two belong together.
-        at = each.happened_at if each.is_late else self._booking.now
-        for kind, identifier in each.identifiers:
-            self._identifier_facts.add(
-                facts.bytea_text(identifier),
-                kind.value,
-                at,
-                one.account.account_id,
-                happening.number,
-            )
+        at = told.happened_at if told.is_late else self.booking.now
+        for kind, identifier in told.identifiers:
+            text = facts.bytea_text(identifier)
+            self._identifier_facts.add(text, kind.value, at, one.account.raw, happening.number)
+            if kind in STRONG:
+                self._sightings.saw(one.account, IdentifierKind(kind.value), identifier)
         return happening.number
-
-
-def _said(each: Fact) -> dict[str, int | str]:
-    """Return what an event says of a fact: its fields, and its marks."""
-    said = dict(each.said)
-    if each.is_late:
-        said["is_late"] = True
-    if each.is_skewed:
-        said["is_skewed"] = True
-    return said
