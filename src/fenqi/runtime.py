@@ -35,7 +35,7 @@ from fenqi.channels.bureau import Access, HttpBureau
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.ports import Bureau, Clock, IdSource
 from fenqi.core.risk.identity import Sealer
-from fenqi.store import catalogue, identity_key
+from fenqi.store import catalogue, crowds, identity_key
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
@@ -236,7 +236,13 @@ class Runtime:
         self.store = store
         self.clock = clock
         self.ids = ids
-        self.ground = Ground(store=store, clock=clock, ids=ids, catalogue=known)
+        self.ground = Ground(
+            store=store,
+            clock=clock,
+            ids=ids,
+            catalogue=known,
+            crowd=crowds.own(config.catalogue_folder),
+        )
         self._server, self._seat = server, seat  # the embedded one, and our place beside others
         self.others: list[str] = seat.others() if seat is not None else []
 

@@ -15,9 +15,9 @@ import msgspec
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk import fact
 from fenqi.core.risk.fact import Fact
+from fenqi.core.risk.features.moment import MICROSECOND
 from fenqi.core.risk.features.trail import meets
-from fenqi.core.risk.identity import SEAL, STRONG, Identifier
-from fenqi.core.risk.links import IdentifierKind
+from fenqi.core.risk.identity import SEAL, Identifier
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, facts
 from fenqi.store.accounts import Account
@@ -30,6 +30,7 @@ from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
 
 FACTS_MAX = 100  # of one command
+CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
 
 
 class FactsUncounted(Invalid):
@@ -128,6 +129,8 @@ class _Watch:
         self._features = ground.trails.features
         self._measures: dict[str, Measures] = {}
         self._counts: Counts = {}
+        window = ground.crowd.window // MICROSECOND
+        self._crowd = Measure(CROWD, window, ground.crowd.size_min)
         self._identifier_facts = Rows(facts.IDENTIFIER_FACTS)
         self._sightings = Sightings(ground, booking)
         booking.others.append(self._identifier_facts)
@@ -156,6 +159,9 @@ class _Watch:
             for measure, conditions in measures.get(kind.value, ())
             if all(meets(condition, says.get(condition.field)) for condition in conditions)
         ]
+        address = one.said.get(Identifier.IP.value)
+        if any(identifier.hex() == address for identifier, _ in counted):
+            counted.append((bytes.fromhex(str(address)), self._crowd))
         return _Noted(one, says, counted)
 
     def count(self, session: Session, heard: Sequence[_Heard]) -> None:
@@ -181,7 +187,8 @@ class _Watch:
     def _store(self, one: _Heard, noted: _Noted) -> int:
         told = noted.fact
         for identifier, measure in noted.counted:
-            noted.says[measure.name] = self._counts[identifier, measure.name]
+            if measure is not self._crowd:
+                noted.says[measure.name] = self._counts[identifier, measure.name]
         happening = self.booking.event(
             one.account,
             told.kind.value,
@@ -193,8 +200,10 @@ class _Watch:
         # What is told late was not here now; it only says that the two belong together.
         at = told.happened_at if told.is_late else self.booking.now
         for kind, identifier in told.identifiers:
-            text = facts.bytea_text(identifier)
-            self._identifier_facts.add(text, kind.value, at, one.account.raw, happening.number)
-            if kind in STRONG:
-                self._sightings.saw(one.account, IdentifierKind(kind.value), identifier)
+            self._identifier_facts.add(
+                identifier, kind.value, at, one.account.raw, happening.number
+            )
+            self._sightings.saw(one.account, kind, identifier)
+            if self._counts.get((identifier, CROWD), 0) >= self._crowd.cap and not told.is_late:
+                self._sightings.crowded(identifier, at)
         return happening.number

@@ -20,7 +20,7 @@ LOCK_ALL = 0x6665_6E71_6900  # "fenqi", of the locks of this kind
 
 IDENTIFIER_FACTS = Table(
     "identifier_facts",
-    "identifier_hash word>bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
+    "identifier_hash bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
     "event_number bigint",
 )
 
@@ -49,7 +49,7 @@ def lock_identifiers(session: Session, hashes: Collection[bytes]) -> None:
 
 SEE = """
 INSERT INTO presences AS p (identifier_hash, account_id, seen_at)
-SELECT h::bytea, a, %(now)s FROM UNNEST(%(hashes)s::text[], %(accounts)s::uuid[]) AS k (h, a)
+SELECT h, a, %(now)s FROM UNNEST(%(hashes)s::bytea[], %(accounts)s::uuid[]) AS k (h, a)
 ON CONFLICT (identifier_hash, account_id) DO UPDATE
     SET seen_at = GREATEST(p.seen_at, EXCLUDED.seen_at)
 """
@@ -58,10 +58,10 @@ COUNT = """
 SELECT k.place, (
     SELECT COUNT(*) FROM (
         SELECT FROM presences AS p
-        WHERE p.identifier_hash = k.hash::bytea AND p.seen_at > k.since LIMIT k.cap
+        WHERE p.identifier_hash = k.hash AND p.seen_at > k.since LIMIT k.cap
     ) AS seen
 )
-FROM UNNEST(%(hashes)s::text[], %(since)s::timestamptz[], %(caps)s::bigint[]) WITH ORDINALITY
+FROM UNNEST(%(hashes)s::bytea[], %(since)s::timestamptz[], %(caps)s::bigint[]) WITH ORDINALITY
     AS k (hash, since, cap, place)
 """
 
@@ -115,14 +115,14 @@ def see(session: Session, presences: Sequence[Presence], now: datetime) -> Count
             SEE,
             {
                 "now": now,
-                "hashes": pack("text", [bytea_text(one) for one, _ in pairs]),
+                "hashes": pack("bytea", [one for one, _ in pairs]),
                 "accounts": pack("uuid", [account for _, account in pairs]),
             },
         )
         rows = session.ask(
             COUNT,
             {
-                "hashes": pack("text", [bytea_text(one) for one, _ in order]),
+                "hashes": pack("bytea", [one for one, _ in order]),
                 "since": pack(
                     "timestamptz", [now - timedelta(microseconds=one.window) for one in measures]
                 ),
@@ -137,11 +137,6 @@ def see(session: Session, presences: Sequence[Presence], now: datetime) -> Count
 
 def _in_place(rows: list[tuple[int, int]]) -> list[int]:
     return [count for _, count in sorted(rows)]
-
-
-def bytea_text(value: bytes) -> str:
-    """Return bytes as the database reads them from text."""
-    return f"\\x{value.hex()}"
 
 
 KNOWN_KEYS = "SELECT fingerprint FROM identity_keys ORDER BY since LIMIT 100"
