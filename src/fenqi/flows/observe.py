@@ -2,11 +2,11 @@
 
 Each fact becomes an event of the account at the server's own time; what is told late or by a clock
 that is ahead is kept and marked. How many accounts share an address or a device is counted here,
-inside the batch, and written into the fact.
+inside the batch, and written into the fact. What is about access is then decided about.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -14,12 +14,14 @@ import msgspec
 
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk import fact
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.fact import Fact
 from fenqi.core.risk.features.moment import MICROSECOND
 from fenqi.core.risk.features.trail import meets
 from fenqi.core.risk.identity import SEAL, Identifier
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, facts
+from fenqi.store.access import AccessRulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
@@ -28,6 +30,7 @@ from fenqi.store.ground import Ground
 from fenqi.store.links import Sightings
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
+from fenqi.store.trails import Followed
 
 FACTS_MAX = 100  # of one command
 CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
@@ -60,12 +63,18 @@ class Observe(Command, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The events the facts became, by number, and how many of them were marked."""
+    """The events the facts became, by number, and how many of them were marked.
+
+    If what was told is about access, also what was decided: the strongest effect or approve.
+    """
 
     first_number: int
     last_number: int
     late: int
     skewed: int
+    outcome: str | None = None
+    reasons: list[str] = field(default_factory=list)
+    decision_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -85,6 +94,16 @@ class _Heard:
     command: Observe
     account: Account
     noted: Sequence[_Noted]
+
+    @property
+    def addresses(self) -> list[bytes]:
+        """The addresses its facts came from."""
+        return [
+            identifier
+            for each in self.noted
+            for kind, identifier in each.fact.identifiers
+            if kind is Identifier.IP
+        ]
 
 
 def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | FenqiError]:
@@ -107,11 +126,54 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
         watch.count(session, heard)
-        booking.followed = ground.trails.follow(session, [one.account for one in heard])
+        followed = ground.trails.follow(session, [one.account for one in heard])
+        booking.followed = followed
+        rulings = _rulings(ground, session, booking, followed, heard)
         for one in heard:
-            inbox.answer(one.place, one.account.account_id, watch.take(one))
+            answer = watch.take(one)
+            if rulings is not None and any(each.fact.kind in fact.ACCESS for each in one.noted):
+                answer = _rule(rulings, one, answer)
+            inbox.answer(one.place, one.account.account_id, answer)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
+
+
+def _rulings(
+    ground: Ground,
+    session: Session,
+    booking: Booking,
+    followed: Followed,
+    heard: Sequence[_Heard],
+) -> AccessRulings | None:
+    """Return who decides about access in this batch, None if there is no policy for it."""
+    rulebook = ground.rulebooks.get(DecisionKind.ACCESS)
+    if rulebook is None:
+        return None
+    addresses = {address for one in heard for address in one.addresses}
+    return AccessRulings(
+        ground,
+        booking,
+        session,
+        followed=followed,
+        rulebook=rulebook,
+        allowed=facts.known_places(session, addresses),
+    )
+
+
+def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:
+    """Return the answer with what was decided after a command's facts."""
+    evidence = {
+        "kinds": sorted({each.fact.kind.value for each in one.noted}),
+        "first_number": answer.first_number,
+        "last_number": answer.last_number,
+    }
+    ruled = rulings.rule(one.account, addresses=one.addresses, evidence=evidence)
+    return replace(
+        answer,
+        outcome=ruled.outcome,
+        reasons=list(ruled.reasons),
+        decision_id=str(ruled.decision_id),
+    )
 
 
 def _seals(commands: Sequence[Observe]) -> set[bytes]:

@@ -139,6 +139,19 @@ def _in_place(rows: list[tuple[int, int]]) -> list[int]:
     return [count for _, count in sorted(rows)]
 
 
+KNOWN_PLACES = """
+SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(hashes)s::bytea[])
+"""
+
+
+def known_places(session: Session, addresses: Collection[bytes]) -> frozenset[bytes]:
+    """Return which of some addresses are known as places that many honest people share."""
+    if not addresses:
+        return frozenset()
+    rows = session.rows(KNOWN_PLACES, {"hashes": pack("bytea", sorted(addresses))})
+    return frozenset(bytes(one) for (one,) in rows)
+
+
 KNOWN_KEYS = "SELECT fingerprint FROM identity_keys ORDER BY since LIMIT 100"
 ADD_KEY = """
 INSERT INTO identity_keys (fingerprint, since) VALUES (%(fingerprint)s, %(now)s)
