@@ -7,10 +7,9 @@ address.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
-from fenqi.core.risk.crowd import CrowdRule, Place, Visit
+from fenqi.core.risk.crowd import CrowdRule, Place, PlaceKind, Visit
 from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
@@ -31,16 +30,6 @@ PLACES = Upsert(
     keys="identifier_hash",
 )
 JOBS = Table("jobs", "job_id uuid, kind word, not_before timestamptz, payload jsonb")
-
-
-class PlaceKind(StrEnum):
-    """What an address that many share is."""
-
-    CAMPUS = "campus"
-    OFFICE = "office"
-    CARRIER = "carrier"
-    SHOP = "shop"
-    OTHER = "other"
 
 
 def crowd_cause(book_id: str, address: bytes) -> str:

@@ -19,11 +19,11 @@ from make_book import (
 )
 from make_crowd import hashed, log_in, make_old, only_case, people, protections
 
+from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.protect import Protected, protect
 from fenqi.store import groups, links
-from fenqi.store.links import PlaceKind
 from fenqi.store.pool import Store
 
 MINUTE = timedelta(minutes=1)

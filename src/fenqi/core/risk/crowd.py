@@ -114,6 +114,16 @@ class Visit(NamedTuple):
     account_id: AccountId
 
 
+class PlaceKind(StrEnum):
+    """What an address that many share is."""
+
+    CAMPUS = "campus"
+    OFFICE = "office"
+    CARRIER = "carrier"
+    SHOP = "shop"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What is known of an address besides the crowd: the accounts seen there over `place_days`."""
