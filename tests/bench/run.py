@@ -46,6 +46,7 @@ BENCHES = (
     ),
     Bench("schedules", "schedules.py", quick=("--rounds", "1")),
     Bench("life", "life.py", quick=("--rounds", "1", "--lives", "5")),
+    Bench("policy", "policy.py", quick=("--rounds", "1", "--rows", "200")),
     Bench("replay", "replay.py"),
 )
 
@@ -97,6 +98,12 @@ def bars(name: str, found: dict[str, Any]) -> Iterator[Bar]:
         spread = tuple(found["spread"])
         label = "life of 24 operations / schedule rebuilt after each"
         yield Bar(label, found["median_ratio"], "x", spread, found["target"])
+    elif name == "policy":
+        one, many = found["median_ratio"], found["batch_ratio"]
+        floor, floor_many = found["floor"], found["batch_floor"]
+        yield Bar("decision by 100 rules / zen-engine", one, "x", tuple(found["spread"]), floor)
+        spread = tuple(found["batch_spread"])
+        yield Bar("decisions in columns / zen-engine", many, "x", spread, floor_many)
     else:
         yield Bar("replay of the real file", found["seconds"], "s", is_lower_better=True)
 

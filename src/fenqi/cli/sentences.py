@@ -17,6 +17,14 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
+    "bill-differs": (
+        "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
+        "Show the customer what it asks for now."
+    ),
+    "bill-too-small": (
+        "Of the statement {statement} {amount_minor} minor units could become a plan; it takes "
+        "{least_minor} at least."
+    ),
     "book-busy": (
         "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
         "finish; run this again if days are still open then."
@@ -92,6 +100,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "cost-table-differs": (
         "The costs of {offered} were offered, not those of {signed}. Show the offer again."
     ),
+    "cost-not-agreed": (
+        "The agreement of plan {plan} names no {cost_line}, so {cost_minor} minor units may not be "
+        "charged for this."
+    ),
     "count-not-offered": (
         "{file}, line {line}, column {column}: {key}: {product} is not offered in {count} "
         "instalments. Offered: {offered}.",
@@ -145,6 +157,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
     "error": "Something is wrong.",
+    "fact-invalid": "{kind}: {field} is {value}; it must be {expected}. Nothing was stored.",
+    "fact-kind-unknown": "There is no kind of fact {kind}. There are: {known}.",
+    "facts-uncounted": "A command carries 1 to {facts_max} facts; this one has {facts}.",
     "features-invalid": (
         "{file}, line {line}: {field} of {entry} is {value}; it must be {expected}. Correct the "
         "file."
@@ -169,6 +184,15 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "forbidden": "You may not do this.",
     "freeze-spent": (
         "The case {case} has frozen the account {account} already, or found that nothing was wrong."
+    ),
+    "identity-invalid": "This is no {kind}: {expected} are wanted.",
+    "identity-key-changed": (
+        "The key of identity values is another one now ({fingerprint}, not {before}): nobody "
+        "would be recognised. Give the key of before in FENQI_IDENTITY_KEY, or NEW,OLD to change "
+        "it."
+    ),
+    "identity-key-invalid": (
+        "FENQI_IDENTITY_KEY is no key: at least {bytes_min} bytes in hexadecimal digits are wanted."
     ),
     "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
@@ -340,6 +364,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
     "step-up-needed": (
         "Before the offer of {application} can be signed, a second factor must show who signs."
+    ),
+    "statement-missing": "The account {account} has no statement {statement}.",
+    "statement-past": (
+        "The statement {statement} is past; only the latest one, {latest}, can become a plan."
     ),
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "

@@ -13,6 +13,7 @@ from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, breaker
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
+from fenqi.store.cases import Docket
 from fenqi.store.pool import Store
 
 CAPS = dict.fromkeys(HARMFUL, Caps(5, 8))
@@ -33,8 +34,17 @@ def restrain(
     booking = Booking(world.ground)
     with world.store.transaction() as session:
         book = accounts.lock(session, {account})[account].book
+        docket = Docket(world.ground, session, booking.now)
+        booking.others.append(docket)
         held = breaker.restrain(
-            session, booking, book, decider, wanted, caps=CAPS, ids=world.ground.ids
+            session,
+            booking,
+            book,
+            decider,
+            wanted,
+            caps=CAPS,
+            ids=world.ground.ids,
+            docket=docket,
         )
         booking.write(session)
     softer = [soften(words, none) for words, none in zip(wanted, held, strict=True)]
@@ -67,6 +77,8 @@ def test_what_finds_no_room_becomes_a_review_and_a_person_is_called(world: World
         """,
     )
     assert told == ("hold", "operations")
+    case = row(world.store, "SELECT kind, subject, priority, outcome FROM cases")
+    assert case == ("investigation", "breaker-hold", 1, None)
 
 
 def trips(world: World, *, only_open: bool = False) -> list[breaker.Trip]:
@@ -152,7 +164,9 @@ def take_and_fail(world: World, account: AccountId) -> None:
     with world.store.transaction() as session:
         book = accounts.lock(session, {account})[account].book
         wanted = [(HOLD,)] * 6
-        breaker.restrain(session, booking, book, DECIDER, wanted, caps=CAPS, ids=world.ground.ids)
+        docket = Docket(world.ground, session, booking.now)
+        asked = {"caps": CAPS, "ids": world.ground.ids, "docket": docket}
+        breaker.restrain(session, booking, book, DECIDER, wanted, **asked)  # type: ignore[arg-type]
         raise ZeroDivisionError
 
 

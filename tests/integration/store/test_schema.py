@@ -15,8 +15,8 @@ CHANGEABLE = {
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "offers"),
     "applications",  # where it stands, and what was decided about it
-    # A case has its assignee and outcome, a protection its end, a link its last day.
-    *("cases", "links", "protections"),
+    # A case has its outcome, a protection its end, a link its last day, a place its kind.
+    *("cases", "known_places", "links", "protections"),
 }
 DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share

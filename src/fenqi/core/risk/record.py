@@ -16,6 +16,8 @@ from fenqi.core.account import AccountStatus, Standing, judge
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.breaker import held_in, outcome_of, soften
 from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.rows import compile_row
+from fenqi.core.risk.rulebook import JUDGE, policy_of
 
 SCHEMA = 1
 APPROVE = "approve"
@@ -147,7 +149,10 @@ def decide(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
     rulebook.check()
     if len(inputs) != len(rulebook.inputs):
         raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id)
-    judges: dict[object, Callable[[Rulebook, Sequence[Value]], Made]] = {STARTER: _starter}
+    judges: dict[object, Callable[[Rulebook, Sequence[Value]], Made]] = {
+        STARTER: _starter,
+        JUDGE: _policy,
+    }
     judged = judges.get(rulebook.content.get("judge"))
     if judged is None:
         raise RulebookUnknown(rulebook=rulebook.rulebook_id, name=rulebook.name)
@@ -173,6 +178,13 @@ def _starter(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
         raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id) from fault
     reasons = tuple(one.value for one in verdict.reasons)
     return Made(verdict.outcome.value, (), reasons, None, ())
+
+
+def _policy(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+    """Return what the policy in a rulebook decides."""
+    verdict = compile_row(policy_of(rulebook.content))(inputs)
+    effects = tuple(act.word for act in verdict.effects)
+    return Made(verdict.outcome, effects, verdict.reasons, verdict.points, verdict.hits)
 
 
 def to_json(record: Record) -> str:

@@ -5,6 +5,7 @@ taken in blocks that stay in the processor's cache. A part that stands in severa
 once a block. Where a block has no unknown input, nobody asks whether one is known.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -32,6 +33,7 @@ from fenqi.core.risk.policy.expression import (
     Order,
     Term,
     Truth,
+    walk,
 )
 from fenqi.core.risk.policy.policy import (
     APPROVE,
@@ -43,7 +45,7 @@ from fenqi.core.risk.policy.policy import (
     Verdict,
 )
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 32_768
 OUTCOMES = (APPROVE, *(effect.value for effect in LADDER))  # by strength
 COMPARE: dict[Order, Callable[..., Flags]] = {
     Order.EQUAL: np.equal,
@@ -115,28 +117,27 @@ class Verdicts:
         by_points = _threshold_strength(
             self.conclusion.thresholds, self.points[block], self.surely[block]
         )
+        hits = self.hits[:, block]
+        picked = np.full((REASONS_MAX, len(by_points)), NO_REASON, np.int16)
+        orders: dict[tuple[int, ...], list[int]] = {}  # which strengths lead to the same order
         for threshold in np.unique(by_points).tolist():
-            rows = np.flatnonzero(by_points == threshold) + block.start
-            left, counts = rows, np.zeros(len(rows), np.int8)
-            for place, number in enumerate(self.conclusion.leading(threshold)):
+            orders.setdefault(self.conclusion.leading(threshold), []).append(threshold)
+        for order, strengths in orders.items():
+            counts = np.where(np.isin(by_points, strengths), 0, REASONS_MAX).astype(np.int8)
+            for place, number in enumerate(order):
                 code = self.conclusion.policy.lines[number].reason
                 if code is None:
                     continue
-                is_hit = self.hits[number, left]
+                if place % 8 == 0 and (counts == REASONS_MAX).all():
+                    break
+                is_hit = hits[number] & (counts < REASONS_MAX)
                 if self.conclusion.is_code_shared[code]:
-                    is_hit &= (found[left] != places[code]).all(axis=1)
+                    is_hit &= (picked != places[code]).all(axis=0)
                 hit = np.flatnonzero(is_hit)
-                found[left[hit], counts[hit]] = places[code]
-                counts[hit] += 1
-                if place % 8 == 7:  # who has all four reasons is done
-                    open_still = counts < REASONS_MAX
-                    left, counts = left[open_still], counts[open_still]
-                elif hit.size:
-                    full = counts[hit] == REASONS_MAX
-                    if full.any():
-                        keep = np.ones(len(left), bool)
-                        keep[hit[full]] = False
-                        left, counts = left[keep], counts[keep]
+                count = counts[hit]
+                picked[count, hit] = places[code]
+                counts[hit] = count + 1
+        found[block] = picked.T
 
 
 def compile_columns(policy: Policy) -> Decide:
@@ -160,6 +161,7 @@ class _Columns:
         in_tables = policy.in_tables
         self.alone = [line for line in policy.lines if line.number not in in_tables]
         self.tables = [table for table in policy.tables if table.is_first]
+        self.shared = _shared(self.conditions)
         self.is_computing = any(isinstance(one, Computed) for one in policy.terms)
         self.acting = [line for line in policy.lines if line.acts]
         self.scoring = [line for line in policy.lines if line.points]
@@ -182,7 +184,13 @@ class _Columns:
         for first in range(0, rows, BLOCK_ROWS):
             part = slice(first, min(first + BLOCK_ROWS, rows))
             mask = None if known is None else known[:, part]
-            block = _Block(self.policy, values[:, part], mask, is_computing=self.is_computing)
+            block = _Block(
+                self.policy,
+                values[:, part],
+                mask,
+                shared=self.shared,
+                is_computing=self.is_computing,
+            )
             self._decide_block(block, part, found)
         return found
 
@@ -242,9 +250,16 @@ class _Block:
     """Some rows of inputs; what was asked of them once is kept."""
 
     def __init__(
-        self, policy: Policy, values: Whole, known: Flags | None, *, is_computing: bool
+        self,
+        policy: Policy,
+        values: Whole,
+        known: Flags | None,
+        *,
+        shared: frozenset[Truth],
+        is_computing: bool,
     ) -> None:
         self.rows = values.shape[1]
+        self._shared = shared
         self._columns: dict[Term, Column] = {}
         self.may_be_unknown = is_computing
         for place, one in enumerate(policy.inputs):
@@ -256,6 +271,8 @@ class _Block:
 
     def surely(self, truth: Truth, *, is_denied: bool = False) -> Flags:
         """Return where a condition is surely true, or with `is_denied` surely false."""
+        if not self._shared or truth not in self._shared:
+            return self._ask(truth, is_denied=is_denied)
         key = (truth, is_denied)
         found = self._asked.get(key)
         if found is None:
@@ -271,9 +288,8 @@ class _Block:
                 test = np.equal if is_denied else np.not_equal
                 return self._where_known(test(column.values, 0), column)
             case Compared():
-                left, right = self._column(truth.left), self._column(truth.right)
                 order = OPPOSITE[truth.order] if is_denied else truth.order
-                return self._where_known(COMPARE[order](left.values, right.values), left, right)
+                return self._compare(COMPARE[order], truth.left, truth.right)
             case Among():
                 column = self._column(truth.term)
                 options = [one.value for one in truth.options]
@@ -298,6 +314,13 @@ class _Block:
             join(found, self.surely(part, is_denied=is_denied), out=found)
         return found
 
+    def _compare(self, test: Callable[..., Flags], left: Term, right: Term) -> Flags:
+        if isinstance(right, Number) and not isinstance(left, Number):
+            column = self._column(left)  # a number is compared as it stands, not as a column
+            return self._where_known(test(column.values, right.value), column)
+        one, other = self._column(left), self._column(right)
+        return self._where_known(test(one.values, other.values), one, other)
+
     def _where_known(self, found: Flags, *columns: Column) -> Flags:
         for column in columns:
             if column.known is not None:
@@ -315,6 +338,13 @@ class _Block:
                 raise RowsInvalid(wants=term.name)
             self._columns[term] = found
         return found
+
+
+def _shared(conditions: Sequence[Truth]) -> frozenset[Truth]:
+    """Return the parts that stand more than once, and so are worth keeping."""
+    nodes = [one for truth in conditions for one in walk(truth)]
+    counts = Counter(one for one in nodes if not isinstance(one, Named | Number | Computed))
+    return frozenset(one for one, count in counts.items() if count > 1)
 
 
 def _threshold_strength(

@@ -1,0 +1,261 @@
+"""What is unwise in a policy that can be read: found before anyone adopts it.
+
+A fault keeps a policy from being adopted: an example that fails, a row no customer ever reaches, a
+table that leaves some customers without a row. A note is only told: a reason nobody uses, a line
+that no example shows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from fenqi.core.risk.decision import HARMFUL
+from fenqi.core.risk.input import Input, Unit, Value
+from fenqi.core.risk.policy.cost import STEPS_MAX, steps
+from fenqi.core.risk.policy.expression import (
+    All,
+    Always,
+    Among,
+    Compared,
+    Flag,
+    Known,
+    Named,
+    Not,
+    Number,
+    Term,
+    Truth,
+    names,
+    walk,
+)
+from fenqi.core.risk.policy.policy import Example, Line, Policy, Table, Verdict
+from fenqi.core.risk.policy.rows import Decide, compile_row
+from fenqi.core.risk.policy.trace import truth_of
+
+IT = Named("it")
+CASES_MAX = 200_000  # sets of rows that are told apart while a table is walked
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something unwise, of which `where` names the place. A fault keeps from adopting."""
+
+    where: str
+    told: str
+    is_fault: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found, and how much of the policy its examples show.
+
+    Units: `steps` parts of conditions in the worst case, at most `steps_max`.
+    """
+
+    findings: tuple[Finding, ...]
+    examples: int
+    shown: frozenset[int]  # numbers of the lines that an example hits
+    steps: int
+    steps_max: int = STEPS_MAX
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing keeps the policy from being adopted."""
+        return not any(one.is_fault for one in self.findings)
+
+
+def check(policy: Policy, *, today: date | None = None) -> Checked:
+    """Return what is unwise in a policy. `today` is when it would be adopted."""
+    decide = compile_row(policy)
+    shown: set[int] = set()
+    findings: list[Finding] = []
+    for example in policy.examples:
+        verdict = decide(policy.row(example.given))
+        shown |= set(verdict.hits)
+        findings += _failed(policy, example, verdict)
+    for table in policy.tables:
+        findings += _table(policy, table)
+    for line in policy.lines:
+        findings += _line(line, is_shown=line.number in shown)
+    findings += _reasons(policy)
+    findings += _silent(policy, decide)
+    if today is not None and policy.valid_until is not None and policy.valid_until < today:
+        findings.append(Finding("valid_until", f"it ended on {policy.valid_until}"))
+    return Checked(tuple(findings), len(policy.examples), frozenset(shown), steps(policy))
+
+
+def _failed(policy: Policy, example: Example, verdict: Verdict) -> Iterator[Finding]:
+    found = {
+        "outcome": (example.outcome, verdict.outcome),
+        "reasons": (example.reasons, verdict.reasons),
+        "hits": (example.hits, tuple(policy.lines[one].name for one in verdict.hits)),
+        "effects": (example.effects, tuple(act.word for act in verdict.effects)),
+    }
+    for what, (wanted, given) in found.items():
+        if wanted is not None and wanted != given:
+            told = f"{what} should be {_listed(wanted)}, decided was {_listed(given)}"
+            yield Finding(f"example {example.says}", told)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words if isinstance(words, str) else ", ".join(words) or "none"
+
+
+def _line(line: Line, *, is_shown: bool) -> Iterator[Finding]:
+    if not is_shown and (line.is_harmful or line.points > 0):
+        told = "no example shows when it is hit; what may harm needs one"
+        yield Finding(_name(line), told, is_fault=line.is_harmful)
+    if is_impossible(line.when):
+        yield Finding(_name(line), "it can never be hit: its comparisons exclude one another")
+    if not line.acts and not line.points and not line.offers and line.reason:
+        yield Finding(_name(line), "nothing follows from it but a reason", is_fault=False)
+
+
+def _name(line: Line) -> str:
+    return f"row {line.name}" if "." in line.name else f"rule {line.name}"
+
+
+def _reasons(policy: Policy) -> Iterator[Finding]:
+    used = {line.reason for line in policy.lines}
+    for code in policy.reasons:
+        if code not in used:
+            yield Finding(f"reason {code}", "no line gives it", is_fault=False)
+
+
+def _silent(policy: Policy, decide: Decide) -> Iterator[Finding]:
+    """Yield a finding if somebody of whom nothing is known is harmed: no reading allows it."""
+    effects = decide([None] * len(policy.inputs)).effects
+    if any(act.effect in HARMFUL for act in effects):
+        yield Finding("the policy", "it harms somebody of whom nothing is known")
+
+
+def is_impossible(truth: Truth) -> bool:
+    """Return whether comparisons of one input with numbers exclude one another.
+
+    Only what stands between "and" is looked at; False says nothing.
+    """
+    parts = truth.parts if isinstance(truth, All) else (truth,)
+    flat = [inner for part in parts for inner in (part.parts if isinstance(part, All) else (part,))]
+    by_input: dict[Named, list[Truth]] = {}
+    for part in flat:
+        if isinstance(part, Compared | Among):
+            term = part.left if isinstance(part, Compared) else part.term
+            if isinstance(term, Named) and len(names(part)) == 1:
+                by_input.setdefault(term, []).append(part)
+    return any(
+        not any(all(truth_of(part, {term.name: value}) for part in tests) for value in _near(tests))
+        for term, tests in by_input.items()
+    )
+
+
+def _near(truths: Sequence[Truth]) -> list[int]:
+    """Return the numbers in conditions with their neighbours: between them nothing turns."""
+    numbers = {one.value for truth in truths for one in walk(truth) if isinstance(one, Number)}
+    for truth in truths:
+        for one in walk(truth):
+            if isinstance(one, Among):
+                numbers |= {option.value for option in one.options}
+    return sorted({near for one in numbers for near in (one - 1, one, one + 1)} | {0})
+
+
+def _table(policy: Policy, table: Table) -> Iterator[Finding]:
+    """Yield the rows of a first-hit table that nobody reaches, and whether somebody has none."""
+    if not table.is_first:
+        return
+    rows = [policy.lines[one] for one in table.lines]
+    reached, is_covered = reach(rows, {one.name: one for one in policy.inputs})
+    for place, row in enumerate(rows):
+        if place not in reached:
+            yield Finding(_name(row), "no customer reaches it: rows above it take everyone")
+    if not is_covered and not isinstance(rows[-1].when, Always):
+        told = "some customers have no row; end it with a row that has otherwise = true"
+        yield Finding(f"table {table.name}", told)
+
+
+def reach(rows: Sequence[Line], inputs: dict[str, Input]) -> tuple[set[int], bool]:
+    """Return the places of rows that someone reaches, and whether everyone reaches one.
+
+    Each term is taken at every number its cells name and beside it, which tells all cases apart;
+    terms are taken as independent, so a row said to be out of reach is. A cell that compares with
+    another input may go either way. If there are too many cases, all rows count as reached.
+    """
+    cells = [_parts(row.when) for row in rows]
+    terms = list(dict.fromkeys(_subject(part) for row in cells for part in row))
+    everyone = (1 << len(rows)) - 1
+    seen = {everyone}
+    for term in terms:
+        masks = set(_masks(term, cells, inputs))
+        seen = {one & mask for one in seen for mask in masks}
+        if len(seen) * len(masks) > CASES_MAX:
+            return set(range(len(rows))), False
+    reached = {(one & -one).bit_length() - 1 for one in seen if one}
+    return reached, 0 not in seen
+
+
+def _parts(truth: Truth) -> list[Truth]:
+    if isinstance(truth, Always):
+        return []
+    return (
+        [one for part in truth.parts for one in _parts(part)] if isinstance(truth, All) else [truth]
+    )
+
+
+def _subject(part: Truth) -> Term | Truth:
+    """Return the term that a cell is about; the cell itself where that is not one term."""
+    for node in walk(part):
+        if isinstance(node, Compared) and isinstance(node.right, Number):
+            return node.left
+        if isinstance(node, Among | Known):
+            return node.term
+    found = [node for node in walk(part) if isinstance(node, Named)]
+    return found[0] if len(found) == 1 else part
+
+
+def _masks(
+    subject: Term | Truth, cells: Sequence[Sequence[Truth]], inputs: dict[str, Input]
+) -> Iterator[int]:
+    """Yield, for each case of one term, the rows whose cells about it hold, as bits."""
+    own = [[_about(subject, part) for part in row if _subject(part) == subject] for row in cells]
+    tests = [part for row in own for part in row]
+    everyone = (1 << len(cells)) - 1
+    if any(names(part) != {IT.name} for part in tests):
+        # Nobody knows how its cells go together: each may hold alone, all or none may.
+        holding = sum(1 << place for place, row in enumerate(own) if row)
+        yield from (everyone, everyone & ~holding)
+        for place, row in enumerate(own):
+            if row:
+                yield everyone & ~holding | 1 << place
+        return
+    known = inputs.get(subject.name) if isinstance(subject, Named) else None
+    for value in _cases(known, tests):
+        yield sum(
+            1 << place
+            for place, row in enumerate(own)
+            if all(truth_of(part, {IT.name: value}) for part in row)
+        )
+
+
+def _about(subject: Term | Truth, part: Truth) -> Truth:
+    """Return a cell with its subject as one thing, whatever it is computed from."""
+    match part:
+        case Compared(left=left) if left == subject:
+            return Compared(part.order, IT, part.right)
+        case Among(term=term) if term == subject:
+            return Among(IT, part.options)
+        case Known(term=term) if term == subject:
+            return Known(IT)
+        case Flag(term=term) if term == subject:
+            return Flag(IT)
+        case Not():
+            return Not(_about(subject, part.part))
+    return part
+
+
+def _cases(known: Input | None, tests: Sequence[Truth]) -> list[Value]:
+    cases: list[Value] = list(_near(tests))
+    if known is not None and known.unit is Unit.FLAG:
+        cases = [0, 1]
+    if known is not None and known.unit is Unit.CHOICE:
+        cases = list(range(len(known.choices)))
+    if any(isinstance(node, Known) for test in tests for node in walk(test)):
+        cases.append(None)
+    return cases

@@ -1,0 +1,110 @@
+"""A check finds what is unwise before anyone adopts it: rows nobody reaches, examples that fail."""
+
+from datetime import date
+
+from fenqi.core.risk.policy.check import Finding, check
+from make_policy import HEAD, VOCABULARY, policy, policy_text, read
+
+OFFER = 'offers = [{product = "flat", counts = [3]}]'
+
+
+def table(rows: list[list[str]], columns: list[str], *, has_end: bool = True) -> str:
+    text = f'[[tables]]\nid = "menu"\nhit = "first"\nif_unknown = "r0"\ncolumns = {columns}\n'
+    for place, row in enumerate(rows):
+        text += f'[[tables.rows]]\nid = "r{place}"\nwhen = {row}\n{OFFER}\n'
+    return text + (f'[[tables.rows]]\nid = "end"\notherwise = true\n{OFFER}\n' if has_end else "")
+
+
+def told(body: str) -> list[tuple[str, str]]:
+    found = check(policy(body)).findings
+    return [(one.where, one.told) for one in found if one.is_fault]
+
+
+NOBODY = "no customer reaches it: rows above it take everyone"
+SOME = "some customers have no row; end it with a row that has otherwise = true"
+
+
+def test_a_row_below_a_wider_one_is_found() -> None:
+    rows = [["< 50 %", "any"], ["< 20 %", "any"], [">= 50 %", "== 'tight'"]]
+    assert told(table(rows, ["utilisation_ppm", "regime"])) == [("row menu.r1", NOBODY)]
+
+
+def test_a_row_that_others_cover_only_together_is_found() -> None:
+    rows = [["<= 3"], ["between 4 and 6"], ["> 6"], ["in (2, 5, 9)"]]
+    assert told(table(rows, ["purchases_24h"])) == [
+        ("row menu.r3", NOBODY),
+        ("row menu.end", NOBODY),
+    ]
+
+
+def test_a_flag_and_a_choice_are_covered_by_their_cases() -> None:
+    rows = [["yes", "any"], ["no", "in ('open', 'frozen')"], ["any", "== 'closed'"]]
+    columns = ["is_held", "account_status"]
+    assert told(table(rows, columns, has_end=False)) == []
+    assert told(table(rows[:2], columns, has_end=False)) == [("table menu", SOME)]
+
+
+def test_a_computed_column_and_the_unknown_are_cases_too() -> None:
+    rows = [["> 5.00 CNY"], ["<= 5.00 CNY"], ["is unknown"]]
+    body = table(rows, ["used_minor + amount_minor"], has_end=False)
+    assert told(body) == []
+    assert told(body.replace("is unknown", "< 3.00 CNY")) == [("row menu.r2", NOBODY)]
+
+
+def test_cells_that_compare_inputs_may_go_either_way() -> None:
+    rows = [["> purchases_1h"], ["<= 3"], ["> purchases_7d"]]
+    assert told(table(rows, ["purchases_24h"])) == []
+
+
+EXAMPLES = """
+[[rules]]
+id = "late"
+when = "overdue_days > 3 days"
+effects = [{effect = "decline"}]
+reason = "late"
+
+[[examples]]
+says = "ten days late"
+given = {overdue_days = 10}
+outcome = "decline"
+reasons = ["late"]
+hits = ["late"]
+effects = ["decline"]
+
+[[examples]]
+says = "two days late"
+given = {overdue_days = 2}
+outcome = "decline"
+"""
+
+
+def test_an_example_that_fails_is_told_with_what_was_decided() -> None:
+    found = check(policy(EXAMPLES))
+    assert found.findings == (
+        Finding("example two days late", "outcome should be decline, decided was approve"),
+        Finding("reason busy", "no line gives it", is_fault=False),
+    )
+    assert (found.examples, found.shown, found.is_sound) == (2, {0}, False)
+    assert check(policy(EXAMPLES.replace("overdue_days = 2", "overdue_days = 4"))).is_sound
+
+
+def test_a_harmful_rule_without_an_example_is_a_fault() -> None:
+    alone = EXAMPLES[: EXAMPLES.index("[[examples]]")]
+    assert told(alone) == [
+        ("rule late", "no example shows when it is hit; what may harm needs one")
+    ]
+
+
+def test_comparisons_that_exclude_one_another_are_found() -> None:
+    body = '[[rules]]\nid = "no"\nwhen = "purchases_1h > 5 and (purchases_1h < 6 and is_held)"\n'
+    never = ("rule no", "it can never be hit: its comparisons exclude one another")
+    assert told(body) == [never]
+    assert told(body.replace("> 5", "> 4")) == []
+    assert told(body.replace("purchases_1h < 6", "purchases_1h in (1, 2)")) == [never]
+
+
+def test_a_policy_past_its_end_is_a_fault() -> None:
+    head = HEAD + "valid_until = 2026-06-30\n"
+    made = read(policy_text('[[rules]]\nid = "a"\nwhen = "is_held"\n', head=head), VOCABULARY)
+    assert check(made, today=date(2026, 6, 30)).is_sound
+    assert not check(made, today=date(2026, 7, 1)).is_sound
