@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, close, db, decision, ledger, plan, replay, report
+from fenqi.cli import (
+    breaker,
+    bureau,
+    close,
+    db,
+    decision,
+    ledger,
+    plan,
+    replay,
+    report,
+    shadow,
+)
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -35,6 +46,7 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+breaker.register(app)
 bureau.register(app)
 close.register(app)
 db.register(app)
@@ -43,6 +55,7 @@ ledger.register(app)
 plan.register(app)
 replay.register(app)
 report.register(app)
+shadow.register(app)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ the first whose fields the error has is taken.
 
 SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
+    "account-not-open": ("The account {account} is {status}: its limit is not looked at."),
     "already-enrolled": "This person has an account in the book already: {account}.",
     "already-there": "It is there already (unique key {constraint}).",
     "amount-not-positive": (
@@ -13,6 +14,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "amounts-out-of-range": "An amount of {array} is not between {least} and {most} minor units.",
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
+    "asked-limit-invalid": (
+        "Asked for is a limit of {asked_minor} minor units; it is {limit_minor} already."
+    ),
+    "assessment-under-way": ("The account {account} is being looked at already. Ask again."),
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
     "book-busy": (
         "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
@@ -69,6 +74,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "catalogue-version-changed": (
         "{file} changed, but it still says version {version}, which is in use already. Put the old "
         "text back, or give the new text a higher version."
+    ),
+    "challenger-missing": (
+        "There is no challenger {challenger} that runs. `fenqi shadow list` names them."
+    ),
+    "challenger-runs": (
+        "{name} {version} runs as a challenger already. Stop it first, or give the policy another "
+        "version."
     ),
     "change-invalid": ("A change cannot be split into these parts."),
     "clock-naive": "The instant {instant} has no time zone.",
@@ -236,6 +248,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
+    "policy-unreadable": ("{file}: {fault}. Correct the file."),
+    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
@@ -304,6 +318,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "one."
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
+    "shadow-invalid": ("A challenger needs your name (--by) and 1 to {days_max} days, not {days}."),
     "shape-invalid": (
         "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
         "The array {array} is not what is wanted: {wants}.",

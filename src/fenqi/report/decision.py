@@ -36,6 +36,7 @@ from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
+IDS = frozenset({"decision"})  # columns of ids
 
 
 class FileTooLarge(Invalid):
@@ -299,7 +300,8 @@ def show_story(told: Sequence[changes.Told], console: Console) -> None:
 def _table(*labels: str) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="dim")
     for label in labels:
-        table.add_column(label, overflow="fold")
+        is_id = label in IDS  # to be copied, so never folded
+        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=36 if is_id else None)
     return table
 
 
