@@ -82,12 +82,13 @@ SAID: dict[str, dict[str, Draw]] = {
         "is_partial": one_of(0, 1),
     },
     "basket": {"amount_minor": amount, "category": one_of(*CATEGORIES)},
+    "application-received": {"applications_24h": one_of(1, 2, 5)},
     "bucket-crossed": {"from": one_of(0, 1, 2), "to": one_of(1)},
 }
 KINDS = (
     *("purchase-authorised", "purchase-captured", "purchase-declined", "purchase-refunded"),
     *("login", "login", "device-changed", "phone-changed", "card-changed", "address-changed"),
     *("receipt-final", "receipt-final", "payment-failed", "channel-failed", "basket"),
-    *("complaint", "bucket-crossed", "plan-extended", "plan-deferred", "account-opened"),
-    *("application", "statement-cut", "income-recognised"),
+    *("complaint", "bucket-crossed", "plan-extended", "instalment-deferred", "account-opened"),
+    *("application-received", "statement-cut", "income-recognised"),
 )

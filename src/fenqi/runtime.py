@@ -6,7 +6,10 @@ Settings:
     FENQI_DATA          folder of everything fenqi keeps; by default `.fenqi` in a checkout, else
                         ~/.local/share/fenqi, and for root a folder below /var/lib/fenqi
     FENQI_DATABASE_URL  a PostgreSQL server to use; then no embedded server is started
-    FENQI_CATALOGUE     a folder with products/ and packs/ of your own, laid over the shipped ones
+    FENQI_IDENTITY_KEY  the key that seals phone numbers, devices and addresses, in hexadecimal
+                        digits; else one is made and kept in the data folder
+    FENQI_CATALOGUE     a folder with products/, packs/ and policies/ of your own, laid over the
+                        shipped ones
     FENQI_BUREAU_URL    a credit bureau that is asked about who applies; then also
     FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2)
 """
@@ -21,7 +24,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,7 +35,8 @@ import httpx
 from fenqi.channels.bureau import Access, HttpBureau
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.ports import Bureau, Clock, IdSource
-from fenqi.store import catalogue
+from fenqi.core.risk.identity import Sealer
+from fenqi.store import catalogue, crowds, identity_key, policies
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
@@ -44,6 +48,7 @@ from fenqi.store.server import Server, Status, psql_command
 
 DATA_SETTING = "FENQI_DATA"
 URL_SETTING = "FENQI_DATABASE_URL"
+IDENTITY_KEY_SETTING = "FENQI_IDENTITY_KEY"
 CATALOGUE_SETTING = "FENQI_CATALOGUE"
 LANGUAGE_SETTING = "FENQI_LANGUAGE"
 BUREAU_SETTING = "FENQI_BUREAU_URL"
@@ -155,6 +160,7 @@ class Config:
     data_folder: Path
     database_url: str | None = None
     catalogue_folder: Path | None = None
+    identity_key: str | None = field(default=None, repr=False)
     connections_max: int = CONNECTIONS_MAX
     bureau: Access | None = None
 
@@ -169,6 +175,7 @@ class Config:
             data_folder=folder,
             database_url=given.get(URL_SETTING) or None,
             catalogue_folder=Path(catalogue).expanduser() if catalogue else None,
+            identity_key=given.get(IDENTITY_KEY_SETTING) or None,
             bureau=_bureau_access(given),
         )
 
@@ -230,7 +237,13 @@ class Runtime:
         self.store = store
         self.clock = clock
         self.ids = ids
-        self.ground = Ground(store=store, clock=clock, ids=ids, catalogue=known)
+        self.ground = Ground(
+            store=store,
+            clock=clock,
+            ids=ids,
+            catalogue=known,
+            crowd=crowds.own(config.catalogue_folder),
+        )
         self._server, self._seat = server, seat  # the embedded one, and our place beside others
         self.others: list[str] = seat.others() if seat is not None else []
 
@@ -264,6 +277,7 @@ class Runtime:
             store = Store.open(url, connections_max=config.connections_max)
             with store.transaction() as session:
                 catalogue.install(session, clock.now(), config.catalogue_folder)
+                policies.install(session, clock.now(), config.catalogue_folder)
                 known = catalogue.load(session)
         except BaseException:
             if server is not None and seat is not None:
@@ -278,6 +292,14 @@ class Runtime:
             server=server,
             seat=seat,
         )
+
+    def sealer(self) -> Sealer:
+        """Return what seals identity values at the doors, by the key of this installation.
+
+        Errors: those of `identity_key.sealer`.
+        """
+        key, folder = self.config.identity_key, self.config.data_folder
+        return identity_key.sealer(self.store, given=key, folder=folder, now=self.clock.now())
 
     def refuse_others(self) -> None:
         """Refuse to work beside another program in this data folder. Errors: FolderInUse."""

@@ -300,6 +300,14 @@ def test_ten_thousand_facts_of_a_second_are_exact_and_take_little_room() -> None
     assert trail.points < 600
 
 
+def test_what_a_flow_does_not_hand_in_is_unknown() -> None:
+    keeper = Keeper(shipped())
+    row = compile_row(keeper, ["amount_minor", "purchases_1h", "regime"])
+    trail = keeper.begin(ZONES[0])
+    assert row(trail, START, {"amount_minor": 5, "limit_minor": 7}) == [5, 0, None]
+    assert row(trail, START) == [None, 0, None]
+
+
 def test_a_features_past_is_dropped_once_no_window_reaches_it() -> None:
     keeper = Keeper(shipped())
     trail = keeper.begin(ZONES[0])

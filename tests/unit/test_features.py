@@ -3,10 +3,14 @@
 import re
 from pathlib import Path
 
+from fenqi.core.risk.fact import SHAPES
 from fenqi.core.risk.features.declaration import Aggregate, FeatureSet, Key
 from fenqi.core.risk.input import Purpose, Unit
 from fenqi.store.features import SHIPPED, shipped
 
+EVENTS = (Path(__file__).parents[2] / "docs" / "reference" / "events.md").read_text("utf-8")
+# Kinds that flows of other rooms will write; until then such a feature finds no fact.
+AWAITED = {"application-received", "instalment-deferred", "plan-extended"}
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "features.md").read_text("utf-8")
 
 
@@ -27,6 +31,18 @@ def test_a_weak_link_serves_fraud_checks_only() -> None:
     assert {purpose for one in shipped().measures for purpose in one.input.purposes} == {
         Purpose.FRAUD
     }
+
+
+def test_every_kind_that_is_told_has_its_row_with_its_fields() -> None:
+    for kind, shape in SHAPES.items():
+        (line,) = re.findall(rf"^\| `{kind}` \|.*$", EVENTS, re.M)
+        assert all(f" {field}" in line for field in shape.must)
+        assert all(f"({field})" in line for field in shape.may)
+
+
+def test_every_kind_that_features_look_at_is_written_by_somebody() -> None:
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", EVENTS, re.M))
+    assert shipped().kinds - listed == AWAITED
 
 
 def rows(features: FeatureSet) -> list[str]:

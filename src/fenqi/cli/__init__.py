@@ -15,6 +15,7 @@ from fenqi.cli import (
     decision,
     ledger,
     plan,
+    policy,
     replay,
     report,
     shadow,
@@ -53,6 +54,7 @@ db.register(app)
 decision.register(app)
 ledger.register(app)
 plan.register(app)
+policy.register(app)
 replay.register(app)
 report.register(app)
 shadow.register(app)

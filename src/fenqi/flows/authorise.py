@@ -148,7 +148,11 @@ class _Counter:
             payload = f'{{"amount_minor":{amount},"reasons":{ENCODE(answer.reasons).decode()}}}'
         elif not command.capture_now:
             kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
-            payload = f'{{"amount_minor":{amount},"order_id":"{answer.order_id}"}}'
+            merchant = command.merchant_id.hex
+            payload = (
+                f'{{"amount_minor":{amount},"order_id":"{answer.order_id}",'
+                f'"merchant":"{merchant}"}}'
+            )
             account.held_minor += amount
             sale = self._lending.sell(frame, amount, None)
         else:
@@ -157,7 +161,8 @@ class _Counter:
             order_text, plan_text = id_text(order), id_text(begun.plan_id)
             answer = Authorised("approve", [], order_text, plan_text)
             sale = self._lending.sell(frame, amount, begun)
-            payload = captured_text(sale, order_id=order_text, plan_id=plan_text)
+            merchant = command.merchant_id.hex
+            payload = captured_text(sale, order_id=order_text, plan_id=plan_text, merchant=merchant)
             account.principal_open_minor += amount
         self._decided.append(
             _Decided(

@@ -98,7 +98,13 @@ def _begin(
     booking.event(
         account,
         PURCHASE_CAPTURED,
-        payload=captured_text(sale, order_id=str(order.order_id), plan_id=str(plan_id)),
+        payload=captured_text(
+            sale,
+            order_id=str(order.order_id),
+            plan_id=str(plan_id),
+            merchant=order.merchant_id.hex,
+            was_held=True,
+        ),
         occurred_at=command.shipped_at,
         effective_on=frame.starts_on,
         actor=command.actor,

@@ -15,6 +15,7 @@ import msgspec
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.application import INPUTS, STARTER, Ruling, content, rule, starter_opinion
+from fenqi.core.risk.case import CaseKind
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.input import Purpose, Value
@@ -29,6 +30,7 @@ from fenqi.store.commands import Command, Inbox
 from fenqi.store.decisions import Built, Decision, Decisions, Menu, built
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
+from fenqi.store.responses import REVIEW_PRIORITY, Responses
 from fenqi.store.rows import Rows
 
 NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
@@ -69,6 +71,8 @@ def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiEr
     booking = Booking(ground)
     with ground.store.transaction() as session:
         known = applications.lock(session, {one.account_id for one in commands})
+        # Two applications of one person at a time would both open the case about them.
+        persons.lock(session, {f"applicant/{one.person_id}" for one in known.values()})
         held = books.hold(session, {one.book_id for one in known.values()})
         inbox: Inbox[Decide, Decided] = Inbox(session, commands, Decided)
         fresh = []
@@ -106,6 +110,7 @@ class _Bench:
         self._cost_table: UUID | None = None
         self._rulebooks: dict[LendingRules, Built] = {}
         self._decisions = Decisions(booking)
+        self._responses = Responses(ground, booking, session)
         self.reports = Rows(bureau.REPORTS)
 
     def decide(self, book: books.Book, one: Application, command: Decide) -> Decided:
@@ -153,8 +158,31 @@ class _Bench:
             command_key=command.key,
             topic="customer",
         )
+        if ruling.has(Effect.REVIEW):
+            self._alert(account, one, ruling)
         one.event_count = account.event_count
         return answer
+
+    def _alert(self, account: Account, one: Application, ruling: Ruling) -> None:
+        """Open the case about a person's applications, or add to the one that is open."""
+        case, is_new = self._responses.docket.open(
+            [one.account_id],
+            book_id=one.book_id,
+            kind=CaseKind.REVIEW,
+            cause=f"applications/{one.person_id}",
+            subject=ruling.reasons[0] if ruling.reasons else "application",
+            priority=ruling.amount(Effect.REVIEW) or REVIEW_PRIORITY,
+            evidence={
+                "application": str(one.account_id),
+                "applications_24h": one.applications_24h,
+                "asked_minor": one.asked_minor,
+                "reasons": list(ruling.reasons),
+                "effects": list(ruling.effects),
+            },
+            decision_id=one.decision_id,
+        )
+        if is_new:
+            self._responses.tell_case(account, case)
 
     def _rulebook(self, rules: LendingRules) -> Built:
         """Return what a ruling rests on: the pack's rules, the card, the built-in opinion."""

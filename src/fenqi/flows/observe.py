@@ -8,13 +8,14 @@ inside the batch, and written into the fact.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import msgspec
 
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk import fact
+from fenqi.core.risk.crowd import CrowdRule, CrowdRuleInvalid
 from fenqi.core.risk.fact import Fact
 from fenqi.core.risk.features.declaration import Feature, FeatureSet, Key
 from fenqi.core.risk.features.trail import meets
@@ -26,6 +27,7 @@ from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.facts import Counts, Presence
 from fenqi.store.ground import Ground
+from fenqi.store.links import Sightings
 from fenqi.store.rows import Rows
 
 FACTS_MAX = 100  # of one command
@@ -92,7 +94,7 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
                 heard.append(_Heard(place, command, account, _read(command, booking.now)))
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
-        watch = _Watch(ground.trails.features, booking)
+        watch = _Watch(ground, booking)
         watch.counts = facts.see(session, watch.presences(heard), booking.now)
         booking.followed = ground.trails.follow(session, [one.account for one in heard])
         for one in heard:
@@ -118,10 +120,13 @@ def _read(command: Observe, now: datetime) -> list[Fact]:
 class _Watch:
     """Where one batch's facts become events."""
 
-    def __init__(self, features: FeatureSet, booking: Booking) -> None:
+    def __init__(self, ground: Ground, booking: Booking) -> None:
         self.counts: Counts = {}
         self._booking = booking
-        self._features = features
+        self._features = ground.trails.features
+        self._rule = ground.crowd
+        self._crowding = crowding(self._features, ground.crowd)
+        self._sightings = Sightings(ground, booking)
         self._identifier_facts = Rows(facts.IDENTIFIER_FACTS)
         booking.others.append(self._identifier_facts)
 
@@ -176,6 +181,9 @@ class _Watch:
         # What is told late was not here now; it only says that the two belong together.
         at = each.happened_at if each.is_late else self._booking.now
         for kind, identifier in each.identifiers:
+            self._sightings.saw(one.account, kind, identifier)
+            if self.counts.get((identifier, self._crowding), 0) >= self._rule.size_min:
+                self._sightings.crowded(identifier, at)
             self._identifier_facts.add(
                 facts.bytea_text(identifier),
                 kind.value,
@@ -184,6 +192,25 @@ class _Watch:
                 happening.number,
             )
         return happening.number
+
+
+def crowding(features: FeatureSet, rule: CrowdRule) -> str:
+    """Return the feature that counts the accounts at an address long enough to see a crowd.
+
+    A longer window sees a crowd that is none now and then; who looks at it counts exactly.
+
+    Errors: CrowdRuleInvalid if no window is as long as the rule's.
+    """
+    windows = [
+        (one.window, one.name)
+        for one in features.measures
+        if one.key is Key.IP and one.window is not None and one.cap >= rule.size_min
+    ]
+    wide = [one for one in windows if timedelta(microseconds=one[0]) >= rule.window]
+    if not wide:
+        expected = "a window and a size that a feature over addresses counts"
+        raise CrowdRuleInvalid(field="window_seconds", value=rule.window_seconds, expected=expected)
+    return min(wide)[1]
 
 
 def _said(each: Fact) -> dict[str, int | str]:

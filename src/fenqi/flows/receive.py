@@ -14,6 +14,7 @@ from typing import ClassVar
 from fenqi.core import ledger
 from fenqi.core.errors import Conflict, FenqiError, Invalid
 from fenqi.core.ledger import Transfer
+from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.allocation import allocate
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.values.ids import AccountId, ReceiptId
@@ -173,6 +174,7 @@ class _Till:
                 "receipt_id": receipt.receipt_id,
                 "amount_minor": receipt.amount_minor,
                 "channel": receipt.channel,
+                **(self._punctuality(account, receipt) if kind == "receipt-final" else {}),
             },
             occurred_at=command.received_at,
             effective_on=receipt.effective_on,
@@ -182,6 +184,17 @@ class _Till:
         transfer = Transfer(*pair, receipt.amount_minor)
         self.booking.transfer(happening, transfer, channel=receipt.channel)
         return happening
+
+    def _punctuality(self, account: Account, receipt: Receipt) -> dict[str, int]:
+        """Return how late money came, and whether it is less than what was due by its day."""
+        on, book = receipt.effective_on, account.book
+        owing = self._owing.get(account.account_id, [])
+        oldest = min((one.oldest_due_on for one in owing if one.oldest_due_on), default=None)
+        due = sum(debt.claim_minor for one in owing for debt in one.debts() if debt.due_on <= on)
+        return {
+            "overdue_days": days_past_due(oldest, on, book.excused),
+            "is_partial": int(receipt.amount_minor < due),
+        }
 
     def _pay(self, happening: Happening, receipt: Receipt) -> Received:
         """Allocate final money over the account's plans and pin the lines.

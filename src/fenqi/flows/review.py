@@ -268,10 +268,12 @@ class _Work:
         self.booking.others.append(places)
 
     def conclude(self, case: Case) -> int:
-        """Tell the accounts of a closed case; a false alarm ends what it, or its object, did."""
-        ids = {case.case_id, case.about_case_id} - {None}
-        about = cases.accounts_of(self._session, [one for one in ids if one is not None])
-        touched = sorted(set().union(*about.values()))
+        """Tell the accounts of a closed case; a false alarm ends what was done to them.
+
+        An appeal that is upheld ends it for those who appealed.
+        """
+        ids = {case.case_id, case.about_case_id}
+        touched = sorted(cases.accounts_of(self._session, [case.case_id])[case.case_id])
         self._responses.know(touched)
         ended = 0
         for account_id in touched:
@@ -279,7 +281,7 @@ class _Work:
             running = [
                 one
                 for one in self._responses.of(account)
-                if one.case_id in ids and one.ended_at is None
+                if one.case_id is not None and one.case_id in ids and one.ended_at is None
             ]
             if case.outcome is CaseOutcome.FALSE_ALARM:
                 for one in running:

@@ -12,6 +12,7 @@ from typing import ClassVar
 from fenqi.core import ledger
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.ledger import Transfer
+from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.terms.life.state import Kind, Status
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import OperationKind
@@ -111,7 +112,13 @@ def _book(
     happening = booking.event(
         account,
         "plan-settled",
-        payload={"plan_id": record.plan_id, "quote_minor": quote, "receipt_id": receipt_id},
+        payload={
+            "plan_id": record.plan_id,
+            "quote_minor": quote,
+            "receipt_id": receipt_id,
+            "amount_minor": command.amount_minor,
+            "overdue_days": days_past_due(record.oldest_due_on, on, record.excused),
+        },
         occurred_at=command.received_at,
         effective_on=on,
         actor=command.actor,

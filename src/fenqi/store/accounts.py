@@ -11,6 +11,7 @@ from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.errors import Invalid, Missing
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.statement import Cycle
+from fenqi.core.terms.cost import REQUESTED, request_rates
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
 from fenqi.store.books import Book, hold, holding
 from fenqi.store.catalogue import Catalogue
@@ -274,12 +275,21 @@ def add(session: Session, new: Sequence[NewAccount], catalogue: Catalogue) -> No
 
 
 def cost_lines(catalogue: Catalogue) -> list[tuple[str, int, str]]:
-    """Return the cost table of a framework agreement: (line, highest rate in ppm, per what)."""
+    """Return the cost table of a framework agreement: (line, highest rate in ppm, per what).
+
+    What every product gives for free has no line, so that nothing can be charged for it.
+    """
     products = catalogue.products.values()
+    asked = [request_rates(one) for one in products]
+    rates = [
+        (kind.value, max(one[kind] for one in asked), period.value)
+        for kind, (period, _) in REQUESTED.items()
+    ]
     return [
         ("flat-fee", max(one.fee_ppm_per_period for one in products), "instalment"),
         ("interest", max(one.interest_ppm_per_year for one in products), "year"),
         ("late-charge", max(one.late.rate_ppm_per_day for one in products), "day"),
+        *(line for line in rates if line[1]),
     ]
 
 

@@ -62,7 +62,7 @@ CHANGED = Change(
 )
 IDENTIFIER_FACTS = Table(
     "identifier_facts",
-    "identifier_hash word>bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
+    "identifier_hash bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
     "event_number bigint",
 )
 
@@ -176,16 +176,16 @@ LIMIT %(most)s
 """
 BY_NATIONAL_ID = """
 SELECT k.place, a.account_id
-FROM UNNEST(%(places)s::integer[], %(hashes)s::text[]) AS k (place, hash)
-JOIN identities AS i ON i.national_id_hash = k.hash::bytea
+FROM UNNEST(%(places)s::integer[], %(hashes)s::bytea[]) AS k (place, hash)
+JOIN identities AS i ON i.national_id_hash = k.hash
 JOIN applications AS a USING (person_id)
 WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
 LIMIT %(most)s
 """
 BY_IDENTIFIER = """
 SELECT k.place, a.account_id
-FROM UNNEST(%(places)s::integer[], %(hashes)s::text[]) AS k (place, hash)
-JOIN identifier_facts AS f ON f.identifier_hash = k.hash::bytea AND f.occurred_at > %(since)s
+FROM UNNEST(%(places)s::integer[], %(hashes)s::bytea[]) AS k (place, hash)
+JOIN identifier_facts AS f ON f.identifier_hash = k.hash AND f.occurred_at > %(since)s
 JOIN applications AS a USING (account_id)
 WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
 LIMIT %(most)s
@@ -193,14 +193,11 @@ LIMIT %(most)s
 
 
 class Who(NamedTuple):
-    """By what somebody who applies is known again: the person, the identity card, strong hashes.
-
-    Hashes are the text of a BYTEA.
-    """
+    """By what somebody who applies is known again: the person, the identity card, strong hashes."""
 
     person_id: PersonId
-    national_id: str | None
-    identifiers: tuple[str, ...]
+    national_id: bytes | None
+    identifiers: tuple[bytes, ...]
 
 
 def recent(session: Session, asked: Sequence[Who], now: datetime) -> list[set[UUID]]:

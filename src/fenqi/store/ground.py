@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
+from fenqi.core.risk.crowd import CrowdRule
+from fenqi.store import crowds
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.pool import Store
@@ -19,3 +21,4 @@ class Ground:
     catalogue: Catalogue
     merchants: Merchants = field(default_factory=Merchants)  # met so far
     trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features
+    crowd: CrowdRule = field(default_factory=crowds.shipped)

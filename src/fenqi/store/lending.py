@@ -89,11 +89,19 @@ class Sale:
         self.sha256 = ""
 
 
-def captured_text(sale: Sale, *, order_id: str, plan_id: str) -> str:
-    """Return the payload of the event that tells of a plan's beginning, as JSON."""
+def captured_text(
+    sale: Sale, *, order_id: str, plan_id: str, merchant: str, was_held: bool = False
+) -> str:
+    """Return the payload of the event that tells of a plan's beginning, as JSON.
+
+    The merchant is the hexadecimal digits of its id. What was held before was decided, and
+    counted as a purchase, already then.
+    """
+    held = ',"was_held":true' if was_held else ""
     return (
         f'{{"order_id":"{order_id}","plan_id":"{plan_id}","amount_minor":{sale.principal_minor},'
-        f'"product":"{sale.frame.product.product_id}","count":{sale.frame.count}}}'
+        f'"product":"{sale.frame.product.product_id}","count":{sale.frame.count},'
+        f'"merchant":"{merchant}"{held}}}'
     )
 
 

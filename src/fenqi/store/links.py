@@ -11,7 +11,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from fenqi.core.risk.crowd import CrowdRule, Place, Visit
-from fenqi.core.risk.links import IdentifierKind, Link, LinkRule
+from fenqi.core.risk.identity import STRONG, Identifier
+from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
 from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, Booking
@@ -90,14 +91,15 @@ class Sightings:
     def __init__(self, ground: Ground, booking: Booking) -> None:
         self._ground = ground
         self._booking = booking
-        self._seen: dict[tuple[bytes, AccountId], tuple[IdentifierKind, date]] = {}
+        self._seen: dict[tuple[bytes, AccountId], tuple[Identifier, date]] = {}
         self._crowded: dict[bytes, tuple[datetime, datetime]] = {}
         booking.others.append(self)
 
-    def saw(self, account: Account, kind: IdentifierKind, identifier: bytes) -> None:
-        """An account was seen with a strong identifier on this day."""
-        key = (identifier, account.account_id)
-        self._seen[key] = (kind, account.book.day_of(self._booking.now))
+    def saw(self, account: Account, kind: Identifier, identifier: bytes) -> None:
+        """An account was seen on this day with an identifier; a weak one ties nobody."""
+        if kind in STRONG:
+            key = (identifier, account.account_id)
+            self._seen[key] = (kind, account.book.day_of(self._booking.now))
 
     def crowded(self, address: bytes, at: datetime) -> None:
         """So many accounts are at an address that somebody should look: do so within a second.
@@ -160,6 +162,20 @@ def take(session: Session, now: datetime, most: int) -> list[Suspicion]:
     ]
 
 
+PUT_BACK = """
+INSERT INTO jobs (job_id, kind, not_before, payload)
+VALUES (%(job)s, %(kind)s, %(now)s, %(payload)s::jsonb)
+"""
+
+
+def put_back(
+    session: Session, job: UUID, address: bytes, first: datetime, last: datetime, *, now: datetime
+) -> None:
+    """Leave a suspicion that was taken to the next batch."""
+    payload = ENCODE({"address": address.hex(), "first": first, "last": last}).decode()
+    session.run(PUT_BACK, {"job": job, "kind": CROWD, "now": now, "payload": payload})
+
+
 def postpone(session: Session, now: datetime, *, wait: timedelta, tries: int) -> UUID | None:
     """Put the oldest suspicion off; return it, None if there is none."""
     rows = session.rows(OLDEST, {"now": now, "kind": CROWD})
@@ -196,9 +212,9 @@ FROM accounts AS a JOIN books AS b USING (book_id)
 WHERE a.account_id = ANY(%(accounts)s::uuid[])
 """
 SEEN = """
-SELECT account_id FROM identifier_facts
-WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
-GROUP BY account_id ORDER BY MAX(occurred_at) DESC, account_id LIMIT %(most)s
+SELECT account_id FROM presences
+WHERE identifier_hash = %(address)s AND seen_at > %(after)s
+ORDER BY seen_at DESC, account_id LIMIT %(most)s
 """
 IS_KNOWN = "SELECT kind FROM known_places WHERE identifier_hash = %(address)s"
 
@@ -227,7 +243,7 @@ def place_of(
     """Return what is known of an address, and what kind of place it is if that is written down."""
     kinds = session.rows(IS_KNOWN, {"address": address})
     after = until - timedelta(days=rule.place_days)
-    asked = {"address": address, "after": after, "until": until, "most": SEEN_MAX}
+    asked = {"address": address, "after": after, "most": SEEN_MAX}
     seen = [AccountId(one) for (one,) in session.rows(SEEN, asked)]
     good = standings(session, seen, rule).good
     return Place(bool(kinds), len(seen), len(good)), (kinds[0][0] if kinds else None)
@@ -273,6 +289,6 @@ def around(
         **bounds,
     }
     return [
-        Link(AccountId(account), bytes(identifier), IdentifierKind(kind), first_on, last_on)
+        Link(AccountId(account), bytes(identifier), Identifier(kind), first_on, last_on)
         for account, identifier, kind, first_on, last_on in session.rows(AROUND, asked)
     ]

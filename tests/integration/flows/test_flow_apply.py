@@ -268,6 +268,12 @@ def test_the_fifth_application_in_a_day_is_checked_and_cooled_and_not_declined(
         "SELECT effects, counts_max, applications_24h FROM applications WHERE applications_24h = 5",
     )
     assert kept == (["step-up", "cooler-menu:3", "review:2"], 3, 5)
+    alert = row(
+        world.store,
+        "SELECT cases.kind, subject, priority, evidence ->> 'applications_24h' "
+        "FROM cases JOIN case_entries USING (case_id) WHERE cases.outcome IS NULL",
+    )
+    assert alert == ("review", "many-applications", 2, "5")
     refusal = accepted(world, acceptance(world, received[4], fifth))
     assert isinstance(refusal, StepUpNeeded)
     checked = acceptance(world, received[4], fifth, is_stepped_up=True)
@@ -510,3 +516,13 @@ def test_a_cooler_menu_offers_short_plans_only(world: World) -> None:
         "ORDER BY 1",
     )
     assert menus == [(3, 3), (None, 24)]
+
+
+def test_a_sixth_application_adds_to_the_case_that_is_open(world: World) -> None:
+    for _ in range(6):
+        applied(world)
+    admit(world.ground, SaidBureau())
+    entries = rows(world.store, "SELECT kind FROM case_entries ORDER BY number")
+    assert entries == [("opened",), ("evidence",)]
+    assert row(world.store, "SELECT COUNT(*) FROM case_accounts") == 2
+    assert_sound(world, accounts=0)

@@ -109,6 +109,11 @@ class Ruling:
         """Whether an effect follows."""
         return any(one.partition(":")[0] == effect.value for one in self.effects)
 
+    def amount(self, effect: Effect) -> int:
+        """Return an effect's parameter, 0 if it has none or does not follow."""
+        words = [one.partition(":") for one in self.effects]
+        return next((int(amount or 0) for word, _, amount in words if word == effect.value), 0)
+
     @property
     def waits_for_a_person(self) -> bool:
         """Whether somebody must look first.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
-from fenqi.core.risk.links import STRONG, LinkRule, Step, Web
+from fenqi.core.risk.links import TYING, LinkRule, Step, Web
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
@@ -43,6 +43,7 @@ class CrowdRule:
     version: int
     window_seconds: int
     size_min: int  # accounts within the window
+    size_max: int  # of more nobody is held before a person has looked
     group_min: int  # of a crowd's accounts that paths tie together, to be frozen
     hold_hours: int
     freeze_hours: int
@@ -70,6 +71,7 @@ class CrowdRule:
             version=reader.integer("version", least=1),
             window_seconds=reader.integer("window_seconds", least=1, most=WINDOW_SECONDS_MAX),
             size_min=reader.integer("size_min", least=3, most=SIZE_MAX),
+            size_max=reader.integer("size_max", least=3, most=SIZE_MAX),
             group_min=reader.integer("group_min", least=2, most=SIZE_MAX),
             hold_hours=reader.integer("hold_hours", least=1, most=HOURS_MAX),
             freeze_hours=reader.integer("freeze_hours", least=1, most=HOURS_MAX),
@@ -82,7 +84,7 @@ class CrowdRule:
                 decay_days=links.integer("decay_days", least=1, most=DAYS_MAX),
                 accounts_max={
                     kind: links.integer(f"{kind.value}_accounts_max", least=2, most=SIZE_MAX)
-                    for kind in STRONG
+                    for kind in TYING
                 },
             ),
             hold_reason=hold_reason,
@@ -126,6 +128,7 @@ class CrowdKind(StrEnum):
 
     RING = "ring"
     PLACE = "place"
+    TOO_LARGE = "too-large"  # to be held on weak evidence: a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,8 @@ def judge(
     groups = tuple(group for group in whole if len(group) >= rule.group_min)
     if is_place(place, rule):
         return Crowd(CrowdKind.PLACE, (), groups)
+    if len(crowd) > rule.size_max:
+        return Crowd(CrowdKind.TOO_LARGE, (), groups)
     tied = {one: group for group in groups for one in group}
     answers = []
     for one in account_ids:

@@ -46,7 +46,6 @@ class FactKind(StrEnum):
     PURCHASE_ATTEMPTED = "purchase-attempted"
     BASKET = "basket"
     COMPLAINT = "complaint"
-    APPLICATION = "application"
 
 
 class Cause(StrEnum):
@@ -79,7 +78,6 @@ FIELDS: Mapping[str, Says] = {
     "amount_minor": Says.AMOUNT,
     "category": Says.WORD,
     "channel": Says.WORD,
-    "product": Says.WORD,
     "reason": Says.WORD,
     "topic": Says.WORD,
     "merchant": Says.REFERENCE,
@@ -115,7 +113,6 @@ SHAPES: Mapping[FactKind, Shape] = {
     ),
     FactKind.BASKET: Shape(must=("category", "amount_minor"), may=("merchant", "merchant_order")),
     FactKind.COMPLAINT: Shape(must=("topic",), may=("channel",)),
-    FactKind.APPLICATION: Shape(may=("product", "channel", "amount_minor", *FROM)),
 }
 KINDS = {one.value: one for one in FactKind}
 ACCESS = frozenset(

@@ -1,11 +1,13 @@
-"""Features of one account at one moment: a function written for exactly the features asked for.
+"""Inputs of one decision: a function written for exactly the inputs that are asked for.
 
-The source is made of the keeper's own cell numbers and of windows as whole numbers; no text of a
-file enters it.
+Features are taken from the account's trail, the others from what the flow hands in; what it does
+not hand in is unknown. The source is made of the keeper's own cell numbers and of windows as whole
+numbers; no text of a file enters it.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from fenqi.core.risk.features.declaration import (
     MICROSECONDS_PER_DAY,
@@ -17,21 +19,34 @@ from fenqi.core.risk.features.declaration import (
 from fenqi.core.risk.features.trail import Keeper, Track, Trail
 from fenqi.core.risk.input import Value
 
-Row = Callable[[Trail, int], list[Value]]
+NOTHING: Mapping[str, Value] = {}
+
+
+class Row(Protocol):
+    """Computes inputs of a trail at a moment, in microseconds since 1970.
+
+    A moment before the latest fact counts as that.
+    """
+
+    def __call__(self, trail: Trail, t: int, given: Mapping[str, Value] = NOTHING) -> list[Value]:
+        """Return the values in the order asked for; what is not given is None, unknown."""
 
 
 def compile_row(keeper: Keeper, names: Sequence[str]) -> Row:
-    """Return the function that computes some features of a trail at a moment, in their order.
+    """Return the function that computes some inputs, features and given ones, in their order.
 
-    Units: its moment in microseconds since 1970; a moment before the latest fact counts as that.
     Errors: KeyError for a name the set does not have.
     """
     known = {one.name: one for one in keeper.features.features}
+    given = {one.name for one in keeper.features.given}
     writer = _Writer(keeper)
     for place, name in enumerate(names):
-        writer.add(place, known[name])
+        if name in given:
+            writer.give(place)
+        else:
+            writer.add(place, known[name])
     source = writer.source(len(names))
-    space: dict[str, object] = {"bisect": bisect_right}
+    space: dict[str, object] = {"bisect": bisect_right, "names": tuple(names), "nothing": NOTHING}
     exec(compile(source, "<features>", "exec"), space)  # noqa: S102 - numbers of ours only
     row: Row = space["row"]  # type: ignore[assignment] # the source above defines it
     return row
@@ -57,7 +72,11 @@ class _Writer:
             blocks += ["else:", *(f"    {one}" for one in self._else[cell])]
         body = "".join(f"    {line}\n" for line in [*head, *cuts, *blocks, *self._tail])
         result = ", ".join(f"v{place}" for place in range(count))
-        return f"def row(trail, t):\n{body}    return [{result}]\n"
+        return f"def row(trail, t, given=nothing):\n{body}    return [{result}]\n"
+
+    def give(self, place: int) -> None:
+        """Take one input from what the flow hands in."""
+        self._tail.append(f"v{place} = given.get(names[{place}])")
 
     def add(self, place: int, feature: Feature) -> None:
         track = self._keeper.tracks[feature.stream]

@@ -102,7 +102,8 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     """
     model.settle()
     on = min(on, model.periods[-1].due_on)
-    late = [p for p in model.periods if p.due_on < on and not p.is_early_holder]
+    begun = model.periods[: model.first_due_from(on)]
+    late = [period for period in begun if not period.is_early_holder]
     if not late:
         return False
     bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
@@ -119,6 +120,8 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
             has_changed |= _carry_overdue(
                 model, period, on, overdue, together, bears_to_due_day=bears_to_due_day
             )
+        if period.is_stale:
+            model.settle(through=model.periods.index(period))
         overdue = period.open_principal_minor
         together += overdue
     has_changed |= _carry_overdue(
@@ -182,11 +185,14 @@ def _carry_overdue(
     corrected_on = since if _correct(model, since, overdue) else None
     if corrected_on is not None and not _is_all_to_come(model, period):
         place_leftover(model, corrected_on)
-    if period.starts_on < on <= period.due_on:
+    is_running = period.starts_on < on <= period.due_on
+    if is_running:
         until = period.due_on if bears_to_due_day else on
         corrected_on = until if _correct(model, until, -together) else corrected_on
         model.overdue_on = until
-    if corrected_on is not None:
+    if corrected_on is not None and not is_running and _is_all_to_come(model, period):
+        model.settle(through=model.periods.index(period))  # the next overdue row moves the leftover
+    elif corrected_on is not None:
         place_leftover(model, corrected_on)
     return True
 

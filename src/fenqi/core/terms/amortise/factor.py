@@ -28,6 +28,7 @@ FIXED_YEARS = {
     DaysInYear.FIXED_364: Decimal(364),
     DaysInYear.FIXED_365: Decimal(365),
 }
+PER_PERIOD, ACTUAL_MONTHS, ACTUAL_YEARS = Accrual.PER_PERIOD, DaysInMonth.ACTUAL, DaysInYear.ACTUAL
 LEAP_YEAR = 366
 PLAIN_YEAR = 365
 ONE = Decimal(1)
@@ -76,12 +77,12 @@ def _factor(
         return ZERO
     days, of_days = _days(span), _days(period)
     unit = settings.interval.unit
-    if settings.accrual is Accrual.PER_PERIOD and unit is not Unit.DAYS:
+    if settings.accrual is PER_PERIOD and unit is not Unit.DAYS:
         per_year = Decimal(intervals_per_year(unit))
         years = arithmetic.divide(Decimal(settings.interval.every), per_year)
     elif _is_cut_at_new_year(settings, span, period):
         years, days, of_days = _years_by_calendar(settings, span), ONE, ONE
-    elif settings.days_in_month is DaysInMonth.ACTUAL:
+    elif settings.days_in_month is ACTUAL_MONTHS:
         years = arithmetic.divide(days, _year_days(settings, span[0], period))
         days, of_days = ONE, ONE
     else:
@@ -113,7 +114,7 @@ def _is_cut_at_new_year(settings: Settings, span: Span, period: Span) -> bool:
         return False
     if settings.days_in_year is DaysInYear.ACTUAL_BY_LEAP_DAY:
         return _holds_leap_day(period)
-    return settings.days_in_year is DaysInYear.ACTUAL
+    return settings.days_in_year is ACTUAL_YEARS
 
 
 def _years_by_calendar(settings: Settings, span: Span) -> Decimal:

@@ -56,7 +56,7 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
             if not rows:
                 break
             for component in components:
-                if timing is IN_ADVANCE or any(row.open(component) for row in rows):
+                if len(rows) > 1 or timing is IN_ADVANCE or rows[0].open(component):
                     left -= _pay_equally(walk, transaction, timing, component, rows, left)
     return left
 
@@ -128,7 +128,7 @@ def _candidates(
     rows, on = walk.rows, transaction.on
     first = 0 if timing is PAST_DUE else bisect_left(rows, on, key=DUE_ON)
     is_meant = STANDS[timing]
-    if timing is not IN_ADVANCE or future is NEXT:
+    if timing is not IN_ADVANCE or future is Future.NEXT:
         for place in range(first, len(rows)):
             row = rows[place]
             if not is_meant(row.due_on, on):

@@ -32,6 +32,8 @@ PRINCIPAL, INTEREST, FEE, PENALTY = (
     Component.FEE,
     Component.PENALTY,
 )
+TO_REST = PayOffInterest.TO_REST  # named once: every receipt asks
+IN_ADVANCE = Timing.IN_ADVANCE
 
 
 def due_interest_by(walk: Walk, on: date) -> int:
@@ -146,7 +148,7 @@ def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:
 
 
 def _owes_to_rest(walk: Walk) -> bool:
-    return walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST
+    return walk.terms.interest.pay_off_interest is TO_REST
 
 
 def pay(
@@ -161,7 +163,7 @@ def pay(
 
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
-    if timing is not Timing.IN_ADVANCE and not row.open(component):
+    if timing is not IN_ADVANCE and not row.open(component):
         return 0
     if not walk.recalculates or component in CHARGED:
         return pay_row(walk, transaction, row, (component,), amount_minor)
@@ -172,12 +174,12 @@ def pay(
         walk.untouched.add(row.key)
         return pay_row(walk, transaction, row, (component,), amount_minor)
     on = transaction.on
-    if timing is Timing.IN_ADVANCE:
+    if timing is IN_ADVANCE:
         on = _interest_day(walk, row, on)
         _ask_to_day(walk, model, place, row, component, on)
         model.tell(place)  # what the row was asked for to the day is not its due
     taken = pay_row(walk, transaction, row, (component,), amount_minor)
-    if not taken and timing is not Timing.IN_ADVANCE:
+    if not taken and timing is not IN_ADVANCE:
         return 0
     if component is PRINCIPAL:
         has_moved = events.pay_principal(model, place, on, taken)

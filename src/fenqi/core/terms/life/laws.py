@@ -24,13 +24,14 @@ def hold(walk: Walk) -> None:
         asked, paid = row.due, row.paid
         due += asked[0]
         credited += row.credited[0]
-        if row.relieved != NOTHING or row.written_off != NOTHING or row.moved != NOTHING:
-            opens = (row.open(PRINCIPAL) + row.open(INTEREST), row.open(FEE), row.open(PENALTY))
-        elif asked != paid:  # else it is met, as in most plans most rows are
+        if row.relieved == NOTHING and row.written_off == NOTHING and row.moved == NOTHING:
+            if asked == paid:  # as in most plans most rows are
+                continue
             principal, interest, fee, penalty = asked
-            opens = (principal + interest - paid[0] - paid[1], fee - paid[2], penalty - paid[3])
-        else:
-            continue
+            is_within = paid[0] + paid[1] <= principal + interest
+            if is_within and paid[2] <= fee and paid[3] <= penalty:
+                continue
+        opens = (row.open(PRINCIPAL) + row.open(INTEREST), row.open(FEE), row.open(PENALTY))
         ensure(min(opens) >= 0, "no-row-is-overpaid", due_on=row.due_on, open_minor=min(opens))
     ensure(
         due == walk.lent_minor + credited,

@@ -6,8 +6,9 @@ replays the list. Nothing else in fenqi computes a balance.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 from fenqi.core.terms.life import balance
 from fenqi.core.terms.life.check import check
@@ -31,8 +32,7 @@ from fenqi.core.terms.life.view import View, view_of
 from fenqi.core.terms.life.walk import Walk
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """A life before an operation: all of it is replaced, never changed, but the walk and lists.
 
     An appended operation changes the walk, and is taken into the lists where they stand.
@@ -73,6 +73,29 @@ class Life:
         self._reversed: tuple[Transaction, ...] = ()  # as they stood when they were undone
         self._replayed: frozenset[Name] = frozenset()
         self.walk = self._walk_through([])  # after the last operation
+
+    @classmethod
+    def resumed(
+        cls,
+        terms: LifeTerms,
+        operations: Sequence[Operation],
+        *,
+        excused: Collection[date] = frozenset(),
+    ) -> "Life":
+        """Return the life after operations that were recorded elsewhere, numbered from 1.
+
+        None is asked again whether it makes sense, and none of them undoes another.
+
+        Errors: OperationSenseless, OperationUntimely.
+        """
+        life = cls(terms, excused=excused)
+        life.recorded = list(operations)
+        life._charges = {one.number: one for one in operations if isinstance(one, CHARGING)}
+        life._ordered = sorted(operations, key=lambda one: order_of(one, life._charges))
+        life._keys = [order_of(one, life._charges) for one in life._ordered]
+        life._replay(life._ordered)
+        life.recognition.counted_on = max(one.booked_on for one in operations)
+        return life
 
     def record(self, operation: Operation) -> None:
         """Take an operation in; if it is refused or fails, the life is unchanged.

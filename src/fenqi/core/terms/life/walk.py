@@ -122,8 +122,9 @@ class Walk:
     @property
     def is_called(self) -> bool:
         """Whether everything has been made to fall due."""
-        accelerates = self.terms.rules.charge_off is ChargeOffBehaviour.ACCELERATE
-        return self.is_terminated or (self.is_charged_off and accelerates)
+        return self.is_terminated or (
+            self.is_charged_off and self.terms.rules.charge_off is ChargeOffBehaviour.ACCELERATE
+        )
 
     @property
     def is_in_model(self) -> bool:
