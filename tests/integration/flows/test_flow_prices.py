@@ -123,10 +123,10 @@ def test_an_extension_costs_by_its_instalments_and_stays_under_the_yearly_cap(
 def test_a_price_that_lifts_a_plan_above_the_yearly_cap_is_refused(
     store: Store, tmp_path: Path
 ) -> None:
-    dear = priced(tmp_path, rate=11_204)  # in 24 instalments it is 24 % a year
+    dear = priced(tmp_path, rate=11_200)  # in 24 instalments it is 24 % a year
     world = adopt(open_book(store, opened=date(2026, 1, 5)), dear)
     account = enrol(world)
-    _, plan = buy(world, account, 60_000, "priced", 24)
+    _, plan = buy(world, account, 2_400_000, "priced", 24)
     free = done(defer(world.ground, [deferred(world, account, plan, 1)])[0])
     until(world, date(2026, 2, 11))
     pay(world, account, free.open_minor[0])
