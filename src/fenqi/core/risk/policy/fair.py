@@ -9,12 +9,21 @@
 
 from collections.abc import Iterable, Sequence
 
+from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import HARMFUL, Effect
 from fenqi.core.risk.input import Input, Purpose, Vocabulary
 from fenqi.core.risk.policy.expression import Known, Not, Truth, blinded, names, said
 from fenqi.core.risk.policy.fault import PolicyInvalid
 from fenqi.core.risk.policy.form import Form
 from fenqi.core.risk.policy.policy import Act, Line, Policy
+from fenqi.core.terms.pack import Pack
+
+
+class InputForbidden(Invalid):
+    """A policy looks at an input that a pack forbids for what the rule serves."""
+
+    code = "policy-input-forbidden"
+
 
 WEAK_HOLD_HOURS_MAX = 24
 WEAK_EFFECTS = frozenset({Effect.NUDGE, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD})
@@ -47,6 +56,24 @@ def refuse_unfair(policy: Policy, vocabulary: Vocabulary, forms: Sequence[Form])
             if line.is_harmful and line.points < 0 and is_harm_by_points:
                 _refuse_blinded(policy, line, form, is_denied=True)
     _refuse_blinded_tables(policy, forms, is_harm_by_points=is_harm_by_points)
+
+
+def refuse_forbidden(policy: Policy, pack: Pack) -> None:
+    """Refuse a policy that looks at what a pack forbids for its purpose (P7).
+
+    Errors: InputForbidden.
+    """
+    for line in policy.lines:
+        for purpose in ("all", line.purpose.value):
+            for name in pack.forbidden_inputs.get(purpose, ()):
+                if name in names(policy.condition(line)):
+                    raise InputForbidden(
+                        policy=policy.name,
+                        line=line.name,
+                        input=name,
+                        purpose=line.purpose.value,
+                        pack=f"{pack.pack_id} {pack.version}",
+                    )
 
 
 def _looked_at_above(policy: Policy) -> dict[int, frozenset[str]]:
