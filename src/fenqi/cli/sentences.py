@@ -293,6 +293,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "policy-unreadable": ("{file}: {fault}. Correct the file."),
     "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
+    "policy-input-forbidden": (
+        "{policy}, {line}: the pack {pack} forbids {input} for {purpose}. Take it away."
+    ),
     "policy-kinds-differ": (
         "One decides {first}, the other {second}: only policies of one kind are compared."
     ),
