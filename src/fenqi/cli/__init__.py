@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, close, db, decision, ledger, plan, replay, report
+from fenqi.cli import bureau, case, close, db, decision, ledger, plan, policy, replay, report, watch
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -36,13 +36,16 @@ def _program(
 
 
 bureau.register(app)
+case.register(app)
 close.register(app)
 db.register(app)
 decision.register(app)
 ledger.register(app)
 plan.register(app)
+policy.register(app)
 replay.register(app)
 report.register(app)
+watch.register(app)
 
 
 def main() -> None:

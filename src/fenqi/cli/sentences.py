@@ -6,6 +6,10 @@ the first whose fields the error has is taken.
 
 SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
+    "adopter-invalid": "This needs {expected}, not `{by}`.",
+    "adopter-is-author": (
+        "{by} wrote {policy} {version} and cannot adopt it: name a second person with --by."
+    ),
     "already-enrolled": "This person has an account in the book already: {account}.",
     "already-there": "It is there already (unique key {constraint}).",
     "amount-not-positive": (
@@ -272,6 +276,27 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
+    "preview-unclear": (
+        "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
+    ),
+    "policy-kinds-differ": (
+        "One decides {first}, the other {second}: only policies of one kind are compared."
+    ),
+    "policy-missing": (
+        "{policy} {version} was never adopted. `fenqi policy list` tells what was.",
+        "No policy {policy} is known. `fenqi policy list` tells which are.",
+    ),
+    "policy-not-due": (
+        "{policy} is for decisions from {valid_from} until {valid_until}; today is not among them."
+    ),
+    "policy-nothing-before": "Nothing decided {kind} before, so there is nothing to go back to.",
+    "policy-rows-invalid": "These are no rows of the policy's inputs; wanted {wants}.",
+    "policy-unsound": (
+        "{file} cannot decide yet:\n  {faults}\nCorrect the file and check it again."
+    ),
+    "policy-version-changed": (
+        "{policy} {version} was adopted with another text. Give the new text a higher version."
+    ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
@@ -335,6 +360,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "A response needs 1 to 4 reasons; {cause} came with {reasons}.",
         "A response must end after it begins: {effect} for {cause} until {until}, at {now}.",
     ),
+    "rulebook-altered": "The stored rulebook {rulebook} is not what it was when it was kept.",
+    "rulebook-invalid": "The rulebook's {what} is not what fenqi wrote.",
     "rulebook-unknown": (
         "The record was made by {name} ({rulebook}), which this version cannot follow."
     ),
