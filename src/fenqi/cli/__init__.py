@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, case, close, db, decision, ledger, plan, replay, report, watch
+from fenqi.cli import (
+    breaker,
+    bureau,
+    case,
+    close,
+    db,
+    decision,
+    ledger,
+    plan,
+    policy,
+    replay,
+    report,
+    shadow,
+    watch,
+)
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -35,6 +49,7 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+breaker.register(app)
 bureau.register(app)
 case.register(app)
 close.register(app)
@@ -42,9 +57,11 @@ db.register(app)
 decision.register(app)
 ledger.register(app)
 plan.register(app)
+policy.register(app)
 replay.register(app)
 report.register(app)
 watch.register(app)
+shadow.register(app)
 
 
 def main() -> None:
