@@ -42,6 +42,7 @@ from make_book import (
     until,
     withdrawal,
 )
+from make_case import working
 from make_eve import EVE, close_eve
 from mortal import AFTER_COMMIT, Death, live
 
@@ -62,6 +63,7 @@ from fenqi.flows.extend import Extend
 from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.flows.observe import Observe, Told
+from fenqi.flows.protect import protect
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
 from fenqi.flows.resolve import Resolve
@@ -183,6 +185,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             settlement(world, people["early"], early, 320_000),
         ],
         **applying(world),
+        **working(world),
         Defer: [
             deferred(world, people["defers"], asks["defers"], 5),
             deferred(world, people["defers"], asks["defers"], 11),
@@ -216,7 +219,7 @@ def applying(world: World) -> dict[type[Command], Sequence[Command]]:
     """Let people apply, and return what they and those who decide do on the day."""
     signs, refused, leaves, referred = (
         *(applied(world, "signs"), applied(world, "refused", is_student=True)),
-        *(applied(world, "leaves"), applied(world, "referred")),
+        *(applied(world, "retracts"), applied(world, "referred")),
     )
     offers = admit(world.ground, SaidBureau())
     with world.store.transaction() as session:  # as a policy may ask
@@ -303,6 +306,7 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
     },
     "found": lambda _, world: found_second(world),
     "import-reports": lambda _, world: reports_imported(world),
+    "protect": lambda _, world: protect(world.ground) and None,  # who comes again finds nothing
     "enlist": lambda _, world: enlist(world.ground, BOOK, ["baker", "butcher", "shop"]),
 }
 
@@ -415,7 +419,7 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 
 def test_every_flow_there_is_dies_here() -> None:
-    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist, import_reports)}
+    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist, import_reports, protect)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
     assert here == there
