@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, close, db, decision, ledger, plan, replay, report
+from fenqi.cli import apply, bureau, close, db, decision, ledger, plan, replay, report
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+apply.register(app)
 bureau.register(app)
 close.register(app)
 db.register(app)

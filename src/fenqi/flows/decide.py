@@ -319,7 +319,7 @@ def _answer(one: Application, ruling: Ruling) -> Decided:
         limit_minor=one.limit_minor,
         cost_table=str(one.cost_table),
         offer_ends_on=str(one.offer_ends_on),
-        needs_step_up=ruling.has(Effect.STEP_UP) and not one.is_stepped_up,
+        needs_step_up=one.needs_step_up,
     )
 
 
