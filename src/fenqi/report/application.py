@@ -7,8 +7,10 @@ from functools import lru_cache
 from importlib import resources
 from uuid import UUID
 
+from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, applications, scorecards
+from fenqi.store import accounts, applications, policies, scorecards
 from fenqi.store.pool import Store
 
 TEXTS = "data/reasons/application.toml"
@@ -39,12 +41,13 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
     with store.transaction() as session:
         one = applications.read(session, AccountId(application_id))
         costs = accounts.costs_of(session, one.cost_table) if one.cost_table else []
+        policy = policies.live(session, DecisionKind.APPLICATION).policy
     return Shown(
         application_id=str(one.account_id),
         state=one.state.value,
         outcome=one.outcome,
         reasons=tuple(one.reasons),
-        texts=tuple(reason_text(code, language) for code in one.reasons),
+        texts=tuple(_text(code, language, policy) for code in one.reasons),
         limit_minor=one.limit_minor,
         costs=tuple(costs),
         cost_table=str(one.cost_table) if one.cost_table else None,
@@ -54,16 +57,12 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
     )
 
 
-def reason_text(code: str, language: str) -> str:
+def _text(code: str, language: str, policy: Policy) -> str:
     """Return what a customer reads for a reason; the code itself if nobody wrote a text."""
-    for known in (_texts(), scorecards.shipped().reasons, _policy_reasons()):
+    for known in (_texts(), scorecards.shipped().reasons, policy.reasons):
         if code in known:
             return known[code][language]
     return code
-
-
-def _policy_reasons() -> Mapping[str, Mapping[str, str]]:
-    return scorecards.application_policy().policy.reasons
 
 
 @lru_cache(maxsize=1)

@@ -43,7 +43,6 @@ class ApplicationState(StrEnum):
     REVIEW = "review"  # a person looks at it
     DECLINED = "declined"
     ACCEPTED = "accepted"
-    LAPSED = "lapsed"
 
 
 ADDED = Table(

@@ -5,6 +5,7 @@ is unknown. The verdict is kept as a decision whether or not anything changes; a
 passes the circuit breaker first.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,7 @@ from fenqi.core.risk.change import Change, ChangeTerms, Direction, Subject, prop
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Verdict
+from fenqi.core.risk.policy.turn import turned
 from fenqi.core.risk.pulls import HARMS, wants
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -155,10 +157,16 @@ class Assessor:
                 effects=words,
                 points=verdict.points,
                 hits=verdict.hits,
+                would_change=self._would_change(row) if held or words else None,
             ),
         )
         self._respond(account, verdict, words, decision_id)
         return Assessment(account, change, verdict, decision_id, held)
+
+    def _would_change(self, row: Sequence[Value]) -> str | None:
+        """Return the nearest change of one input that makes the outcome milder, as JSON."""
+        turn = turned(self._live.policy, self._live.decide, row)
+        return None if turn is None else json.dumps(turn._asdict())
 
     def _respond(
         self, account: Account, verdict: Verdict, words: Sequence[str], decision_id: UUID

@@ -27,6 +27,7 @@ from fenqi.store.pool import Session
 CONDUCT = "standard"  # the one every book follows
 SHIPPED = Path(str(resources.files("fenqi"))) / "data"
 FOLDERS = {"product": "products", "pack": "packs", "conduct": "conduct"}
+OTHER_FOLDERS = ("policies",)  # of an operator's folder, read by `policies`
 CAPPED_FIELDS = {  # what a cap other than the yearly one is about, and the key that sets it
     "late_rate_ppm_per_day": "late_charge.rate_ppm_per_day",
     "late_cap_ppm": "late_charge.cap_ppm",
@@ -119,7 +120,9 @@ def from_files(own: Path | None = None) -> Catalogue:
 
 def _read(own: Path | None) -> dict[tuple[str, str], tuple[dict[str, object], Path]]:
     """Return table and place of each file by kind and name."""
-    if own is not None and not any((own / folder).is_dir() for folder in FOLDERS.values()):
+    if own is not None and not any(
+        (own / folder).is_dir() for folder in (*FOLDERS.values(), *OTHER_FOLDERS)
+    ):
         raise FolderMissing(setting="FENQI_CATALOGUE", folder=str(own))
     tables: dict[tuple[str, str], tuple[dict[str, object], Path]] = {}
     for root in (SHIPPED, own):

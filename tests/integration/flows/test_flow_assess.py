@@ -1,6 +1,7 @@
 """Limits and prices are looked at again by a policy: decided, explained, told, held back."""
 
 from datetime import timedelta
+from io import StringIO
 from itertools import pairwise
 from uuid import UUID
 
@@ -20,8 +21,10 @@ from make_book import (
     rows,
     until,
 )
+from rich.console import Console
 
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk import record as keeping
 from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.read import read
@@ -31,6 +34,8 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.accept import Accept, accept
 from fenqi.flows.assess import AccountNotOpen, AskedInvalid, Assess, Assessed, UnderWay, assess
 from fenqi.flows.reprice import PriceNotOpen, Reprice, Repriced, reprice
+from fenqi.report import decision as telling
+from fenqi.report.language import Language
 from fenqi.store import changes
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
@@ -126,15 +131,19 @@ def test_an_overdue_account_is_cut_once_told_why_and_kept_while_the_facts_stay(
     assert limit_of(world, account) == 800_000
     again = done(look(world, account))
     assert (again.outcome, again.new_minor, again.bounds) == ("kept", 800_000, [])
-    outcome, reasons, inputs, hits = row(
-        world.store,
-        """
-        SELECT outcome, reasons, inputs, hits FROM decisions
-        WHERE kind = 'limit' ORDER BY decision_id LIMIT 1
-        """,
+    record = telling.read(world.store, UUID(cut.decision_id))
+    assert (record.outcome, record.reasons, record.hits) == (
+        "smaller-limit",
+        ("payment-overdue",),
+        (0,),
     )
-    assert (outcome, reasons, hits) == ("smaller-limit", ["payment-overdue"], [0])
-    assert len(inputs) == len(LIMITS.policy.inputs)
+    assert keeping.replay(record) is None
+    assert keeping.replay(keeping.from_json(keeping.to_json(record), file="it.json")) is None
+    console = Console(width=160, record=True, file=StringIO())
+    telling.show(record, console, Language.CHINESE)
+    text = console.export_text()
+    for wanted in ("有逾期未还的款项。", "逾期天数", "0 overdue", "命中", "怎样会不同"):
+        assert wanted in text
     with world.store.transaction() as session:
         (told,) = changes.story(session, account)
     assert str(told.decision_id) == cut.decision_id
@@ -233,6 +242,8 @@ def test_beyond_the_cap_limits_are_kept_and_a_person_reviews_them(
         done(one) for one in assess(world.ground, [asking(world, one) for one in people], LIMITS)
     ]
     assert sorted(one.outcome for one in answers) == ["cut", "cut", "kept"]
+    for one in answers:
+        assert keeping.replay(telling.read(world.store, UUID(one.decision_id))) is None
     (kept,) = [one for one in answers if one.outcome == "kept"]
     assert kept.bounds == ["held-back"]
     outcome, effects = row(
