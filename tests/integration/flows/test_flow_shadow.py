@@ -17,7 +17,7 @@ from fenqi.flows import shadow as shadowing
 from fenqi.flows.assess import Assess, assess
 from fenqi.flows.shadow import shadow
 from fenqi.report import shadow as telling
-from fenqi.store import shadows
+from fenqi.store import policies, shadows
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
 from fenqi.store.shadows import ChallengerMissing, ChallengerRuns, ShadowInvalid
@@ -65,14 +65,18 @@ def made(body: str, name: str, kind: DecisionKind = DecisionKind.LIMIT) -> Ruleb
 
 @pytest.fixture
 def world(store: Store) -> World:
-    return open_book(store, slices=1)
+    world = open_book(store, slices=1)
+    with store.transaction() as session:
+        live, now = made(LIVE, "live"), world.clock.now()
+        policies.adopt(session, live, now, by="Wang Fang", because="tried")
+    return world
 
 
 def decide(world: World, *accounts: AccountId) -> None:
     """Have live decisions made about accounts, a minute later."""
     world.clock.set(world.clock.now() + timedelta(minutes=1))
     commands = [Assess(scope_id=str(one), key=key(world), account_id=one) for one in accounts]
-    assess(world.ground, commands, made(LIVE, "live"))
+    assess(world.ground, commands)
 
 
 def begin(world: World, body: str = STRICT, name: str = "strict", *, days: int = 7) -> UUID:
