@@ -113,7 +113,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         name: enrol(world, name, limit_minor=5_000 if name == "poor" else 5_000_000)
         for name in (
             *("ann", "ben", "late", "over", "waits", "back", "early", "poor"),
-            *("defers", "moves", "extends", "bills", "leaves"),
+            *("defers", "moves", "extends", "bills", "withdraws"),
         )
     }
     buy(world, people["late"], 120_001, "free4", 4)
@@ -132,7 +132,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     pay(world, people["back"], 70_000)
     pay(world, people["over"], 13_534)
     until(world, DAY)
-    _, left = buy(world, people["leaves"], 30_000, "flat", 3)
+    _, left = buy(world, people["withdraws"], 30_000, "flat", 3)
     held = hold(world, people["ben"], 50_000, "flat", 3)
     kept = hold(world, people["back"], 9_000)
     pending = [
@@ -201,7 +201,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             bill_split(world, people["bills"], 1, 43_534, "annuity18", 6),
         ],
         Withdraw: [
-            withdrawal(world, people["leaves"], left, 30_000),
+            withdrawal(world, people["withdraws"], left, 30_000),
             withdrawal(world, people["early"], early, 320_000),
         ],
     }

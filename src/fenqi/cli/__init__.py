@@ -10,6 +10,7 @@ from fenqi import __version__
 from fenqi.cli import (
     breaker,
     bureau,
+    case,
     close,
     db,
     decision,
@@ -19,6 +20,7 @@ from fenqi.cli import (
     replay,
     report,
     shadow,
+    watch,
 )
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
@@ -49,6 +51,7 @@ def _program(
 
 breaker.register(app)
 bureau.register(app)
+case.register(app)
 close.register(app)
 db.register(app)
 decision.register(app)
@@ -58,6 +61,7 @@ policy.register(app)
 replay.register(app)
 report.register(app)
 shadow.register(app)
+watch.register(app)
 
 
 def main() -> None:

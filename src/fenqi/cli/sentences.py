@@ -290,6 +290,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "policy-unreadable": ("{file}: {fault}. Correct the file."),
     "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
+    "preview-unclear": (
+        "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
+    ),
     "policy-kinds-differ": (
         "One decides {first}, the other {second}: only policies of one kind are compared."
     ),

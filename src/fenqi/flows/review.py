@@ -20,6 +20,7 @@ from fenqi.core.risk.case import (
     check_text,
     due_at,
 )
+from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.response import Finding
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, books, cases, links
@@ -73,7 +74,7 @@ class CloseCase(CaseCommand, frozen=True, kw_only=True):
     kind: ClassVar[str] = "close-case"
     outcome: CaseOutcome
     text: str
-    place: links.PlaceKind | None = None
+    place: PlaceKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ class _Work:
         """Write in a case's history."""
         self._responses.docket.write(case, kind, command.actor, text, evidence)
 
-    def remember(self, case: Case, kind: links.PlaceKind, actor: str, text: str) -> None:
+    def remember(self, case: Case, kind: PlaceKind, actor: str, text: str) -> None:
         """Remember the address of a case as a place. Errors: CaseInvalid if it has none."""
         address = links.address_of(case.cause)
         if address is None:

@@ -57,8 +57,8 @@ CHANGED = Change(
     keys="account_id uuid",
     columns="state word, is_stepped_up boolean, event_count bigint, decision_id uuid?,"
     "outcome word, reasons word>text[], effects word>text[], limit_minor bigint?,"
-    "counts_max smallint?, menu_id uuid?, cost_table uuid?, decided_at timestamptz?,"
-    "decided_by word, offer_ends_on date?",
+    "counts_max smallint?, price_grade smallint, menu_id uuid?, cost_table uuid?,"
+    "decided_at timestamptz?, decided_by word, offer_ends_on date?",
 )
 IDENTIFIER_FACTS = Table(
     "identifier_facts",
@@ -93,6 +93,7 @@ class Application:
     effects: Sequence[str] = ()
     limit_minor: int | None = None
     counts_max: int | None = None
+    price_grade: int = 0
     menu_id: UUID | None = None
     cost_table: UUID | None = None
     decided_at: datetime | None = None
@@ -109,7 +110,7 @@ FOUND = """
 SELECT account_id, book_id, person_id, state, received_at, statement_day, asked_minor,
     income_declared_minor, income_evidenced_minor, obligations_minor, applications_24h,
     is_stepped_up, event_count, decision_id, outcome, reasons, effects, limit_minor, counts_max,
-    menu_id, cost_table, decided_at, decided_by, offer_ends_on
+    price_grade, menu_id, cost_table, decided_at, decided_by, offer_ends_on
 FROM applications WHERE account_id = ANY(%(ids)s) ORDER BY account_id
 """
 LOCK = FOUND + "FOR NO KEY UPDATE"
@@ -158,6 +159,7 @@ def changed(applications: Iterable[Application]) -> Rows:
             array_text(one.effects),
             one.limit_minor,
             one.counts_max,
+            one.price_grade,
             one.menu_id,
             one.cost_table,
             one.decided_at,

@@ -367,10 +367,14 @@ def book_of(policy: Policy) -> Rulebook:
     return rulebook(policy, known.vocabulary, features=known.text, scorecard=card)
 
 
+def policies_of(folder: Path) -> list[Policy]:
+    """Return the policies of a folder's files. Errors: FileUnreadable, PolicyInvalid."""
+    return [read_file(file) for file in sorted(folder.glob("*.toml"))]
+
+
 @lru_cache(maxsize=1)
 def _shipped() -> dict[DecisionKind, Rulebook]:
-    books = [book_of(read_file(file)) for file in sorted(SHIPPED.glob("*.toml"))]
-    return {book.kind: book for book in books}
+    return {policy.kind: book_of(policy) for policy in policies_of(SHIPPED)}
 
 
 def shipped(kind: DecisionKind) -> Rulebook:
@@ -392,9 +396,8 @@ def install(session: Session, now: datetime, own: Path | None = None) -> list[Ad
     session.run(LOCK, LOCK_KEY)
     decided = {one.kind for one in history(session)}
     books = dict(_shipped())
-    for file in sorted((own / FOLDER).glob("*.toml")) if own is not None else ():
-        book = book_of(read_file(file))
-        books[book.kind] = book
+    for policy in policies_of(own / FOLDER) if own is not None else ():
+        books[policy.kind] = book_of(policy)
     return [
         adopt(session, book, now, by=OPERATOR, because=BECAUSE_SHIPPED)
         for kind, book in sorted(books.items())

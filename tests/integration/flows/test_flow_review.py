@@ -10,6 +10,7 @@ from make_crowd import log_in, only_case, people, protections
 
 from fenqi.core.errors import Conflict, FenqiError, Forbidden, Invalid, Missing
 from fenqi.core.risk.case import CaseOutcome
+from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.freeze import Freeze, Frozen, Second, freeze, second
@@ -26,7 +27,6 @@ from fenqi.flows.review import (
     open_case,
 )
 from fenqi.store import cases
-from fenqi.store.links import PlaceKind
 from fenqi.store.pool import Session, Store, TryAgain
 
 DAY = timedelta(days=1)

@@ -20,7 +20,7 @@ from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
-# Named once: in a loop over all rows the way to a member costs more than the rest.
+# Named once: on the way of each receipt, finding members of enumerations costs more than the rest.
 PAST_DUE, DUE, IN_ADVANCE = Timing
 HORIZONTAL = Processing.HORIZONTAL
 NEXT = Future.NEXT
@@ -128,7 +128,7 @@ def _candidates(
     rows, on = walk.rows, transaction.on
     first = 0 if timing is PAST_DUE else bisect_left(rows, on, key=DUE_ON)
     is_meant = STANDS[timing]
-    if timing is not IN_ADVANCE or future is Future.NEXT:
+    if timing is not IN_ADVANCE or future is NEXT:
         for place in range(first, len(rows)):
             row = rows[place]
             if not is_meant(row.due_on, on):
@@ -140,7 +140,7 @@ def _candidates(
         return []
     ahead = [row for row in rows[first:] if row.due_on > on and _asks(row, component)]
     match future:
-        case Future.REAMORTISE:
+        case Future.REAMORTISE | Future.NEXT:  # the next one was found above
             return ahead
         case Future.LAST:
             return _last(walk, transaction, ahead, component)
