@@ -8,6 +8,7 @@ import typer
 
 from fenqi import __version__
 from fenqi.cli import (
+    assess,
     breaker,
     bureau,
     case,
@@ -49,6 +50,7 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+assess.register(app)
 breaker.register(app)
 bureau.register(app)
 case.register(app)

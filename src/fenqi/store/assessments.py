@@ -54,6 +54,19 @@ class Assessment(NamedTuple):
     held: frozenset[Effect]
 
 
+OPEN = """
+SELECT account_id FROM accounts
+WHERE book_id = %(book_id)s AND kind = 'customer' AND status <> 'closed' AND account_id > %(after)s
+ORDER BY account_id LIMIT %(most)s
+"""
+
+
+def open_accounts(session: Session, book_id: str, *, after: UUID, most: int) -> list[AccountId]:
+    """Return the next accounts of a book that are not closed, in the order of their ids."""
+    asked = {"book_id": book_id, "after": after, "most": most}
+    return [AccountId(row[0]) for row in session.rows(OPEN, asked)]
+
+
 OPENED = "SELECT account_id, opened_on FROM accounts WHERE account_id = ANY(%(accounts)s)"
 
 

@@ -27,6 +27,7 @@ from rich.console import Console
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.breaker import Caps
+from fenqi.core.risk.change import Subject
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import Rulebook, rulebook
@@ -44,6 +45,7 @@ from fenqi.store.cases import Docket
 from fenqi.store.deciding import Deciding
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
+from fenqi.worker.assess import assess_book
 
 LIMIT = 1_000_000
 HEAD = """
@@ -350,3 +352,21 @@ def test_the_shipped_policies_assess_an_account_of_which_little_is_known(store: 
     record = telling.read(world.store, UUID(found.decision_id))
     assert record.rulebook.name == "limit"
     assert keeping.replay(record) is None
+
+
+def test_a_whole_book_is_looked_at_once_a_day_page_by_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fenqi.worker.assess.PAGE_ACCOUNTS", 2)
+    people = [enrol(world, f"person-{number}", limit_minor=LIMIT) for number in range(5)]
+    for one in people[:2]:
+        buy(world, one, 300_000, "flat", 3)
+    until(world, add_months(world.day, 2) + timedelta(days=5))
+    pages: list[int] = []
+    found = assess_book(world.ground, BOOK, Subject.LIMIT, on_page=pages.append)
+    assert (found, pages) == ({"cut": 2, "kept": 3}, [2, 2, 1])
+    again = assess_book(world.ground, BOOK, Subject.LIMIT)
+    assert again == found
+    assert row(world.store, "SELECT COUNT(*) FROM decisions WHERE kind = 'limit'") == 5
+    assert assess_book(world.ground, BOOK, Subject.PRICE) == {"raised": 2, "kept": 3}
+    assert_sound(world)
