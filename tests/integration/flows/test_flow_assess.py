@@ -22,13 +22,14 @@ from make_book import (
     rows,
     until,
 )
+from make_change import trip
 from rich.console import Console
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.change import Subject
-from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import Rulebook, rulebook
 from fenqi.core.values.day import add_months
@@ -39,9 +40,7 @@ from fenqi.flows.reprice import PriceNotOpen, Reprice, Repriced, reprice
 from fenqi.flows.reset import reset
 from fenqi.report import decision as telling
 from fenqi.report.language import Language
-from fenqi.store import accounts, breaker, changes, policies
-from fenqi.store.booking import Booking
-from fenqi.store.cases import Docket
+from fenqi.store import changes, policies
 from fenqi.store.deciding import Deciding
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
@@ -305,7 +304,7 @@ def test_an_open_breaker_lets_the_version_before_decide_until_it_is_reset(world:
     harsh = live(DecisionKind.LIMIT, CUT.replace("800000", "500000"), version=2)
     adopt(world, harsh)
     assert deciding(world) == 2
-    trip(world, account, harsh)
+    trip(world, account, harsh.kind, harsh.name, harsh.version)
     assert deciding(world) == 1
     fixed = live(DecisionKind.LIMIT, CUT.replace("800000", "700000"), version=3)
     adopt(world, fixed)
@@ -322,25 +321,6 @@ def test_an_open_breaker_lets_the_version_before_decide_until_it_is_reset(world:
 def deciding(world: World) -> int:
     with world.store.transaction() as session:
         return Deciding(session, DecisionKind.LIMIT).of(BOOK).version
-
-
-def trip(world: World, account: AccountId, book: Rulebook) -> None:
-    """Meet a cap of one with two cuts."""
-    booking = Booking(world.ground)
-    with world.store.transaction() as session:
-        docket = Docket(world.ground, session, booking.now)
-        booking.others.append(docket)
-        breaker.restrain(
-            session,
-            booking,
-            accounts.lock(session, {account})[account].book,
-            breaker.Decider(book.kind, book.name, book.version),
-            [(Effect.SMALLER_LIMIT,)] * 2,
-            caps={Effect.SMALLER_LIMIT: Caps(1, 1)},
-            ids=world.ground.ids,
-            docket=docket,
-        )
-        booking.write(session)
 
 
 def test_the_shipped_policies_assess_an_account_of_which_little_is_known(store: Store) -> None:
