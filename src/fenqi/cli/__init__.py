@@ -9,6 +9,7 @@ import typer
 from fenqi import __version__
 from fenqi.cli import (
     apply,
+    assess,
     breaker,
     bureau,
     case,
@@ -51,6 +52,7 @@ def _program(
 
 
 apply.register(app)
+assess.register(app)
 breaker.register(app)
 bureau.register(app)
 case.register(app)
@@ -62,8 +64,8 @@ plan.register(app)
 policy.register(app)
 replay.register(app)
 report.register(app)
-watch.register(app)
 shadow.register(app)
+watch.register(app)
 
 
 def main() -> None:
