@@ -63,6 +63,7 @@ class Account:
     step_up_since: datetime | None  # since when a check is asked for before the next purchase
     ceiling_minor: int | None  # for new purchases, below the limit, until `ceiling_until`
     ceiling_until: datetime | None
+    opened_on: date
 
     @property
     def cycle(self) -> Cycle:
@@ -90,7 +91,7 @@ LOCK = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
     refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_since,
-    ceiling_minor, ceiling_until
+    ceiling_minor, ceiling_until, opened_on
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
 """
 
@@ -157,6 +158,7 @@ def applicant(account_id: AccountId, book: Book, event_count: int) -> Account:
         "status": AccountStatus.CLOSED,
         "statement_day": 1,
         "event_count": event_count,
+        "opened_on": book.business_date,
     }
     sums = dict.fromkeys((one for one in nothing if one.endswith(("_minor", "_count"))), 0)
     return Account(**nothing | sums | {"agreement_version": 0} | values)

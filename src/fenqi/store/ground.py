@@ -1,8 +1,11 @@
 """What every flow stands on: store, clock, ids and catalogue, handed in together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
+from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.pool import Store
@@ -19,3 +22,5 @@ class Ground:
     catalogue: Catalogue
     merchants: Merchants = field(default_factory=Merchants)  # met so far
     trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features
+    # What is decided by which policy; what has none is decided by its built-in judge.
+    rulebooks: Mapping[DecisionKind, Rulebook] = field(default_factory=dict)
