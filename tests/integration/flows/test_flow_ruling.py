@@ -1,4 +1,4 @@
-"""A purchase before the shipped policy: features, verdict, floor, menu, breaker, responses, record."""
+"""A purchase before the shipped policy: features, verdict, menu, breaker, responses, record."""
 
 import dataclasses
 import json
