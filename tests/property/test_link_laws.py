@@ -42,6 +42,7 @@ CROWD = CrowdRule(
     place_days=30,
     place_good_min=2,
     place_good_share_ppm=300_000,
+    crowd_good_share_ppm=500_000,
     place_pause_days=30,
     links=RULE,
     hold_reason="crowded-address",
@@ -171,7 +172,8 @@ def test_a_place_holds_nobody_and_good_customers_are_never_frozen(
 ) -> None:
     crowd = [account(one) for one in sorted(present)]
     trusted = frozenset(account(one) for one in good)
-    place = Place(is_known, len(present) + seen_besides, len(good & present))
+    before = len(good & present) if seen_besides > 15 else 0
+    place = Place(is_known, seen_besides, before)
     web = Web(RULE, ON, links(pairs))
     found: Crowd = judge(crowd, place=place, good=trusted, web=web, rule=CROWD)
     if found.kind is CrowdKind.PLACE:
@@ -179,6 +181,7 @@ def test_a_place_holds_nobody_and_good_customers_are_never_frozen(
         assert is_known or len(good & present) >= CROWD.place_good_min
         return
     assert not is_known
+    assert 2 * len(good & present) < len(present) or len(good & present) < CROWD.place_good_min
     assert [one.account_id for one in found.answers] == crowd
     slow = slow_groups(links(pairs))
     for one in found.answers:

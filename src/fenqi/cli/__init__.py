@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, close, db, decision, ledger, plan, replay, report
+from fenqi.cli import (
+    apply,
+    assess,
+    breaker,
+    bureau,
+    case,
+    close,
+    db,
+    decision,
+    ledger,
+    plan,
+    policy,
+    replay,
+    report,
+    shadow,
+    watch,
+)
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -35,14 +51,21 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+apply.register(app)
+assess.register(app)
+breaker.register(app)
 bureau.register(app)
+case.register(app)
 close.register(app)
 db.register(app)
 decision.register(app)
 ledger.register(app)
 plan.register(app)
+policy.register(app)
 replay.register(app)
 report.register(app)
+shadow.register(app)
+watch.register(app)
 
 
 def main() -> None:

@@ -6,6 +6,11 @@ the first whose fields the error has is taken.
 
 SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
+    "account-not-open": ("The account {account} is {status}: its limit is not looked at."),
+    "adopter-invalid": "This needs {expected}, not `{by}`.",
+    "adopter-is-author": (
+        "{by} wrote {policy} {version} and cannot adopt it: name a second person with --by."
+    ),
     "already-enrolled": "This person has an account in the book already: {account}.",
     "already-there": "It is there already (unique key {constraint}).",
     "amount-not-positive": (
@@ -13,9 +18,18 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "amounts-out-of-range": "An amount of {array} is not between {least} and {most} minor units.",
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
+    "asked-limit-invalid": (
+        "Asked for is a limit of {asked_minor} minor units; it is {limit_minor} already."
+    ),
+    "assessment-under-way": ("The account {account} is being looked at already. Ask again."),
     "application-elsewhere": "The application {application} is {state}; this is not possible now.",
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
+    "application-unreadable": (
+        "{file}, line {line}, column {column}: {fault}. Correct the file.",
+        "{file}: {field} must be {expected}.",
+        "{file}: {fault}. Give another file.",
+    ),
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
     "bill-differs": (
         "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
@@ -81,6 +95,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "catalogue-version-changed": (
         "{file} changed, but it still says version {version}, which is in use already. Put the old "
         "text back, or give the new text a higher version."
+    ),
+    "challenger-missing": (
+        "There is no challenger {challenger} that runs. `fenqi shadow list` names them."
+    ),
+    "challenger-runs": (
+        "{name} {version} runs as a challenger already. Stop it first, or give the policy another "
+        "version."
     ),
     "change-invalid": ("A change cannot be split into these parts."),
     "clock-naive": "The instant {instant} has no time zone.",
@@ -275,6 +296,29 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),
+    "policy-unreadable": ("{file}: {fault}. Correct the file."),
+    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
+    "policy-input-forbidden": (
+        "{policy}, {line}: the pack {pack} forbids {input} for {purpose}. Take it away."
+    ),
+    "policy-kinds-differ": (
+        "One decides {first}, the other {second}: only policies of one kind are compared."
+    ),
+    "policy-missing": (
+        "{policy} {version} was never adopted. `fenqi policy list` tells what was.",
+        "No policy {policy} is known. `fenqi policy list` tells which are.",
+    ),
+    "policy-not-due": (
+        "{policy} is for decisions from {valid_from} until {valid_until}; today is not among them."
+    ),
+    "policy-nothing-before": "Nothing decided {kind} before, so there is nothing to go back to.",
+    "policy-rows-invalid": "These are no rows of the policy's inputs; wanted {wants}.",
+    "policy-unsound": (
+        "{file} cannot decide yet:\n  {faults}\nCorrect the file and check it again."
+    ),
+    "policy-version-changed": (
+        "{policy} {version} was adopted with another text. Give the new text a higher version."
+    ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
@@ -338,6 +382,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "A response needs 1 to 4 reasons; {cause} came with {reasons}.",
         "A response must end after it begins: {effect} for {cause} until {until}, at {now}.",
     ),
+    "rulebook-altered": "The stored rulebook {rulebook} is not what it was when it was kept.",
+    "rulebook-invalid": "The rulebook's {what} is not what fenqi wrote.",
     "rulebook-unknown": (
         "The record was made by {name} ({rulebook}), which this version cannot follow."
     ),
@@ -356,6 +402,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "one."
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
+    "shadow-invalid": ("A challenger needs your name (--by) and 1 to {days_max} days, not {days}."),
     "shape-invalid": (
         "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
         "The array {array} is not what is wanted: {wants}.",

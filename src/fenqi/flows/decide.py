@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.application import INPUTS, STARTER, Ruling, content, rule, starter_opinion
+from fenqi.core.risk.application import Ruling, content, inputs_of, opinion_of, rule, scored
 from fenqi.core.risk.case import CaseKind
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import DecisionKind, Effect
@@ -22,7 +22,7 @@ from fenqi.core.risk.input import Purpose, Value
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
 from fenqi.core.values.ids import AccountId, PersonId
-from fenqi.store import accounts, applications, books, bureau, persons, scorecards
+from fenqi.store import accounts, applications, books, bureau, persons, policies, scorecards
 from fenqi.store.accounts import Account, applicant
 from fenqi.store.applications import Application, ApplicationState
 from fenqi.store.booking import Booking
@@ -107,6 +107,7 @@ class _Bench:
         self._people = people
         self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
         self._card = scorecards.shipped()
+        self._policy = policies.live(session, DecisionKind.APPLICATION)
         self._cost_table: UUID | None = None
         self._rulebooks: dict[LendingRules, Built] = {}
         self._decisions = Decisions(booking)
@@ -119,7 +120,7 @@ class _Bench:
         account = applicant(one.account_id, book, one.event_count)
         heard, report = self._heard(account, one, command, rules)
         inputs = self._inputs(book, one, heard=heard, report=report)
-        ruling = rule(inputs, rules, self._card, starter_opinion(self._card))
+        ruling = rule(inputs, rules, self._card, opinion_of(self._policy))
         menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
@@ -144,6 +145,7 @@ class _Bench:
             one.state, kind = ApplicationState.DECLINED, "application-declined"
         else:
             one.limit_minor, one.counts_max = ruling.limit_minor, ruling.counts_max
+            one.price_grade = ruling.price_grade
             one.cost_table = self._offered_costs()
             one.offer_ends_on = book.business_date + timedelta(days=rules.offer_days)
             one.state, kind = ApplicationState.OFFERED, "application-offered"
@@ -185,16 +187,19 @@ class _Bench:
             self._responses.tell_case(account, case)
 
     def _rulebook(self, rules: LendingRules) -> Built:
-        """Return what a ruling rests on: the pack's rules, the card, the built-in opinion."""
+        """Return what a ruling rests on: the pack's rules, the card, the policy."""
         if rules not in self._rulebooks:
-            rests_on = content(rules, self._card)
-            self._rulebooks[rules] = built(DecisionKind.APPLICATION, *STARTER, rests_on)
+            policy, rests_on = self._policy, content(rules, self._card, self._policy)
+            named = (policy.name, policy.version)
+            self._rulebooks[rules] = built(DecisionKind.APPLICATION, *named, rests_on)
         return self._rulebooks[rules]
 
     def _menu(self, ruling: Ruling) -> Menu:
         """Return the plans the account begins with: what the policy offers, as cool as it asks."""
         catalogue = self._ground.catalogue
-        products = sorted({one.product_id for one in catalogue.products.values()})
+        grades = catalogue.conduct().grades
+        allowed = grades[min(ruling.price_grade, len(grades) - 1)].products
+        products = sorted({one.product_id for one in catalogue.products.values()} & allowed)
         every = [(name, count) for name in products for count in catalogue.product(name).counts]
         offers = every if ruling.offers is None else ruling.offers
         most = ruling.counts_max
@@ -284,7 +289,8 @@ class _Bench:
             "regime": NORMAL,
             "is_stepped_up": int(one.is_stepped_up),
         }
-        return {name: values[name] for name in INPUTS}
+        complete = scored(values, self._card)
+        return {name: complete.get(name) for name in inputs_of(self._policy.policy)}
 
     def _offered_costs(self) -> UUID:
         if self._cost_table is None:
@@ -313,7 +319,7 @@ def _answer(one: Application, ruling: Ruling) -> Decided:
         limit_minor=one.limit_minor,
         cost_table=str(one.cost_table),
         offer_ends_on=str(one.offer_ends_on),
-        needs_step_up=ruling.has(Effect.STEP_UP) and not one.is_stepped_up,
+        needs_step_up=one.needs_step_up,
     )
 
 

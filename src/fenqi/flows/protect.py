@@ -108,7 +108,7 @@ def _scenes(
     if not present:
         return []
     standings = links.standings(session, present, rule)
-    place, kind = links.place_of(session, address, last, rule)
+    place, kind = links.place_of(session, address, first - rule.window, rule)
     on = last.date()
     around = links.around(session, present, on, rule.links)
     web = Web(rule.links, on, around)
@@ -233,7 +233,7 @@ class _Work:
             "size": len({one.account_id for one in scene.visits}),
             "place": {
                 "kind": scene.place_kind,
-                "accounts_seen": scene.place.seen,
+                "accounts_before": scene.place.seen,
                 "long_standing": scene.place.good,
             },
         }

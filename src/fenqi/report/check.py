@@ -14,7 +14,7 @@ from fenqi.core.ledger import Postings
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.schedule import schedule
-from fenqi.store import audit, books, catalogue, plans
+from fenqi.store import audit, audit_by_time, books, catalogue, plans
 from fenqi.store.audit import Difference, Stored
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.plans import PlanKey, PlanRecord
@@ -120,6 +120,7 @@ def _differences(
         snapshot(session)
         accounts, plan_count = audit.size(session, book_id)
         found = list(audit.compare_days(session, book_id))
+        found += audit_by_time.compare(session, book_id)
         chosen = None if sample is None else audit.sample_plans(session, book_id, sample)
     counter.begin(accounts + (plan_count if chosen is None else len(chosen)))
     yield from found

@@ -64,6 +64,7 @@ class Account:
     step_up_since: datetime | None  # since when a check is asked for before the next purchase
     ceiling_minor: int | None  # for new purchases, below the limit, until `ceiling_until`
     ceiling_until: datetime | None
+    opened_on: date
 
     @property
     def cycle(self) -> Cycle:
@@ -91,7 +92,7 @@ LOCK = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
     refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_since,
-    ceiling_minor, ceiling_until
+    ceiling_minor, ceiling_until, opened_on
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
 """
 
@@ -158,6 +159,7 @@ def applicant(account_id: AccountId, book: Book, event_count: int) -> Account:
         "status": AccountStatus.CLOSED,
         "statement_day": 1,
         "event_count": event_count,
+        "opened_on": book.business_date,
     }
     sums = dict.fromkeys((one for one in nothing if one.endswith(("_minor", "_count"))), 0)
     return Account(**nothing | sums | {"agreement_version": 0} | values)
@@ -182,6 +184,7 @@ class NewAccount:
     is_known: bool
     limit_minor: int
     statement_day: int
+    price_grade: int = 0
     cost_table: UUID | None = None  # accepted with an offer; None for that of today's products
     event_count: int = 0  # of its application
     command_key: str | None = None  # of the command that accepted the offer
@@ -199,12 +202,12 @@ WHERE NOT k
 ADD_ACCOUNT = """
 INSERT INTO accounts
     (account_id, book_id, kind, person_id, slice, currency, status, opened_on, agreement_version,
-     cost_table, statement_day, limit_minor)
-SELECT a, b, 'customer', p, s, c, 'open', o, 1, COALESCE(t, %(cost_table)s), d, l
+     cost_table, statement_day, limit_minor, price_grade)
+SELECT a, b, 'customer', p, s, c, 'open', o, 1, COALESCE(t, %(cost_table)s), d, l, g
 FROM UNNEST(%(account)s::uuid[], %(book)s::text[], %(person)s::uuid[], %(slice)s::smallint[],
     %(currency)s::text[], %(opened)s::date[], %(statement_day)s::smallint[], %(limit)s::bigint[],
-    %(accepted)s::uuid[])
-    AS t (a, b, p, s, c, o, d, l, t)
+    %(accepted)s::uuid[], %(grade)s::smallint[])
+    AS t (a, b, p, s, c, o, d, l, t, g)
 """
 ADD_ENROLMENT = """
 INSERT INTO enrolments (book_id, person_id, account_id)
@@ -257,6 +260,7 @@ def add(session: Session, new: Sequence[NewAccount], catalogue: Catalogue) -> No
         "opened": [one.book.business_date for one in new],
         "statement_day": [one.statement_day for one in new],
         "limit": [one.limit_minor for one in new],
+        "grade": [one.price_grade for one in new],
         "accepted": [one.cost_table for one in new],
         "pack": [one.book.pack for one in new],
         "pack_version": [one.book.pack_version for one in new],
@@ -272,6 +276,17 @@ def add(session: Session, new: Sequence[NewAccount], catalogue: Catalogue) -> No
             ADD_AGREEMENT,
         ):
             session.run(statement, entry)
+
+
+COSTS_OF = """
+SELECT cost_line, rate_ppm, rate_period FROM cost_table_lines
+WHERE cost_table = %(cost_table)s ORDER BY cost_line
+"""
+
+
+def costs_of(session: Session, cost_table: UUID) -> list[tuple[str, int, str]]:
+    """Return the lines of a cost table: (line, highest rate in ppm, per what)."""
+    return [(row[0], row[1], row[2]) for row in session.rows(COSTS_OF, {"cost_table": cost_table})]
 
 
 def cost_lines(catalogue: Catalogue) -> list[tuple[str, int, str]]:

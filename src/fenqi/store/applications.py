@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from fenqi.core.errors import Conflict, Missing
+from fenqi.core.risk.decision import Effect
 from fenqi.core.values.ids import AccountId, PersonId
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table, array_text
@@ -42,7 +43,6 @@ class ApplicationState(StrEnum):
     REVIEW = "review"  # a person looks at it
     DECLINED = "declined"
     ACCEPTED = "accepted"
-    LAPSED = "lapsed"
 
 
 ADDED = Table(
@@ -57,8 +57,8 @@ CHANGED = Change(
     keys="account_id uuid",
     columns="state word, is_stepped_up boolean, event_count bigint, decision_id uuid?,"
     "outcome word, reasons word>text[], effects word>text[], limit_minor bigint?,"
-    "counts_max smallint?, menu_id uuid?, cost_table uuid?, decided_at timestamptz?,"
-    "decided_by word, offer_ends_on date?",
+    "counts_max smallint?, price_grade smallint, menu_id uuid?, cost_table uuid?,"
+    "decided_at timestamptz?, decided_by word, offer_ends_on date?",
 )
 IDENTIFIER_FACTS = Table(
     "identifier_facts",
@@ -93,11 +93,18 @@ class Application:
     effects: Sequence[str] = ()
     limit_minor: int | None = None
     counts_max: int | None = None
+    price_grade: int = 0
     menu_id: UUID | None = None
     cost_table: UUID | None = None
     decided_at: datetime | None = None
     decided_by: str | None = None
     offer_ends_on: date | None = None
+
+    @property
+    def needs_step_up(self) -> bool:
+        """Whether a second factor must show who signs, and did not yet."""
+        asked = any(one.partition(":")[0] == Effect.STEP_UP.value for one in self.effects)
+        return asked and not self.is_stepped_up
 
     def expect(self, *states: ApplicationState) -> None:
         """Refuse to go on from another state. Errors: ApplicationElsewhere."""
@@ -109,7 +116,7 @@ FOUND = """
 SELECT account_id, book_id, person_id, state, received_at, statement_day, asked_minor,
     income_declared_minor, income_evidenced_minor, obligations_minor, applications_24h,
     is_stepped_up, event_count, decision_id, outcome, reasons, effects, limit_minor, counts_max,
-    menu_id, cost_table, decided_at, decided_by, offer_ends_on
+    price_grade, menu_id, cost_table, decided_at, decided_by, offer_ends_on
 FROM applications WHERE account_id = ANY(%(ids)s) ORDER BY account_id
 """
 LOCK = FOUND + "FOR NO KEY UPDATE"
@@ -158,6 +165,7 @@ def changed(applications: Iterable[Application]) -> Rows:
             array_text(one.effects),
             one.limit_minor,
             one.counts_max,
+            one.price_grade,
             one.menu_id,
             one.cost_table,
             one.decided_at,

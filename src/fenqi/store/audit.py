@@ -1,10 +1,12 @@
 """What an auditor reads: a book's whole ledger, and where two records of one fact differ.
 
-A comparison works on a range of account ids, which is a range of every table's primary key, so a
-large book is walked in small pieces; it returns only what differs. All of it is read-only.
+A comparison works on a range of account ids, which is a range of most tables' primary key, so a
+large book is walked in small pieces; it returns only what differs. The keys of decisions, orders
+and operations rise with time: what is about them is compared once for a whole book, by
+`audit_by_time`. All of it is read-only.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -159,17 +161,11 @@ LIMIT_USED = """
 , open AS (
     SELECT p.account_id, SUM(p.principal_open_minor) AS minor
     FROM plans AS p JOIN members USING (account_id) GROUP BY p.account_id
-), held AS (
-    SELECT o.account_id, SUM(o.amount_minor - o.captured_minor - o.released_minor) AS minor
-    FROM orders AS o JOIN members USING (account_id)
-    WHERE o.hold_expires_on IS NOT NULL GROUP BY o.account_id
 )
-SELECT m.account_id, NULL,
-    'principal ' || COALESCE(open.minor, 0) || ', held ' || COALESCE(held.minor, 0),
-    'principal ' || m.principal_open_minor || ', held ' || m.held_minor
-FROM members AS m LEFT JOIN open USING (account_id) LEFT JOIN held USING (account_id)
+SELECT m.account_id, NULL, 'principal ' || COALESCE(open.minor, 0),
+    'principal ' || m.principal_open_minor
+FROM members AS m LEFT JOIN open USING (account_id)
 WHERE m.principal_open_minor <> COALESCE(open.minor, 0)
-    OR m.held_minor <> COALESCE(held.minor, 0)
 ORDER BY 1 LIMIT %(most)s
 """
 OWING_SINCE = """
@@ -187,9 +183,6 @@ COST_TABLES = """
     UNION ALL
     SELECT p.account_id, p.plan_id, 'plan', p.agreement_version, p.cost_table
     FROM plans AS p JOIN members USING (account_id)
-    UNION ALL
-    SELECT o.account_id, o.plan_id, 'operation ' || o.number, o.agreement_version, o.cost_table
-    FROM operations AS o JOIN members USING (account_id) WHERE o.cost_table IS NOT NULL
 )
 SELECT n.account_id, n.plan_id, n.what || ' with the cost table of agreement ' || n.version,
     n.what || ' with ' || n.cost_table
@@ -197,35 +190,6 @@ FROM named AS n
 LEFT JOIN agreements AS g ON g.account_id = n.account_id AND g.version = n.version
 WHERE g.cost_table IS DISTINCT FROM n.cost_table
 ORDER BY 1, 2 LIMIT %(most)s
-"""
-ORDERS = """
-SELECT o.account_id, NULL, 'captured ' || COALESCE(SUM(c.amount_minor), 0) || ' of ' || o.order_id,
-    'captured ' || o.captured_minor || ' of ' || o.order_id
-FROM orders AS o
-JOIN members USING (account_id)
-LEFT JOIN captures AS c ON c.account_id = o.account_id AND c.order_id = o.order_id
-GROUP BY o.account_id, o.order_id, o.captured_minor
-HAVING COALESCE(SUM(c.amount_minor), 0) <> o.captured_minor
-ORDER BY 1, 2 LIMIT %(most)s
-"""
-MENUS = """
-SELECT d.account_id, NULL, 'a menu for decision ' || d.decision_id, 'no menu ' || d.menu_id
-FROM decisions AS d JOIN members USING (account_id)
-WHERE d.menu_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM menus AS m WHERE m.menu_id = d.menu_id)
-ORDER BY 1, 2, 3 LIMIT %(most)s
-"""
-# A decision without its rulebook, or with other inputs than that names, can never be made again.
-RULEBOOKS = """
-SELECT d.account_id, NULL,
-    'inputs of rulebook ' || d.rulebook_id || ' for decision ' || d.decision_id || ': '
-        || COALESCE(jsonb_array_length(r.content -> 'inputs')::text, 'no such rulebook'),
-    'inputs of rulebook ' || d.rulebook_id || ' for decision ' || d.decision_id || ': '
-        || cardinality(d.inputs)
-FROM decisions AS d JOIN members USING (account_id)
-LEFT JOIN rulebooks AS r ON r.rulebook_id = d.rulebook_id AND r.kind = d.kind
-    AND r.name = d.policy AND r.version = d.policy_version
-WHERE jsonb_array_length(r.content -> 'inputs') IS DISTINCT FROM cardinality(d.inputs)
-ORDER BY 1, 2, 3 LIMIT %(most)s
 """
 RECEIPTS = """
 SELECT r.account_id, NULL,
@@ -257,13 +221,8 @@ ORDER BY s.account_id, s.number LIMIT %(most)s
 # Which row must have which other: (table, columns, other table, its columns). The hot tables have
 # no foreign keys between them, see docs/adr/0010-drop-hot-references.md and 0012.
 BELONGINGS = (
-    ("orders", "decision_id", "decisions", "decision_id"),
-    ("orders", "agreement_version", "agreements", "version"),
-    ("plans", "order_id", "orders", "order_id"),
     ("plans", "agreement_version", "agreements", "version"),
     ("changed_instalments", "plan_id, number", "instalments", "plan_id, number"),
-    ("operations", "plan_id", "plans", "plan_id"),
-    ("operations", "cause_number", "events", "number"),
     ("allocations", "plan_id, operation_number", "operations", "plan_id, number"),
     ("bill_parts", "plan_id", "plans", "plan_id"),
     ("bill_parts", "parent_plan_id, operation_number", "operations", "plan_id, number"),
@@ -290,49 +249,24 @@ def _belonging(table: str, columns: str, other: str, others: str) -> str:
     )
 
 
-BELONGING = (
-    ", strays (account_id, what, rows) AS ("
-    + " UNION ALL ".join(_belonging(*one) for one in BELONGINGS)
-    + """)
-SELECT account_id, NULL, 'a row of each of its ' || what, rows || ' without'
-FROM strays ORDER BY account_id, what LIMIT %(most)s
-"""
-)
-MERCHANTS = """
-, named (account_id, plan_id, what, merchant_id) AS (
-    SELECT o.account_id, NULL::uuid, 'order ' || o.order_id, o.merchant_id
-    FROM orders AS o JOIN members USING (account_id)
-    UNION ALL
-    SELECT p.account_id, p.plan_id, 'plan', p.merchant_id
-    FROM plans AS p JOIN members USING (account_id) WHERE p.parent_plan_id IS NULL
-)
-SELECT account_id, plan_id, what || ' of a merchant of the book', what || ' of ' || merchant_id
-FROM named
-WHERE NOT EXISTS (
-    SELECT 1 FROM merchants AS m
-    WHERE m.merchant_id = named.merchant_id AND m.book_id = %(book_id)s
-)
-UNION ALL
-SELECT p.account_id, p.plan_id, 'the merchant of its order, ' || o.merchant_id,
-    p.merchant_id::text
-FROM plans AS p
-JOIN members USING (account_id)
-JOIN orders AS o ON o.account_id = p.account_id AND o.order_id = p.order_id
-WHERE o.merchant_id <> p.merchant_id
-ORDER BY 1, 2 LIMIT %(most)s
-"""
+def belongings(pairs: Iterable[tuple[str, str, str, str]]) -> str:
+    """Return the query of all rows whose other row is missing."""
+    strays = " UNION ALL ".join(_belonging(*one) for one in pairs)
+    return (
+        f", strays (account_id, what, rows) AS ({strays}) SELECT account_id, NULL, "  # noqa: S608 - constants only
+        "'a row of each of its ' || what, rows || ' without' "
+        "FROM strays ORDER BY account_id, what LIMIT %(most)s"
+    )
+
+
 COMPARISONS = {
-    "merchants": MERCHANTS,
-    "rows that belong together": BELONGING,
+    "rows that belong together": belongings(BELONGINGS),
     "M1 ledger lines": LINES,
     "M1 control accounts": CONTROL,
     "event numbers": EVENTS,
     "M5 limit used": LIMIT_USED,
     "since when accounts owe": OWING_SINCE,
     "M7 cost tables": COST_TABLES,
-    "captures of orders": ORDERS,
-    "menus of decisions": MENUS,
-    "rulebooks of decisions": RULEBOOKS,
     "M2 instalments": INSTALMENTS,
     "M2 bill instalments": BILLS,
     "receipt lines": RECEIPTS,
@@ -342,7 +276,12 @@ COMPARISONS = {
 
 def compare(session: Session, accounts: Range) -> Iterator[Difference]:
     """Yield where the rows of these accounts contradict one another."""
-    for what, statement in COMPARISONS.items():
+    yield from walk(session, COMPARISONS, accounts)
+
+
+def walk(session: Session, comparisons: Mapping[str, str], accounts: Range) -> Iterator[Difference]:
+    """Yield what differs by the comparisons given, each an SQL after MEMBERS."""
+    for what, statement in comparisons.items():
         for account, plan, expected, found in session.rows(MEMBERS + statement, accounts._asked()):
             yield Difference(what, account, plan, expected, found)
 

@@ -27,6 +27,7 @@ from fenqi.store.pool import Session
 CONDUCT = "standard"  # the one every book follows
 SHIPPED = Path(str(resources.files("fenqi"))) / "data"
 FOLDERS = {"product": "products", "pack": "packs", "conduct": "conduct"}
+OTHER_FOLDERS = ("policies",)  # of an operator's folder, read by `policies`
 CAPPED_FIELDS = {  # what a cap other than the yearly one is about, and the key that sets it
     "late_rate_ppm_per_day": "late_charge.rate_ppm_per_day",
     "late_cap_ppm": "late_charge.cap_ppm",
@@ -92,6 +93,10 @@ class Catalogue:
             raise Missing(conduct=name, known=sorted({known for known, _ in self.conducts}))
         return self.conducts[name, max(versions)]
 
+    def newest_packs(self) -> list[Pack]:
+        """Return the newest version of every pack."""
+        return [self.pack(name) for name in sorted({known for known, _ in self.packs})]
+
     def pack(self, name: str) -> Pack:
         """Return the newest version of a pack. Errors: Missing."""
         versions = [version for known, version in self.packs if known == name]
@@ -119,7 +124,9 @@ def from_files(own: Path | None = None) -> Catalogue:
 
 def _read(own: Path | None) -> dict[tuple[str, str], tuple[dict[str, object], Path]]:
     """Return table and place of each file by kind and name."""
-    if own is not None and not any((own / folder).is_dir() for folder in FOLDERS.values()):
+    if own is not None and not any(
+        (own / folder).is_dir() for folder in (*FOLDERS.values(), *OTHER_FOLDERS)
+    ):
         raise FolderMissing(setting="FENQI_CATALOGUE", folder=str(own))
     tables: dict[tuple[str, str], tuple[dict[str, object], Path]] = {}
     for root in (SHIPPED, own):

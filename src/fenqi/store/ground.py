@@ -1,9 +1,12 @@
 """What every flow stands on: store, clock, ids and catalogue, handed in together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
 from fenqi.core.risk.crowd import CrowdRule
+from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.store import crowds
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
@@ -22,3 +25,5 @@ class Ground:
     merchants: Merchants = field(default_factory=Merchants)  # met so far
     trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features
     crowd: CrowdRule = field(default_factory=crowds.shipped)
+    # What is decided by which policy; what has none is decided by its built-in judge.
+    rulebooks: Mapping[DecisionKind, Rulebook] = field(default_factory=dict)

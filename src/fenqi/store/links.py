@@ -7,21 +7,21 @@ address.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
-from fenqi.core.risk.crowd import CrowdRule, Place, Visit
+from fenqi.core.risk.crowd import CrowdRule, Place, PlaceKind, Visit
 from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
 from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, Booking
+from fenqi.store.columns import pack
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet, Table, Upsert
 
 VISITS_MAX = 20_000  # of one address within one window
-SEEN_MAX = 5_000  # accounts of an address whose standing is looked at, the latest seen
+SEEN_MAX = 2_000  # facts of an address before a crowd that are looked at, the latest
 LINKS_MAX = 50_000  # read for one crowd
 CROWD = "crowd"  # the kind of a job, and the beginning of the cause of its case
 
@@ -31,16 +31,6 @@ PLACES = Upsert(
     keys="identifier_hash",
 )
 JOBS = Table("jobs", "job_id uuid, kind word, not_before timestamptz, payload jsonb")
-
-
-class PlaceKind(StrEnum):
-    """What an address that many share is."""
-
-    CAMPUS = "campus"
-    OFFICE = "office"
-    CARRIER = "carrier"
-    SHOP = "shop"
-    OTHER = "other"
 
 
 def crowd_cause(book_id: str, address: bytes) -> str:
@@ -186,6 +176,17 @@ def postpone(session: Session, now: datetime, *, wait: timedelta, tries: int) ->
     return UUID(str(rows[0][0]))
 
 
+KNOWN = """
+SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(addresses)s)
+"""
+
+
+def known(session: Session, addresses: Collection[bytes]) -> set[bytes]:
+    """Return those of some addresses that many are known to share (`is_allowed_address`)."""
+    asked = {"addresses": pack("bytea", list(addresses))}
+    return {bytes(one) for (one,) in session.rows(KNOWN, asked)}
+
+
 VISITS = """
 SELECT occurred_at, account_id FROM identifier_facts
 WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
@@ -211,10 +212,13 @@ SELECT a.account_id, a.book_id, a.status = 'open' AND a.opened_on <= b.business_
 FROM accounts AS a JOIN books AS b USING (book_id)
 WHERE a.account_id = ANY(%(accounts)s::uuid[])
 """
+# Of an address that thousands use the latest facts say enough.
 SEEN = """
-SELECT account_id FROM presences
-WHERE identifier_hash = %(address)s AND seen_at > %(after)s
-ORDER BY seen_at DESC, account_id LIMIT %(most)s
+SELECT DISTINCT account_id FROM (
+    SELECT account_id FROM identifier_facts
+    WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
+    ORDER BY occurred_at DESC LIMIT %(most)s
+) AS latest
 """
 IS_KNOWN = "SELECT kind FROM known_places WHERE identifier_hash = %(address)s"
 
@@ -240,10 +244,13 @@ def standings(session: Session, account_ids: Collection[AccountId], rule: CrowdR
 def place_of(
     session: Session, address: bytes, until: datetime, rule: CrowdRule
 ) -> tuple[Place, str | None]:
-    """Return what is known of an address, and what kind of place it is if that is written down."""
+    """Return what is known of an address up to an instant before the crowd came.
+
+    Also what kind of place it is, if that is written down.
+    """
     kinds = session.rows(IS_KNOWN, {"address": address})
     after = until - timedelta(days=rule.place_days)
-    asked = {"address": address, "after": after, "most": SEEN_MAX}
+    asked = {"address": address, "after": after, "until": until, "most": SEEN_MAX}
     seen = [AccountId(one) for (one,) in session.rows(SEEN, asked)]
     good = standings(session, seen, rule).good
     return Place(bool(kinds), len(seen), len(good)), (kinds[0][0] if kinds else None)

@@ -104,7 +104,7 @@ class Trails:
         return self._points
 
     def row(self, names: Sequence[str]) -> Row:
-        """Return the function that computes some inputs, those of a policy. Errors: KeyError."""
+        """Return the function that computes some inputs, those of a policy."""
         key = tuple(names)
         found = self._rows.get(key)
         if found is None:
@@ -152,7 +152,7 @@ class Trails:
                     if newer[0].number >= trail.number:
                         continue
                     self._take(account_id)
-                points = trail.points
+                points = trail.recount()
                 self._kept[account_id] = (trail, points)
                 self._points += points
             while len(self._kept) > self._trails_max or self._points > self._points_max:

@@ -1,5 +1,7 @@
 """From the wish for credit to the account: what is asked, decided, told, accepted, and counted."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +13,7 @@ from make_book import (
     OPENED,
     World,
     assert_sound,
+    beside,
     done,
     enrol,
     key,
@@ -24,6 +27,7 @@ from make_book import (
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.application import rule_again
 from fenqi.core.risk.consent import ConsentMissing, DataClass
+from fenqi.core.risk.record import replay
 from fenqi.core.values.bureau import Finding
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.apply import ApplicationInvalid, Identifier, Received, apply
@@ -31,6 +35,7 @@ from fenqi.flows.decide import Decided
 from fenqi.flows.resolve import ResolutionInvalid, Resolve, resolve
 from fenqi.flows.sign import CostTableDiffers, OfferEnded, Sign, Signed, StepUpNeeded, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
+from fenqi.store import decision_records
 from fenqi.store.accounts import AlreadyEnrolled
 from fenqi.store.applications import ApplicationElsewhere, ApplicationMissing
 from fenqi.store.pool import Store
@@ -478,7 +483,7 @@ def test_a_person_declines_with_reasons(world: World) -> None:
 def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World) -> None:
     bureaus = [
         SaidBureau(),
-        SaidBureau(score=300, enquiries_30d=12),
+        SaidBureau(score=300, enquiries_30d=7),
         SaidBureau(Finding.TIMEOUT),
         SaidBureau(),
     ]
@@ -500,7 +505,7 @@ def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World)
         assert (again.outcome, list(again.reasons), list(again.effects), again.points) == (
             *(outcome, reasons, effects, points),
         )
-        assert (list(again.hits), kind, policy) == (hits, "application", "application-starter")
+        assert (list(again.hits), kind, policy) == (hits, "application", "application")
         assert (menu is None) == again.is_declined
     assert [one[2] for one in kept] == ["approve", "smaller-limit", "smaller-limit", "decline"]
 
@@ -526,3 +531,38 @@ def test_a_sixth_application_adds_to_the_case_that_is_open(world: World) -> None
     assert entries == [("opened",), ("evidence",)]
     assert row(world.store, "SELECT COUNT(*) FROM case_accounts") == 2
     assert_sound(world, accounts=0)
+
+
+def test_the_program_replays_an_applications_decision(world: World) -> None:
+    for bureau in (
+        SaidBureau(),
+        SaidBureau(score=300, enquiries_30d=7),
+        SaidBureau(Finding.TIMEOUT),
+    ):
+        applied(world, str(id(bureau)))
+        admit(world.ground, bureau)
+    with world.store.transaction() as session:
+        kept = [row[0] for row in session.rows("SELECT decision_id FROM decisions")]
+        for decision in kept:
+            assert replay(decision_records.read(session, decision)) is None
+
+
+def test_applications_at_the_same_moment_see_one_another(world: World, database_url: str) -> None:
+    """Eight programs apply for one phone at once: each number from 1 to 8 is one of them."""
+    phone = (Identifier(kind="phone", hash=hashed("shared")),)
+    commands = [application(world, f"p{one}", identifiers=phone) for one in range(8)]
+    stores = [Store.open(database_url, connections_max=1) for _ in commands]
+    programs = [beside(world, each, seed=10 + place) for place, each in enumerate(stores)]
+    ready = threading.Barrier(len(commands))
+
+    def send(place: int) -> object:
+        ready.wait()
+        return apply(programs[place].ground, [commands[place]])[0]
+
+    with ThreadPoolExecutor(len(commands)) as pool:
+        answers = list(pool.map(send, range(len(commands))))
+    for each in stores:
+        each.close()
+    assert all(isinstance(one, Received) for one in answers), answers
+    counts = rows(world.store, "SELECT applications_24h FROM applications ORDER BY 1")
+    assert counts == [(number,) for number in range(1, 9)]

@@ -19,11 +19,11 @@ from make_book import (
 )
 from make_crowd import hashed, log_in, make_old, only_case, people, protections
 
+from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.protect import Protected, protect
 from fenqi.store import groups, links
-from fenqi.store.links import PlaceKind
 from fenqi.store.pool import Store
 
 MINUTE = timedelta(minutes=1)
@@ -184,10 +184,28 @@ def test_at_a_place_many_are_known_to_share_a_person_looks_and_nobody_is_held(
 def test_an_office_of_long_standing_customers_is_only_looked_at(world: World) -> None:
     staff = people(world, 25)
     make_old(world, staff[:10])
+    for _ in range(2):  # two of them on each of the days before, never a crowd
+        log_in(world, staff, "office", every=HOUR)
     log_in(world, staff, "office", every=timedelta(seconds=20))
     assert protect(world.ground).places == 1
     assert protections(world) == {"hold": set(), "freeze": set()}
-    assert only_case(world)[4]["place"] == {"kind": None, "accounts_seen": 25, "long_standing": 10}
+    place = {"kind": None, "accounts_before": 25, "long_standing": 10}
+    assert only_case(world)[4]["place"] == place
+
+
+def test_a_crowd_of_long_standing_customers_at_a_fair_is_only_looked_at(world: World) -> None:
+    visitors = people(world, 24)
+    make_old(world, visitors[:12])
+    log_in(world, visitors, "fair", every=timedelta(seconds=20))
+    assert protect(world.ground).places == 1
+    assert protections(world) == {"hold": set(), "freeze": set()}
+
+
+def test_a_ring_that_brings_some_good_accounts_along_is_a_ring(world: World) -> None:
+    ring = people(world, 24)
+    make_old(world, ring[:9])
+    log_in(world, ring, "1.2.3.4", every=timedelta(seconds=20))
+    assert protect(world.ground).held == 24
 
 
 def test_a_carriers_exit_is_known_by_those_who_used_it_before(world: World) -> None:

@@ -49,8 +49,9 @@ class CrowdRule:
     freeze_hours: int
     good_age_days: int  # an account as old, in good order, that has paid, is a long-standing one
     place_days: int  # how far back an address is looked at
-    place_good_min: int  # long-standing accounts seen there, to be a place many share
-    place_good_share_ppm: int  # of all accounts seen there
+    place_good_min: int  # long-standing accounts at an address, to be a place many share
+    place_good_share_ppm: int  # of all accounts that were there before the crowd
+    crowd_good_share_ppm: int  # of the crowd itself, where nobody was before
     place_pause_days: int  # before the same place is looked at again
     links: LinkRule
     hold_reason: str
@@ -79,6 +80,7 @@ class CrowdRule:
             place_days=reader.integer("place_days", least=1, most=DAYS_MAX),
             place_good_min=reader.integer("place_good_min", least=1, most=SIZE_MAX),
             place_good_share_ppm=reader.integer("place_good_share_ppm", most=PPM),
+            crowd_good_share_ppm=reader.integer("crowd_good_share_ppm", most=PPM),
             place_pause_days=reader.integer("place_pause_days", most=DAYS_MAX),
             links=LinkRule(
                 decay_days=links.integer("decay_days", least=1, most=DAYS_MAX),
@@ -114,9 +116,19 @@ class Visit(NamedTuple):
     account_id: AccountId
 
 
+class PlaceKind(StrEnum):
+    """What an address that many share is."""
+
+    CAMPUS = "campus"
+    OFFICE = "office"
+    CARRIER = "carrier"
+    SHOP = "shop"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known of an address besides the crowd: the accounts seen there over `place_days`."""
+    """What is known of an address besides the crowd: who was there before it, over `place_days`."""
 
     is_known: bool  # somebody wrote down that many share it
     seen: int
@@ -188,7 +200,7 @@ def judge(
     crowd = set(account_ids)
     whole = (group & crowd for group in web.groups(account_ids))
     groups = tuple(group for group in whole if len(group) >= rule.group_min)
-    if is_place(place, rule):
+    if is_place(place, rule, size=len(crowd), good=len(good & crowd)):
         return Crowd(CrowdKind.PLACE, (), groups)
     if len(crowd) > rule.size_max:
         return Crowd(CrowdKind.TOO_LARGE, (), groups)
@@ -203,12 +215,21 @@ def judge(
     return Crowd(CrowdKind.RING, tuple(answers), groups)
 
 
-def is_place(place: Place, rule: CrowdRule) -> bool:
-    """Whether many honest people share an address: it is known, or its customers show it."""
-    if place.is_known:
-        return True
-    share = place.good * PPM >= rule.place_good_share_ppm * place.seen
-    return place.good >= rule.place_good_min and share
+def is_place(place: Place, rule: CrowdRule, *, size: int, good: int) -> bool:
+    """Whether many honest people share an address: it is known, or its customers show it.
+
+    Those who came before the crowd say more than the crowd itself, which may bring some good
+    accounts along. `size` and `good` are the crowd's accounts, and the long-standing among them.
+    """
+    return (
+        place.is_known
+        or _are_many(place.good, place.seen, rule.place_good_min, rule.place_good_share_ppm)
+        or _are_many(good, size, rule.place_good_min, rule.crowd_good_share_ppm)
+    )
+
+
+def _are_many(good: int, of: int, least: int, share_ppm: int) -> bool:
+    return good >= least and good * PPM >= share_ppm * of
 
 
 def _nearest(web: Web, one: AccountId, group: frozenset[AccountId]) -> tuple[Step, ...]:

@@ -68,7 +68,7 @@ CREATE TABLE applications (
     book_id TEXT NOT NULL REFERENCES books,
     person_id UUID NOT NULL,
     state TEXT NOT NULL CHECK (
-        state IN ('received', 'offered', 'review', 'declined', 'accepted', 'lapsed')
+        state IN ('received', 'offered', 'review', 'declined', 'accepted')
     ),
     received_at TIMESTAMPTZ NOT NULL,
     booked_on DATE NOT NULL,
@@ -89,6 +89,7 @@ CREATE TABLE applications (
     effects TEXT[] NOT NULL DEFAULT '{}',
     limit_minor BIGINT CHECK (limit_minor > 0),
     counts_max SMALLINT CHECK (counts_max >= 1),
+    price_grade SMALLINT NOT NULL DEFAULT 0 CHECK (price_grade >= 0),
     menu_id UUID,
     cost_table UUID,
     decided_at TIMESTAMPTZ,
@@ -96,7 +97,7 @@ CREATE TABLE applications (
     offer_ends_on DATE,
     CHECK ((income_evidenced_minor IS NULL) = (evidence IS NULL)),
     CHECK ((state = 'received') = (decided_at IS NULL)),
-    CHECK (state NOT IN ('offered', 'accepted', 'lapsed')
+    CHECK (state NOT IN ('offered', 'accepted')
         OR (limit_minor IS NOT NULL AND cost_table IS NOT NULL AND offer_ends_on IS NOT NULL)),
     CHECK (state <> 'declined' OR cardinality(reasons) >= 1)
 );
@@ -105,5 +106,5 @@ CREATE INDEX applications_of_person ON applications (person_id, received_at);
 
 GRANT SELECT, INSERT ON identities, consents, bureau_reports, applications TO fenqi_app;
 GRANT UPDATE (state, is_stepped_up, event_count, leased_until, decision_id, outcome, reasons,
-    effects, limit_minor, counts_max, menu_id, cost_table, decided_at, decided_by, offer_ends_on)
+    effects, limit_minor, counts_max, price_grade, menu_id, cost_table, decided_at, decided_by, offer_ends_on)
     ON applications TO fenqi_app;

@@ -11,6 +11,7 @@ docs/reference/features.md explains the fields.
 import re
 import tomllib
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fenqi.core.errors import Invalid
@@ -237,7 +238,7 @@ class _Reading:
         if aggregate is Aggregate.DAYS_SINCE_FIRST and entry.has("window"):
             raise entry.refused("window", "left out: the first fact of all is meant")
         made_feature = Feature(
-            input=made,
+            input=replace(made, is_weak=key is Key.IP),  # honest people share addresses of a net
             key=key,
             stream=stream,
             aggregate=aggregate,

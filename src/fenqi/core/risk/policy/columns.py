@@ -6,7 +6,7 @@ once a block. Where a block has no unknown input, nobody asks whether one is kno
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fenqi.core.errors import Invalid
-from fenqi.core.risk.decision import HARMFUL, LADDER
+from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.arithmetic import Column, Flags, Whole, computed
 from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.expression import (
@@ -39,6 +39,7 @@ from fenqi.core.risk.policy.policy import (
     APPROVE,
     REASONS_MAX,
     STRENGTH,
+    WEIGHT,
     Policy,
     Table,
     Threshold,
@@ -114,16 +115,16 @@ class Verdicts:
         return codes, found
 
     def _fill_reasons(self, block: slice, places: dict[str, int], found: NDArray[np.int16]) -> None:
-        by_points = _threshold_strength(
-            self.conclusion.thresholds, self.points[block], self.surely[block]
+        by_points = _by_points(
+            self.conclusion.thresholds, self.points[block], self.surely[block], WEIGHT
         )
         hits = self.hits[:, block]
         picked = np.full((REASONS_MAX, len(by_points)), NO_REASON, np.int16)
-        orders: dict[tuple[int, ...], list[int]] = {}  # which strengths lead to the same order
+        orders: dict[tuple[int, ...], list[int]] = {}  # which weights lead to the same order
         for threshold in np.unique(by_points).tolist():
             orders.setdefault(self.conclusion.leading(threshold), []).append(threshold)
-        for order, strengths in orders.items():
-            counts = np.where(np.isin(by_points, strengths), 0, REASONS_MAX).astype(np.int8)
+        for order, weights in orders.items():
+            counts = np.where(np.isin(by_points, weights), 0, REASONS_MAX).astype(np.int8)
             for place, number in enumerate(order):
                 code = self.conclusion.policy.lines[number].reason
                 if code is None:
@@ -215,7 +216,7 @@ class _Columns:
         for line in self.acting:
             np.maximum(strength, hits[line.number] * np.uint8(line.strength), out=strength)
         thresholds = self.conclusion.thresholds
-        by_points = _threshold_strength(thresholds, points, found.surely[part])
+        by_points = _by_points(thresholds, points, found.surely[part], STRENGTH)
         np.maximum(strength, by_points, out=strength)
 
     def _decide_table(
@@ -347,15 +348,18 @@ def _shared(conditions: Sequence[Truth]) -> frozenset[Truth]:
     return frozenset(one for one, count in counts.items() if count > 1)
 
 
-def _threshold_strength(
-    thresholds: Sequence[Threshold], points: NDArray[np.int32], surely: NDArray[np.int32]
+def _by_points(
+    thresholds: Sequence[Threshold],
+    points: NDArray[np.int32],
+    surely: NDArray[np.int32],
+    places: Mapping[Effect, int],
 ) -> NDArray[np.uint8]:
-    """Return the strength of the strongest effect that points lead to, 0 for none."""
-    strength = np.zeros(len(points), np.uint8)
+    """Return the highest place of the effects that points lead to, 0 for none."""
+    found = np.zeros(len(points), np.uint8)
     for one in thresholds:
         is_reached = points >= one.at_least
         is_sure = is_reached & (surely >= one.at_least)
         for act in one.acts:
             where = is_sure if act.effect in HARMFUL else is_reached
-            np.maximum(strength, where * np.uint8(STRENGTH[act.effect]), out=strength)
-    return strength
+            np.maximum(found, where * np.uint8(places[act.effect]), out=found)
+    return found

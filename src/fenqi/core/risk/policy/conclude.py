@@ -12,6 +12,7 @@ from fenqi.core.risk.policy.policy import (
     PARAMETERS,
     REASONS_MAX,
     STRENGTH,
+    WEIGHT,
     Act,
     Line,
     Offer,
@@ -25,7 +26,7 @@ KEPT_MAX = 4096  # combinations of lines whose effects are kept ready
 class Followed(NamedTuple):
     """What a combination of lines and thresholds leads to.
 
-    `threshold` is the strength of the strongest effect a sum of points led to, 0 for none;
+    `threshold` is the weight of the weightiest effect a sum of points led to, 0 for none;
     `counts_max` how far a cooler menu goes, 0 for none.
     """
 
@@ -38,8 +39,8 @@ class Followed(NamedTuple):
 class Conclusion:
     """What follows from which lines of one policy.
 
-    `order` are the numbers of the lines, strongest first: by effect, then by how strong its
-    parameter is, then by points. Lists of hits are in this order.
+    `order` are the numbers of the lines as their reasons are told: those that harm first, by
+    effect, by how strong its parameter is, by points. Lists of hits are in this order.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -51,7 +52,7 @@ class Conclusion:
         codes = [line.reason for line in lines if line.reason is not None]
         self.is_code_shared = {code: codes.count(code) > 1 for code in codes}
         self.acting = frozenset(line.number for line in lines if line.acts)
-        self._ranks: dict[int, tuple[int, ...]] = {}  # by the strength of a reached threshold
+        self._ranks: dict[int, tuple[int, ...]] = {}  # by the weight of a reached threshold
         self._followed: dict[tuple[tuple[int, ...], int, int], Followed] = {}
         self._menus: dict[tuple[tuple[int, ...], int], tuple[Offer, ...]] = {}
 
@@ -82,14 +83,14 @@ class Conclusion:
         return Followed(
             outcome=effects[0].effect.value if effects else APPROVE,
             effects=effects,
-            threshold=max((STRENGTH[act.effect] for act in by_points), default=0),
+            threshold=max((WEIGHT[act.effect] for act in by_points), default=0),
             counts_max=cooler,
         )
 
     def leading(self, threshold: int) -> tuple[int, ...]:
         """Return the lines that can lead to an effect, strongest first.
 
-        `threshold` is the strength of the effect that points led to, 0 if they led to none.
+        `threshold` is the weight of the effect that points led to, 0 if they led to none.
         """
         lines = self.policy.lines
         led = [
@@ -113,7 +114,7 @@ class Conclusion:
         return tuple(codes)
 
     def _rank_under(self, threshold: int) -> tuple[int, ...]:
-        """Return the places of the lines if points led to an effect of this strength."""
+        """Return the places of the lines if points led to an effect of this weight."""
         rank = self._ranks.get(threshold)
         if rank is None:
             lines = self.policy.lines
@@ -209,13 +210,13 @@ def _force(act: Act) -> int:
 
 
 def _rank(line: Line) -> tuple[int, ...]:
-    strong = max(line.acts, key=lambda act: STRENGTH[act.effect], default=None)
-    force = _force(strong) if strong else 0
-    return (-line.strength, -force, -line.points, line.number)
+    first = max(line.acts, key=lambda act: WEIGHT[act.effect], default=None)
+    force = _force(first) if first else 0
+    return (-line.weight, -force, -line.points, line.number)
 
 
 def _led(line: Line, threshold: int) -> tuple[int, int]:
-    return (-max(line.strength, threshold if line.points > 0 else 0), -line.points)
+    return (-max(line.weight, threshold if line.points > 0 else 0), -line.points)
 
 
 def _places(order: Sequence[int]) -> tuple[int, ...]:

@@ -215,8 +215,9 @@ class _Parser:
             if not self._is_word("and"):
                 raise self.refusal_here("between needs two ends: between 3 and 5")
             self.take()
-            first, _ = self._compared(left, Order.MORE_OR_EQUAL, low)
-            second, last = self._compared(left, Order.LESS_OR_EQUAL, self.sum())
+            high = self.sum()
+            first, _ = self._compared(left, Order.MORE_OR_EQUAL, _in_unit_of(high, low))
+            second, last = self._compared(left, Order.LESS_OR_EQUAL, high)
             truth = All((first, second))
         elif self._is_word("in"):
             truth, last = self._among(left)
@@ -293,7 +294,8 @@ class _Parser:
             return time
         if seconds % SECONDS_PER_DAY:
             raise self.refusal(time, "this counts whole days; write such as 3 days")
-        number = Number(seconds // SECONDS_PER_DAY, self._text[time.start : time.end])
+        said = time.node.said if isinstance(time.node, Number) else ""
+        number = Number(seconds // SECONDS_PER_DAY, said)
         return time._replace(node=number)
 
     def _told(self, piece: Piece) -> str:
@@ -430,7 +432,8 @@ class _Parser:
         if not LEAST <= int(value) <= MOST:
             raise self.refusal(piece, "this number does not fit into 64 bits")
         said = self._text[token.start : end] if kind is not Kind.NUMBER else ""
-        return piece._replace(node=Number(int(value), said))
+        word = "" if kind is Kind.NUMBER else unit.text
+        return piece._replace(node=Number(int(value), said), word=word)
 
     def _call(self, name: Token) -> Piece:
         self.take()
@@ -487,6 +490,18 @@ def _term(piece: Piece) -> Term:
     if isinstance(piece.node, Named | Number | Computed):
         return piece.node
     raise PolicyInvalid(at=piece.start + 1, fault="a value is needed here, no condition")
+
+
+def _in_unit_of(high: Piece, low: Piece) -> Piece:
+    """Return the lower end of `between 3 and 5 days` in the unit written behind the upper end."""
+    if low.kind is not Kind.NUMBER or not isinstance(low.node, Number) or not high.word:
+        return low
+    currency = CURRENCIES.get(high.word)
+    factor = 10**currency.digits if currency else LITERALS[high.word][1]
+    value = low.node.value * factor
+    if not LEAST <= value <= MOST:
+        return low  # refused as a plain number where it is compared
+    return low._replace(kind=high.kind, node=Number(value, f"{low.node.value} {high.word}"))
 
 
 def _number_of(piece: Piece) -> int:

@@ -26,6 +26,10 @@ from fenqi.core.risk.policy.expression import (
 APPROVE = "approve"  # the outcome when no effect follows
 REASONS_MAX = 4  # P3
 STRENGTH: dict[Effect, int] = {effect: place for place, effect in enumerate(LADDER, start=1)}
+# In which order reasons are told: of what harms first, so that it is never without one (P3).
+WEIGHT: dict[Effect, int] = {
+    effect: place for place, effect in enumerate(sorted(LADDER, key=HARMFUL.__contains__), start=1)
+}
 
 
 class Parameter(NamedTuple):
@@ -102,6 +106,11 @@ class Line:
     def strength(self) -> int:
         """The place of its strongest effect on the ladder, 0 for none."""
         return max((STRENGTH[act.effect] for act in self.acts), default=0)
+
+    @property
+    def weight(self) -> int:
+        """How early its reason is told, 0 for none."""
+        return max((WEIGHT[act.effect] for act in self.acts), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +195,9 @@ class Verdict(NamedTuple):
     """What a policy decides about one row of inputs.
 
     `outcome` is the strongest effect or approve; `effects` each effect once, strongest first, with
-    its strongest parameter; `reasons` at most four codes of lines that led to the effects,
-    strongest first; `points` the sum of the lines that were hit; `hits` and `unknown` numbers of
-    lines, in their order; `offers` the menu, if the policy has one.
+    its strongest parameter; `reasons` at most four codes of lines that led to the effects, those
+    of harm first; `points` the sum of the lines that were hit; `hits` and `unknown` numbers of
+    lines, in the order in which their reasons are told; `offers` the menu, if there is one.
     """
 
     outcome: str

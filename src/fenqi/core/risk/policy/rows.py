@@ -34,7 +34,7 @@ from fenqi.core.risk.policy.expression import (
     Truth,
     walk,
 )
-from fenqi.core.risk.policy.policy import REASONS_MAX, STRENGTH, Line, Policy, Table, Verdict
+from fenqi.core.risk.policy.policy import REASONS_MAX, WEIGHT, Line, Policy, Table, Verdict
 
 Decide = Callable[[Sequence[Value]], Verdict]
 STEP = "    "
@@ -211,12 +211,12 @@ class _Source:
         """Yield how reasons are picked: without asking, where the order of hits is theirs."""
         codes = [line.reason for line in self._policy.lines if line.acts or line.points > 0]
         thresholds = self._policy.thresholds
-        strengths = {STRENGTH[act.effect] for threshold in thresholds for act in threshold.acts}
+        weights = {WEIGHT[act.effect] for threshold in thresholds for act in threshold.acts}
         is_plain = (
             not self._is_sorted_after
             and None not in codes
             and len(set(codes)) == len(codes)
-            and all(map(self._conclusion.is_order_kept, strengths))
+            and all(map(self._conclusion.is_order_kept, weights))
         )
         if is_plain:
             yield f"r = tuple(map(code, h[: min({REASONS_MAX}, k if threshold else n)]))"

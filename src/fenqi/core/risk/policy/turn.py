@@ -1,4 +1,4 @@
-"""What would change a decision: the smallest change of one input that leads to a milder outcome.
+"""What would change a decision: the smallest change of one input that harms less or not at all.
 
 Where a condition compares, the input's own boundary is solved for and both sides of it are tried;
 whatever is told was decided again with the changed value, so it is never a guess.
@@ -7,7 +7,7 @@ whatever is told was decided again with the changed value, so it is never a gues
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from fenqi.core.risk.decision import HARMFUL, Effect
+from fenqi.core.risk.decision import HARMFUL
 from fenqi.core.risk.input import Unit, Value
 from fenqi.core.risk.policy.expression import (
     LEAST,
@@ -24,7 +24,7 @@ from fenqi.core.risk.policy.expression import (
     names,
     walk,
 )
-from fenqi.core.risk.policy.policy import APPROVE, STRENGTH, Policy, Verdict
+from fenqi.core.risk.policy.policy import STRENGTH, Policy, Verdict
 from fenqi.core.risk.policy.rows import Decide
 from fenqi.core.risk.policy.trace import Values, value_of
 
@@ -43,12 +43,12 @@ class Turn(NamedTuple):
 
 
 def turned(policy: Policy, decide: Decide, row: Sequence[Value]) -> Turn | None:
-    """Return the nearest change of one known input that makes the outcome milder, or None.
+    """Return the nearest change of one known input that makes the harm milder, or None.
 
-    Near is small against the value itself. An outcome that harms nobody needs no change.
+    Near is small against the value itself. A verdict that harms nobody needs no change.
     """
     verdict = decide(row)
-    if verdict.outcome == APPROVE or Effect(verdict.outcome) not in HARMFUL:
+    if not _harm(verdict):
         return None
     values = {one.name: value for one, value in zip(policy.inputs, row, strict=True)}
     found: list[tuple[int, int, Turn]] = []
@@ -67,15 +67,17 @@ def turned(policy: Policy, decide: Decide, row: Sequence[Value]) -> Turn | None:
                 break
             changed = [*row[:place], near, *row[place + 1 :]]
             after = decide(changed)
-            if _strength(after) < _strength(verdict):
+            if _harm(after) < _harm(verdict):
                 distance = abs(near - value) * PPM_OF_ONE // max(1, abs(value))
                 found.append((distance, place, Turn(one.name, value, near, after.outcome)))
                 break
     return min(found)[2] if found else None
 
 
-def _strength(verdict: Verdict) -> int:
-    return 0 if verdict.outcome == APPROVE else STRENGTH[Effect(verdict.outcome)]
+def _harm(verdict: Verdict) -> int:
+    """Return the strength of the strongest effect that harms, 0 for none."""
+    harms = (act.effect for act in verdict.effects if act.effect in HARMFUL)
+    return max((STRENGTH[effect] for effect in harms), default=0)
 
 
 def _candidates(policy: Policy, name: str, unit: Unit, values: Values) -> Iterator[int]:

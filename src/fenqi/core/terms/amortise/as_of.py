@@ -134,19 +134,19 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
 
 def up_to(model: Model, on: date) -> Model:
     """Return a copy in which no day after `on` exists, and the last open row takes the rest."""
-    until = model.copy()
+    running = model.find(on)
+    until = model.copy(owned=() if running is None else (running, running + 1))
     if on < until.periods[0].starts_on:
         for period in until.periods:
             _clear(period)
     elif on < until.periods[-1].due_on:
-        place = until.find(on)
         for number, period in enumerate(until.periods):
             if period.due_on <= on:
                 continue
-            if number == place:
-                _end_segments(period, on, is_first=place == 0)
+            if number == running:
+                _end_segments(period, on, is_first=running == 0)
                 until.refresh_factor(period)
-            elif place is not None and number == place + 1 and _has_credit(period.segments[:1]):
+            elif running is not None and number == running + 1 and _has_credit(period.segments[:1]):
                 first = period.segments[0]
                 first.ends_on = first.starts_on  # keeps what was credited on the day itself
                 del period.segments[1:]
@@ -190,7 +190,9 @@ def _carry_overdue(
         until = period.due_on if bears_to_due_day else on
         corrected_on = until if _correct(model, until, -together) else corrected_on
         model.overdue_on = until
-    if corrected_on is not None and not is_running and _is_all_to_come(model, period):
+    runs_before_last = on <= model.periods[-1].starts_on
+    is_on_the_way = not is_running and runs_before_last and _is_all_to_come(model, period)
+    if corrected_on is not None and is_on_the_way:
         model.settle(through=model.periods.index(period))  # the next overdue row moves the leftover
     elif corrected_on is not None:
         place_leftover(model, corrected_on)

@@ -135,6 +135,22 @@ def test_at_most_four_reasons_each_once() -> None:
     assert decided(made, is_held=1).reasons == ("busy", "own3", "own2", "own1")
 
 
+def test_the_reason_of_harm_is_told_before_those_of_reviews() -> None:
+    codes = ("own1", "own2", "own3", "own4")
+    review = 'effects = [{{effect = "review", priority = 1}}]\nreason = "{}"'
+    made = policy(
+        "".join(rule(f"r{code}", "is_held", review.format(code)) for code in codes)
+        + rule(
+            "cut",
+            "is_held",
+            'effects = [{effect = "smaller-limit", limit_ppm = 500000}]\nreason = "late"',
+        ),
+        reasons="late " + " ".join(codes),
+    )
+    found = decided(made, is_held=1)
+    assert (found.outcome, found.reasons) == ("review", ("late", "own1", "own2", "own3"))
+
+
 def test_a_suppressed_line_does_not_count() -> None:
     made = policy(
         rule("campus", "is_allowed_address")
