@@ -25,6 +25,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "application-elsewhere": "The application {application} is {state}; this is not possible now.",
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
+    "application-unreadable": (
+        "{file}, line {line}, column {column}: {fault}. Correct the file.",
+        "{file}: {field} must be {expected}.",
+        "{file}: {fault}. Give another file.",
+    ),
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
     "bill-differs": (
         "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
