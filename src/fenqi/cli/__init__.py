@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, case, close, db, decision, ledger, plan, policy, replay, report, watch
+from fenqi.cli import (
+    apply,
+    assess,
+    breaker,
+    bureau,
+    case,
+    close,
+    db,
+    decision,
+    ledger,
+    plan,
+    policy,
+    replay,
+    report,
+    shadow,
+    watch,
+)
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -35,6 +51,9 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+apply.register(app)
+assess.register(app)
+breaker.register(app)
 bureau.register(app)
 case.register(app)
 close.register(app)
@@ -45,6 +64,7 @@ plan.register(app)
 policy.register(app)
 replay.register(app)
 report.register(app)
+shadow.register(app)
 watch.register(app)
 
 

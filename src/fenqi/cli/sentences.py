@@ -6,6 +6,7 @@ the first whose fields the error has is taken.
 
 SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
+    "account-not-open": ("The account {account} is {status}: its limit is not looked at."),
     "adopter-invalid": "This needs {expected}, not `{by}`.",
     "adopter-is-author": (
         "{by} wrote {policy} {version} and cannot adopt it: name a second person with --by."
@@ -17,9 +18,18 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "amounts-out-of-range": "An amount of {array} is not between {least} and {most} minor units.",
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
+    "asked-limit-invalid": (
+        "Asked for is a limit of {asked_minor} minor units; it is {limit_minor} already."
+    ),
+    "assessment-under-way": ("The account {account} is being looked at already. Ask again."),
     "application-elsewhere": "The application {application} is {state}; this is not possible now.",
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
+    "application-unreadable": (
+        "{file}, line {line}, column {column}: {fault}. Correct the file.",
+        "{file}: {field} must be {expected}.",
+        "{file}: {fault}. Give another file.",
+    ),
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
     "bill-differs": (
         "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
@@ -85,6 +95,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "catalogue-version-changed": (
         "{file} changed, but it still says version {version}, which is in use already. Put the old "
         "text back, or give the new text a higher version."
+    ),
+    "challenger-missing": (
+        "There is no challenger {challenger} that runs. `fenqi shadow list` names them."
+    ),
+    "challenger-runs": (
+        "{name} {version} runs as a challenger already. Stop it first, or give the policy another "
+        "version."
     ),
     "change-invalid": ("A change cannot be split into these parts."),
     "clock-naive": "The instant {instant} has no time zone.",
@@ -276,8 +293,15 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
+    "policy-unreadable": ("{file}: {fault}. Correct the file."),
+    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
+    ),
+    "policy-unreadable": ("{file}: {fault}. Correct the file."),
+    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
+    "policy-input-forbidden": (
+        "{policy}, {line}: the pack {pack} forbids {input} for {purpose}. Take it away."
     ),
     "policy-kinds-differ": (
         "One decides {first}, the other {second}: only policies of one kind are compared."
@@ -380,6 +404,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "one."
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
+    "shadow-invalid": ("A challenger needs your name (--by) and 1 to {days_max} days, not {days}."),
     "shape-invalid": (
         "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
         "The array {array} is not what is wanted: {wants}.",

@@ -2,20 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from fenqi.core.errors import Invalid
+from fenqi.core.risk.policy import read as policies
 from fenqi.core.risk.policy.policy import Policy
-from fenqi.core.risk.rulebook import JUDGE, policy_of
+from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
 from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
-from fenqi.store import shadows
+from fenqi.store import features, shadows
 from fenqi.store.pool import Store
 from fenqi.store.shadows import Challenger, Example
 
 EXAMPLES = 10
+IDS = frozenset({"decision", "challenger"})  # columns of ids
+
+
+class PolicyUnreadable(Invalid):
+    """A policy's file is no text."""
+
+    code = "policy-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,20 @@ class Shadowed:
     examples: tuple[Example, ...]
     lacking: int
     lacking_inputs_max: int
+
+
+def rulebook_of(file: Path) -> Rulebook:
+    """Return the rulebook of a policy's file over the shipped features.
+
+    Errors: PolicyInvalid, PolicyUnreadable.
+    """
+    declared = features.shipped()
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise PolicyUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
+    policy = policies.read(text, declared.vocabulary, file=str(file))
+    return rulebook(policy, declared.vocabulary, features=declared.text)
 
 
 def every(store: Store) -> list[Challenger]:
@@ -122,7 +146,7 @@ def show(found: Shadowed, console: Console) -> None:
             f"Of {found.lacking:,} decisions up to {found.lacking_inputs_max} inputs were not "
             "kept and count as unknown: let the live policy look at them too."
         )
-    outcomes = _table("live", "challenger", "decisions")
+    outcomes = _table("live", "the challenger", "decisions")
     for (live, other), count in sorted(comparison.outcomes.items()):
         outcomes.add_row(live, other if other != live else "the same", f"{count:,}")
     rules = _table("rule", "hit by both", "live only", "challenger only", "is in")
@@ -131,7 +155,7 @@ def show(found: Shadowed, console: Console) -> None:
         where = where if rule.in_challenger else "live"
         counts = (rule.both, rule.live_only, rule.challenger_only)
         rules.add_row(name, *(f"{count:,}" for count in counts), where)
-    examples = _table("decision", "live", "challenger", "because")
+    examples = _table("decision", "live", "the challenger", "because")
     for example in found.examples:
         because = ", ".join(example.reasons or example.live_reasons)
         examples.add_row(str(example.decision_id), example.live_outcome, example.outcome, because)
@@ -142,17 +166,14 @@ def show(found: Shadowed, console: Console) -> None:
 
 def show_all(challengers: Sequence[Challenger], console: Console) -> None:
     """Print the challengers, one a line."""
-    table = _table("challenger", "kind", "policy", "by", "since", "until", "seen through")
+    table = _table("challenger", "policy", "until", "by")
     for one in challengers:
         until = one.stopped_at or one.ends_at
         table.add_row(
             str(one.challenger_id),
-            one.kind,
-            f"{one.name} {one.version}",
+            f"{one.kind} {one.name} {one.version}",
+            f"{until:%Y-%m-%d}" + (" (stopped)" if one.stopped_at else ""),
             one.started_by,
-            f"{one.started_at:%Y-%m-%d %H:%M}",
-            f"{until:%Y-%m-%d %H:%M}" + (" (stopped)" if one.stopped_at else ""),
-            f"{one.seen_through:%Y-%m-%d %H:%M}",
         )
     console.print(table if challengers else "No policy runs as a challenger.")
 
@@ -160,5 +181,6 @@ def show_all(challengers: Sequence[Challenger], console: Console) -> None:
 def _table(*labels: str) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="dim")
     for label in labels:
-        table.add_column(label, overflow="fold")
+        is_id = label in IDS  # to be copied, so never folded
+        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=36 if is_id else None)
     return table

@@ -239,17 +239,18 @@ RETURNING effect, policy, policy_version
 
 
 def reset(
-    session: Session, booking: Booking, book: Book, kind: DecisionKind, *, by: str, finding: str
+    session: Session, booking: Booking, house: Account, kind: DecisionKind, *, by: str, finding: str
 ) -> int:
-    """Close the open breakers of a kind; return how many. An event says who did it and why.
+    """Close the open breakers of a kind in the book of a locked house account; return how many.
+
+    An event says who did it and why.
 
     Errors: PersonNeeded, TripMissing.
     """
     if not by.strip() or not finding.strip():
         raise PersonNeeded(by=by, finding=finding)
-    house = _house(session, book)
     asked = {
-        "book_id": book.book_id,
+        "book_id": house.book.book_id,
         "kind": kind.value,
         "now": booking.now,
         "by": by.strip(),
@@ -257,7 +258,7 @@ def reset(
     }
     closed = session.rows(RESET, asked)
     if not closed:
-        raise TripMissing(book=book.book_id, kind=kind.value)
+        raise TripMissing(book=house.book.book_id, kind=kind.value)
     for effect, policy, version in closed:
         told = {
             "kind": kind.value,

@@ -1,6 +1,7 @@
 """A policy is adopted by a second person, kept as it was, and taken back as fast."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from make_book import World, buy, enrol, open_book, rows
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.policy.fair import InputForbidden
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.flows.adopt import AdopterIsAuthor, PolicyNotDue, PolicyUnsound, adopt, roll_back
@@ -102,6 +104,19 @@ def test_a_policy_with_a_fault_is_not_adopted_and_nothing_is_kept(world: World) 
         adopt(world.ground, late, by="Second Person")
     assert rows(world.ground.store, "SELECT 1 FROM adoptions LIMIT 1") == []
     assert rows(world.ground.store, "SELECT 1 FROM catalogue WHERE kind = 'policy'") == []
+
+
+def test_what_a_pack_forbids_is_not_adopted(world: World) -> None:
+    (known,) = world.ground.catalogue.newest_packs()
+    key = (known.pack_id, known.version)
+    for purpose in ("credit", "all"):
+        pack = replace(known, forbidden_inputs={purpose: ("amount_minor",)})
+        catalogue = replace(world.ground.catalogue, packs={key: pack})
+        with pytest.raises(InputForbidden):
+            adopt(replace(world.ground, catalogue=catalogue), own(), by="Second Person")
+    pack = replace(known, forbidden_inputs={"fraud": ("amount_minor",)})
+    catalogue = replace(world.ground.catalogue, packs={key: pack})
+    adopt(replace(world.ground, catalogue=catalogue), own(), by="Second Person")
 
 
 def test_a_version_is_never_edited(world: World) -> None:

@@ -10,6 +10,7 @@ from make_book import BOOK, World, beside, enrol, open_book, row, rows
 from fenqi.core.risk.breaker import Caps, effect_of, soften
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.values.ids import AccountId
+from fenqi.flows.reset import reset
 from fenqi.store import accounts, breaker
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
@@ -113,13 +114,9 @@ def test_while_it_is_open_the_kind_is_told_to_fall_back_until_a_person_resets_it
     account = enrol(world)
     restrain(world, account, [(HOLD,)] * 6)
     assert fallen(world) == {DecisionKind.PURCHASE}
-    booking = Booking(world.ground)
-    with world.store.transaction() as session:
-        book = accounts.lock(session, {account})[account].book
-        closed = breaker.reset(
-            session, booking, book, DecisionKind.PURCHASE, by="Li Na", finding="a wrong threshold"
-        )
-        booking.write(session)
+    closed = reset(
+        world.ground, BOOK, DecisionKind.PURCHASE, by=" Li Na", finding="a wrong threshold"
+    )
     assert closed == 1
     assert fallen(world) == set()
     (trip,) = trips(world)
@@ -135,17 +132,13 @@ def fallen(world: World) -> frozenset[DecisionKind]:
 
 
 def test_a_reset_needs_a_name_a_finding_and_something_open(world: World) -> None:
-    account = enrol(world)
-    booking = Booking(world.ground)
     kind = DecisionKind.PURCHASE
-    with world.store.transaction() as session:
-        book = accounts.lock(session, {account})[account].book
-        with pytest.raises(breaker.PersonNeeded):
-            breaker.reset(session, booking, book, kind, by=" ", finding="looked")
-        with pytest.raises(breaker.PersonNeeded):
-            breaker.reset(session, booking, book, kind, by="Li Na", finding="")
-        with pytest.raises(breaker.TripMissing):
-            breaker.reset(session, booking, book, kind, by="Li Na", finding="looked")
+    with pytest.raises(breaker.PersonNeeded):
+        reset(world.ground, BOOK, kind, by=" ", finding="looked")
+    with pytest.raises(breaker.PersonNeeded):
+        reset(world.ground, BOOK, kind, by="Li Na", finding="")
+    with pytest.raises(breaker.TripMissing):
+        reset(world.ground, BOOK, kind, by="Li Na", finding="looked")
 
 
 def test_who_harms_nobody_asks_nothing(world: World) -> None:
