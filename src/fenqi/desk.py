@@ -22,8 +22,11 @@ from fenqi.flows.accept import Accept, accept
 from fenqi.flows.apply import Apply, apply
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
+from fenqi.flows.change_due_day import ChangeDueDay, change_due_day
 from fenqi.flows.decide import Decide, decide
+from fenqi.flows.defer import Defer, defer
 from fenqi.flows.enrol import Enrol, enrol
+from fenqi.flows.extend import Extend, extend
 from fenqi.flows.freeze import Freeze, Second, freeze, second
 from fenqi.flows.lift import Lift, lift
 from fenqi.flows.observe import Observe, observe
@@ -42,6 +45,8 @@ from fenqi.flows.review import (
 )
 from fenqi.flows.settle import Settle, settle
 from fenqi.flows.sign import Sign, sign
+from fenqi.flows.split_bill import SplitBill, split_bill
+from fenqi.flows.withdraw import Withdraw, withdraw
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.store.commands import Command
 from fenqi.store.ground import Ground
@@ -77,6 +82,11 @@ FLOWS: dict[type[Command], Flow] = {
     Refund: refund,
     Resolve: resolve,
     Settle: settle,
+    Defer: defer,
+    ChangeDueDay: change_due_day,
+    Extend: extend,
+    SplitBill: split_bill,
+    Withdraw: withdraw,
     Freeze: freeze,
     Second: second,
     Lift: lift,

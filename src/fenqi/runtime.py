@@ -8,7 +8,8 @@ Settings:
     FENQI_DATABASE_URL  a PostgreSQL server to use; then no embedded server is started
     FENQI_IDENTITY_KEY  the key that seals phone numbers, devices and addresses, in hexadecimal
                         digits; else one is made and kept in the data folder
-    FENQI_CATALOGUE     a folder with products/ and packs/ of your own, laid over the shipped ones
+    FENQI_CATALOGUE     a folder with products/, packs/ and policies/ of your own, laid over the
+                        shipped ones
     FENQI_BUREAU_URL    a credit bureau that is asked about who applies; then also
     FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2)
 """
@@ -35,7 +36,7 @@ from fenqi.channels.bureau import Access, HttpBureau
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.ports import Bureau, Clock, IdSource
 from fenqi.core.risk.identity import Sealer
-from fenqi.store import catalogue, identity_key
+from fenqi.store import catalogue, crowds, identity_key, policies
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
@@ -236,7 +237,13 @@ class Runtime:
         self.store = store
         self.clock = clock
         self.ids = ids
-        self.ground = Ground(store=store, clock=clock, ids=ids, catalogue=known)
+        self.ground = Ground(
+            store=store,
+            clock=clock,
+            ids=ids,
+            catalogue=known,
+            crowd=crowds.own(config.catalogue_folder),
+        )
         self._server, self._seat = server, seat  # the embedded one, and our place beside others
         self.others: list[str] = seat.others() if seat is not None else []
 
@@ -270,6 +277,7 @@ class Runtime:
             store = Store.open(url, connections_max=config.connections_max)
             with store.transaction() as session:
                 catalogue.install(session, clock.now(), config.catalogue_folder)
+                policies.install(session, clock.now(), config.catalogue_folder)
                 known = catalogue.load(session)
         except BaseException:
             if server is not None and seat is not None:

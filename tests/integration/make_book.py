@@ -16,11 +16,16 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId, PlanId, ReceiptId
 from fenqi.flows.authorise import Authorise, Authorised, authorise
 from fenqi.flows.capture import Capture, Captured, capture
+from fenqi.flows.change_due_day import ChangeDueDay
+from fenqi.flows.defer import Defer
 from fenqi.flows.enrol import Enrol, Enrolled
 from fenqi.flows.enrol import enrol as enrol_all
+from fenqi.flows.extend import Extend
 from fenqi.flows.receive import MoneyState, Receive, Received, receive
 from fenqi.flows.refund import Refund, Refunded, refund
 from fenqi.flows.settle import Settle, Settled, settle
+from fenqi.flows.split_bill import SplitBill
+from fenqi.flows.withdraw import Withdraw
 from fenqi.report.check import check
 from fenqi.runtime import Ids, MovingClock
 from fenqi.store import books, catalogue
@@ -255,6 +260,86 @@ def end_early(
     world: World, account: AccountId, plan: PlanId, amount_minor: int, **how: Any
 ) -> Settled:
     return done(settle(world.ground, [settlement(world, account, plan, amount_minor, **how)])[0])
+
+
+def deferred(
+    world: World, account: AccountId, plan: PlanId, days: int, *, cost_minor: int = 0
+) -> Defer:
+    return Defer(
+        scope_id=str(account),
+        key=key(world),
+        account_id=account,
+        plan_id=plan,
+        asked_at=noon(world.day),
+        days=days,
+        cost_minor=cost_minor,
+    )
+
+
+def day_changed(world: World, account: AccountId, plan: PlanId, day: int) -> ChangeDueDay:
+    return ChangeDueDay(
+        scope_id=str(account),
+        key=key(world),
+        account_id=account,
+        plan_id=plan,
+        asked_at=noon(world.day),
+        day=day,
+    )
+
+
+def extended(
+    world: World,
+    account: AccountId,
+    plan: PlanId,
+    count: int,
+    *,
+    cost_minor: int = 0,
+    reviewed_by: str = "officer",
+) -> Extend:
+    return Extend(
+        scope_id=str(account),
+        key=key(world),
+        account_id=account,
+        plan_id=plan,
+        asked_at=noon(world.day),
+        count=count,
+        reviewed_by=reviewed_by,
+        cost_minor=cost_minor,
+    )
+
+
+def bill_split(
+    world: World,
+    account: AccountId,
+    statement: int,
+    amount_minor: int,
+    product: str = "flat",
+    count: int = 3,
+) -> SplitBill:
+    return SplitBill(
+        scope_id=str(account),
+        key=key(world),
+        account_id=account,
+        statement=statement,
+        product=product,
+        count=count,
+        amount_minor=amount_minor,
+        asked_at=noon(world.day),
+    )
+
+
+def withdrawal(world: World, account: AccountId, plan: PlanId, amount_minor: int) -> Withdraw:
+    number = key(world)
+    return Withdraw(
+        scope_id=str(account),
+        key=number,
+        account_id=account,
+        plan_id=plan,
+        channel="bank",
+        channel_reference=f"transfer-{number}",
+        amount_minor=amount_minor,
+        received_at=noon(world.day),
+    )
 
 
 def until(world: World, day: date) -> None:

@@ -16,13 +16,19 @@ from uuid import UUID
 
 import pytest
 from copies import copy, drop
+from make_application import SaidBureau, application, applied
 from make_book import (
     BOOK,
     World,
+    bill_split,
     buy,
+    day_changed,
+    deferred,
+    done,
     dump,
     enrol,
     enrol_command,
+    extended,
     hold,
     key,
     open_book,
@@ -34,25 +40,40 @@ from make_book import (
     settlement,
     shipment,
     until,
+    withdrawal,
 )
 from make_eve import EVE, close_eve
 from mortal import AFTER_COMMIT, Death, live
 
 import fenqi.flows
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk.consent import DataClass
+from fenqi.core.values.bureau import BureauReport, Enquiry
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
+from fenqi.flows.apply import Apply, Received
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
+from fenqi.flows.change_due_day import ChangeDueDay
+from fenqi.flows.decide import Asked, Decide
+from fenqi.flows.defer import Defer
 from fenqi.flows.enrol import Enrol
+from fenqi.flows.extend import Extend
 from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.flows.observe import Observe, Told
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
+from fenqi.flows.resolve import Resolve
 from fenqi.flows.settle import Settle
+from fenqi.flows.sign import Sign
+from fenqi.flows.split_bill import SplitBill
+from fenqi.flows.withdraw import Withdraw
+from fenqi.flows.withdraw_consent import WithdrawConsent
 from fenqi.report.check import check
 from fenqi.store.commands import Command
 from fenqi.store.pool import Store
+from fenqi.worker.admit import admit
 from fenqi.worker.close import STEPS
 
 BEGUN = date(2026, 1, 25)
@@ -90,16 +111,28 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     """Live to the day, and return what comes in on it: what is granted, and what is refused."""
     people = {
         name: enrol(world, name, limit_minor=5_000 if name == "poor" else 5_000_000)
-        for name in ("ann", "ben", "late", "over", "waits", "back", "early", "poor")
+        for name in (
+            *("ann", "ben", "late", "over", "waits", "back", "early", "poor"),
+            *("defers", "moves", "extends", "bills", "withdraws"),
+        )
     }
     buy(world, people["late"], 120_001, "free4", 4)
     over, _ = buy(world, people["over"], 40_000, "flat", 3)
     returns, _ = buy(world, people["back"], 200_000, "flat", 3)
     _, early = buy(world, people["early"], 300_000, "annuity18", 12)
+    asks = {
+        name: buy(world, people[name], 60_000, "flat", 3)[1]
+        for name in ("defers", "moves", "extends")
+    }
     until(world, date(2026, 2, 10))
+    for name in asks:
+        pay(world, people[name], 20_300)
+    buy(world, people["bills"], 40_000, "flat", 3)
+    buy(world, people["bills"], 30_000)
     pay(world, people["back"], 70_000)
     pay(world, people["over"], 13_534)
     until(world, DAY)
+    _, left = buy(world, people["withdraws"], 30_000, "flat", 3)
     held = hold(world, people["ben"], 50_000, "flat", 3)
     kept = hold(world, people["back"], 9_000)
     pending = [
@@ -149,12 +182,85 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             settlement(world, people["early"], early, 320_000),
             settlement(world, people["early"], early, 320_000),
         ],
+        **applying(world),
+        Defer: [
+            deferred(world, people["defers"], asks["defers"], 5),
+            deferred(world, people["defers"], asks["defers"], 11),
+            deferred(world, people["early"], early, 3),
+        ],
+        ChangeDueDay: [
+            day_changed(world, people["moves"], asks["moves"], 25),
+            day_changed(world, people["moves"], asks["moves"], 10),
+        ],
+        Extend: [
+            extended(world, people["extends"], asks["extends"], 4),
+            extended(world, people["extends"], asks["extends"], 4, reviewed_by=""),
+        ],
+        SplitBill: [
+            bill_split(world, people["bills"], 1, 43_534, "annuity18", 6),
+            bill_split(world, people["bills"], 1, 43_534, "annuity18", 6),
+        ],
+        Withdraw: [
+            withdrawal(world, people["withdraws"], left, 30_000),
+            withdrawal(world, people["early"], early, 320_000),
+        ],
     }
 
 
 def observation(world: World, account: AccountId, kind: str, **said: str) -> Observe:
     fact = Told(kind=kind, happened_at=world.clock.now(), said=said)
     return Observe(scope_id=str(account), key=key(world), account_id=account, facts=(fact,))
+
+
+def applying(world: World) -> dict[type[Command], Sequence[Command]]:
+    """Let people apply, and return what they and those who decide do on the day."""
+    signs, refused, leaves, referred = (
+        *(applied(world, "signs"), applied(world, "refused", is_student=True)),
+        *(applied(world, "leaves"), applied(world, "referred")),
+    )
+    offers = admit(world.ground, SaidBureau())
+    with world.store.transaction() as session:  # as a policy may ask
+        session.run(
+            "UPDATE applications SET state = 'review' WHERE account_id = %(id)s",
+            {"id": UUID(referred.application_id)},
+        )
+    undecided = [applied(world, name) for name in ("stays", "young", "stays")]
+
+    def about(received: Received, kind: str, **fields: object) -> dict[str, object]:
+        account = AccountId(UUID(received.application_id))
+        return {"scope_id": str(account), "key": kind, "account_id": account, **fields}
+
+    answer = SaidBureau().ask(Enquiry("r", "stays", "c", world.clock.now(), world.clock.now()))
+    asked = Asked(bureau="b", asked_at=world.clock.now(), consent_number=1, answer=answer)
+    costs = done(offers[signs.application_id]).cost_table
+    return {
+        Apply: [
+            application(world, "new"),
+            application(world, "new", asked_minor=0),
+            application(world, "ann"),
+            application(world, "stays"),
+        ],
+        Decide: [
+            *(Decide(**about(one, "decide", asked=asked)) for one in undecided),
+            Decide(**about(signs, "decide")),
+        ],
+        Sign: [
+            Sign(**about(signs, "sign", cost_table=costs)),
+            Sign(**about(refused, "sign", cost_table=costs)),
+        ],
+        Resolve: [Resolve(**about(referred, "resolve", limit_minor=70_000))],
+        WithdrawConsent: [
+            WithdrawConsent(**about(leaves, "leave", data_class=DataClass.BUREAU)),
+            WithdrawConsent(**about(leaves, "leave-2", data_class=DataClass.BUREAU)),
+        ],
+    }
+
+
+def reports_imported(world: World) -> object:
+    report = BureauReport(world.clock.now(), 640)
+    lines = [Delivered(2, "stays", report), Delivered(3, "nobody", report)]
+    imported = import_reports(world.ground, lines, name="file")
+    return imported.stored + imported.known  # what is there afterwards
 
 
 def told(answers: Sequence[object]) -> list[object]:
@@ -196,6 +302,7 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
         for kind in FLOWS
     },
     "found": lambda _, world: found_second(world),
+    "import-reports": lambda _, world: reports_imported(world),
     "enlist": lambda _, world: enlist(world.ground, BOOK, ["baker", "butcher", "shop"]),
 }
 
@@ -308,8 +415,8 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 
 def test_every_flow_there_is_dies_here() -> None:
-    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist)}
+    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist, import_reports)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
     assert here == there
-    assert ACTS.keys() == {kind.kind for kind in FLOWS} | {"found", "enlist"}
+    assert ACTS.keys() == {kind.kind for kind in FLOWS} | {"found", "enlist", "import-reports"}

@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import bureau, close, db, decision, ledger, plan, replay, report
+from fenqi.cli import (
+    breaker,
+    bureau,
+    case,
+    close,
+    db,
+    decision,
+    ledger,
+    plan,
+    policy,
+    replay,
+    report,
+    shadow,
+    watch,
+)
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
@@ -35,14 +49,19 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+breaker.register(app)
 bureau.register(app)
+case.register(app)
 close.register(app)
 db.register(app)
 decision.register(app)
 ledger.register(app)
 plan.register(app)
+policy.register(app)
 replay.register(app)
 report.register(app)
+watch.register(app)
+shadow.register(app)
 
 
 def main() -> None:

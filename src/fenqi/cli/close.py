@@ -23,6 +23,7 @@ COUNTED = {  # what the number of each step counts
     "remit-merchants": "merchants paid",
     "measure": "rows of month-end measures",
     "provide": "lines of provision",
+    "link": "groups of accounts that share a device, card or phone",
     "turn": "totals of days",
 }
 

@@ -128,6 +128,8 @@ PHRASES = frozenset(
         "nothing to undo",
         "nothing was lent yet",
         "out of number",
+        "no request",
+        "nothing says what was asked for",
         "something is overdue",
         "that day is past",
         "that instalment is met",

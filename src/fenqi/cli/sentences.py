@@ -6,6 +6,11 @@ the first whose fields the error has is taken.
 
 SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
+    "account-not-open": ("The account {account} is {status}: its limit is not looked at."),
+    "adopter-invalid": "This needs {expected}, not `{by}`.",
+    "adopter-is-author": (
+        "{by} wrote {policy} {version} and cannot adopt it: name a second person with --by."
+    ),
     "already-enrolled": "This person has an account in the book already: {account}.",
     "already-there": "It is there already (unique key {constraint}).",
     "amount-not-positive": (
@@ -13,7 +18,22 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "amounts-out-of-range": "An amount of {array} is not between {least} and {most} minor units.",
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
+    "asked-limit-invalid": (
+        "Asked for is a limit of {asked_minor} minor units; it is {limit_minor} already."
+    ),
+    "assessment-under-way": ("The account {account} is being looked at already. Ask again."),
+    "application-elsewhere": "The application {application} is {state}; this is not possible now.",
+    "application-invalid": "In the application {field} is {value}; it must be {expected}.",
+    "application-missing": "There is no application {application}.",
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
+    "bill-differs": (
+        "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
+        "Show the customer what it asks for now."
+    ),
+    "bill-too-small": (
+        "Of the statement {statement} {amount_minor} minor units could become a plan; it takes "
+        "{least_minor} at least."
+    ),
     "book-busy": (
         "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
         "finish; run this again if days are still open then."
@@ -38,6 +58,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
     ),
     "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
+    "bureau-settings-invalid": "{setting} must be {expected}, since FENQI_BUREAU_URL is set.",
     "cap-broken": (
         "{file}, line {line}, column {column}: {product} in {count} instalments has a {what} of "
         "{value}; the pack allows {cap}. Lower it, or take that number of instalments away.",
@@ -70,6 +91,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file} changed, but it still says version {version}, which is in use already. Put the old "
         "text back, or give the new text a higher version."
     ),
+    "challenger-missing": (
+        "There is no challenger {challenger} that runs. `fenqi shadow list` names them."
+    ),
+    "challenger-runs": (
+        "{name} {version} runs as a challenger already. Stop it first, or give the policy another "
+        "version."
+    ),
     "change-invalid": ("A change cannot be split into these parts."),
     "clock-naive": "The instant {instant} has no time zone.",
     "close-order-broken": "The step {step} of the day close runs before what it needs: {needs}.",
@@ -83,7 +111,15 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "command-unfinished": "The command was not finished: {said}",
     "conduct-invalid": ("{field} is {value}; it must be {expected}."),
     "conflict": "The state does not allow this now.",
+    "consent-missing": "There is no consent of the person to data of the class {data_class}.",
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
+    "cost-table-differs": (
+        "The costs of {offered} were offered, not those of {signed}. Show the offer again."
+    ),
+    "cost-not-agreed": (
+        "The agreement of plan {plan} names no {cost_line}, so {cost_minor} minor units may not be "
+        "charged for this."
+    ),
     "count-not-offered": (
         "{file}, line {line}, column {column}: {key}: {product} is not offered in {count} "
         "instalments. Offered: {offered}.",
@@ -216,6 +252,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: none of its {lines} lines is a purchase, so there is nothing to live. Look at the "
         "filters and the cancellation prefix of the mapping."
     ),
+    "offer-ended": "The offer of the application {application} ended on {ended_on}. Apply again.",
     "offer-gone": ("The offer {offer} is {state}; its last day was {last_on}."),
     "offer-missing": ("There is no offer {offer} to this account."),
     "nothing-to-second": (
@@ -225,6 +262,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "operation-untimely": "The plan does not allow this now: {reason}.",
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
+    "pack-lends-nothing": (
+        "The pack {pack} does not say whom may be lent to ([lending]), so nobody can apply."
+    ),
     "path-unwritable": "{path} cannot be written: {fault}. Give another place.",
     "payment-before-advance": (
         "Money flows on {flow_on}, before the first advance on {first_advance_on}."
@@ -247,6 +287,29 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}, line {line}, column {column}: {fault}.",
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
+    ),
+    "preview-unclear": (
+        "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
+    ),
+    "policy-unreadable": ("{file}: {fault}. Correct the file."),
+    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
+    "policy-kinds-differ": (
+        "One decides {first}, the other {second}: only policies of one kind are compared."
+    ),
+    "policy-missing": (
+        "{policy} {version} was never adopted. `fenqi policy list` tells what was.",
+        "No policy {policy} is known. `fenqi policy list` tells which are.",
+    ),
+    "policy-not-due": (
+        "{policy} is for decisions from {valid_from} until {valid_until}; today is not among them."
+    ),
+    "policy-nothing-before": "Nothing decided {kind} before, so there is nothing to go back to.",
+    "policy-rows-invalid": "These are no rows of the policy's inputs; wanted {wants}.",
+    "policy-unsound": (
+        "{file} cannot decide yet:\n  {faults}\nCorrect the file and check it again."
+    ),
+    "policy-version-changed": (
+        "{policy} {version} was adopted with another text. Give the new text a higher version."
     ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
@@ -293,11 +356,26 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {fault}. Give --out the folder that `fenqi replay` or `fenqi demo` wrote.",
         "{file} is larger than {bytes_max} bytes, so `fenqi replay` did not write it.",
     ),
+    "report-ahead": (
+        "Line {line}: the report about {person} is as of {as_of}, which has not come. Nothing was "
+        "kept."
+    ),
+    "reports-unreadable": (
+        "{file}, line {line}, {column}: {value} is not {wanted}. Nothing was kept.",
+        "{file}: {problem}. Nothing was kept.",
+    ),
+    "resolution-invalid": "In the decision {field} is {value}; it must be {expected}.",
+    "row-unknown": "The plan has {rows} rows; there is no row {row}.",
+    "scorecard-invalid": (
+        "{file}, line {line}, column {column}: {field} is {value}; it must be {expected}.",
+        "The scorecard's {field} is {value}; it must be {expected}.",
+    ),
     "response-invalid": (
         "A response needs 1 to 4 reasons; {cause} came with {reasons}.",
         "A response must end after it begins: {effect} for {cause} until {until}, at {now}.",
     ),
-    "row-unknown": "The plan has {rows} rows; there is no row {row}.",
+    "rulebook-altered": "The stored rulebook {rulebook} is not what it was when it was kept.",
+    "rulebook-invalid": "The rulebook's {what} is not what fenqi wrote.",
     "rulebook-unknown": (
         "The record was made by {name} ({rulebook}), which this version cannot follow."
     ),
@@ -316,6 +394,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "one."
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
+    "shadow-invalid": ("A challenger needs your name (--by) and 1 to {days_max} days, not {days}."),
     "shape-invalid": (
         "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
         "The array {array} is not what is wanted: {wants}.",
@@ -325,6 +404,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "Set FENQI_DATA to a folder with a shorter path."
     ),
     "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
+    "step-up-needed": (
+        "Before the offer of {application} can be signed, a second factor must show who signs."
+    ),
+    "statement-missing": "The account {account} has no statement {statement}.",
+    "statement-past": (
+        "The statement {statement} is past; only the latest one, {latest}, can become a plan."
+    ),
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "
         "mapping first."

@@ -44,6 +44,7 @@ class Account(StrEnum):
     CREDIT_BALANCE = "credit-balance"
     REFUNDS_PAYABLE = "refunds-payable"
     SUSPENSE = "suspense"
+    BILL_INSTALMENT = "bill-instalment"
     DEFERRED_INCOME = "deferred-income"
     FUNDING = "funding"
     INCOME_INTEREST = "income-interest"
@@ -76,6 +77,7 @@ CHART: Mapping[Account, ChartLine] = {
     Account.CREDIT_BALANCE: ChartLine(Side.LIABILITIES, "CreditBalance"),
     Account.REFUNDS_PAYABLE: ChartLine(Side.LIABILITIES, "RefundsPayable"),
     Account.SUSPENSE: ChartLine(Side.LIABILITIES, "Suspense"),
+    Account.BILL_INSTALMENT: ChartLine(Side.LIABILITIES, "BillInstalment"),
     Account.DEFERRED_INCOME: ChartLine(Side.LIABILITIES, "DeferredIncome"),
     Account.FUNDING: ChartLine(Side.EQUITY, "Funding"),
     Account.INCOME_INTEREST: ChartLine(Side.INCOME, "Interest", "exempt"),
@@ -120,7 +122,13 @@ class Transfer:
     amount_minor: int
 
 
-def postings(terms: Terms, plan: View, recognised_through: date) -> Postings:
+def postings(
+    terms: Terms,
+    plan: View,
+    recognised_through: date,
+    *,
+    lent_from: Account = Account.MERCHANT_PAYABLE,
+) -> Postings:
     """Return everything a plan in this state has posted, income earned through that day.
 
     Cost is a receivable from the first day against deferred income; time moves it to income at
@@ -128,26 +136,33 @@ def postings(terms: Terms, plan: View, recognised_through: date) -> Postings:
     takes principal from the allowance and cost from deferred income: cost never received is no
     income in the end.
 
+    What another plan takes over leaves through `BILL_INSTALMENT`, and that plan lends it from there
+    (`lent_from`): no merchant is paid again, and the account stands at zero. What a bill could not
+    pay, because a payment found later had paid it, is the customer's credit.
+
     Units: minor units per (debit, credit) pair, cumulative since the plan began.
     Source: docs/adr/0004-replay-plans-and-book-the-difference.md.
     """
     posted: Postings = {}
     relieved_by = plan.relieved_by()
-    _add_lending(posted, terms, plan)
+    _add_lending(posted, terms, plan, lent_from)
     for component, receivable in RECEIVABLE.items():
         unearned = _unearned_side(component)
         paid = plan.total("paid", component)
         written_off = plan.total("written_off", component)
         _add(posted, Account.SUSPENSE, receivable, paid)
+        _add(posted, Account.BILL_INSTALMENT, receivable, plan.total("moved", component))
         _add(posted, unearned or Account.ALLOWANCE, receivable, written_off)
         for kind, relieved in relieved_by.items():
-            payer = _relief_payer(terms, kind, component)
+            payer = _relief_payer(terms, kind, component, lent_from)
             _add(posted, payer, receivable, relieved[component])
         if component is not Component.PRINCIPAL:
-            earned = _earned(terms, plan, component, recognised_through)
+            earned = _earned(terms, plan, component, recognised_through, lent_from)
             _add(posted, Account.DEFERRED_INCOME, INCOME[component], earned)
     _add(posted, Account.SUSPENSE, Account.RECOVERY, plan.recovered_minor)
-    _add(posted, Account.SUSPENSE, Account.CREDIT_BALANCE, plan.excess_minor)
+    in_vain = plan.taken_over_in_vain_minor
+    _add(posted, Account.BILL_INSTALMENT, Account.CREDIT_BALANCE, in_vain)
+    _add(posted, Account.SUSPENSE, Account.CREDIT_BALANCE, plan.excess_minor - in_vain)
     _add(posted, Account.SUSPENSE, Account.REFUNDS_PAYABLE, plan.returned_minor)
     return posted
 
@@ -173,12 +188,13 @@ def unearned_minor(terms: Terms, plan: View, recognised_through: date) -> int:
     return whole - sum(_earned(terms, plan, component, recognised_through) for component in COST)
 
 
-def _add_lending(posted: Postings, terms: Terms, plan: View) -> None:
+def _add_lending(posted: Postings, terms: Terms, plan: View, lent_from: Account) -> None:
     """Add what the lending itself posts: the goods paid for, and the cost set up as deferred."""
-    _add(posted, *PRINCIPAL_LENT, terms.principal_minor)
-    kept = terms.principal_minor - plan.refunded_minor
-    discount = apply_ppm(kept, terms.product.merchant_discount_ppm, rounding=Rounding.HALF_EVEN)
-    _add(posted, *DISCOUNT_TAKEN, discount)
+    _add(posted, Account.RECEIVABLE_PRINCIPAL, lent_from, terms.principal_minor)
+    if lent_from is Account.MERCHANT_PAYABLE:
+        kept = terms.principal_minor - plan.refunded_minor
+        discount = apply_ppm(kept, terms.product.merchant_discount_ppm, rounding=Rounding.HALF_EVEN)
+        _add(posted, *DISCOUNT_TAKEN, discount)
     for component, pair in COST_DEFERRED.items():
         _add(posted, *pair, plan.total("due", component))
 
@@ -187,16 +203,28 @@ def _unearned_side(component: Component) -> Account | None:
     return None if component is Component.PRINCIPAL else Account.DEFERRED_INCOME
 
 
-def _relief_payer(terms: Terms, kind: Kind, component: Component) -> Account:
+def _relief_payer(terms: Terms, kind: Kind, component: Component, lent_from: Account) -> Account:
     """Return who bears what the customer need not pay."""
     if kind is Kind.MERCHANT_REFUND and (
-        component is Component.PRINCIPAL or terms.product.refund_cost_bearer is CostBearer.MERCHANT
+        component is Component.PRINCIPAL or _is_merchants(terms, lent_from)
     ):
-        return Account.MERCHANT_PAYABLE
+        return lent_from
     return Account.DEFERRED_INCOME
 
 
-def _earned(terms: Terms, plan: View, component: Component, recognised_through: date) -> int:
+def _is_merchants(terms: Terms, lent_from: Account) -> bool:
+    """Return whether the merchant bears the cost of what was returned; a bill has none."""
+    by_merchant = terms.product.refund_cost_bearer is CostBearer.MERCHANT
+    return by_merchant and lent_from is Account.MERCHANT_PAYABLE
+
+
+def _earned(
+    terms: Terms,
+    plan: View,
+    component: Component,
+    recognised_through: date,
+    lent_from: Account = Account.MERCHANT_PAYABLE,
+) -> int:
     """Return the income a component has earned through a day."""
     if component is Component.PENALTY:
         return plan.total("paid", component)
@@ -207,7 +235,7 @@ def _earned(terms: Terms, plan: View, component: Component, recognised_through: 
         if not is_closed:
             base = earned_minor(base, row.starts_on, row.due_on, recognised_through)
         earned += base
-    if terms.product.refund_cost_bearer is CostBearer.MERCHANT:
+    if _is_merchants(terms, lent_from):
         relieved = plan.relieved_by().get(Kind.MERCHANT_REFUND)
         earned += relieved[component] if relieved else 0
     return earned

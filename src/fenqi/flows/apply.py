@@ -109,8 +109,8 @@ class _Checked:
     @property
     def who(self) -> Who:
         one = self.command
-        marks = sorted({f"\\x{each.hash}" for each in one.identifiers})
-        card = f"\\x{one.national_id}" if one.national_id else None
+        marks = sorted({bytes.fromhex(each.hash) for each in one.identifiers})
+        card = bytes.fromhex(one.national_id) if one.national_id else None
         return Who(self.person_id, card, tuple(marks))
 
 
@@ -203,7 +203,9 @@ def _take_in(session: Session, booking: Booking, taken: Sequence[_Checked]) -> N
             command_key=command.key,
         )
         for each in {(each.kind, each.hash) for each in command.identifiers}:
-            facts.add(f"\\x{each[1]}", each[0], booking.now, one.account_id, happening.number)
+            facts.add(
+                bytes.fromhex(each[1]), each[0], booking.now, one.account_id, happening.number
+            )
         _add(rows[applications.ADDED], one, booking.now, count)
     booking.others += [*rows.values(), facts]
 

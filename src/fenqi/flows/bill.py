@@ -1,14 +1,15 @@
 """Close step: statements are cut for the accounts whose statement day it is.
 
 A statement names each open instalment that falls due by its due day, and what is overdue, with the
-late charge up to today. Once cut it never changes. Accounts on which everything is in time, nearly
+late charge up to today; what was moved to a day before the next statement too. Once cut it never
+changes. Accounts on which everything is in time, nearly
 all, are cut set-wise (`store/billing.py`); where a late charge moves, plans are replayed.
 """
 
 from datetime import timedelta
 from itertools import groupby
 
-from fenqi.core.servicing.statement import statement_days_of
+from fenqi.core.servicing.statement import named_through, statement_days_of
 from fenqi.core.terms.product import Component
 from fenqi.store import accounts, billing, books, closes, plans
 from fenqi.store.accounts import Account
@@ -62,7 +63,9 @@ def _cut(
 ) -> None:
     """Cut one account's statement, unless everything on it was paid already."""
     due_on = task.day + timedelta(days=account.book.due_after_days)
-    if not any(debt.due_on <= due_on for record in records for debt in record.debts()):
+    moved = named_through(account.statement_day, task.day)
+    last_on = {one.plan_id: moved if one.is_rearranged else due_on for one in records}
+    if not any(debt.due_on <= last_on[one.plan_id] for one in records for debt in one.debts()):
         return  # paid while this step was waiting for the account
     number = account.statement_count + 1
     happening = booking.event(
@@ -72,9 +75,9 @@ def _cut(
     for record in records:
         if record.oldest_due_on and record.oldest_due_on < task.day:
             booking.change(happening, record, charged_through=task.day)
-        booking.bill(account, record, due_on)
+        booking.bill(account, record, last_on[record.plan_id])
         for part in record.projection().rows:
-            if part.due_on <= due_on and part.open_minor:
+            if part.due_on <= last_on[record.plan_id] and part.open_minor:
                 place += 1
                 total += part.open_minor
                 overdue += part.open_minor if part.due_on < task.day else 0

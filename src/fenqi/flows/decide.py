@@ -14,7 +14,8 @@ from uuid import UUID
 import msgspec
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.application import INPUTS, STARTER, Ruling, content, rule, starter_opinion
+from fenqi.core.risk.application import Ruling, content, inputs_of, opinion_of, rule, scored
+from fenqi.core.risk.case import CaseKind
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.input import Purpose, Value
@@ -29,6 +30,7 @@ from fenqi.store.commands import Command, Inbox
 from fenqi.store.decisions import Built, Decision, Decisions, Menu, built
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
+from fenqi.store.responses import REVIEW_PRIORITY, Responses
 from fenqi.store.rows import Rows
 
 NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
@@ -69,6 +71,8 @@ def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiEr
     booking = Booking(ground)
     with ground.store.transaction() as session:
         known = applications.lock(session, {one.account_id for one in commands})
+        # Two applications of one person at a time would both open the case about them.
+        persons.lock(session, {f"applicant/{one.person_id}" for one in known.values()})
         held = books.hold(session, {one.book_id for one in known.values()})
         inbox: Inbox[Decide, Decided] = Inbox(session, commands, Decided)
         fresh = []
@@ -103,9 +107,11 @@ class _Bench:
         self._people = people
         self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
         self._card = scorecards.shipped()
+        self._policy = scorecards.application_policy()
         self._cost_table: UUID | None = None
         self._rulebooks: dict[LendingRules, Built] = {}
         self._decisions = Decisions(booking)
+        self._responses = Responses(ground, booking, session)
         self.reports = Rows(bureau.REPORTS)
 
     def decide(self, book: books.Book, one: Application, command: Decide) -> Decided:
@@ -114,7 +120,7 @@ class _Bench:
         account = applicant(one.account_id, book, one.event_count)
         heard, report = self._heard(account, one, command, rules)
         inputs = self._inputs(book, one, heard=heard, report=report)
-        ruling = rule(inputs, rules, self._card, starter_opinion(self._card))
+        ruling = rule(inputs, rules, self._card, opinion_of(self._policy))
         menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
@@ -139,6 +145,7 @@ class _Bench:
             one.state, kind = ApplicationState.DECLINED, "application-declined"
         else:
             one.limit_minor, one.counts_max = ruling.limit_minor, ruling.counts_max
+            one.price_grade = ruling.price_grade
             one.cost_table = self._offered_costs()
             one.offer_ends_on = book.business_date + timedelta(days=rules.offer_days)
             one.state, kind = ApplicationState.OFFERED, "application-offered"
@@ -153,20 +160,46 @@ class _Bench:
             command_key=command.key,
             topic="customer",
         )
+        if ruling.has(Effect.REVIEW):
+            self._alert(account, one, ruling)
         one.event_count = account.event_count
         return answer
 
+    def _alert(self, account: Account, one: Application, ruling: Ruling) -> None:
+        """Open the case about a person's applications, or add to the one that is open."""
+        case, is_new = self._responses.docket.open(
+            [one.account_id],
+            book_id=one.book_id,
+            kind=CaseKind.REVIEW,
+            cause=f"applications/{one.person_id}",
+            subject=ruling.reasons[0] if ruling.reasons else "application",
+            priority=ruling.amount(Effect.REVIEW) or REVIEW_PRIORITY,
+            evidence={
+                "application": str(one.account_id),
+                "applications_24h": one.applications_24h,
+                "asked_minor": one.asked_minor,
+                "reasons": list(ruling.reasons),
+                "effects": list(ruling.effects),
+            },
+            decision_id=one.decision_id,
+        )
+        if is_new:
+            self._responses.tell_case(account, case)
+
     def _rulebook(self, rules: LendingRules) -> Built:
-        """Return what a ruling rests on: the pack's rules, the card, the built-in opinion."""
+        """Return what a ruling rests on: the pack's rules, the card, the policy."""
         if rules not in self._rulebooks:
-            rests_on = content(rules, self._card)
-            self._rulebooks[rules] = built(DecisionKind.APPLICATION, *STARTER, rests_on)
+            policy, rests_on = self._policy, content(rules, self._card, self._policy)
+            named = (policy.name, policy.version)
+            self._rulebooks[rules] = built(DecisionKind.APPLICATION, *named, rests_on)
         return self._rulebooks[rules]
 
     def _menu(self, ruling: Ruling) -> Menu:
         """Return the plans the account begins with: what the policy offers, as cool as it asks."""
         catalogue = self._ground.catalogue
-        products = sorted({one.product_id for one in catalogue.products.values()})
+        grades = catalogue.conduct().grades
+        allowed = grades[min(ruling.price_grade, len(grades) - 1)].products
+        products = sorted({one.product_id for one in catalogue.products.values()} & allowed)
         every = [(name, count) for name in products for count in catalogue.product(name).counts]
         offers = every if ruling.offers is None else ruling.offers
         most = ruling.counts_max
@@ -256,7 +289,8 @@ class _Bench:
             "regime": NORMAL,
             "is_stepped_up": int(one.is_stepped_up),
         }
-        return {name: values[name] for name in INPUTS}
+        complete = scored(values, self._card)
+        return {name: complete.get(name) for name in inputs_of(self._policy.policy)}
 
     def _offered_costs(self) -> UUID:
         if self._cost_table is None:

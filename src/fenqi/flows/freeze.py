@@ -97,7 +97,7 @@ def _freeze(
         account,
         booking.now + timedelta(days=command.days),
         reasons=command.reasons,
-        cause=f"case/{case.case_id}",
+        cause=f"asked/{case.case_id}",
         case_id=case.case_id,
         actor=actor,
     )

@@ -2,12 +2,11 @@
 
 Each fact becomes an event of the account at the server's own time; what is told late or by a clock
 that is ahead is kept and marked. How many accounts share an address or a device is counted here,
-inside the batch, and written into the fact.
+inside the batch, and written into the fact. What is about access is then decided about.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -15,20 +14,26 @@ import msgspec
 
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk import fact
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.fact import Fact
-from fenqi.core.risk.features.declaration import Feature, FeatureSet, Key
+from fenqi.core.risk.features.moment import MICROSECOND
 from fenqi.core.risk.features.trail import meets
 from fenqi.core.risk.identity import SEAL, Identifier
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, facts
+from fenqi.store.access import AccessRulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
-from fenqi.store.facts import Counts, Presence
+from fenqi.store.facts import Counts, Measure, Measures, Presence
 from fenqi.store.ground import Ground
+from fenqi.store.links import Sightings
+from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
+from fenqi.store.trails import Followed
 
 FACTS_MAX = 100  # of one command
+CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
 
 
 class FactsUncounted(Invalid):
@@ -58,12 +63,27 @@ class Observe(Command, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The events the facts became, by number, and how many of them were marked."""
+    """The events the facts became, by number, and how many of them were marked.
+
+    If what was told is about access, also what was decided: the strongest effect or approve.
+    """
 
     first_number: int
     last_number: int
     late: int
     skewed: int
+    outcome: str | None = None
+    reasons: list[str] = field(default_factory=list)
+    decision_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Noted:
+    """A fact that was read, with what its event will say and what is counted for it."""
+
+    fact: Fact
+    says: dict[str, int | str]
+    counted: list[tuple[bytes, Measure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +93,17 @@ class _Heard:
     place: int
     command: Observe
     account: Account
-    facts: Sequence[Fact]
+    noted: Sequence[_Noted]
+
+    @property
+    def addresses(self) -> list[bytes]:
+        """The addresses its facts came from."""
+        return [
+            identifier
+            for each in self.noted
+            for kind, identifier in each.fact.identifiers
+            if kind is Identifier.IP
+        ]
 
 
 def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | FenqiError]:
@@ -84,21 +114,66 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             inbox: Inbox[Observe, Observed] = Inbox(session, commands, Observed)
             facts.lock_identifiers(session, _seals(commands))
         locked = lock()
-        booking = Booking(ground)  # its moment is after that of all who held the locks before
+        watch = _Watch(
+            ground, Booking(ground)
+        )  # its moment is after that of all who held the locks
+        booking = watch.booking
         heard = []
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                heard.append(_Heard(place, command, account, _read(command, booking.now)))
+                heard.append(_Heard(place, command, account, watch.read(command)))
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
-        watch = _Watch(ground.trails.features, booking)
-        watch.counts = facts.see(session, watch.presences(heard), booking.now)
-        booking.followed = ground.trails.follow(session, [one.account for one in heard])
+        watch.count(session, heard)
+        followed = ground.trails.follow(session, [one.account for one in heard])
+        booking.followed = followed
+        rulings = _rulings(ground, session, booking, followed, heard)
         for one in heard:
-            inbox.answer(one.place, one.account.account_id, watch.take(one))
+            answer = watch.take(one)
+            if rulings is not None and any(each.fact.kind in fact.ACCESS for each in one.noted):
+                answer = _rule(rulings, one, answer)
+            inbox.answer(one.place, one.account.account_id, answer)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
+
+
+def _rulings(
+    ground: Ground,
+    session: Session,
+    booking: Booking,
+    followed: Followed,
+    heard: Sequence[_Heard],
+) -> AccessRulings | None:
+    """Return who decides about access in this batch, None if there is no policy for it."""
+    rulebook = ground.rulebooks.get(DecisionKind.ACCESS)
+    if rulebook is None:
+        return None
+    addresses = {address for one in heard for address in one.addresses}
+    return AccessRulings(
+        ground,
+        booking,
+        session,
+        followed=followed,
+        rulebook=rulebook,
+        allowed=facts.known_places(session, addresses),
+    )
+
+
+def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:
+    """Return the answer with what was decided after a command's facts."""
+    evidence = {
+        "kinds": sorted({each.fact.kind.value for each in one.noted}),
+        "first_number": answer.first_number,
+        "last_number": answer.last_number,
+    }
+    ruled = rulings.rule(one.account, addresses=one.addresses, evidence=evidence)
+    return replace(
+        answer,
+        outcome=ruled.outcome,
+        reasons=list(ruled.reasons),
+        decision_id=str(ruled.decision_id),
+    )
 
 
 def _seals(commands: Sequence[Observe]) -> set[bytes]:
@@ -108,89 +183,89 @@ def _seals(commands: Sequence[Observe]) -> set[bytes]:
     return {bytes.fromhex(one) for one in found if isinstance(one, str) and SEAL.fullmatch(one)}
 
 
-def _read(command: Observe, now: datetime) -> list[Fact]:
-    """Return the facts of a command. Errors: FactsUncounted and those of `fact.read`."""
-    if not 1 <= len(command.facts) <= FACTS_MAX:
-        raise FactsUncounted(facts=len(command.facts), facts_max=FACTS_MAX)
-    return [fact.read(one.kind, one.happened_at, one.said, now=now) for one in command.facts]
-
-
 class _Watch:
-    """Where one batch's facts become events."""
+    """Where one batch's facts are read, counted and become events."""
 
-    def __init__(self, features: FeatureSet, booking: Booking) -> None:
-        self.counts: Counts = {}
-        self._booking = booking
-        self._features = features
+    def __init__(self, ground: Ground, booking: Booking) -> None:
+        self.booking = booking
+        self._features = ground.trails.features
+        self._measures: dict[str, Measures] = {}
+        self._counts: Counts = {}
+        window = ground.crowd.window // MICROSECOND
+        self._crowd = Measure(CROWD, window, ground.crowd.size_min)
         self._identifier_facts = Rows(facts.IDENTIFIER_FACTS)
+        self._sightings = Sightings(ground, booking)
         booking.others.append(self._identifier_facts)
 
-    def presences(self, heard: Sequence[_Heard]) -> list[Presence]:
-        """Return who is seen with which identifiers of which accounts are counted."""
-        found = []
-        for one in heard:
-            for each in one.facts:
-                for identifier, measures in self._measured(each).items():
-                    found.append(Presence(one.account.account_id, identifier, tuple(measures)))
-        return found
+    def read(self, command: Observe) -> list[_Noted]:
+        """Return the facts of a command. Errors: FactsUncounted and those of `fact.read`."""
+        if not 1 <= len(command.facts) <= FACTS_MAX:
+            raise FactsUncounted(facts=len(command.facts), facts_max=FACTS_MAX)
+        now = self.booking.now
+        read = [fact.read(one.kind, one.happened_at, one.said, now=now) for one in command.facts]
+        return [self._note(one) for one in read]
 
-    def _measured(self, each: Fact) -> Mapping[bytes, list[Feature]]:
-        """Return what is counted over the identifiers of one fact."""
-        said = _said(each)
-        found: dict[bytes, list[Feature]] = defaultdict(list)
-        for kind, identifier in each.identifiers:
-            for measure in self._features.measures:
-                stream = self._features.streams[measure.stream]
-                if (
-                    measure.key is Key(kind.value)
-                    and each.kind in stream.kinds
-                    and all(meets(ask, said.get(ask.field)) for ask in stream.conditions)
-                ):
-                    found[identifier].append(measure)
-        return found
+    def _note(self, one: Fact) -> _Noted:
+        """Return a fact with its marks, and the identifiers over whose accounts is counted."""
+        says = dict(one.said)
+        if one.is_late:
+            says["is_late"] = True
+        if one.is_skewed:
+            says["is_skewed"] = True
+        measures = self._measures.get(one.kind)
+        if measures is None:
+            measures = self._measures[one.kind] = facts.measures(self._features, one.kind)
+        counted = [
+            (identifier, measure)
+            for kind, identifier in one.identifiers
+            for measure, conditions in measures.get(kind.value, ())
+            if all(meets(condition, says.get(condition.field)) for condition in conditions)
+        ]
+        address = one.said.get(Identifier.IP.value)
+        if any(identifier.hex() == address for identifier, _ in counted):
+            counted.append((bytes.fromhex(str(address)), self._crowd))
+        return _Noted(one, says, counted)
+
+    def count(self, session: Session, heard: Sequence[_Heard]) -> None:
+        """Note who is seen with which identifiers, and count their accounts."""
+        presences = [
+            Presence(one.account.account_id, *pair)
+            for one in heard
+            for noted in one.noted
+            for pair in noted.counted
+        ]
+        self._counts = facts.see(session, presences, self.booking.now)
 
     def take(self, one: _Heard) -> Observed:
         """Make events of a command's facts."""
-        numbers = [self._store(one, each) for each in one.facts]
+        numbers = [self._store(one, noted) for noted in one.noted]
         return Observed(
             first_number=numbers[0],
             last_number=numbers[-1],
-            late=sum(each.is_late for each in one.facts),
-            skewed=sum(each.is_skewed for each in one.facts),
+            late=sum(noted.fact.is_late for noted in one.noted),
+            skewed=sum(noted.fact.is_skewed for noted in one.noted),
         )
 
-    def _store(self, one: _Heard, each: Fact) -> int:
-        counted = {
-            measure.name: self.counts[identifier, measure.name]
-            for identifier, measures in self._measured(each).items()
-            for measure in measures
-        }
-        happening = self._booking.event(
+    def _store(self, one: _Heard, noted: _Noted) -> int:
+        told = noted.fact
+        for identifier, measure in noted.counted:
+            if measure is not self._crowd:
+                noted.says[measure.name] = self._counts[identifier, measure.name]
+        happening = self.booking.event(
             one.account,
-            each.kind.value,
-            payload={**_said(each), **counted},
-            occurred_at=each.happened_at,
+            told.kind.value,
+            payload=noted.says,
+            occurred_at=told.happened_at,
             actor=one.command.actor,
             command_key=one.command.key,
         )
         # What is told late was not here now; it only says that the two belong together.
-        at = each.happened_at if each.is_late else self._booking.now
-        for kind, identifier in each.identifiers:
+        at = told.happened_at if told.is_late else self.booking.now
+        for kind, identifier in told.identifiers:
             self._identifier_facts.add(
-                facts.bytea_text(identifier),
-                kind.value,
-                at,
-                one.account.account_id,
-                happening.number,
+                identifier, kind.value, at, one.account.raw, happening.number
             )
+            self._sightings.saw(one.account, kind, identifier)
+            if self._counts.get((identifier, CROWD), 0) >= self._crowd.cap and not told.is_late:
+                self._sightings.crowded(identifier, at)
         return happening.number
-
-
-def _said(each: Fact) -> dict[str, int | str]:
-    """Return what an event says of a fact: its fields, and its marks."""
-    said = dict(each.said)
-    if each.is_late:
-        said["is_late"] = True
-    if each.is_skewed:
-        said["is_skewed"] = True
-    return said

@@ -1,7 +1,8 @@
 """The merchant takes goods back: the customer pays nothing for what was returned.
 
 The order of relief is the written one: what is still held, unbilled parts, billed unpaid parts,
-then money back to where it came from.
+what another plan took over, then money back to where it came from. A refund that reaches what was
+taken over is a refund of the other plan too.
 """
 
 from collections.abc import Sequence
@@ -10,13 +11,15 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from fenqi.core.errors import Conflict, FenqiError
+from fenqi.core.terms.life.state import Effect, Kind
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component
 from fenqi.core.values.ids import AccountId, OrderId
-from fenqi.store import accounts, orders, plans
+from fenqi.store import accounts, bills, orders, plans
 from fenqi.store.accounts import Account
-from fenqi.store.booking import Booking
+from fenqi.store.bills import Taken
+from fenqi.store.booking import Booking, Happening
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
 from fenqi.store.orders import Order, OrderMissing
@@ -53,13 +56,14 @@ class Refunded:
 
 def refund(ground: Ground, commands: Sequence[Refund]) -> list[Refunded | FenqiError]:
     """Refund each command's order, newest plan first if it was captured in parts."""
-    counter = _Counter(ground)
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Refund, Refunded] = Inbox(session, commands, Refunded)
         keys = {(command.account_id, command.order_id) for command in commands}
         found = orders.lock(session, keys)
         by_order = plans.of_orders(session, keys, ground.catalogue)
+        parents = [record for records in by_order.values() for record in records]
+        counter = _Counter(ground, bills.taken_over(session, parents, ground.catalogue))
         changed = {}
         for place, command in inbox.fresh():
             try:
@@ -95,8 +99,9 @@ def _check(order: Order, records: Sequence[PlanRecord], command: Refund) -> None
 class _Counter:
     """Where one batch's refunds are booked."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, taken: Taken) -> None:
         self.ground = ground
+        self._taken = taken
         self.booking = Booking(ground)
         self._refunds = Rows(REFUNDS)
         self.booking.others += [self._refunds]
@@ -134,7 +139,6 @@ class _Counter:
     ) -> tuple[int, int]:
         """Refund a part of one plan; return the cost relieved and the money that goes back."""
         on = max(account.book.day_of(command.returned_at), record.terms.starts_on)
-        before = record.projection()
         happening = self.booking.event(
             account,
             "purchase-refunded",
@@ -149,14 +153,7 @@ class _Counter:
             command_key=command.key,
             topic="merchant",
         )
-        after = self.booking.change(
-            happening,
-            record,
-            (OperationKind.REFUND, amount_minor),
-            charged_through=on - timedelta(days=1),
-        )
-        cost = _cost_relieved(after) - _cost_relieved(before)
-        returned = after.returned_minor - before.returned_minor
+        cost, returned = self._relieve(happening, record, amount_minor)
         self._refunds.add(
             record.account_id,
             self.ground.ids.new(),
@@ -169,6 +166,49 @@ class _Counter:
             on,
         )
         return cost, returned
+
+    def _relieve(
+        self, happening: Happening, record: PlanRecord, amount_minor: int
+    ) -> tuple[int, int]:
+        """Refund a plan, and each plan that took over what this reaches, as much."""
+        before, number = record.projection(), len(record.operations) + 1
+        on = max(happening.effective_on, record.terms.starts_on)
+        after = self.booking.change(
+            happening,
+            record,
+            (OperationKind.REFUND, amount_minor),
+            charged_through=on - timedelta(days=1),
+        )
+        cost = _cost_relieved(after) - _cost_relieved(before)
+        returned = after.returned_minor - before.returned_minor
+        for bill, moved in _moved_back(after, number).items():
+            other = self._taken[record.account_id, record.plan_id, bill]
+            relieved, freed = self._relieve(happening, other, moved)
+            cost += relieved
+            returned += freed
+        return cost, returned
+
+
+def _moved_back(plan: View, refund: int) -> dict[int, int]:
+    """Return by bill instalment how much of what was taken over a refund has relieved.
+
+    A row is taken over once: only one whose debt is open and not overdue is, and then it is met.
+    """
+    bill_of = {
+        row: one.number
+        for one in plan.transactions
+        if one.kind is Kind.BILL_INSTALMENT
+        for row, effect in one.lines
+        if effect is Effect.MOVED
+    }
+    moved: dict[int, int] = {}
+    for one in plan.transactions:
+        if one.number == refund:
+            for (row, effect), parts in one.lines.items():
+                if effect is Effect.MOVED and any(parts):
+                    bill = bill_of[row]
+                    moved[bill] = moved.get(bill, 0) - sum(parts)
+    return moved
 
 
 def _cost_relieved(plan: View) -> int:

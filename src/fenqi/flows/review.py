@@ -20,6 +20,7 @@ from fenqi.core.risk.case import (
     check_text,
     due_at,
 )
+from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.response import Finding
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, books, cases, links
@@ -73,7 +74,7 @@ class CloseCase(CaseCommand, frozen=True, kw_only=True):
     kind: ClassVar[str] = "close-case"
     outcome: CaseOutcome
     text: str
-    place: links.PlaceKind | None = None
+    place: PlaceKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ class _Work:
         """Write in a case's history."""
         self._responses.docket.write(case, kind, command.actor, text, evidence)
 
-    def remember(self, case: Case, kind: links.PlaceKind, actor: str, text: str) -> None:
+    def remember(self, case: Case, kind: PlaceKind, actor: str, text: str) -> None:
         """Remember the address of a case as a place. Errors: CaseInvalid if it has none."""
         address = links.address_of(case.cause)
         if address is None:
@@ -268,10 +269,12 @@ class _Work:
         self.booking.others.append(places)
 
     def conclude(self, case: Case) -> int:
-        """Tell the accounts of a closed case; a false alarm ends what it, or its object, did."""
-        ids = {case.case_id, case.about_case_id} - {None}
-        about = cases.accounts_of(self._session, [one for one in ids if one is not None])
-        touched = sorted(set().union(*about.values()))
+        """Tell the accounts of a closed case; a false alarm ends what was done to them.
+
+        An appeal that is upheld ends it for those who appealed.
+        """
+        ids = {case.case_id, case.about_case_id}
+        touched = sorted(cases.accounts_of(self._session, [case.case_id])[case.case_id])
         self._responses.know(touched)
         ended = 0
         for account_id in touched:
@@ -279,7 +282,7 @@ class _Work:
             running = [
                 one
                 for one in self._responses.of(account)
-                if one.case_id in ids and one.ended_at is None
+                if one.case_id is not None and one.case_id in ids and one.ended_at is None
             ]
             if case.outcome is CaseOutcome.FALSE_ALARM:
                 for one in running:

@@ -113,6 +113,7 @@ def _open(one: Application, command: Sign, book: books.Book, reference: str) -> 
         is_known=True,
         limit_minor=one.limit_minor or 0,
         statement_day=one.statement_day,
+        price_grade=one.price_grade,
         cost_table=one.cost_table,
         event_count=one.event_count,
         command_key=command.key,

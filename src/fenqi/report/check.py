@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fenqi.core.ledger import Postings
-from fenqi.core.terms.life.state import Row, Status
+from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.schedule import schedule
 from fenqi.store import audit, audit_by_time, books, catalogue, plans
@@ -19,11 +19,12 @@ from fenqi.store.audit import Difference, Stored
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session, Store
-from fenqi.store.projections import allocation_rows
+from fenqi.store.projections import allocation_rows, part_columns
 from fenqi.store.views import snapshot
 
 FINDINGS_MAX = 1_000  # a book with more is broken in one place many times
 PLANS_AT_ONCE = 500
+AMOUNTS = 3  # columns of a stored instalment before its amounts: number and days
 SIGNED = (Component.PRINCIPAL, Component.INTEREST, Component.FEE)  # what a plan is signed for
 
 Progress = Callable[[str, int, int], None]  # what is being checked, how many done, of how many
@@ -186,26 +187,19 @@ def _compared(record: PlanRecord, stored: Stored) -> Iterator[tuple[str, object,
         yield what, [due.amounts[component] for due in signed], amounts or [0] * len(signed)
     parts = {row[0]: row for row in stored.instalments}
     for part in projection.rows:
-        yield f"instalment {part.key}", _columns(part), parts.pop(part.key, None)
-    yield "instalments beyond the schedule", {}, parts
+        columns = (part.key, *part_columns(part))
+        yield f"instalment {part.key}", columns, parts.pop(part.key, None)
+    # What a payment found later took away again asks for nothing.
+    beyond = {number: row for number, row in parts.items() if any(row[AMOUNTS:])}
+    yield "instalments beyond the schedule", {}, beyond
+    record.is_rearranged, was = False, record.is_rearranged
+    record.note_rearranged()
+    yield "rows other than signed", was or record.is_rearranged, was
     lines = allocation_rows(projection)
     for number in sorted(lines.keys() | stored.allocations.keys()):
         what = f"allocation of operation {number}"
         yield what, lines.get(number, []), stored.allocations.get(number, [])
     yield from _booked(record.postings(), stored.transfers)
-
-
-def _columns(part: Row) -> tuple[int, ...]:
-    """Return an instalment as it is stored; the order is `audit.Stored`'s."""
-    return (
-        part.key,
-        part.open_minor,
-        part.recovered_minor,
-        *part.due,
-        *part.paid,
-        *part.relieved,
-        *part.written_off,
-    )
 
 
 def _booked(

@@ -5,6 +5,7 @@ it; nothing is looked up elsewhere.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,23 @@ from fenqi.core.errors import Invalid
 from fenqi.core.ports import Clock
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.input import Input, Unit, Vocabulary
+from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.policy.read import texts_of
+from fenqi.core.risk.policy.rows import compile_row
+from fenqi.core.risk.policy.trace import Status, Told, trace
+from fenqi.core.risk.policy.turn import turned
 from fenqi.core.risk.record import Difference, Record
+from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.language import Language, Speech
 from fenqi.report.terminal import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.store import changes, decision_records, features
-from fenqi.store.changes import Told
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
+IDS = frozenset({"decision"})  # columns of ids
 
 
 class FileTooLarge(Invalid):
@@ -82,28 +89,71 @@ def listed(
         return decision_records.listed(session, wanted)
 
 
-def story(store: Store, account_id: UUID) -> list[Told]:
+def story(store: Store, account_id: UUID) -> list[changes.Told]:
     """Return how an account's limit and price changed, the latest first."""
     with store.transaction() as session:
         return changes.story(session, AccountId(account_id))
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a record's rulebook says beyond the decision: inputs, the policy, what became of it."""
+
+    vocabulary: Vocabulary
+    policy: Policy | None
+    told: tuple[Told, ...]
+
+    @classmethod
+    def of(cls, record: Record) -> "_Known":
+        """Read the rulebook; the built-in judge has no policy, its inputs are the shipped ones."""
+        content = record.rulebook.content
+        if content.get("judge") != JUDGE:
+            return cls(features.shipped().vocabulary, None, ())
+        policy = policy_of(content)
+        _, told = trace(policy, record.inputs)
+        return cls(vocabulary_of(content), policy, told)
+
+
 def show(record: Record, console: Console, language: Language) -> None:
     """Print a decision for a person."""
     _ = Speech(language).gettext
-    vocabulary = _vocabulary(record)
+    known = _Known.of(record)
     console.print(_head(record, _))
     if record.reasons:
-        console.print(_reasons(record, _, language))
-    console.print(_inputs(record, vocabulary, _, language))
-    for part in _rest(record, _):
+        console.print(_reasons(record, known, _, language))
+    console.print(_inputs(record, known.vocabulary, _, language))
+    if known.policy is not None:
+        console.print(_rules(known, _))
+    for part in _rest(record, known, _, language):
         console.print(part)
 
 
-def _vocabulary(record: Record) -> Vocabulary:
-    """Return the inputs' titles and units: the rulebook's own, or those that are shipped."""
-    del record
-    return features.shipped().vocabulary
+def _rules(known: _Known, _: Callable[[str], str]) -> RenderableType:
+    """Return what became of each rule, those that were hit or unknown first."""
+    table = _table(_("Rule"), _("What became of it"), _("Condition"), _("Value"))
+    order = list(Status)
+    said = {
+        Status.HIT: _("hit"),
+        Status.NOT_HIT: _("not hit"),
+        Status.UNKNOWN: _("unknown"),
+        Status.SUPPRESSED: _("suppressed"),
+        Status.ERROR: _("in error"),
+        Status.NOT_ASKED: _("not asked"),
+    }
+    for one in sorted(known.told, key=lambda told: order.index(told.status)):
+        parts = ", ".join(f"{text} = {_part(value, _)}" for text, value in one.parts)
+        colour = {Status.HIT: BRAND, Status.UNKNOWN: GOLD, Status.ERROR: BAD}.get(one.status, "")
+        told = Text(said[one.status], style=colour)
+        table.add_row(f"{one.line.number} {one.line.name}", told, one.line.text, parts)
+    return table
+
+
+def _part(value: object, _: Callable[[str], str]) -> str:
+    if value is None:
+        return _("unknown")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return f"{value:,}"
 
 
 def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
@@ -130,18 +180,19 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
     return grid
 
 
-def _reasons(record: Record, _: Callable[[str], str], language: Language) -> RenderableType:
-    texts = _texts(record, language)
+def _reasons(
+    record: Record, known: _Known, _: Callable[[str], str], language: Language
+) -> RenderableType:
+    texts = texts_of(known.policy, _tag(language)) if known.policy else {}
     table = _table(_("Why"), _("What the customer is told"))
     for code in record.reasons:
         table.add_row(code, texts.get(code, ""))
     return table
 
 
-def _texts(record: Record, language: Language) -> Mapping[str, str]:
-    """Return what the customer is told per reason, in his language."""
-    del record, language
-    return {}
+def _tag(language: Language) -> str:
+    """Return how policies and features name a language."""
+    return "zh" if language is Language.CHINESE else "en"
 
 
 def _inputs(
@@ -151,7 +202,7 @@ def _inputs(
     unit = currency(record.currency)
     for name, value in record.given.items():
         known = vocabulary.get(name)
-        title = known.title.get("zh" if language is Language.CHINESE else "en", "") if known else ""
+        title = known.title.get(_tag(language), "") if known else ""
         if value is None:
             shown = Text(_("unknown"), style=GOLD)
         else:
@@ -177,16 +228,26 @@ def _value(value: int, known: Input | None, unit: Currency, _: Callable[[str], s
             return f"{value:,} {known.unit.value}"
 
 
-def _rest(record: Record, _: Callable[[str], str]) -> Iterator[RenderableType]:
+def _rest(
+    record: Record, known: _Known, _: Callable[[str], str], language: Language
+) -> Iterator[RenderableType]:
     if record.offers:
         shown = ", ".join(_offer(one) for one in record.offers)
         yield Group(Text(_("Plans offered"), style="dim"), shown)
-    if record.would_change:
-        yield Group(Text(_("What would change it"), style="dim"), str(record.would_change))
+    turn = turned(known.policy, compile_row(known.policy), record.inputs) if known.policy else None
+    if turn is not None:
+        one, unit = known.vocabulary[turn.name], currency(record.currency)
+        was, would = (_value(value, one, unit, _) for value in (turn.value, turn.would_be))
+        title = one.title.get(_tag(language), turn.name)
+        yield Group(
+            Text(_("What would change it"), style="dim"),
+            f"{title}: {was} -> {would}: {turn.outcome}",
+        )
 
 
 def _offer(offer: Mapping[str, Any]) -> str:
-    return f"{offer['product']} x {offer['count']}"
+    counts = offer["counts"] if "counts" in offer else [offer["count"]]
+    return f"{offer['product']} x {', '.join(map(str, counts))}"
 
 
 def show_list(lines: Sequence[Line], console: Console) -> None:
@@ -219,7 +280,7 @@ def show_difference(difference: Difference | None, record: Record, console: Cons
     )
 
 
-def show_story(told: Sequence[Told], console: Console) -> None:
+def show_story(told: Sequence[changes.Told], console: Console) -> None:
     """Print how an account's limit and price changed; the parts of each sum to the change."""
     table = _table("booked on", "what", "old", "new", "parts", "reasons", "held back by")
     for one in told:
@@ -239,7 +300,8 @@ def show_story(told: Sequence[Told], console: Console) -> None:
 def _table(*labels: str) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="dim")
     for label in labels:
-        table.add_column(label, overflow="fold")
+        is_id = label in IDS  # to be copied, so never folded
+        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=36 if is_id else None)
     return table
 
 

@@ -19,9 +19,9 @@ from rich.text import Text
 
 from fenqi.core.errors import Invalid
 from fenqi.core.servicing.statement import Cycle, due_days
-from fenqi.core.terms.cost import CostLine, cost_table
+from fenqi.core.terms.cost import CostKind, CostLine, cost_table
 from fenqi.core.terms.operation import Operation, OperationKind
-from fenqi.core.terms.pack import check_plan
+from fenqi.core.terms.pack import Pack, check_plan
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, schedule
@@ -131,12 +131,37 @@ def quote(asked: Asked) -> Quote:
     """Return the quote of a purchase.
 
     Units: minor units of the currency.
-    Errors: AmountInvalid, DayOutsideCalendar, CurrencyUnknown, ProductMissing, CountNotOffered,
-    CycleInvalid; CapBroken under a pack made for the currency; SettledBeforeBought.
+    Errors: those of `signed`; SettledBeforeBought.
     """
     unit = currency(asked.currency)
     if asked.settle_on is not None and asked.settle_on < asked.on:
         raise SettledBeforeBought(settle_on=asked.settle_on, on=asked.on)
+    terms, packs = signed(asked)
+    table = cost_table(terms)
+    return Quote(
+        product=terms.product.product_id,
+        product_version=terms.product.version,
+        currency=unit.code,
+        starts_on=terms.starts_on,
+        principal_minor=terms.principal_minor,
+        cost_minor=table.cost_minor,
+        total_minor=terms.principal_minor + table.cost_minor,
+        nominal_annual=format(table.nominal_annual, "f"),
+        effective_annual=format(table.effective_annual, "f"),
+        parts=tuple(_part(due) for due in schedule(terms)),
+        cost_lines=table.lines,
+        settlement=_settlement(terms, asked.settle_on) if asked.settle_on else None,
+        packs=tuple(f"{pack.pack_id} v{pack.version}" for pack in packs),
+    )
+
+
+def signed(asked: Asked) -> tuple[Terms, list[Pack]]:
+    """Return the terms a purchase would be signed with, and the packs whose caps it keeps.
+
+    Errors: AmountInvalid, DayOutsideCalendar, CurrencyUnknown, ProductMissing, CountNotOffered,
+    CycleInvalid; CapBroken under a pack made for the currency.
+    """
+    unit = currency(asked.currency)
     for day in (asked.on, asked.settle_on or asked.on):
         if not YEAR_MIN <= day.year <= YEAR_MAX:
             raise DayOutsideCalendar(day=day, first=YEAR_MIN, last=YEAR_MAX)
@@ -159,22 +184,7 @@ def quote(asked: Asked) -> Quote:
     packs = [pack for pack in known.packs.values() if unit.code in pack.currencies]
     for pack in packs:
         check_plan(terms, pack)
-    table = cost_table(terms)
-    return Quote(
-        product=terms.product.product_id,
-        product_version=terms.product.version,
-        currency=unit.code,
-        starts_on=terms.starts_on,
-        principal_minor=terms.principal_minor,
-        cost_minor=table.cost_minor,
-        total_minor=terms.principal_minor + table.cost_minor,
-        nominal_annual=format(table.nominal_annual, "f"),
-        effective_annual=format(table.effective_annual, "f"),
-        parts=tuple(_part(due) for due in schedule(terms)),
-        cost_lines=table.lines,
-        settlement=_settlement(terms, asked.settle_on) if asked.settle_on else None,
-        packs=tuple(f"{pack.pack_id} v{pack.version}" for pack in packs),
-    )
+    return terms, packs
 
 
 def read_amount(text: str, unit: Currency) -> int:
@@ -225,20 +235,24 @@ def _part(due: Due) -> Part:
     )
 
 
-def _settlement(terms: Terms, on: date) -> Settlement:
-    dues = schedule(terms)
-    paid = [due for due in dues if due.due_on < on]
-    operations = [
+def paid_before(terms: Terms, on: date) -> list[Operation]:
+    """Return the operations of a plan on which all that fell due before a day was paid on time."""
+    return [
         Operation(
             1, OperationKind.DISBURSE, terms.starts_on, terms.starts_on, terms.principal_minor
         ),
         *(
             Operation(due.number + 1, OperationKind.REPAY, due.due_on, due.due_on, sum(due.amounts))
-            for due in paid
+            for due in schedule(terms)
+            if due.due_on < on
         ),
     ]
+
+
+def _settlement(terms: Terms, on: date) -> Settlement:
+    dues, operations = schedule(terms), paid_before(terms, on)
     asked = settle_quote(terms, operations, on)
-    before = sum(sum(due.amounts) for due in paid)
+    before = sum(one.amount_minor for one in operations[1:])
     whole = sum(sum(due.amounts) for due in dues)
     return Settlement(on, before, asked, whole - before - asked)
 
@@ -300,12 +314,19 @@ def _cost_text(line: CostLine, unit: Currency) -> Text:
     kind, base = line.kind.value.replace("-", " "), line.base.value.replace("-", " ")
     text = Text.assemble((f"{kind} ", "bold"), f"{rate} of the {base} per {line.rate_period.value}")
     if line.is_contingent:
-        text.append(f", only if late by more than {line.grace_days} days", "dim")
+        text.append(_condition_text(line), "dim")
         if line.cap_ppm is not None:
             text.append(f", at most {percent_text(line.cap_ppm, 0)} of the instalment", "dim")
     else:
         text.append(f", in all {money_text(line.amount_minor, unit)}", "dim")
     return text
+
+
+def _condition_text(line: CostLine) -> str:
+    """Return when a contingent line is charged."""
+    if line.kind is CostKind.LATE_CHARGE:
+        return f", only if late by more than {line.grace_days} days"
+    return ", only if you ask for it"
 
 
 def _packs_text(quoted: Quote) -> Text:

@@ -11,6 +11,7 @@ from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.errors import Invalid, Missing
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.statement import Cycle
+from fenqi.core.terms.cost import REQUESTED, request_rates
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
 from fenqi.store.books import Book, hold, holding
 from fenqi.store.catalogue import Catalogue
@@ -183,6 +184,7 @@ class NewAccount:
     is_known: bool
     limit_minor: int
     statement_day: int
+    price_grade: int = 0
     cost_table: UUID | None = None  # accepted with an offer; None for that of today's products
     event_count: int = 0  # of its application
     command_key: str | None = None  # of the command that accepted the offer
@@ -200,12 +202,12 @@ WHERE NOT k
 ADD_ACCOUNT = """
 INSERT INTO accounts
     (account_id, book_id, kind, person_id, slice, currency, status, opened_on, agreement_version,
-     cost_table, statement_day, limit_minor)
-SELECT a, b, 'customer', p, s, c, 'open', o, 1, COALESCE(t, %(cost_table)s), d, l
+     cost_table, statement_day, limit_minor, price_grade)
+SELECT a, b, 'customer', p, s, c, 'open', o, 1, COALESCE(t, %(cost_table)s), d, l, g
 FROM UNNEST(%(account)s::uuid[], %(book)s::text[], %(person)s::uuid[], %(slice)s::smallint[],
     %(currency)s::text[], %(opened)s::date[], %(statement_day)s::smallint[], %(limit)s::bigint[],
-    %(accepted)s::uuid[])
-    AS t (a, b, p, s, c, o, d, l, t)
+    %(accepted)s::uuid[], %(grade)s::smallint[])
+    AS t (a, b, p, s, c, o, d, l, t, g)
 """
 ADD_ENROLMENT = """
 INSERT INTO enrolments (book_id, person_id, account_id)
@@ -258,6 +260,7 @@ def add(session: Session, new: Sequence[NewAccount], catalogue: Catalogue) -> No
         "opened": [one.book.business_date for one in new],
         "statement_day": [one.statement_day for one in new],
         "limit": [one.limit_minor for one in new],
+        "grade": [one.price_grade for one in new],
         "accepted": [one.cost_table for one in new],
         "pack": [one.book.pack for one in new],
         "pack_version": [one.book.pack_version for one in new],
@@ -276,12 +279,21 @@ def add(session: Session, new: Sequence[NewAccount], catalogue: Catalogue) -> No
 
 
 def cost_lines(catalogue: Catalogue) -> list[tuple[str, int, str]]:
-    """Return the cost table of a framework agreement: (line, highest rate in ppm, per what)."""
+    """Return the cost table of a framework agreement: (line, highest rate in ppm, per what).
+
+    What every product gives for free has no line, so that nothing can be charged for it.
+    """
     products = catalogue.products.values()
+    asked = [request_rates(one) for one in products]
+    rates = [
+        (kind.value, max(one[kind] for one in asked), period.value)
+        for kind, (period, _) in REQUESTED.items()
+    ]
     return [
         ("flat-fee", max(one.fee_ppm_per_period for one in products), "instalment"),
         ("interest", max(one.interest_ppm_per_year for one in products), "year"),
         ("late-charge", max(one.late.rate_ppm_per_day for one in products), "day"),
+        *(line for line in rates if line[1]),
     ]
 
 

@@ -57,12 +57,12 @@ CHANGED = Change(
     keys="account_id uuid",
     columns="state word, is_stepped_up boolean, event_count bigint, decision_id uuid?,"
     "outcome word, reasons word>text[], effects word>text[], limit_minor bigint?,"
-    "counts_max smallint?, menu_id uuid?, cost_table uuid?, decided_at timestamptz?,"
-    "decided_by word, offer_ends_on date?",
+    "counts_max smallint?, price_grade smallint, menu_id uuid?, cost_table uuid?,"
+    "decided_at timestamptz?, decided_by word, offer_ends_on date?",
 )
 IDENTIFIER_FACTS = Table(
     "identifier_facts",
-    "identifier_hash word>bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
+    "identifier_hash bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
     "event_number bigint",
 )
 
@@ -93,6 +93,7 @@ class Application:
     effects: Sequence[str] = ()
     limit_minor: int | None = None
     counts_max: int | None = None
+    price_grade: int = 0
     menu_id: UUID | None = None
     cost_table: UUID | None = None
     decided_at: datetime | None = None
@@ -109,7 +110,7 @@ FOUND = """
 SELECT account_id, book_id, person_id, state, received_at, statement_day, asked_minor,
     income_declared_minor, income_evidenced_minor, obligations_minor, applications_24h,
     is_stepped_up, event_count, decision_id, outcome, reasons, effects, limit_minor, counts_max,
-    menu_id, cost_table, decided_at, decided_by, offer_ends_on
+    price_grade, menu_id, cost_table, decided_at, decided_by, offer_ends_on
 FROM applications WHERE account_id = ANY(%(ids)s) ORDER BY account_id
 """
 LOCK = FOUND + "FOR NO KEY UPDATE"
@@ -158,6 +159,7 @@ def changed(applications: Iterable[Application]) -> Rows:
             array_text(one.effects),
             one.limit_minor,
             one.counts_max,
+            one.price_grade,
             one.menu_id,
             one.cost_table,
             one.decided_at,
@@ -176,16 +178,16 @@ LIMIT %(most)s
 """
 BY_NATIONAL_ID = """
 SELECT k.place, a.account_id
-FROM UNNEST(%(places)s::integer[], %(hashes)s::text[]) AS k (place, hash)
-JOIN identities AS i ON i.national_id_hash = k.hash::bytea
+FROM UNNEST(%(places)s::integer[], %(hashes)s::bytea[]) AS k (place, hash)
+JOIN identities AS i ON i.national_id_hash = k.hash
 JOIN applications AS a USING (person_id)
 WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
 LIMIT %(most)s
 """
 BY_IDENTIFIER = """
 SELECT k.place, a.account_id
-FROM UNNEST(%(places)s::integer[], %(hashes)s::text[]) AS k (place, hash)
-JOIN identifier_facts AS f ON f.identifier_hash = k.hash::bytea AND f.occurred_at > %(since)s
+FROM UNNEST(%(places)s::integer[], %(hashes)s::bytea[]) AS k (place, hash)
+JOIN identifier_facts AS f ON f.identifier_hash = k.hash AND f.occurred_at > %(since)s
 JOIN applications AS a USING (account_id)
 WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
 LIMIT %(most)s
@@ -193,14 +195,11 @@ LIMIT %(most)s
 
 
 class Who(NamedTuple):
-    """By what somebody who applies is known again: the person, the identity card, strong hashes.
-
-    Hashes are the text of a BYTEA.
-    """
+    """By what somebody who applies is known again: the person, the identity card, strong hashes."""
 
     person_id: PersonId
-    national_id: str | None
-    identifiers: tuple[str, ...]
+    national_id: bytes | None
+    identifiers: tuple[bytes, ...]
 
 
 def recent(session: Session, asked: Sequence[Who], now: datetime) -> list[set[UUID]]:

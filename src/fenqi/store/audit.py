@@ -12,6 +12,7 @@ from datetime import date
 from uuid import UUID
 
 from fenqi.core.values.ids import AccountId, PlanId
+from fenqi.store.instalments import BILLS, INSTALMENTS
 from fenqi.store.plans import PlanKey
 from fenqi.store.pool import Session
 
@@ -119,15 +120,17 @@ CONTROL = """
     JOIN members USING (account_id)
     CROSS JOIN LATERAL (VALUES
         ('receivable-principal', i.principal_due_minor - i.principal_paid_minor
-            - i.principal_relieved_minor - i.principal_written_off_minor),
+            - i.principal_relieved_minor - i.principal_written_off_minor - i.principal_moved_minor),
         ('receivable-interest', i.interest_due_minor - i.interest_paid_minor
-            - i.interest_relieved_minor - i.interest_written_off_minor),
+            - i.interest_relieved_minor - i.interest_written_off_minor - i.interest_moved_minor),
         ('receivable-fee', i.fee_due_minor - i.fee_paid_minor
-            - i.fee_relieved_minor - i.fee_written_off_minor),
+            - i.fee_relieved_minor - i.fee_written_off_minor - i.fee_moved_minor),
         ('receivable-penalty', i.penalty_due_minor - i.penalty_paid_minor
-            - i.penalty_relieved_minor - i.penalty_written_off_minor)
+            - i.penalty_relieved_minor - i.penalty_written_off_minor - i.penalty_moved_minor)
     ) AS part (code, minor)
     GROUP BY i.account_id, part.code
+    UNION ALL
+    SELECT account_id, 'bill-instalment', 0 FROM members
     UNION ALL
     SELECT account_id, 'credit-balance', -credit_minor FROM members
     UNION ALL
@@ -143,7 +146,7 @@ SELECT account_id, NULL, code || ' ' || COALESCE(kept.minor, 0),
 FROM kept FULL JOIN booked USING (account_id, code)
 WHERE COALESCE(kept.minor, 0) <> COALESCE(booked.minor, 0)
     AND code IN ('receivable-principal', 'receivable-interest', 'receivable-fee',
-        'receivable-penalty', 'credit-balance', 'refunds-payable', 'suspense')
+        'receivable-penalty', 'bill-instalment', 'credit-balance', 'refunds-payable', 'suspense')
 ORDER BY account_id, code LIMIT %(most)s
 """
 EVENTS = """
@@ -188,30 +191,6 @@ LEFT JOIN agreements AS g ON g.account_id = n.account_id AND g.version = n.versi
 WHERE g.cost_table IS DISTINCT FROM n.cost_table
 ORDER BY 1, 2 LIMIT %(most)s
 """
-INSTALMENTS = """
-SELECT p.account_id, p.plan_id,
-    p.count || ' instalments of ' || p.principal_minor || ' and ' || p.cost_minor || ', each sound',
-    COUNT(i.number) || ' instalments of ' || COALESCE(SUM(i.principal_due_minor), 0) || ' and '
-        || COALESCE(SUM(i.interest_due_minor + i.fee_due_minor), 0)
-        || ', of them sound ' || COUNT(*) FILTER (WHERE sound.is_sound)
-FROM plans AS p
-JOIN members USING (account_id)
-LEFT JOIN instalments AS i ON i.account_id = p.account_id AND i.plan_id = p.plan_id
-LEFT JOIN LATERAL (
-    SELECT i.open_minor >= 0 AND i.open_minor
-        + i.principal_paid_minor + i.interest_paid_minor + i.fee_paid_minor + i.penalty_paid_minor
-        + i.principal_relieved_minor + i.interest_relieved_minor + i.fee_relieved_minor
-        + i.penalty_relieved_minor + i.principal_written_off_minor + i.interest_written_off_minor
-        + i.fee_written_off_minor + i.penalty_written_off_minor
-        = i.principal_due_minor + i.interest_due_minor + i.fee_due_minor + i.penalty_due_minor
-) AS sound (is_sound) ON TRUE
-GROUP BY p.account_id, p.plan_id, p.count, p.principal_minor, p.cost_minor, p.due_on
-HAVING COUNT(*) FILTER (WHERE sound.is_sound) <> p.count
-    OR COALESCE(SUM(i.principal_due_minor), 0) <> p.principal_minor
-    OR COALESCE(SUM(i.interest_due_minor + i.fee_due_minor), 0) <> p.cost_minor
-    OR ARRAY_AGG(i.due_on ORDER BY i.number) <> p.due_on
-ORDER BY 1, 2 LIMIT %(most)s
-"""
 RECEIPTS = """
 SELECT r.account_id, NULL,
     'lines of ' || CASE r.state WHEN 'final' THEN r.amount_minor ELSE 0 END
@@ -245,6 +224,8 @@ BELONGINGS = (
     ("plans", "agreement_version", "agreements", "version"),
     ("changed_instalments", "plan_id, number", "instalments", "plan_id, number"),
     ("allocations", "plan_id, operation_number", "operations", "plan_id, number"),
+    ("bill_parts", "plan_id", "plans", "plan_id"),
+    ("bill_parts", "parent_plan_id, operation_number", "operations", "plan_id, number"),
     ("crossings", "plan_id", "plans", "plan_id"),
     ("crossings", "event_number", "events", "number"),
     ("transfers", "event_number", "events", "number"),
@@ -287,6 +268,7 @@ COMPARISONS = {
     "since when accounts owe": OWING_SINCE,
     "M7 cost tables": COST_TABLES,
     "M2 instalments": INSTALMENTS,
+    "M2 bill instalments": BILLS,
     "receipt lines": RECEIPTS,
     "statement lines": STATEMENTS,
 }
@@ -334,17 +316,14 @@ FROM (
     UNION ALL SELECT account_id, 'an operation' FROM operations
     UNION ALL SELECT account_id, 'an instalment' FROM changed_instalments
     UNION ALL SELECT account_id, 'an allocation' FROM allocations
+    UNION ALL SELECT account_id, 'a part of a bill' FROM bill_parts
     UNION ALL SELECT account_id, 'a crossing' FROM crossings
     UNION ALL SELECT account_id, 'a transfer' FROM transfers
     UNION ALL SELECT account_id, 'a statement' FROM statements
     UNION ALL SELECT account_id, 'a statement line' FROM statement_lines
     UNION ALL SELECT account_id, 'an outbox row' FROM outbox
-) AS rows
-WHERE NOT EXISTS (SELECT 1 FROM accounts AS a WHERE a.account_id = rows.account_id)
-    -- What an application was told and decided has the id of the account it may open.
-    AND NOT (what IN ('an event', 'a decision', 'an outbox row') AND EXISTS (
-        SELECT 1 FROM applications AS p WHERE p.account_id = rows.account_id
-    ))
+) AS rows LEFT JOIN accounts AS a USING (account_id) LEFT JOIN applications AS p USING (account_id)
+WHERE a.book_id IS NULL AND (p.book_id IS NULL OR what !~ 'event|decision|outbox')
 LIMIT %(most)s
 """
 
@@ -395,12 +374,13 @@ class Stored:
     """What the tables hold of one plan's projection.
 
     `signed` are the principal, interest and fee of each instalment at signing; `instalments` are
-    (number, open, recovered, due..., paid..., relieved..., written off...), the amounts by
-    component; `allocations` are by operation; `crossed_to` is where the last bucket crossing led.
+    (number, start, due day, open, recovered, due..., paid..., relieved..., written off...,
+    moved...), the amounts by component; `allocations` are by operation; `crossed_to` is where the
+    last bucket crossing led.
     """
 
     signed: tuple[list[int], list[int], list[int]]
-    instalments: list[tuple[int, ...]]
+    instalments: list[tuple[date | int, ...]]
     allocations: dict[int, list[AllocationRow]]
     transfers: AmountsByPair
     crossed_to: int
@@ -413,12 +393,13 @@ FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_
 JOIN plans AS p USING (account_id, plan_id)
 """
 STORED_INSTALMENTS = """
-SELECT i.account_id, i.plan_id, i.number, i.open_minor, i.recovered_minor,
+SELECT i.account_id, i.plan_id, i.number, i.starts_on, i.due_on, i.open_minor, i.recovered_minor,
     i.principal_due_minor, i.interest_due_minor, i.fee_due_minor, i.penalty_due_minor,
     i.principal_paid_minor, i.interest_paid_minor, i.fee_paid_minor, i.penalty_paid_minor,
     i.principal_relieved_minor, i.interest_relieved_minor, i.fee_relieved_minor,
     i.penalty_relieved_minor, i.principal_written_off_minor, i.interest_written_off_minor,
-    i.fee_written_off_minor, i.penalty_written_off_minor
+    i.fee_written_off_minor, i.penalty_written_off_minor, i.principal_moved_minor,
+    i.interest_moved_minor, i.fee_moved_minor, i.penalty_moved_minor
 FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
 JOIN instalments AS i USING (account_id, plan_id)
 ORDER BY i.account_id, i.plan_id, i.number

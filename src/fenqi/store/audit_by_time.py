@@ -75,7 +75,7 @@ MERCHANTS = """
     FROM orders AS o JOIN members USING (account_id)
     UNION ALL
     SELECT p.account_id, p.plan_id, 'plan', p.merchant_id
-    FROM plans AS p JOIN members USING (account_id)
+    FROM plans AS p JOIN members USING (account_id) WHERE p.parent_plan_id IS NULL
 )
 SELECT account_id, plan_id, what || ' of a merchant of the book', what || ' of ' || merchant_id
 FROM named

@@ -3,12 +3,14 @@
 Their statements name amounts that stand in the instalments already and change none of them, so one
 statement of the database does for thousands of accounts what `flows/bill.py` says of one. Where a
 plan is overdue the late charge moves first: those accounts are given back, to be replayed one by
-one. A test closes the same lives both ways and compares every table.
+one, as are those of a plan whose rows are no longer the signed ones. A test closes the same lives
+both ways and compares every table.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from fenqi.core.servicing.statement import named_through, statement_days_of
 from fenqi.store.closes import BILL_HORIZON_DAYS, Page
 from fenqi.store.plans import PlanKey, keys_of
 from fenqi.store.pool import Session
@@ -28,6 +30,7 @@ class Cut:
             "accounts": page,
             "day": self.day,
             "due_on": self.due_on,
+            "named": max(named_through(one, self.day) for one in statement_days_of(self.day)),
             "horizon": self.day - timedelta(days=BILL_HORIZON_DAYS),
             "now": self.now,
         }
@@ -37,20 +40,22 @@ TO_REPLAY = """
 SELECT account_id, plan_id
 FROM (
     SELECT account_id, plan_id,
-        bool_or(oldest_due_on < %(day)s) OVER (PARTITION BY account_id) AS is_late
+        bool_or(is_rearranged OR oldest_due_on < %(day)s) OVER (PARTITION BY account_id)
+            AS has_to_be
     FROM plans
     WHERE account_id = ANY(%(accounts)s::uuid[]) AND (
         unbilled_due_on <= %(due_on)s AND unbilled_due_on > %(horizon)s
+        OR is_rearranged AND unbilled_due_on <= %(named)s AND unbilled_due_on > %(horizon)s
         OR oldest_due_on < %(day)s AND oldest_due_on > %(horizon)s AND state = 'active'
     )
 ) AS named
-WHERE is_late
+WHERE has_to_be
 ORDER BY account_id, plan_id
 """
 
 
 def to_replay(session: Session, page: Page, cut: Cut) -> list[PlanKey]:
-    """Return the plans that today's statements name, of the accounts where one is overdue."""
+    """Return the plans that today's statements name, of accounts with one that is not plain."""
     return keys_of(session.rows(TO_REPLAY, cut.asked(page)))
 
 
@@ -65,13 +70,15 @@ WITH parts AS MATERIALIZED (
         COALESCE(c.open_minor, s.principal + COALESCE(s.interest, 0) + COALESCE(s.fee, 0))
             AS open_minor,
         COALESCE(c.principal_due_minor - c.principal_paid_minor - c.principal_relieved_minor
-            - c.principal_written_off_minor, s.principal) AS principal_minor,
+            - c.principal_written_off_minor - c.principal_moved_minor, s.principal)
+            AS principal_minor,
         COALESCE(c.interest_due_minor - c.interest_paid_minor - c.interest_relieved_minor
-            - c.interest_written_off_minor, s.interest, 0) AS interest_minor,
+            - c.interest_written_off_minor - c.interest_moved_minor, s.interest, 0)
+            AS interest_minor,
         COALESCE(c.fee_due_minor - c.fee_paid_minor - c.fee_relieved_minor
-            - c.fee_written_off_minor, s.fee, 0) AS fee_minor,
+            - c.fee_written_off_minor - c.fee_moved_minor, s.fee, 0) AS fee_minor,
         COALESCE(c.penalty_due_minor - c.penalty_paid_minor - c.penalty_relieved_minor
-            - c.penalty_written_off_minor, 0) AS penalty_minor
+            - c.penalty_written_off_minor - c.penalty_moved_minor, 0) AS penalty_minor
     FROM accounts AS a
     JOIN plans AS p USING (account_id)
     CROSS JOIN LATERAL UNNEST(
@@ -80,6 +87,7 @@ WITH parts AS MATERIALIZED (
     LEFT JOIN changed_instalments AS c
         ON c.account_id = p.account_id AND c.plan_id = p.plan_id AND c.number = s.number
     WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.oldest_due_on >= %(day)s
+        AND NOT p.is_rearranged
         AND p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
         AND s.due_on >= %(day)s
 ), cut AS MATERIALIZED (

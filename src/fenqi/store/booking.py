@@ -18,7 +18,7 @@ from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.servicing.ageing import bucket_of, days_past_due
 from fenqi.core.terms.cost import CostKind
 from fenqi.core.terms.life.view import View
-from fenqi.core.terms.operation import DERIVED, Operation, OperationKind
+from fenqi.core.terms.operation import DERIVED, Operation, OperationKind, Parameters
 from fenqi.core.terms.product import Component
 from fenqi.core.values.ids import AccountId, MerchantId, PlanId
 from fenqi.store.accounts import Account
@@ -32,7 +32,11 @@ from fenqi.store.trails import Followed
 
 EVENT_VERSION = 1
 ENCODE = msgspec.json.Encoder().encode
-LATE_CHARGE = CostKind.LATE_CHARGE.value  # the only cost that an operation adds to a plan
+COST_LINES = {  # what an operation of a kind may add to the cost of a plan
+    OperationKind.LATE_CHARGE: CostKind.LATE_CHARGE.value,
+    OperationKind.DEFER: CostKind.DEFERRAL_FEE.value,
+    OperationKind.EXTEND: CostKind.EXTENSION_FEE.value,
+}
 
 EVENTS = Table(
     "events",
@@ -50,9 +54,10 @@ TRANSFERS = Table(
 OPERATIONS = Table(
     "operations",
     "account_id uuid, plan_id uuid, number integer, kind word, is_derived boolean,"
-    "effective_on date, booked_on date, amount_minor bigint, cause_number bigint,"
-    "agreement_version integer?, cost_table uuid?, cost_line word",
+    "effective_on date, booked_on date, amount_minor bigint, parameters word>jsonb,"
+    "cause_number bigint, agreement_version integer?, cost_table uuid?, cost_line word",
 )
+NO_PARAMETERS = "{}"
 CROSSINGS = Table(
     "crossings",
     "account_id uuid, plan_id uuid, event_number bigint, booked_on date, from_bucket smallint,"
@@ -191,11 +196,13 @@ class Booking:
         happening: Happening,
         record: PlanRecord,
         *operations: tuple[OperationKind, int],
+        parameters: Parameters | None = None,
         charged_through: date | None = None,
         recognised_through: date | None = None,
     ) -> View:
         """Append operations to a plan, replay it, and book the difference; return the new state.
 
+        `parameters` are what the operation was asked with, where its kind has any;
         `charged_through` and `recognised_through` move the late charge and the income forward.
         """
         before = record.projection()
@@ -210,6 +217,7 @@ class Booking:
                 effective_on,
                 happening.booked_on,
                 amount,
+                parameters,
             )
             for place, (kind, amount) in enumerate(operations, start=1)
         ]
@@ -240,11 +248,21 @@ class Booking:
             )
         return after
 
+    def begin(self, happening: Happening, record: PlanRecord) -> None:
+        """Book a plan that begins by itself, with its first operation and what it posts."""
+        for operation in record.operations:
+            self._append(happening, record, operation)
+        self._settle_record(happening, record)
+        for transfer in difference({}, record.postings()):
+            self.transfer(
+                happening, transfer, plan_id=record.plan_id, merchant_id=record.merchant_id
+            )
+
     def bill(self, account: Account, record: PlanRecord, through: date) -> None:
         """Mark a plan's instalments due by `through` as billed."""
         self.touch(account)
         self._projections.change(record)
-        record.billed_count = sum(due_on <= through for due_on in record.terms.due_on)
+        record.billed_count = sum(part.due_on <= through for part in record.projection().rows)
         record.unbilled_due_on = record.first_unbilled()
 
     def age(self, happening: Happening, record: PlanRecord, bucket: int) -> None:
@@ -262,7 +280,7 @@ class Booking:
         self._accounts[id(account)] = account
 
     def _append(self, happening: Happening, record: PlanRecord, operation: Operation) -> None:
-        line = LATE_CHARGE if operation.kind is OperationKind.LATE_CHARGE else None
+        line = COST_LINES.get(operation.kind) if operation.amount_minor else None
         self.operations.add(
             record.account_id,
             record.plan_id,
@@ -272,6 +290,9 @@ class Booking:
             operation.effective_on,
             operation.booked_on,
             operation.amount_minor,
+            NO_PARAMETERS
+            if operation.parameters is None
+            else ENCODE(operation.parameters).decode(),
             happening.number,
             record.agreement_version if line else None,
             record.cost_table if line else None,
@@ -289,6 +310,7 @@ class Booking:
             record.oldest_due_on = after.oldest_claim_due_on
             self._owing[id(happening.account)] = happening.account
         record.unbilled_due_on = record.first_unbilled()
+        record.note_rearranged()
         book = happening.account.book
         days = days_past_due(record.oldest_due_on, book.business_date, book.excused)
         bucket = bucket_of(days, record.pack.bucket_bounds)

@@ -25,11 +25,13 @@ from fenqi.core.risk.breaker import (
     held_back,
     minute_of,
 )
+from fenqi.core.risk.case import PRIORITIES, CaseKind
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.store import accounts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
+from fenqi.store.cases import Docket
 from fenqi.store.pool import Session
 
 TRIPS_MAX = 1000
@@ -99,12 +101,13 @@ def restrain(
     *,
     caps: Mapping[Effect, Caps],
     ids: IdSource,
+    docket: Docket,
 ) -> list[frozenset[Effect]]:
     """Return what each decision of a batch may not do, in their order, and count what it may.
 
-    What finds no room is for a person to review (`soften`); then the breaker opens, an event on
-    the book's house account says so, and the outbox calls a person. The accounts and books of the
-    batch are locked already. A batch that harms nobody asks nothing.
+    What finds no room is for a person to review (`soften`); then the breaker opens: an event on
+    the book's house account says so, the outbox calls a person, and a case is opened in `docket`.
+    The accounts and books of the batch are locked already. A batch that harms nobody asks nothing.
     """
     wanted = harms_of(effects)
     if not wanted:
@@ -130,7 +133,7 @@ def restrain(
         counts = {"effects": list(counted), "counts": list(counted.values())}
         session.run(TAKE, asked | counts)
     if allowed != wanted:
-        _trip(session, booking, book, decider, admissions, caps, ids, asked)
+        _trip(session, booking, book, decider, admissions, caps, ids, docket, asked)
     return held_back(effects, allowed)
 
 
@@ -142,6 +145,7 @@ def _trip(
     admissions: Mapping[Effect, Admission],
     caps: Mapping[Effect, Caps],
     ids: IdSource,
+    docket: Docket,
     asked: dict[str, Any],
 ) -> None:
     """Open the breakers whose caps were met, if they are not open already."""
@@ -167,6 +171,15 @@ def _trip(
         happening = booking.event(house, "breaker-tripped", payload=told, topic="operations")
         trip = told | {"trip_id": ids.new(), "event_number": happening.number}
         session.run(TRIP, asked | trip)
+        docket.open(
+            [house.account_id],
+            book_id=book.book_id,
+            kind=CaseKind.INVESTIGATION,
+            cause=f"breaker/{book.book_id}/{decider.kind.value}/{effect.value}",
+            subject=f"breaker-{effect.value}",
+            priority=PRIORITIES[0],
+            evidence=told,
+        )
 
 
 def _house(session: Session, book: Book) -> Account:
@@ -226,17 +239,18 @@ RETURNING effect, policy, policy_version
 
 
 def reset(
-    session: Session, booking: Booking, book: Book, kind: DecisionKind, *, by: str, finding: str
+    session: Session, booking: Booking, house: Account, kind: DecisionKind, *, by: str, finding: str
 ) -> int:
-    """Close the open breakers of a kind; return how many. An event says who did it and why.
+    """Close the open breakers of a kind in the book of a locked house account; return how many.
+
+    An event says who did it and why.
 
     Errors: PersonNeeded, TripMissing.
     """
     if not by.strip() or not finding.strip():
         raise PersonNeeded(by=by, finding=finding)
-    house = _house(session, book)
     asked = {
-        "book_id": book.book_id,
+        "book_id": house.book.book_id,
         "kind": kind.value,
         "now": booking.now,
         "by": by.strip(),
@@ -244,7 +258,7 @@ def reset(
     }
     closed = session.rows(RESET, asked)
     if not closed:
-        raise TripMissing(book=book.book_id, kind=kind.value)
+        raise TripMissing(book=house.book.book_id, kind=kind.value)
     for effect, policy, version in closed:
         told = {
             "kind": kind.value,

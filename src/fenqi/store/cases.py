@@ -195,17 +195,20 @@ class Docket:
         about: UUID | None = None,
         author: str = SYSTEM,
         text: str = "",
+        is_repeated: bool = True,
     ) -> tuple[Case, bool]:
         """Return the case of a cause, opened unless it is there; and whether it is a new one.
 
         One that a person closed as a false alarm less than `pause` ago is left closed: the same
-        cause does not ask the same question again at once. An open one takes up the evidence.
+        cause does not ask the same question again at once. An open one takes up the evidence,
+        unless that is only said again (`is_repeated` is False).
 
         Errors: CaseInvalid.
         """
         known = self.find(cause)
         if known is not None and known.outcome is None:
-            self.write(known, EntryKind.EVIDENCE, author, text, evidence)
+            if is_repeated:
+                self.write(known, EntryKind.EVIDENCE, author, text, evidence)
             self.involve(known, accounts)
             return known, False
         if known is not None and known.closed_at is not None:

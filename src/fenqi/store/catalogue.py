@@ -27,10 +27,13 @@ from fenqi.store.pool import Session
 CONDUCT = "standard"  # the one every book follows
 SHIPPED = Path(str(resources.files("fenqi"))) / "data"
 FOLDERS = {"product": "products", "pack": "packs", "conduct": "conduct"}
-LATE_FIELDS = {  # what a cap on late charges is about, and the key that sets it
+OTHER_FOLDERS = ("policies",)  # of an operator's folder, read by `policies`
+CAPPED_FIELDS = {  # what a cap other than the yearly one is about, and the key that sets it
     "late_rate_ppm_per_day": "late_charge.rate_ppm_per_day",
     "late_cap_ppm": "late_charge.cap_ppm",
     "late_grace_days": "late_charge.grace_days",
+    "deferral_cost_ppm": "customer.deferral_cost_ppm",
+    "extension_cost_ppm_per_period": "customer.extension_cost_ppm_per_period",
 }
 
 
@@ -117,7 +120,9 @@ def from_files(own: Path | None = None) -> Catalogue:
 
 def _read(own: Path | None) -> dict[tuple[str, str], tuple[dict[str, object], Path]]:
     """Return table and place of each file by kind and name."""
-    if own is not None and not any((own / folder).is_dir() for folder in FOLDERS.values()):
+    if own is not None and not any(
+        (own / folder).is_dir() for folder in (*FOLDERS.values(), *OTHER_FOLDERS)
+    ):
         raise FolderMissing(setting="FENQI_CATALOGUE", folder=str(own))
     tables: dict[tuple[str, str], tuple[dict[str, object], Path]] = {}
     for root in (SHIPPED, own):
@@ -171,7 +176,7 @@ def _refusal_of(file: str, table: Mapping[str, object], refusal: Invalid) -> Fil
 def _with_place(file: str, product: Product, refusal: CapBroken) -> CapBroken:
     rate = "fee_ppm_per_period" if product.fee_ppm_per_period else "interest_ppm_per_year"
     known = {name: value for name, value in refusal.fields.items() if value is not None}
-    field = LATE_FIELDS.get(str(refusal.fields["what"]), rate)
+    field = CAPPED_FIELDS.get(str(refusal.fields["what"]), rate)
     return CapBroken(file=file, **_place_of(file, field), **known)
 
 

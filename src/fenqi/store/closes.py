@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import NewType
 
 from fenqi.core.errors import Conflict
+from fenqi.core.servicing.statement import named_through
 from fenqi.core.values.day import add_months, month_end
 from fenqi.core.values.ids import SLICES, AccountId
 from fenqi.store.books import Book
@@ -91,6 +92,11 @@ WHERE p.unbilled_due_on <= %(due_on)s AND p.unbilled_due_on > %(horizon)s
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
 UNION
 SELECT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE p.is_rearranged AND p.unbilled_due_on > %(due_on)s AND p.unbilled_due_on <= %(named)s
+    AND a.statement_day = ANY(%(statement_days)s)
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+UNION
+SELECT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.oldest_due_on < %(day)s AND p.oldest_due_on > %(horizon)s AND p.state = 'active'
     AND a.statement_day = ANY(%(statement_days)s)
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
@@ -99,9 +105,13 @@ BILL_HORIZON_DAYS = 400  # older debts are written off or in a person's hands
 
 
 def to_bill(session: Session, book: Book, task: Task, statement_days: Sequence[int]) -> list[Page]:
-    """Return the accounts whose statements today name plans: newly billed and overdue ones."""
+    """Return the accounts whose statements today name plans: newly billed and overdue ones.
+
+    Of a plan with moved due days a statement may name what falls due before the next one is cut.
+    """
     asked = _asked(book, task) | {
         "due_on": task.day + timedelta(days=book.due_after_days),
+        "named": max(named_through(one, task.day) for one in statement_days),
         "horizon": task.day - timedelta(days=BILL_HORIZON_DAYS),
         "statement_days": list(statement_days),
     }

@@ -30,9 +30,12 @@ class DecisionMissing(Missing):
 COLUMNS = """
 SELECT d.decision_id, d.account_id, d.kind, d.outcome, d.effects, d.reasons, d.points, d.hits,
     d.inputs, m.offers, d.would_change, d.as_of_number, d.regime, d.decided_at, d.booked_on,
-    d.latency_us, a.currency, r.rulebook_id, r.kind, r.name, r.version, r.content
-FROM decisions AS d JOIN accounts AS a USING (account_id) JOIN rulebooks AS r USING (rulebook_id)
-    LEFT JOIN menus AS m USING (menu_id)
+    d.latency_us, COALESCE(a.currency, b.currency), r.rulebook_id, r.kind, r.name, r.version,
+    r.content
+FROM decisions AS d JOIN rulebooks AS r USING (rulebook_id) LEFT JOIN menus AS m USING (menu_id)
+    LEFT JOIN accounts AS a USING (account_id)
+    -- Of somebody who applied there may be no account.
+    LEFT JOIN applications AS p USING (account_id) LEFT JOIN books AS b ON b.book_id = p.book_id
 """
 ONE_NEAR = COLUMNS + (
     "WHERE d.decision_id = %(decision_id)s AND d.decided_at BETWEEN %(since)s AND %(until)s"

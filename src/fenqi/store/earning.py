@@ -51,25 +51,30 @@ class Month:
 
     def asked(self, page: Page) -> dict[str, object]:
         """Return the parameters of the queries below."""
-        return {"accounts": page, "day": self.day, "non_accrual": self.non_accrual}
+        return {
+            "accounts": page,
+            "day": self.day,
+            "non_accrual": self.non_accrual,
+            "nobody": NOBODY,
+        }
 
 
 TO_REPLAY = """
 SELECT account_id, plan_id
 FROM (
-    SELECT account_id, plan_id, bool_or(state <> 'active' OR bucket > 0
-        OR oldest_due_on < %(day)s) OVER (PARTITION BY account_id) AS is_late
+    SELECT account_id, plan_id, bool_or(is_rearranged OR state <> 'active' OR bucket > 0
+        OR oldest_due_on < %(day)s) OVER (PARTITION BY account_id) AS has_to_be
     FROM plans
     WHERE account_id = ANY(%(accounts)s::uuid[]) AND is_earning AND recognised_through < %(day)s
         AND (oldest_due_on IS NULL OR oldest_due_on > %(non_accrual)s)
 ) AS earning
-WHERE is_late
+WHERE has_to_be
 ORDER BY account_id, plan_id
 """
 
 
 def to_replay(session: Session, page: Page, month: Month) -> list[PlanKey]:
-    """Return the plans that earn today, of the accounts where one of them is overdue."""
+    """Return the plans that earn today, of the accounts where one of them is not plain."""
     return keys_of(session.rows(TO_REPLAY, month.asked(page)))
 
 
@@ -83,8 +88,8 @@ SELECT string_agg(uuid_send(account_id), ''::bytea), string_agg(uuid_send(plan_i
     string_agg(date_send(due_on), ''::bytea), string_agg(int8send(fee_minor), ''::bytea),
     string_agg(int8send(interest_minor), ''::bytea)
 FROM (
-    SELECT p.account_id, p.plan_id, p.merchant_id, a.event_count, p.version,
-        p.recognised_through AS through_on, s.number,
+    SELECT p.account_id, p.plan_id, COALESCE(p.merchant_id, %(nobody)s) AS merchant_id,
+        a.event_count, p.version, p.recognised_through AS through_on, s.number,
         COALESCE(p.due_on[s.number - 1], p.starts_on) AS starts_on, s.due_on,
         COALESCE(c.fee_due_minor - c.fee_relieved_minor - c.fee_written_off_minor, s.fee, 0)
             AS fee_minor,
@@ -98,9 +103,11 @@ FROM (
         ON c.account_id = p.account_id AND c.plan_id = p.plan_id AND c.number = s.number
     WHERE a.account_id = ANY(%(accounts)s::uuid[]) AND p.is_earning
         AND p.recognised_through < %(day)s AND p.state = 'active' AND p.oldest_due_on >= %(day)s
+        AND NOT p.is_rearranged
     ORDER BY p.account_id, p.plan_id, s.number
 ) AS parts
 """
+NOBODY = UUID(int=0)  # the merchant of a plan that has none
 KINDS = (*("uuid",) * 3, "bigint", "bigint", "date", "bigint", "date", "date", "bigint", "bigint")
 
 
@@ -200,6 +207,6 @@ class _Group:
                 amounts[where],
                 self.month.currency,
                 self.plans[where],
-                self.merchants[where],
+                [one if one != NOBODY.bytes else None for one in self.merchants[where].tolist()],
             )
         return lines

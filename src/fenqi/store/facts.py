@@ -5,11 +5,11 @@ batch locks the identifiers it names until it ends, and the tenth login surely s
 are locked before identifiers, and nothing that another batch may hold after them.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from fenqi.core.risk.features.declaration import Feature
+from fenqi.core.risk.features.declaration import Condition, FeatureSet
 from fenqi.core.values.ids import AccountId
 from fenqi.store.columns import pack
 from fenqi.store.pool import Session
@@ -20,7 +20,7 @@ LOCK_ALL = 0x6665_6E71_6900  # "fenqi", of the locks of this kind
 
 IDENTIFIER_FACTS = Table(
     "identifier_facts",
-    "identifier_hash word>bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
+    "identifier_hash bytea, identifier_kind word, occurred_at timestamptz, account_id uuid,"
     "event_number bigint",
 )
 
@@ -49,7 +49,7 @@ def lock_identifiers(session: Session, hashes: Collection[bytes]) -> None:
 
 SEE = """
 INSERT INTO presences AS p (identifier_hash, account_id, seen_at)
-SELECT h::bytea, a, %(now)s FROM UNNEST(%(hashes)s::text[], %(accounts)s::uuid[]) AS k (h, a)
+SELECT h, a, %(now)s FROM UNNEST(%(hashes)s::bytea[], %(accounts)s::uuid[]) AS k (h, a)
 ON CONFLICT (identifier_hash, account_id) DO UPDATE
     SET seen_at = GREATEST(p.seen_at, EXCLUDED.seen_at)
 """
@@ -58,24 +58,45 @@ COUNT = """
 SELECT k.place, (
     SELECT COUNT(*) FROM (
         SELECT FROM presences AS p
-        WHERE p.identifier_hash = k.hash::bytea AND p.seen_at > k.since LIMIT k.cap
+        WHERE p.identifier_hash = k.hash AND p.seen_at > k.since LIMIT k.cap
     ) AS seen
 )
-FROM UNNEST(%(hashes)s::text[], %(since)s::timestamptz[], %(caps)s::bigint[]) WITH ORDINALITY
+FROM UNNEST(%(hashes)s::bytea[], %(since)s::timestamptz[], %(caps)s::bigint[]) WITH ORDINALITY
     AS k (hash, since, cap, place)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """An account is seen with an identifier now, of which some features count the accounts."""
+class Measure(NamedTuple):
+    """What is counted over the accounts of an identifier. Units: `window` in microseconds."""
+
+    name: str
+    window: int
+    cap: int
+
+
+Measures = Mapping[str, Sequence[tuple[Measure, tuple[Condition, ...]]]]  # by identifier kind
+
+
+def measures(features: FeatureSet, kind: str) -> Measures:
+    """Return what is counted when a fact of a kind is stored, and on which conditions."""
+    found: dict[str, list[tuple[Measure, tuple[Condition, ...]]]] = {}
+    for one in features.measures:
+        stream = features.streams[one.stream]
+        if kind in stream.kinds:
+            measure = Measure(one.name, one.window or 0, one.cap)
+            found.setdefault(one.key.value, []).append((measure, stream.conditions))
+    return found
+
+
+class Presence(NamedTuple):
+    """An account is seen with an identifier now, whose accounts are counted."""
 
     account_id: AccountId
     identifier: bytes
-    measures: tuple[Feature, ...]
+    measure: Measure
 
 
-Counts = dict[tuple[bytes, str], int]  # by identifier and the feature's name
+Counts = dict[tuple[bytes, str], int]  # by identifier and the measure's name
 
 
 def see(session: Session, presences: Sequence[Presence], now: datetime) -> Counts:
@@ -86,36 +107,49 @@ def see(session: Session, presences: Sequence[Presence], now: datetime) -> Count
     """
     if not presences:
         return {}
-    pairs = {(one.identifier, one.account_id) for one in presences}
-    asked = {
-        (one.identifier, measure.name): measure for one in presences for measure in one.measures
-    }
-    order = sorted(asked)
+    pairs = sorted({(one.identifier, one.account_id) for one in presences})
+    order = sorted({(one.identifier, one.measure) for one in presences})
+    measures = [measure for _, measure in order]
     with session.pipeline():
         session.run(
             SEE,
             {
                 "now": now,
-                "hashes": pack("text", [bytea_text(one) for one, _ in sorted(pairs)]),
-                "accounts": pack("uuid", [account for _, account in sorted(pairs)]),
+                "hashes": pack("bytea", [one for one, _ in pairs]),
+                "accounts": pack("uuid", [account for _, account in pairs]),
             },
         )
-        measures = [asked[one] for one in order]
-        since = [now - timedelta(microseconds=one.window or 0) for one in measures]
         rows = session.ask(
             COUNT,
             {
-                "hashes": pack("text", [bytea_text(one) for one, _ in order]),
-                "since": pack("timestamptz", since),
+                "hashes": pack("bytea", [one for one, _ in order]),
+                "since": pack(
+                    "timestamptz", [now - timedelta(microseconds=one.window) for one in measures]
+                ),
                 "caps": pack("bigint", [one.cap for one in measures]),
             },
         )
-    return {order[place - 1]: count for place, count in rows()}
+    return {
+        (identifier, measure.name): count
+        for (identifier, measure), count in zip(order, _in_place(rows()), strict=True)
+    }
 
 
-def bytea_text(value: bytes) -> str:
-    """Return bytes as the database reads them from text."""
-    return f"\\x{value.hex()}"
+def _in_place(rows: list[tuple[int, int]]) -> list[int]:
+    return [count for _, count in sorted(rows)]
+
+
+KNOWN_PLACES = """
+SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(hashes)s::bytea[])
+"""
+
+
+def known_places(session: Session, addresses: Collection[bytes]) -> frozenset[bytes]:
+    """Return which of some addresses are known as places that many honest people share."""
+    if not addresses:
+        return frozenset()
+    rows = session.rows(KNOWN_PLACES, {"hashes": pack("bytea", sorted(addresses))})
+    return frozenset(bytes(one) for (one,) in rows)
 
 
 KNOWN_KEYS = "SELECT fingerprint FROM identity_keys ORDER BY since LIMIT 100"

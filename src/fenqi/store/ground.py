@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fenqi.core.ports import Clock, IdSource
+from fenqi.core.risk.crowd import CrowdRule
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.rulebook import Rulebook
+from fenqi.store import crowds
 from fenqi.store.books import Merchants
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.pool import Store
@@ -22,5 +24,9 @@ class Ground:
     catalogue: Catalogue
     merchants: Merchants = field(default_factory=Merchants)  # met so far
     trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features
+    crowd: CrowdRule = field(default_factory=crowds.shipped)
     # What is decided by which policy; what has none is decided by its built-in judge.
     rulebooks: Mapping[DecisionKind, Rulebook] = field(default_factory=dict)
+    # Whether purchases are decided by the adopted policy, where `rulebooks` names none. A history
+    # that is replayed was decided by whoever lent then, so only what holds for all is asked there.
+    asks_policies: bool = False

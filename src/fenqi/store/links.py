@@ -7,11 +7,11 @@ address.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
-from fenqi.core.risk.crowd import CrowdRule, Place, Visit
-from fenqi.core.risk.links import IdentifierKind, Link, LinkRule
+from fenqi.core.risk.crowd import CrowdRule, Place, PlaceKind, Visit
+from fenqi.core.risk.identity import STRONG, Identifier
+from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
 from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, Booking
@@ -20,7 +20,7 @@ from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet, Table, Upsert
 
 VISITS_MAX = 20_000  # of one address within one window
-SEEN_MAX = 5_000  # accounts of an address whose standing is looked at, the latest seen
+SEEN_MAX = 2_000  # facts of an address before a crowd that are looked at, the latest
 LINKS_MAX = 50_000  # read for one crowd
 CROWD = "crowd"  # the kind of a job, and the beginning of the cause of its case
 
@@ -30,16 +30,6 @@ PLACES = Upsert(
     keys="identifier_hash",
 )
 JOBS = Table("jobs", "job_id uuid, kind word, not_before timestamptz, payload jsonb")
-
-
-class PlaceKind(StrEnum):
-    """What an address that many share is."""
-
-    CAMPUS = "campus"
-    OFFICE = "office"
-    CARRIER = "carrier"
-    SHOP = "shop"
-    OTHER = "other"
 
 
 def crowd_cause(book_id: str, address: bytes) -> str:
@@ -90,14 +80,15 @@ class Sightings:
     def __init__(self, ground: Ground, booking: Booking) -> None:
         self._ground = ground
         self._booking = booking
-        self._seen: dict[tuple[bytes, AccountId], tuple[IdentifierKind, date]] = {}
+        self._seen: dict[tuple[bytes, AccountId], tuple[Identifier, date]] = {}
         self._crowded: dict[bytes, tuple[datetime, datetime]] = {}
         booking.others.append(self)
 
-    def saw(self, account: Account, kind: IdentifierKind, identifier: bytes) -> None:
-        """An account was seen with a strong identifier on this day."""
-        key = (identifier, account.account_id)
-        self._seen[key] = (kind, account.book.day_of(self._booking.now))
+    def saw(self, account: Account, kind: Identifier, identifier: bytes) -> None:
+        """An account was seen on this day with an identifier; a weak one ties nobody."""
+        if kind in STRONG:
+            key = (identifier, account.account_id)
+            self._seen[key] = (kind, account.book.day_of(self._booking.now))
 
     def crowded(self, address: bytes, at: datetime) -> None:
         """So many accounts are at an address that somebody should look: do so within a second.
@@ -160,6 +151,20 @@ def take(session: Session, now: datetime, most: int) -> list[Suspicion]:
     ]
 
 
+PUT_BACK = """
+INSERT INTO jobs (job_id, kind, not_before, payload)
+VALUES (%(job)s, %(kind)s, %(now)s, %(payload)s::jsonb)
+"""
+
+
+def put_back(
+    session: Session, job: UUID, address: bytes, first: datetime, last: datetime, *, now: datetime
+) -> None:
+    """Leave a suspicion that was taken to the next batch."""
+    payload = ENCODE({"address": address.hex(), "first": first, "last": last}).decode()
+    session.run(PUT_BACK, {"job": job, "kind": CROWD, "now": now, "payload": payload})
+
+
 def postpone(session: Session, now: datetime, *, wait: timedelta, tries: int) -> UUID | None:
     """Put the oldest suspicion off; return it, None if there is none."""
     rows = session.rows(OLDEST, {"now": now, "kind": CROWD})
@@ -195,10 +200,13 @@ SELECT a.account_id, a.book_id, a.status = 'open' AND a.opened_on <= b.business_
 FROM accounts AS a JOIN books AS b USING (book_id)
 WHERE a.account_id = ANY(%(accounts)s::uuid[])
 """
+# Of an address that thousands use the latest facts say enough.
 SEEN = """
-SELECT account_id FROM identifier_facts
-WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
-GROUP BY account_id ORDER BY MAX(occurred_at) DESC, account_id LIMIT %(most)s
+SELECT DISTINCT account_id FROM (
+    SELECT account_id FROM identifier_facts
+    WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
+    ORDER BY occurred_at DESC LIMIT %(most)s
+) AS latest
 """
 IS_KNOWN = "SELECT kind FROM known_places WHERE identifier_hash = %(address)s"
 
@@ -224,7 +232,10 @@ def standings(session: Session, account_ids: Collection[AccountId], rule: CrowdR
 def place_of(
     session: Session, address: bytes, until: datetime, rule: CrowdRule
 ) -> tuple[Place, str | None]:
-    """Return what is known of an address, and what kind of place it is if that is written down."""
+    """Return what is known of an address up to an instant before the crowd came.
+
+    Also what kind of place it is, if that is written down.
+    """
     kinds = session.rows(IS_KNOWN, {"address": address})
     after = until - timedelta(days=rule.place_days)
     asked = {"address": address, "after": after, "until": until, "most": SEEN_MAX}
@@ -273,6 +284,6 @@ def around(
         **bounds,
     }
     return [
-        Link(AccountId(account), bytes(identifier), IdentifierKind(kind), first_on, last_on)
+        Link(AccountId(account), bytes(identifier), Identifier(kind), first_on, last_on)
         for account, identifier, kind, first_on, last_on in session.rows(AROUND, asked)
     ]

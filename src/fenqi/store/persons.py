@@ -16,7 +16,7 @@ from fenqi.store.rows import Table
 IDENTITIES = Table(
     "identities",
     "person_id uuid, number integer, legal_name text, born_on date, is_student boolean?,"
-    "national_id_hash word>bytea, given_at timestamptz",
+    "national_id_hash bytea, given_at timestamptz",
 )
 CONSENTS = Table(
     "consents",

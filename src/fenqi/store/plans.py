@@ -3,16 +3,20 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+from msgspec import convert
+
 from fenqi.core.errors import Missing
-from fenqi.core.ledger import Postings, postings
+from fenqi.core.ledger import Account, Postings, postings
 from fenqi.core.servicing.allocation import Debt
+from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.life.view import View
-from fenqi.core.terms.operation import Operation, OperationKind
-from fenqi.core.terms.pack import Pack
-from fenqi.core.terms.replay import replay
+from fenqi.core.terms.operation import PARAMETERS, Operation, OperationKind
+from fenqi.core.terms.pack import Pack, allowances
+from fenqi.core.terms.replay import life_of, replay
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.ids import AccountId, MerchantId, PlanId
 from fenqi.store.catalogue import Catalogue
@@ -43,7 +47,8 @@ class PlanRecord:
 
     account_id: AccountId
     plan_id: PlanId
-    merchant_id: MerchantId
+    merchant_id: MerchantId | None  # none if it took over what statements asked for
+    parent_plan_id: PlanId | None  # of which it took over the first part
     agreement_version: int
     cost_table: UUID
     pack: Pack
@@ -58,6 +63,7 @@ class PlanRecord:
     principal_open_minor: int
     oldest_due_on: date | None
     unbilled_due_on: date | None
+    is_rearranged: bool  # rows were added or fall due on other days than signed
     excused: Collection[date]
     _projection: View | None = field(default=None, repr=False)
 
@@ -79,7 +85,24 @@ class PlanRecord:
 
     def postings(self) -> Postings:
         """Return everything the plan has posted so far."""
-        return postings(self.terms, self.projection(), self.recognised_through)
+        return postings(
+            self.terms, self.projection(), self.recognised_through, lent_from=self.lent_from
+        )
+
+    @property
+    def lent_from(self) -> Account:
+        """The account its principal was lent from: a merchant's, or what other plans gave over."""
+        is_bill = self.parent_plan_id is not None
+        return Account.BILL_INSTALMENT if is_bill else Account.MERCHANT_PAYABLE
+
+    def life(self) -> Life:
+        """Return the plan as a life, of which a customer may ask more."""
+        return life_of(
+            self.terms,
+            self.operations,
+            allowances=allowances(self.terms.product, self.pack),
+            excused=self.excused,
+        )
 
     def debts(self) -> list[Debt]:
         """Return what the plan's instalments still claim, oldest first."""
@@ -101,6 +124,12 @@ class PlanRecord:
         unbilled = self.projection().rows[self.billed_count :]
         return next((part.due_on for part in unbilled if part.open_minor), None)
 
+    def note_rearranged(self) -> None:
+        """Note whether rows are no longer those that were signed; that stays so for good."""
+        if not self.is_rearranged:
+            days = tuple(part.due_on for part in self.projection().rows)
+            self.is_rearranged = days != self.terms.due_on
+
     def extend(self, operations: Collection[Operation], charged_through: date) -> View:
         """Append operations, count late charges at least through a day, and replay."""
         self.operations.extend(operations)
@@ -113,7 +142,7 @@ LOAD = """
 SELECT p.account_id, p.plan_id, p.merchant_id, p.agreement_version, p.product, p.product_version,
     p.count, p.principal_minor, p.starts_on, p.due_on, p.charged_through, p.recognised_through,
     p.version, p.state, p.bucket, p.billed_count, p.principal_open_minor, p.oldest_due_on,
-    p.unbilled_due_on, p.pack, p.pack_version, p.cost_table,
+    p.unbilled_due_on, p.pack, p.pack_version, p.cost_table, p.parent_plan_id, p.is_rearranged,
     ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000)
 FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
 JOIN plans AS p USING (account_id, plan_id)
@@ -121,7 +150,8 @@ JOIN accounts AS a USING (account_id)
 ORDER BY p.account_id, p.plan_id
 """
 LOAD_OPERATIONS = """
-SELECT o.account_id, o.plan_id, o.number, o.kind, o.effective_on, o.booked_on, o.amount_minor
+SELECT o.account_id, o.plan_id, o.number, o.kind, o.effective_on, o.booked_on, o.amount_minor,
+    NULLIF(o.parameters, '{}')
 FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
 JOIN operations AS o USING (account_id, plan_id)
 ORDER BY o.account_id, o.plan_id, o.number
@@ -136,12 +166,8 @@ def load(
         return {}
     asked = {"accounts": [account for account, _ in keys], "plans": [plan for _, plan in keys]}
     operations: dict[PlanKey, list[Operation]] = {}
-    for account, plan, number, kind, effective_on, booked_on, amount in session.rows(
-        LOAD_OPERATIONS, asked
-    ):
-        operations.setdefault((account, plan), []).append(
-            Operation(number, OperationKind(kind), effective_on, booked_on, amount)
-        )
+    for account, plan, *columns in session.rows(LOAD_OPERATIONS, asked):
+        operations.setdefault((account, plan), []).append(_operation(*columns))
     records = {}
     for row in session.rows(LOAD, asked):
         key: PlanKey = (row[0], row[1])
@@ -156,6 +182,8 @@ def load(
             account_id=row[0],
             plan_id=row[1],
             merchant_id=row[2],
+            parent_plan_id=row[22],
+            is_rearranged=row[23],
             agreement_version=row[3],
             cost_table=row[21],
             pack=catalogue.packs[row[19], row[20]],
@@ -170,9 +198,18 @@ def load(
             principal_open_minor=row[16],
             oldest_due_on=row[17],
             unbilled_due_on=row[18],
-            excused=frozenset(row[22]),
+            excused=frozenset(row[24]),
         )
     return records
+
+
+def _operation(
+    number: int, kind: str, effective_on: date, booked_on: date, amount_minor: int, asked: Any
+) -> Operation:
+    """Return a stored operation, with what it was asked with."""
+    of_kind = OperationKind(kind)
+    parameters = None if asked is None else convert(asked, PARAMETERS[of_kind])
+    return Operation(number, of_kind, effective_on, booked_on, amount_minor, parameters)
 
 
 OWING = """

@@ -4,7 +4,8 @@ Of a changed plan only what differs from before is written, and the lines of an 
 rewritten when a backdated one changed what it did. How a plan begins is in `lending`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 
 from fenqi.core.ledger import unearned_minor
 from fenqi.core.terms.life.state import Row, Transaction
@@ -14,7 +15,7 @@ from fenqi.store.plans import PlanKey, PlanRecord
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Sheet, Table, Upsert
 
-PARTS = ("due", "paid", "relieved", "written_off")
+PARTS = ("due", "paid", "relieved", "written_off", "moved")
 INSTALMENT_AMOUNTS = tuple(
     f"{component.name.lower()}_{part}_minor" for part in PARTS for component in Component
 )
@@ -23,12 +24,13 @@ PLAN_STATES = Change(
     keys="account_id uuid, plan_id uuid",
     columns="version integer, operation_count integer, state word, billed_count smallint,"
     "bucket smallint, principal_open_minor bigint, oldest_due_on date?, unbilled_due_on date?,"
-    "charged_through date, recognised_through date, is_earning boolean",
+    "charged_through date, recognised_through date, is_earning boolean, is_rearranged boolean",
 )
 # An instalment to which nothing happened has no row; what was signed stands on its plan.
 INSTALMENT_STATES = Upsert(
     "changed_instalments",
-    "account_id uuid, plan_id uuid, number smallint, open_minor bigint, recovered_minor bigint,"
+    "account_id uuid, plan_id uuid, number smallint, starts_on date, due_on date,"
+    "open_minor bigint, recovered_minor bigint,"
     + ",".join(f"{name} bigint" for name in INSTALMENT_AMOUNTS),
     keys="account_id, plan_id, number",
 )
@@ -69,9 +71,8 @@ class Projections:
             record.version += 1
             states.add(*key, *_plan_columns(record))
             after = record.projection()
-            for old, part in zip(before.rows, after.rows, strict=True):
-                if _part_columns(old) != _part_columns(part):
-                    instalments.add(*key, part.key, *_part_columns(part))
+            for number, columns in _differing(before, after):
+                instalments.add(*key, number, *columns)
             old_lines, lines = allocation_rows(before), allocation_rows(after)
             differ = {
                 number: lines.get(number, [])
@@ -118,17 +119,40 @@ def _plan_columns(record: PlanRecord) -> tuple[object, ...]:
         record.charged_through,
         record.recognised_through,
         left > 0,
+        record.is_rearranged,
     )
 
 
-def _part_columns(part: Row) -> tuple[int, ...]:
+PartColumns = tuple[date | int, ...]
+
+
+def _differing(before: View, after: View) -> Iterator[tuple[int, PartColumns]]:
+    """Yield the rows that are new or not as they were, by number.
+
+    A row that a backdated payment took away asks for nothing from then on; a statement may have
+    named it.
+    """
+    were = {part.key: part for part in before.rows}
+    for part in after.rows:
+        old, columns = were.pop(part.key, None), part_columns(part)
+        if old is None or part_columns(old) != columns:
+            yield part.key, columns
+    for gone in were.values():
+        yield gone.key, part_columns(Row(gone.key, gone.kind, gone.starts_on, gone.due_on))
+
+
+def part_columns(part: Row) -> PartColumns:
+    """Return a row as it is stored, after its number."""
     return (
+        part.starts_on,
+        part.due_on,
         part.open_minor,
         part.recovered_minor,
         *part.due,
         *part.paid,
         *part.relieved,
         *part.written_off,
+        *part.moved,
     )
 
 

@@ -24,7 +24,8 @@ from fenqi.store.columns import ID, Packed, ids, pack, whole_numbers
 from fenqi.store.pool import Session
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9:._-]*")  # an element that needs no quotes
-FREE = frozenset({"text", "jsonb", "bytea"})  # of any width, and each row has its own
+WRITTEN = frozenset({"text", "jsonb"})  # whose values are sent as text
+FREE = WRITTEN | {"bytea"}  # of any width, and each row has its own
 DTYPES: dict[str, Any] = {
     "bigint": "i8",
     "integer": "i8",
@@ -284,7 +285,7 @@ class Sheet:
         """Read what all rows share."""
         if value is None:
             return ("null",)
-        element = column.cast if column.cast in FREE else column.element
+        element = column.cast if column.cast in WRITTEN else column.element
         key = (element, type(value), value)
         place = self._places.get(key)
         if place is None:
@@ -348,7 +349,7 @@ def _value(column: Column, read: Read) -> str:
         case ("null",):
             found = f"NULL::{element}"
         case ("one", place):
-            kind = column.cast if column.cast in FREE else element
+            kind = column.cast if column.cast in WRITTEN else element
             found = f"(${place}::{kind}[])[1]"
         case ("fixed", place):
             found = f"(${place}::{element}[])[i]"

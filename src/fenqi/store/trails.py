@@ -152,7 +152,7 @@ class Trails:
                     if newer[0].number >= trail.number:
                         continue
                     self._take(account_id)
-                points = trail.points
+                points = trail.recount()
                 self._kept[account_id] = (trail, points)
                 self._points += points
             while len(self._kept) > self._trails_max or self._points > self._points_max:

@@ -13,6 +13,7 @@ from fenqi.core.values.day import days_between
 from fenqi.flows.age import age
 from fenqi.flows.bill import bill
 from fenqi.flows.collect import collect
+from fenqi.flows.link import link
 from fenqi.flows.measure import measure
 from fenqi.flows.provide import provide
 from fenqi.flows.recognise import recognise
@@ -67,6 +68,7 @@ STEPS = (
     Step("remit-merchants", remit_merchants, is_sliced=False),
     Step("measure", measure, needs=("age", "write-off")),
     Step("provide", provide, needs=("age", "write-off"), is_sliced=False),
+    Step("link", link, is_sliced=False),
     Step(
         "turn",
         turn,
@@ -78,6 +80,7 @@ STEPS = (
             "remit-merchants",
             "measure",
             "provide",
+            "link",
         ),
         is_sliced=False,
     ),

@@ -37,7 +37,7 @@ LOYAL = Pull("loyal", 300_000)
 
 @pytest.fixture
 def world(store: Store) -> World:
-    return open_book(store)
+    return open_book(store, slices=1)
 
 
 def move(

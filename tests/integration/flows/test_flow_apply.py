@@ -24,6 +24,7 @@ from make_book import (
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.application import rule_again
 from fenqi.core.risk.consent import ConsentMissing, DataClass
+from fenqi.core.risk.record import replay
 from fenqi.core.values.bureau import Finding
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.apply import ApplicationInvalid, Identifier, Received, apply
@@ -31,6 +32,7 @@ from fenqi.flows.decide import Decided
 from fenqi.flows.resolve import ResolutionInvalid, Resolve, resolve
 from fenqi.flows.sign import CostTableDiffers, OfferEnded, Sign, Signed, StepUpNeeded, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
+from fenqi.store import decision_records
 from fenqi.store.accounts import AlreadyEnrolled
 from fenqi.store.applications import ApplicationElsewhere, ApplicationMissing
 from fenqi.store.pool import Store
@@ -268,6 +270,12 @@ def test_the_fifth_application_in_a_day_is_checked_and_cooled_and_not_declined(
         "SELECT effects, counts_max, applications_24h FROM applications WHERE applications_24h = 5",
     )
     assert kept == (["step-up", "cooler-menu:3", "review:2"], 3, 5)
+    alert = row(
+        world.store,
+        "SELECT cases.kind, subject, priority, evidence ->> 'applications_24h' "
+        "FROM cases JOIN case_entries USING (case_id) WHERE cases.outcome IS NULL",
+    )
+    assert alert == ("review", "many-applications", 2, "5")
     refusal = accepted(world, acceptance(world, received[4], fifth))
     assert isinstance(refusal, StepUpNeeded)
     checked = acceptance(world, received[4], fifth, is_stepped_up=True)
@@ -472,7 +480,7 @@ def test_a_person_declines_with_reasons(world: World) -> None:
 def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World) -> None:
     bureaus = [
         SaidBureau(),
-        SaidBureau(score=300, enquiries_30d=12),
+        SaidBureau(score=300, enquiries_30d=7),
         SaidBureau(Finding.TIMEOUT),
         SaidBureau(),
     ]
@@ -494,7 +502,7 @@ def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World)
         assert (again.outcome, list(again.reasons), list(again.effects), again.points) == (
             *(outcome, reasons, effects, points),
         )
-        assert (list(again.hits), kind, policy) == (hits, "application", "application-starter")
+        assert (list(again.hits), kind, policy) == (hits, "application", "application")
         assert (menu is None) == again.is_declined
     assert [one[2] for one in kept] == ["approve", "smaller-limit", "smaller-limit", "decline"]
 
@@ -510,3 +518,27 @@ def test_a_cooler_menu_offers_short_plans_only(world: World) -> None:
         "ORDER BY 1",
     )
     assert menus == [(3, 3), (None, 24)]
+
+
+def test_a_sixth_application_adds_to_the_case_that_is_open(world: World) -> None:
+    for _ in range(6):
+        applied(world)
+    admit(world.ground, SaidBureau())
+    entries = rows(world.store, "SELECT kind FROM case_entries ORDER BY number")
+    assert entries == [("opened",), ("evidence",)]
+    assert row(world.store, "SELECT COUNT(*) FROM case_accounts") == 2
+    assert_sound(world, accounts=0)
+
+
+def test_the_program_replays_an_applications_decision(world: World) -> None:
+    for bureau in (
+        SaidBureau(),
+        SaidBureau(score=300, enquiries_30d=7),
+        SaidBureau(Finding.TIMEOUT),
+    ):
+        applied(world, str(id(bureau)))
+        admit(world.ground, bureau)
+    with world.store.transaction() as session:
+        kept = [row[0] for row in session.rows("SELECT decision_id FROM decisions")]
+        for decision in kept:
+            assert replay(decision_records.read(session, decision)) is None

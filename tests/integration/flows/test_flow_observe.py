@@ -228,6 +228,18 @@ def test_the_tenth_account_at_an_address_sees_nine_others(world: World) -> None:
     assert counts(world.store)[-2:] == [10, 10]  # the same account again is no other
 
 
+def test_a_crowd_at_an_address_leaves_a_suspicion_in_the_same_transaction(world: World) -> None:
+    size = world.ground.crowd.size_min
+    people = [enrol(world, f"p{number}") for number in range(size)]
+    jobs = "SELECT payload->>'address' FROM jobs WHERE kind = 'crowd'"
+    for number, account in enumerate(people):
+        assert rows(world.store, jobs) == []
+        tell(world, account, told(world, "login", ip=CAMPUS, device=f"d{number}"))
+    assert rows(world.store, jobs) == [(seal("ip", CAMPUS),)]
+    links = "SELECT identifier_kind, COUNT(*) FROM links GROUP BY 1"
+    assert rows(world.store, links) == [("device", size)]
+
+
 def test_accounts_of_one_batch_see_one_another(world: World) -> None:
     people = [enrol(world, f"p{number}") for number in range(10)]
     observe(world.ground, [log_in(world, account) for account in people])
@@ -269,7 +281,7 @@ def test_logins_at_the_same_moment_miss_none_of_the_others(
     commands = [log_in(world, account, device=f"d{n}") for n, account in enumerate(people)]
     stores = [Store.open(database_url, connections_max=2) for _ in range(writers)]
     try:
-        worlds = [beside(world, one) for one in stores]
+        worlds = [beside(world, one, seed=10 + place) for place, one in enumerate(stores)]
 
         def one_by_one(place: int) -> None:
             for command in commands[place::writers]:

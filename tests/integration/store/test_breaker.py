@@ -10,9 +10,11 @@ from make_book import BOOK, World, beside, enrol, open_book, row, rows
 from fenqi.core.risk.breaker import Caps, effect_of, soften
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.values.ids import AccountId
+from fenqi.flows.reset import reset
 from fenqi.store import accounts, breaker
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
+from fenqi.store.cases import Docket
 from fenqi.store.pool import Store
 
 CAPS = dict.fromkeys(HARMFUL, Caps(5, 8))
@@ -33,8 +35,17 @@ def restrain(
     booking = Booking(world.ground)
     with world.store.transaction() as session:
         book = accounts.lock(session, {account})[account].book
+        docket = Docket(world.ground, session, booking.now)
+        booking.others.append(docket)
         held = breaker.restrain(
-            session, booking, book, decider, wanted, caps=CAPS, ids=world.ground.ids
+            session,
+            booking,
+            book,
+            decider,
+            wanted,
+            caps=CAPS,
+            ids=world.ground.ids,
+            docket=docket,
         )
         booking.write(session)
     softer = [soften(words, none) for words, none in zip(wanted, held, strict=True)]
@@ -67,6 +78,8 @@ def test_what_finds_no_room_becomes_a_review_and_a_person_is_called(world: World
         """,
     )
     assert told == ("hold", "operations")
+    case = row(world.store, "SELECT kind, subject, priority, outcome FROM cases")
+    assert case == ("investigation", "breaker-hold", 1, None)
 
 
 def trips(world: World, *, only_open: bool = False) -> list[breaker.Trip]:
@@ -101,13 +114,9 @@ def test_while_it_is_open_the_kind_is_told_to_fall_back_until_a_person_resets_it
     account = enrol(world)
     restrain(world, account, [(HOLD,)] * 6)
     assert fallen(world) == {DecisionKind.PURCHASE}
-    booking = Booking(world.ground)
-    with world.store.transaction() as session:
-        book = accounts.lock(session, {account})[account].book
-        closed = breaker.reset(
-            session, booking, book, DecisionKind.PURCHASE, by="Li Na", finding="a wrong threshold"
-        )
-        booking.write(session)
+    closed = reset(
+        world.ground, BOOK, DecisionKind.PURCHASE, by=" Li Na", finding="a wrong threshold"
+    )
     assert closed == 1
     assert fallen(world) == set()
     (trip,) = trips(world)
@@ -123,17 +132,13 @@ def fallen(world: World) -> frozenset[DecisionKind]:
 
 
 def test_a_reset_needs_a_name_a_finding_and_something_open(world: World) -> None:
-    account = enrol(world)
-    booking = Booking(world.ground)
     kind = DecisionKind.PURCHASE
-    with world.store.transaction() as session:
-        book = accounts.lock(session, {account})[account].book
-        with pytest.raises(breaker.PersonNeeded):
-            breaker.reset(session, booking, book, kind, by=" ", finding="looked")
-        with pytest.raises(breaker.PersonNeeded):
-            breaker.reset(session, booking, book, kind, by="Li Na", finding="")
-        with pytest.raises(breaker.TripMissing):
-            breaker.reset(session, booking, book, kind, by="Li Na", finding="looked")
+    with pytest.raises(breaker.PersonNeeded):
+        reset(world.ground, BOOK, kind, by=" ", finding="looked")
+    with pytest.raises(breaker.PersonNeeded):
+        reset(world.ground, BOOK, kind, by="Li Na", finding="")
+    with pytest.raises(breaker.TripMissing):
+        reset(world.ground, BOOK, kind, by="Li Na", finding="looked")
 
 
 def test_who_harms_nobody_asks_nothing(world: World) -> None:
@@ -152,7 +157,9 @@ def take_and_fail(world: World, account: AccountId) -> None:
     with world.store.transaction() as session:
         book = accounts.lock(session, {account})[account].book
         wanted = [(HOLD,)] * 6
-        breaker.restrain(session, booking, book, DECIDER, wanted, caps=CAPS, ids=world.ground.ids)
+        docket = Docket(world.ground, session, booking.now)
+        asked = {"caps": CAPS, "ids": world.ground.ids, "docket": docket}
+        breaker.restrain(session, booking, book, DECIDER, wanted, **asked)  # type: ignore[arg-type]
         raise ZeroDivisionError
 
 

@@ -38,6 +38,7 @@ NEVER_DELETED = (
 PROJECTED = {
     *("version", "operation_count", "state", "billed_count", "bucket", "principal_open_minor"),
     *("oldest_due_on", "unbilled_due_on", "charged_through", "recognised_through", "is_earning"),
+    "is_rearranged",
 }
 
 
@@ -210,10 +211,10 @@ def test_a_plan_whose_signed_amounts_are_none_is_refused(life: Life, change: str
 
 
 CHANGED = """
-INSERT INTO changed_instalments (account_id, plan_id, number, open_minor, principal_due_minor,
-    interest_due_minor, fee_due_minor)
-SELECT account_id, plan_id, number, open_minor, principal_due_minor, interest_due_minor,
-    fee_due_minor
+INSERT INTO changed_instalments (account_id, plan_id, number, starts_on, due_on, open_minor,
+    principal_due_minor, interest_due_minor, fee_due_minor)
+SELECT account_id, plan_id, number, starts_on, due_on, open_minor, principal_due_minor,
+    interest_due_minor, fee_due_minor
 FROM instalments WHERE number = 1
 """
 
@@ -227,6 +228,9 @@ FROM instalments WHERE number = 1
         "principal_written_off_minor = principal_due_minor + 1,"
         " open_minor = open_minor - principal_due_minor - 1",
         "recovered_minor = 1",
+        "principal_moved_minor = principal_due_minor",
+        "fee_moved_minor = -1, open_minor = open_minor + 1",
+        "due_on = starts_on",
     ],
 )
 def test_an_instalment_that_does_not_add_up_is_refused(life: Life, change: str) -> None:

@@ -14,8 +14,9 @@ CHANGEABLE = {
     *("plans", "receipts"),
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "offers"),
-    # A case has its assignee and outcome, a protection its end, a link its last day.
-    *("cases", "links", "protections"),
+    "applications",  # where it stands, and what was decided about it
+    # A case has its outcome, a protection its end, a link its last day, a place its kind.
+    *("cases", "known_places", "links", "protections"),
 }
 DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
@@ -24,7 +25,7 @@ SHARED = {  # owned by a book or by nobody, small, or keyed by something account
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("case_entries", "cases", "known_places", "links"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
-    "rulebooks",
+    *("adoptions", "rulebooks", "bureau_reports", "consents", "identities"),
 }
 
 
@@ -156,6 +157,8 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         name: predicate for name, predicate in found.items() if not name.startswith("jobs")
     } == {
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
+        "applications_waiting": "(state = 'received'::text)",
+        "identities_by_national_id": "(national_id_hash IS NOT NULL)",
         "accounts_in_credit": "(credit_minor > 0)",
         "breaker_trips_open": "(reset_at IS NULL)",
         "challengers_running": "(stopped_at IS NULL)",

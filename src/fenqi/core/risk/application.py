@@ -6,6 +6,7 @@ says so); then the limit is what income and debts carry; then the policy may ask
 cooler menu, a smaller beginning, a look by a person, or decline. What is unknown never declines.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 from fenqi.core.risk.affordability import Bound, Means, carried
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.scorecard import Score, Scorecard, from_json, score, to_json
 from fenqi.core.terms.lending_rules import LendingRules, Students
 from fenqi.core.values.rate import PPM
@@ -40,7 +43,9 @@ INPUTS = (
     "applications_24h",
     "regime",
     "is_stepped_up",
+    "score_points",
 )
+SCORE = "score-"  # a policy's reasons of this family are told by what the score lost
 
 
 class ApplicationReason(StrEnum):
@@ -53,9 +58,6 @@ class ApplicationReason(StrEnum):
     UNEVIDENCED = "income-not-shown"
     NO_REPORT = "no-bureau-report"
     HIGHEST = "highest-first-limit"
-    OVERDUE_ELSEWHERE = "overdue-elsewhere"
-    MANY_APPLICATIONS = "many-applications"
-    TIGHT = "market-tight"
 
 
 OF_BOUND = {
@@ -101,6 +103,11 @@ class Ruling:
     offers: tuple[tuple[str, int], ...] | None = None
 
     @property
+    def price_grade(self) -> int:
+        """The grade of price to begin with: the first above the common one if it is dearer."""
+        return int(self.has(Effect.DEARER_PRICE))
+
+    @property
     def is_declined(self) -> bool:
         """Whether there is no offer, now or after a look."""
         return self.outcome == Effect.DECLINE.value
@@ -108,6 +115,11 @@ class Ruling:
     def has(self, effect: Effect) -> bool:
         """Whether an effect follows."""
         return any(one.partition(":")[0] == effect.value for one in self.effects)
+
+    def amount(self, effect: Effect) -> int:
+        """Return an effect's parameter, 0 if it has none or does not follow."""
+        words = [one.partition(":") for one in self.effects]
+        return next((int(amount or 0) for word, _, amount in words if word == effect.value), 0)
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -121,12 +133,11 @@ class Ruling:
 def rule(
     inputs: Mapping[str, Value], rules: LendingRules, card: Scorecard | None, opine: Opine
 ) -> Ruling:
-    """Return the ruling on one application.
+    """Return the ruling on one application; `inputs` come from `scored`.
 
     Units: minor units of the book's currency.
     """
-    found = _score(inputs, card)
-    points = found.points if found else None
+    points = inputs.get("score_points")
     excluded = exclusions(inputs, rules)
     if excluded:
         return _declined(excluded, points)
@@ -135,10 +146,29 @@ def rule(
     bound = OF_BOUND.get(limit.bound)
     if limit.limit_minor < rules.limit_minor_least and bound is not None:
         return _declined([bound], points)
-    opinion = opine({**inputs, "score_points": points})
+    opinion = _spelled_out(opine(inputs), inputs, card)
     return _concluded(
         opinion, _Room(asked, limit.limit_minor, rules.limit_minor_least, bound), points
     )
+
+
+def scored(inputs: Mapping[str, Value], card: Scorecard | None) -> dict[str, Value]:
+    """Return the inputs with the points a card gives them, unknown without a card."""
+    found = _score(inputs, card)
+    return {**inputs, "score_points": found.points if found else None}
+
+
+def _spelled_out(opinion: Opinion, inputs: Mapping[str, Value], card: Scorecard | None) -> Opinion:
+    """Return an opinion whose reasons say what a score lost, not that it is low.
+
+    Source: 12 CFR 1002.9(b)(2): that a qualifying score was not reached is no reason.
+    """
+    found = _score(inputs, card)
+    lost = found.reasons if found else ()
+    told: list[str] = []
+    for code in opinion.reasons:
+        told += lost if code.startswith(SCORE) and lost else [code]
+    return opinion._replace(reasons=tuple(dict.fromkeys(told))[:REASONS_MAX])
 
 
 def exclusions(inputs: Mapping[str, Value], rules: LendingRules) -> list[ApplicationReason]:
@@ -224,95 +254,57 @@ def _word(effect: Effect, amount: int) -> str:
     return f"{effect.value}:{amount}" if amount else effect.value
 
 
-# The built-in opinion, while no application policy is adopted.
-
-APPLICATIONS_MAX = 4  # in a day; one more is looked at, checked and cooled, not declined
-COOLED_COUNTS_MAX = 3
-OVERDUE_ELSEWHERE_DAYS = 90
-OVERDUE_ACCOUNTS = 3
-SCORE_LOW, SCORE_FAIR = 540, 575
-HALF_PPM, QUARTER_PPM = 500_000, 250_000
-REVIEW_PRIORITY = 2
-
-
-def starter_opinion(card: Scorecard | None) -> Opine:
-    """Return the opinion that is asked while no policy is adopted."""
+def opinion_of(book: Rulebook) -> Opine:
+    """Return what an adopted policy says; it is asked for the inputs it names."""
+    names = [one.name for one in book.policy.inputs]
 
     def opine(inputs: Mapping[str, Value]) -> Opinion:
-        acts: dict[Effect, int] = {}
-        reasons: list[str] = []
-        hits: list[int] = []
-        for number, (holds, what, why) in enumerate(_starter_rules(inputs, card), start=1):
-            if holds:
-                acts |= {
-                    effect: min(amount, acts.get(effect, amount)) for effect, amount in what.items()
-                }
-                reasons += why
-                hits.append(number)
-        told = tuple(dict.fromkeys(reasons))[:REASONS_MAX]
-        return Opinion(tuple(acts.items()), told, tuple(hits))
+        verdict = book.decide([inputs.get(name) for name in names])
+        offers = tuple((one.product, count) for one in verdict.offers for count in one.counts)
+        return Opinion(
+            acts=tuple((one.effect, one.amount) for one in verdict.effects),
+            reasons=verdict.reasons,
+            hits=verdict.hits,
+            offers=offers or None,
+        )
 
     return opine
 
 
-def _starter_rules(
-    inputs: Mapping[str, Value], card: Scorecard | None
-) -> list[tuple[bool, dict[Effect, int], tuple[str, ...]]]:
-    """Return each rule: whether it holds, what follows, why. An unknown input holds nothing."""
-    days, late = inputs.get("bureau_worst_overdue_days"), inputs.get("bureau_overdue_accounts")
-    points, many = inputs.get("score_points"), inputs.get("applications_24h")
-    found = _score(inputs, card)
-    lost = found.reasons if found else ()
-    cooled = {
-        Effect.REVIEW: REVIEW_PRIORITY,
-        Effect.STEP_UP: 0,
-        Effect.COOLER_MENU: COOLED_COUNTS_MAX,
-    }
-    is_deep = (days is not None and days >= OVERDUE_ELSEWHERE_DAYS) or (
-        late is not None and late >= OVERDUE_ACCOUNTS
-    )
-    is_low = points is not None and points < SCORE_LOW
-    is_fair = points is not None and points < SCORE_FAIR
-    is_tight = inputs.get("regime") == REGIMES.index("tight")
-    return [
-        (is_deep, {Effect.DECLINE: 0}, (ApplicationReason.OVERDUE_ELSEWHERE.value,)),
-        (is_low and not is_deep, {Effect.SMALLER_LIMIT: QUARTER_PPM}, lost),
-        (is_fair and not is_low, {Effect.SMALLER_LIMIT: HALF_PPM}, lost),
-        (is_tight, {Effect.SMALLER_LIMIT: HALF_PPM}, (ApplicationReason.TIGHT.value,)),
-        (
-            many is not None and many > APPLICATIONS_MAX,
-            cooled,
-            (ApplicationReason.MANY_APPLICATIONS.value,),
-        ),
-    ]
-
-
 # What a record holds, to be computed again.
 
-STARTER = ("application-starter", 1)
+JUDGE = "application"
 
 
-def content(rules: LendingRules, card: Scorecard | None) -> dict[str, object]:
-    """Return what a ruling by the built-in opinion rests on, as JSON values."""
+def inputs_of(policy: Policy) -> tuple[str, ...]:
+    """Return the names of a ruling's inputs: what it looks at itself, then what its policy adds."""
+    more = [one.name for one in policy.inputs if one.name not in INPUTS]
+    return (*INPUTS, *more)
+
+
+def content(rules: LendingRules, card: Scorecard | None, book: Rulebook) -> dict[str, object]:
+    """Return what a ruling rests on, as JSON values."""
+    policy = json.loads(book.text)
     return {
-        "judge": STARTER[0],
-        "inputs": list(INPUTS),
-        "choices": {"regime": list(REGIMES)},
+        "judge": JUDGE,
+        "inputs": list(inputs_of(book.policy)),
+        "choices": policy["choices"] | {"regime": list(REGIMES)},
         "lending": {name: getattr(rules, name) for name in LendingRules.__dataclass_fields__},
         "scorecard": None if card is None else to_json(card),
+        "policy": policy,
     }
 
 
 def rule_again(content: Mapping[str, Any], values: Sequence[Value]) -> Ruling:
     """Return the ruling of a stored decision from its rulebook's content and its inputs.
 
-    Errors: ScorecardInvalid if the card in it was changed.
+    Errors: ScorecardInvalid if the card in it was changed; those of `rulebook.restored`.
     """
     lending = dict(content["lending"])
     rules = LendingRules(**lending | {"students": Students(lending["students"])})
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
     inputs = dict(zip(content["inputs"], values, strict=True))
-    return rule(inputs, rules, card, starter_opinion(card))
+    return rule(inputs, rules, card, opinion_of(restored(content["policy"])))
 
 
 def is_told(ruling: Ruling) -> bool:

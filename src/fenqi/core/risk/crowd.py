@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
-from fenqi.core.risk.links import STRONG, LinkRule, Step, Web
+from fenqi.core.risk.links import TYING, LinkRule, Step, Web
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
@@ -43,13 +43,15 @@ class CrowdRule:
     version: int
     window_seconds: int
     size_min: int  # accounts within the window
+    size_max: int  # of more nobody is held before a person has looked
     group_min: int  # of a crowd's accounts that paths tie together, to be frozen
     hold_hours: int
     freeze_hours: int
     good_age_days: int  # an account as old, in good order, that has paid, is a long-standing one
     place_days: int  # how far back an address is looked at
-    place_good_min: int  # long-standing accounts seen there, to be a place many share
-    place_good_share_ppm: int  # of all accounts seen there
+    place_good_min: int  # long-standing accounts at an address, to be a place many share
+    place_good_share_ppm: int  # of all accounts that were there before the crowd
+    crowd_good_share_ppm: int  # of the crowd itself, where nobody was before
     place_pause_days: int  # before the same place is looked at again
     links: LinkRule
     hold_reason: str
@@ -70,6 +72,7 @@ class CrowdRule:
             version=reader.integer("version", least=1),
             window_seconds=reader.integer("window_seconds", least=1, most=WINDOW_SECONDS_MAX),
             size_min=reader.integer("size_min", least=3, most=SIZE_MAX),
+            size_max=reader.integer("size_max", least=3, most=SIZE_MAX),
             group_min=reader.integer("group_min", least=2, most=SIZE_MAX),
             hold_hours=reader.integer("hold_hours", least=1, most=HOURS_MAX),
             freeze_hours=reader.integer("freeze_hours", least=1, most=HOURS_MAX),
@@ -77,12 +80,13 @@ class CrowdRule:
             place_days=reader.integer("place_days", least=1, most=DAYS_MAX),
             place_good_min=reader.integer("place_good_min", least=1, most=SIZE_MAX),
             place_good_share_ppm=reader.integer("place_good_share_ppm", most=PPM),
+            crowd_good_share_ppm=reader.integer("crowd_good_share_ppm", most=PPM),
             place_pause_days=reader.integer("place_pause_days", most=DAYS_MAX),
             links=LinkRule(
                 decay_days=links.integer("decay_days", least=1, most=DAYS_MAX),
                 accounts_max={
                     kind: links.integer(f"{kind.value}_accounts_max", least=2, most=SIZE_MAX)
-                    for kind in STRONG
+                    for kind in TYING
                 },
             ),
             hold_reason=hold_reason,
@@ -112,9 +116,19 @@ class Visit(NamedTuple):
     account_id: AccountId
 
 
+class PlaceKind(StrEnum):
+    """What an address that many share is."""
+
+    CAMPUS = "campus"
+    OFFICE = "office"
+    CARRIER = "carrier"
+    SHOP = "shop"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is known of an address besides the crowd: the accounts seen there over `place_days`."""
+    """What is known of an address besides the crowd: who was there before it, over `place_days`."""
 
     is_known: bool  # somebody wrote down that many share it
     seen: int
@@ -126,6 +140,7 @@ class CrowdKind(StrEnum):
 
     RING = "ring"
     PLACE = "place"
+    TOO_LARGE = "too-large"  # to be held on weak evidence: a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +200,10 @@ def judge(
     crowd = set(account_ids)
     whole = (group & crowd for group in web.groups(account_ids))
     groups = tuple(group for group in whole if len(group) >= rule.group_min)
-    if is_place(place, rule):
+    if is_place(place, rule, size=len(crowd), good=len(good & crowd)):
         return Crowd(CrowdKind.PLACE, (), groups)
+    if len(crowd) > rule.size_max:
+        return Crowd(CrowdKind.TOO_LARGE, (), groups)
     tied = {one: group for group in groups for one in group}
     answers = []
     for one in account_ids:
@@ -198,12 +215,21 @@ def judge(
     return Crowd(CrowdKind.RING, tuple(answers), groups)
 
 
-def is_place(place: Place, rule: CrowdRule) -> bool:
-    """Whether many honest people share an address: it is known, or its customers show it."""
-    if place.is_known:
-        return True
-    share = place.good * PPM >= rule.place_good_share_ppm * place.seen
-    return place.good >= rule.place_good_min and share
+def is_place(place: Place, rule: CrowdRule, *, size: int, good: int) -> bool:
+    """Whether many honest people share an address: it is known, or its customers show it.
+
+    Those who came before the crowd say more than the crowd itself, which may bring some good
+    accounts along. `size` and `good` are the crowd's accounts, and the long-standing among them.
+    """
+    return (
+        place.is_known
+        or _are_many(place.good, place.seen, rule.place_good_min, rule.place_good_share_ppm)
+        or _are_many(good, size, rule.place_good_min, rule.crowd_good_share_ppm)
+    )
+
+
+def _are_many(good: int, of: int, least: int, share_ppm: int) -> bool:
+    return good >= least and good * PPM >= share_ppm * of
 
 
 def _nearest(web: Web, one: AccountId, group: frozenset[AccountId]) -> tuple[Step, ...]:

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -22,21 +21,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.values.ids import AccountId
 
 WALKED_MAX = 20_000  # accounts looked at for one path or group; beyond it nothing is claimed
 
 
-class IdentifierKind(StrEnum):
-    """What accounts may share."""
-
-    IP = "ip"
-    DEVICE = "device"
-    CARD = "card"
-    PHONE = "phone"
-
-
-STRONG = (IdentifierKind.DEVICE, IdentifierKind.CARD, IdentifierKind.PHONE)
+# In one order, so that they can be told by number.
+TYING = tuple(sorted(STRONG))
 
 
 class Link(NamedTuple):
@@ -44,7 +36,7 @@ class Link(NamedTuple):
 
     account_id: AccountId
     identifier: bytes  # its keyed hash
-    kind: IdentifierKind
+    kind: Identifier
     first_on: date
     last_on: date
 
@@ -58,7 +50,7 @@ class LinkRule:
     """
 
     decay_days: int
-    accounts_max: Mapping[IdentifierKind, int]
+    accounts_max: Mapping[Identifier, int]
 
     def is_fresh(self, link: Link, on: date) -> bool:
         """Whether a link still counts on a day."""

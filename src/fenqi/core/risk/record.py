@@ -14,6 +14,7 @@ from uuid import UUID
 
 from fenqi.core.account import AccountStatus, Standing, judge
 from fenqi.core.errors import Invalid
+from fenqi.core.risk import application
 from fenqi.core.risk.breaker import held_in, outcome_of, soften
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.rows import compile_row
@@ -152,6 +153,7 @@ def decide(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
     judges: dict[object, Callable[[Rulebook, Sequence[Value]], Made]] = {
         STARTER: _starter,
         JUDGE: _policy,
+        application.JUDGE: _application,
     }
     judged = judges.get(rulebook.content.get("judge"))
     if judged is None:
@@ -179,6 +181,12 @@ def _starter(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
         raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id) from fault
     reasons = tuple(one.value for one in verdict.reasons)
     return Made(verdict.outcome.value, (), reasons, None, ())
+
+
+def _application(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+    """Return what law, affordability and the policy in a rulebook decide about who applies."""
+    ruling = application.rule_again(rulebook.content, inputs)
+    return Made(ruling.outcome, ruling.effects, ruling.reasons, ruling.points, ruling.hits)
 
 
 def _policy(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:

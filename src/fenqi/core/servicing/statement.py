@@ -50,6 +50,15 @@ def due_days(cycle: Cycle, purchased_on: date, count: int) -> tuple[date, ...]:
     )
 
 
+def named_through(statement_day: int, cut_on: date) -> date:
+    """Return the last day whose debts a statement names if their due days were moved.
+
+    That is the day before the next statement is cut, so that nothing falls due before a statement
+    has named it; a debt whose day was not moved falls due with its statement.
+    """
+    return next_month_day(cut_on, statement_day) - timedelta(days=1)
+
+
 def statement_days_of(on: date) -> tuple[int, ...]:
     """Return the statement days that are cut on this day: on a month's last day, all later ones."""
     if on == month_end(on):

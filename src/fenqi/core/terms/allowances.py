@@ -20,6 +20,7 @@ class DeferralRule:
     days_max: int
     times_a_year: int
     cost_ppm: int = 0
+    free_a_year: int = 0  # of these times, the first ones cost nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class ExtensionRule:
     count_max: int
     times_a_year: int
     cost_ppm_per_period: int = 0
+    free_a_year: int = 0  # of these times, the first ones cost nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class CostKind(StrEnum):
     FLAT_FEE = "flat-fee"
     INTEREST = "interest"
     LATE_CHARGE = "late-charge"
+    DEFERRAL_FEE = "deferral-fee"  # a customer asked to pay an instalment later
+    EXTENSION_FEE = "extension-fee"  # a customer asked for more instalments
 
 
 class RatePeriod(StrEnum):
@@ -40,6 +42,7 @@ class RatePeriod(StrEnum):
     INSTALMENT = "instalment"
     YEAR = "year"
     DAY = "day"
+    DEFERRAL = "deferral"  # each time
 
 
 class CostBase(StrEnum):
@@ -48,6 +51,8 @@ class CostBase(StrEnum):
     ORIGINAL_PRINCIPAL = "original-principal"
     REMAINING_PRINCIPAL = "remaining-principal"
     OVERDUE_AMOUNT = "overdue-amount"
+    DEFERRED_INSTALMENT = "deferred-instalment"
+    PRINCIPAL_TO_COME = "principal-to-come"
 
 
 class Collector(StrEnum):
@@ -69,7 +74,7 @@ class CostLine:
     rate_period: RatePeriod
     base: CostBase
     collected_by: Collector
-    is_contingent: bool  # charged only if something goes wrong
+    is_contingent: bool  # charged only if something goes wrong, or is asked for
     amount_minor: int
     grace_days: int = 0
     cap_ppm: int | None = None
@@ -175,7 +180,7 @@ def _days_text(starts_on: date, due_on: tuple[date, ...]) -> str:
 
 
 def _cost_lines(product: Product, dues: Sequence[Due]) -> tuple[CostLine, ...]:
-    """Return the product's own line, if it costs anything, and the late charge."""
+    """Return the product's own line, the late charge, and the lines of what is asked for."""
     lines = []
     match product.kind:
         case ScheduleKind.FREE:
@@ -187,6 +192,7 @@ def _cost_lines(product: Product, dues: Sequence[Due]) -> tuple[CostLine, ...]:
         case _:
             assert_never(product.kind)
     lines.append(_late_line(product))
+    lines += _request_lines(product)
     return tuple(line for line in lines if line.rate_ppm)
 
 
@@ -226,6 +232,36 @@ def _late_line(product: Product) -> CostLine:
         grace_days=product.late.grace_days,
         cap_ppm=product.late.cap_ppm,
     )
+
+
+def request_rates(product: Product) -> dict[CostKind, int]:
+    """Return the rates in ppm of what customers may ask for at a price, 0 where it is free."""
+    deferral, extension = product.allowances.deferral, product.allowances.extension
+    return {
+        CostKind.DEFERRAL_FEE: deferral.cost_ppm if deferral else 0,
+        CostKind.EXTENSION_FEE: extension.cost_ppm_per_period if extension else 0,
+    }
+
+
+REQUESTED = {
+    CostKind.DEFERRAL_FEE: (RatePeriod.DEFERRAL, CostBase.DEFERRED_INSTALMENT),
+    CostKind.EXTENSION_FEE: (RatePeriod.INSTALMENT, CostBase.PRINCIPAL_TO_COME),
+}
+
+
+def _request_lines(product: Product) -> list[CostLine]:
+    return [
+        CostLine(
+            kind=kind,
+            rate_ppm=rate,
+            rate_period=REQUESTED[kind][0],
+            base=REQUESTED[kind][1],
+            collected_by=Collector.LENDER,
+            is_contingent=True,
+            amount_minor=0,
+        )
+        for kind, rate in request_rates(product).items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

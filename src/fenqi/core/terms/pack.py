@@ -13,7 +13,7 @@ from functools import cache
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.allowances import Allowances, WithdrawalRule
-from fenqi.core.terms.cost import nominal_annual
+from fenqi.core.terms.cost import CostKind, nominal_annual, request_rates
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.terms.product import COUNT_MAX, Product
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
@@ -36,6 +36,8 @@ OPTIONAL = {
     "protective_hold_hours_max": 72,
     "protection_pause_hours": 8_760,
     "freeze_days_alone_max": 90,
+    "deferral_cost_ppm_max": PPM,
+    "extension_cost_ppm_per_period_max": PPM,
 }
 BUCKETS_MAX = 24
 DPD_MAX = 3_650
@@ -77,6 +79,8 @@ class Pack:
     bucket_bounds: tuple[int, ...]
     provision_ppm: tuple[int, ...]  # of open principal, per bucket: M0, M1 .. beyond the last bound
     withdrawal_days: int = 0  # in which a customer withdraws without a reason; 0 if none
+    deferral_cost_ppm_max: int = 0  # of what the deferred instalment asks for
+    extension_cost_ppm_per_period_max: int = 0  # of the principal to come
     protective_hold_hours_max: int = 0  # of new purchases, without proof (P6); 0 allows no hold
     protection_pause_hours: int = 0  # after a hold that ended, before the next without proof
     freeze_days_alone_max: int = 0  # that one person may order; beyond it a second one is asked
@@ -163,10 +167,16 @@ def check_product(product: Product, pack: Pack) -> None:
     Errors: CapBroken naming product, count, what, value and cap; count is None where the number
     of instalments plays no part.
     """
-    late = product.late
+    late, asked = product.late, request_rates(product)
     limits = (
         (late.rate_ppm_per_day, pack.late_rate_ppm_per_day_max, "late_rate_ppm_per_day"),
         (late.cap_ppm, pack.late_cap_ppm_max, "late_cap_ppm"),
+        (asked[CostKind.DEFERRAL_FEE], pack.deferral_cost_ppm_max, "deferral_cost_ppm"),
+        (
+            asked[CostKind.EXTENSION_FEE],
+            pack.extension_cost_ppm_per_period_max,
+            "extension_cost_ppm_per_period",
+        ),
     )
     for value, cap, what in limits:
         if value > cap:
@@ -204,7 +214,7 @@ def check_plan(terms: Terms, pack: Pack) -> None:
     dues = schedule(terms)
     if not any(due.amounts[1] or due.amounts[2] for due in dues):
         return
-    factors = _discounts_at(pack.nominal_annual_max_ppm)
+    factors = discounts_at(pack.nominal_annual_max_ppm)
     worth = sum(due.total_minor * factors[due.number] for due in dues)
     if worth > terms.principal_minor * factors[0]:
         paid = [due.total_minor for due in dues]
@@ -244,7 +254,7 @@ def _least_sound(product: Product, count: int, pack: Pack) -> int:
     good, with interest. The room grows with the principal, the rounding does not.
     """
     dues = schedule(_reference(product, count))
-    factors = _discounts_at(pack.nominal_annual_max_ppm)
+    factors = discounts_at(pack.nominal_annual_max_ppm)
     worth = sum(due.total_minor * factors[due.number] for due in dues)
     grown = (1 + Fraction(product.interest_ppm_per_year, 12 * PPM)) ** count
     rounding = 2 * count + 1 + 4 * math.ceil(count * grown)
@@ -255,7 +265,7 @@ def _least_sound(product: Product, count: int, pack: Pack) -> int:
 
 
 @cache
-def _discounts_at(nominal_annual_ppm: int) -> tuple[int, ...]:
+def discounts_at(nominal_annual_ppm: int) -> tuple[int, ...]:
     """Return the worth today of one unit paid after 0, 1, ... months, scaled and rounded down."""
     month = 12 * PPM
     factors = [DISCOUNT_SCALE]

@@ -19,7 +19,7 @@ from fenqi.core.terms.allowances import (
 )
 from fenqi.core.terms.reading import Reader
 from fenqi.core.values.money import OddUnits
-from fenqi.core.values.rate import Rounding
+from fenqi.core.values.rate import PPM, Rounding
 
 COUNT_MAX = 60  # instalments of one plan
 DAYS_MAX = 31  # of a deferral and of a quote
@@ -149,7 +149,8 @@ class Product:
 def _with_customer(product: Product, reader: Reader) -> Product:
     """Return a product with what its customers may ask for; 0 of a thing is not to offer it.
 
-    All of it is free: a price would need its line in the cost table.
+    A price may be left out, and is none then. It is charged beyond the free times of a year only,
+    and has its line in the cost table.
     """
     quote_days = reader.integer("quote_days", most=DAYS_MAX)
     days = reader.integer("deferral_days_max", most=DAYS_MAX)
@@ -158,11 +159,23 @@ def _with_customer(product: Product, reader: Reader) -> Product:
     count = reader.integer("extension_count_max", most=COUNT_MAX)
     extensions = reader.integer("extensions_a_year")
     least = reader.integer("bill_instalment_least_minor")
+    deferral = DeferralRule(
+        days,
+        deferrals,
+        cost_ppm=reader.integer_or("deferral_cost_ppm", 0, most=PPM),
+        free_a_year=reader.integer_or("deferrals_free_a_year", 0),
+    )
+    extension = ExtensionRule(
+        count,
+        extensions,
+        cost_ppm_per_period=reader.integer_or("extension_cost_ppm_per_period", 0, most=PPM),
+        free_a_year=reader.integer_or("extensions_free_a_year", 0),
+    )
     reader.done()
     allowances = Allowances(
-        deferral=DeferralRule(days, deferrals) if days and deferrals else None,
+        deferral=deferral if days and deferrals else None,
         due_day=DueDayRule(due_days) if due_days else None,
-        extension=ExtensionRule(count, extensions) if count and extensions else None,
+        extension=extension if count and extensions else None,
         bill_instalment=BillInstalmentRule(least) if least else None,
     )
     return replace(product, allowances=allowances, quote_days=quote_days)

@@ -64,6 +64,10 @@ class Reader:
             raise self.refused(field, expected)
         return int(str(value))
 
+    def integer_or(self, field: str, absent: int, *, most: int = WHOLE_MAX) -> int:
+        """Return a whole number of a field that may be left out."""
+        return self.integer(field, most=most) if field in self._table else absent
+
     def integers(self, field: str, *, least: int = 0, most: int, length_max: int) -> list[int]:
         """Return a list, not empty, of different whole numbers within a range."""
         expected = f"1 to {length_max} different whole numbers from {least} to {most}"

@@ -6,14 +6,27 @@ longer list, and a flow books only the difference between two replays.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import assert_never
 
+from fenqi.core.terms.allowances import Allowances
 from fenqi.core.terms.amortise.settings import Interval, Settings, Unit
 from fenqi.core.terms.life.late import charge_late
-from fenqi.core.terms.life.operations import Disburse, Receipt, Receive, Settle, WriteOff
+from fenqi.core.terms.life.life import Life
+from fenqi.core.terms.life.operations import (
+    BillInstalment,
+    ChangeDueDay,
+    Defer,
+    Disburse,
+    Extend,
+    Receipt,
+    Receive,
+    Settle,
+    WriteOff,
+)
 from fenqi.core.terms.life.operations import Operation as LifeOperation
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
 from fenqi.core.terms.life.rules import (
@@ -32,7 +45,16 @@ from fenqi.core.terms.life.step import step
 from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.view import View, view_of
 from fenqi.core.terms.life.walk import Walk
-from fenqi.core.terms.operation import DERIVED, Operation, OperationKind
+from fenqi.core.terms.operation import (
+    DERIVED,
+    Bill,
+    Deferral,
+    DueDay,
+    Extension,
+    Operation,
+    OperationKind,
+    Parameters,
+)
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.values.rate import PPM
@@ -58,6 +80,28 @@ def replay(
     """
     walk = _walk(terms, operations, charged_through, excused)
     return view_of(walk, walk.transactions)
+
+
+def life_of(
+    terms: Terms,
+    operations: Sequence[Operation],
+    *,
+    allowances: Allowances | None = None,
+    excused: Collection[date] = frozenset(),
+) -> Life:
+    """Return a stored plan as a life, of which more may be asked and previewed.
+
+    Its operations are numbered anew, without the derived ones. `allowances` are what the pack
+    and the product offer together; without them, the product's.
+
+    Errors: OperationSenseless, OperationUntimely.
+    """
+    of_life = life_terms(terms)
+    if allowances is not None:
+        of_life = replace(of_life, rules=replace(of_life.rules, allowances=allowances))
+    happened = [one for one in operations if one.kind not in DERIVED]
+    numbered = [replace(one, number=place) for place, one in enumerate(happened, start=1)]
+    return Life.resumed(of_life, [life_operation(one) for one in numbered], excused=excused)
 
 
 def settle_quote(
@@ -149,14 +193,86 @@ def life_operation(stored: Operation) -> LifeOperation:
             return _receipt(stored, Receipt.MERCHANT_REFUND)
         case OperationKind.SETTLE:
             return Settle(number=number, on=on, booked_on=booked_on, amount_minor=amount)
+        case OperationKind.WITHDRAW:
+            return Settle(
+                number=number, on=on, booked_on=booked_on, amount_minor=amount, is_withdrawal=True
+            )
         case OperationKind.WRITE_OFF:
             return WriteOff(number=number, on=on, booked_on=booked_on)
         case OperationKind.DISBURSE:
             return Disburse(number=number, on=on, booked_on=booked_on, amount_minor=amount)
+        case (
+            OperationKind.DEFER
+            | OperationKind.CHANGE_DUE_DAY
+            | OperationKind.EXTEND
+            | OperationKind.BILL_INSTALMENT
+        ):
+            return _requested(stored)
         case OperationKind.LATE_CHARGE:
             raise OperationSenseless(operation=number, reason="derived, not replayed")
         case _:
             assert_never(stored.kind)
+
+
+def _requested(stored: Operation) -> LifeOperation:
+    """Return what a customer asked for, with what it was asked with."""
+    number, on, booked_on = stored.number, stored.effective_on, stored.booked_on
+    amount = stored.amount_minor
+    match stored.parameters:
+        case Deferral(due_on, days):
+            return Defer(
+                number=number,
+                on=on,
+                booked_on=booked_on,
+                due_on=due_on,
+                days=days,
+                cost_minor=amount,
+            )
+        case DueDay(day):
+            return ChangeDueDay(number=number, on=on, booked_on=booked_on, day=day)
+        case Extension(count, reviewed_by):
+            return Extend(
+                number=number,
+                on=on,
+                booked_on=booked_on,
+                count=count,
+                reviewed_by=reviewed_by,
+                cost_minor=amount,
+            )
+        case Bill(through):
+            return BillInstalment(
+                number=number, on=on, booked_on=booked_on, through=through, amount_minor=amount
+            )
+        case None:
+            raise OperationSenseless(
+                operation=number, reason="nothing says what was asked for", kind=stored.kind.value
+            )
+        case _:
+            assert_never(stored.parameters)
+
+
+Stored = tuple[OperationKind, int, Parameters | None]  # kind, amount in minor units, parameters
+
+
+def stored_form(operation: LifeOperation) -> Stored:
+    """Return how a request is stored; `life_operation` reads it back.
+
+    Errors: OperationSenseless for what no customer asks for.
+    """
+    match operation:
+        case Defer(due_on=due_on, days=days, cost_minor=cost):
+            return OperationKind.DEFER, cost, Deferral(due_on, days)
+        case ChangeDueDay(day=day):
+            return OperationKind.CHANGE_DUE_DAY, 0, DueDay(day)
+        case Extend(count=count, reviewed_by=reviewed_by, cost_minor=cost):
+            return OperationKind.EXTEND, cost, Extension(count, reviewed_by)
+        case BillInstalment(through=through, amount_minor=amount):
+            return OperationKind.BILL_INSTALMENT, amount, Bill(through)
+        case Settle(amount_minor=amount, is_withdrawal=is_withdrawal):
+            kind = OperationKind.WITHDRAW if is_withdrawal else OperationKind.SETTLE
+            return kind, amount, None
+        case _:
+            raise OperationSenseless(operation=operation.number, reason="no request")
 
 
 def _receipt(stored: Operation, receipt: Receipt) -> Receive:

@@ -132,3 +132,4 @@ GRANT UPDATE (assignee, entry_count, due_at, priority, outcome, closed_by, close
     ON cases TO fenqi_app;
 GRANT UPDATE (ends_at, seconded_by, ended_at, ended_by, finding) ON protections TO fenqi_app;
 GRANT UPDATE (first_on, last_on) ON links TO fenqi_app;
+GRANT UPDATE (kind, known_by, known_at, note) ON known_places TO fenqi_app;

@@ -89,6 +89,7 @@ CREATE TABLE applications (
     effects TEXT[] NOT NULL DEFAULT '{}',
     limit_minor BIGINT CHECK (limit_minor > 0),
     counts_max SMALLINT CHECK (counts_max >= 1),
+    price_grade SMALLINT NOT NULL DEFAULT 0 CHECK (price_grade >= 0),
     menu_id UUID,
     cost_table UUID,
     decided_at TIMESTAMPTZ,
@@ -105,5 +106,5 @@ CREATE INDEX applications_of_person ON applications (person_id, received_at);
 
 GRANT SELECT, INSERT ON identities, consents, bureau_reports, applications TO fenqi_app;
 GRANT UPDATE (state, is_stepped_up, event_count, leased_until, decision_id, outcome, reasons,
-    effects, limit_minor, counts_max, menu_id, cost_table, decided_at, decided_by, offer_ends_on)
+    effects, limit_minor, counts_max, price_grade, menu_id, cost_table, decided_at, decided_by, offer_ends_on)
     ON applications TO fenqi_app;

@@ -79,6 +79,17 @@ def test_what_customers_may_ask_for_is_read_and_may_be_left_out() -> None:
     )
 
 
+def test_a_price_and_its_free_times_are_read() -> None:
+    priced = CUSTOMER | {
+        "deferral_cost_ppm": 10_000,
+        "deferrals_free_a_year": 1,
+        "extension_cost_ppm_per_period": 4_000,
+    }
+    allowances = Product.read(table(customer=priced)).allowances
+    assert allowances.deferral == DeferralRule(10, 2, cost_ppm=10_000, free_a_year=1)
+    assert allowances.extension == ExtensionRule(12, 1, cost_ppm_per_period=4_000)
+
+
 def test_nought_of_a_thing_is_not_to_offer_it() -> None:
     none = dict.fromkeys(CUSTOMER, 0)
     assert Product.read(table(customer=none)).allowances == NOTHING_OFFERED
@@ -91,7 +102,8 @@ def test_nought_of_a_thing_is_not_to_offer_it() -> None:
         ("deferral_days_max", 32),
         ("extension_count_max", 61),
         ("deferrals_a_year", -1),
-        ("deferral_cost_ppm", 1),
+        ("deferral_cost_ppm", 1_000_001),
+        ("deferral_price", 1),
     ],
 )
 def test_an_offer_out_of_range_is_named(field: str, value: int) -> None:

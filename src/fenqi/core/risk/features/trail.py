@@ -22,6 +22,7 @@ from fenqi.core.risk.features.declaration import (
 from fenqi.core.risk.features.moment import hour_of
 
 TIDY_LENGTH = 32  # entries of a stream before its old ones are looked for
+RECOUNT_POINTS = 256
 
 Fields = dict[str, Any]
 Cell = Any  # a moment, a list of numbers, latest moments by value; None is nothing yet
@@ -31,24 +32,34 @@ class Trail:
     """What is kept of one account's facts up to an event's number.
 
     `at` is the moment of the latest fact, `seen` has a bit for each kind the account has had.
-    Cells are laid out by the `Keeper`.
+    Cells are laid out by the `Keeper`. `points` is how many entries it has at most, which is what
+    its memory grows with.
 
     Units: moments in microseconds since 1970.
     """
 
-    __slots__ = ("at", "cells", "number", "seen", "zone")
+    __slots__ = ("_counted", "at", "cells", "number", "points", "seen", "zone")
 
     def __init__(self, zone: str, width: int) -> None:
         self.zone = zone
         self.number = 0
         self.at = 0
         self.seen = 0
+        self.points = 0
+        self._counted = 0
         self.cells: list[Cell] = [None] * width
 
-    @property
-    def points(self) -> int:
-        """Return how many entries are kept: what its memory grows with."""
-        return sum(len(one) for one in self.cells if isinstance(one, list | dict))
+    def count(self) -> int:
+        """Return how many entries are kept, and let `points` say so."""
+        found = sum(len(one) for one in self.cells if isinstance(one, list | dict))
+        self.points = self._counted = found
+        return found
+
+    def recount(self) -> int:
+        """Return `points`, counted anew if it has doubled since it was counted last."""
+        if self.points > 2 * self._counted + RECOUNT_POINTS:
+            return self.count()
+        return self.points
 
 
 class Highest:
@@ -276,3 +287,4 @@ class Keeper:
         # Of all streams first whether the fact belongs to them: none follows itself.
         for one in [one for one in self._by_kind[kind] if one.admits(cells, moment, fields)]:
             one.add(cells, moment, fields)
+            trail.points += one.width

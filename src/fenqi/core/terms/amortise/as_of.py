@@ -134,19 +134,19 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
 
 def up_to(model: Model, on: date) -> Model:
     """Return a copy in which no day after `on` exists, and the last open row takes the rest."""
-    until = model.copy()
+    running = model.find(on)
+    until = model.copy(owned=() if running is None else (running, running + 1))
     if on < until.periods[0].starts_on:
         for period in until.periods:
             _clear(period)
     elif on < until.periods[-1].due_on:
-        place = until.find(on)
         for number, period in enumerate(until.periods):
             if period.due_on <= on:
                 continue
-            if number == place:
-                _end_segments(period, on, is_first=place == 0)
+            if number == running:
+                _end_segments(period, on, is_first=running == 0)
                 until.refresh_factor(period)
-            elif place is not None and number == place + 1 and _has_credit(period.segments[:1]):
+            elif running is not None and number == running + 1 and _has_credit(period.segments[:1]):
                 first = period.segments[0]
                 first.ends_on = first.starts_on  # keeps what was credited on the day itself
                 del period.segments[1:]

@@ -5,7 +5,7 @@ periods whose facts or whose inheritance from the period before have changed.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -115,11 +115,18 @@ class Model:
         self._totals: Totals | None = None  # kept until a period is derived anew
         self.has_news = True  # some period was derived anew since somebody took notice
 
-    def copy(self) -> "Model":
-        """Return a copy that changes alone; factors already computed are shared."""
+    def copy(self, *, owned: Container[int] | None = None) -> "Model":
+        """Return a copy that changes alone; factors already computed are shared.
+
+        If some places are `owned`, segments may change in those periods only: the others share
+        theirs, of which an old plan has thousands.
+        """
         twin = object.__new__(Model)
         twin.__dict__.update(self.__dict__)
-        twin.periods = [period.copy() for period in self.periods]
+        twin.periods = [
+            period.copy(shares_segments=owned is not None and place not in owned)
+            for place, period in enumerate(self.periods)
+        ]
         twin.rates = list(self.rates)
         twin.disbursements = list(self.disbursements)
         twin.pauses = list(self.pauses)

@@ -38,9 +38,8 @@ class Segment:
     factor_to_due: Decimal = ZERO  # from its start to the due day, for interest
     days: Decimal = ZERO
     days_to_due: Decimal = ZERO
-    balance_minor: int = 0  # derived: what bears interest in it
     run_from: tuple[int, Decimal, Decimal, Decimal] | None = None
-    run: Decimal = ZERO  # derived from that
+    run: Decimal = ZERO  # derived from that, whatever copy of a period holds the segment
 
     def copy(self) -> "Segment":
         """Return a copy that changes alone."""
@@ -56,7 +55,6 @@ class Segment:
             self.factor_to_due,
             self.days,
             self.days_to_due,
-            self.balance_minor,
             self.run_from,
             self.run,
         )
@@ -126,12 +124,12 @@ class Period:
         """Return a period in which nothing has happened yet."""
         return cls(starts_on, due_on, [Segment(starts_on, due_on)])
 
-    def copy(self) -> "Period":
-        """Return a copy that changes alone."""
+    def copy(self, *, shares_segments: bool = False) -> "Period":
+        """Return a copy that changes alone, but for its segments if they are shared."""
         return Period(
             self.starts_on,
             self.due_on,
-            [segment.copy() for segment in self.segments],
+            self.segments if shares_segments else [one.copy() for one in self.segments],
             self.instalment_minor,
             self.signed_minor,
             self.paid_principal_minor,
@@ -182,7 +180,6 @@ class Period:
         run = ZERO
         disbursed = credited_principal = credited_interest = 0
         for place, segment in enumerate(self.segments):
-            segment.balance_minor = balance
             part = segment.interest(lent[place] if lent else balance, math)
             run = EXACT.add(run, part) if place else part
             after = balance + segment.corrected_minor + segment.disbursed_minor

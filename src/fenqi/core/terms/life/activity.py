@@ -5,6 +5,7 @@ closing get theirs and one on the closing day takes the rest.
 Source: the published lives with `accrual_activity`.
 """
 
+from dataclasses import replace
 from datetime import date
 
 from fenqi.core.terms.life.state import Kind, Parts, RowKind, Transaction, no_parts
@@ -67,7 +68,7 @@ def take_back_closing(activities: Activities, walk: Walk, number: int, today: da
             else:
                 _post(activities, number, day, parts)
                 if closing is not None and day in activities:
-                    activities[day].is_replayed = True
+                    activities[day] = replace(activities[day], is_replayed=True)
             closing = None
 
 

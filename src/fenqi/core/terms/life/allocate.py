@@ -20,7 +20,7 @@ from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
 
-# Named once: in a loop over all rows the way to a member costs more than the rest.
+# Named once: on the way of each receipt, finding members of enumerations costs more than the rest.
 PAST_DUE, DUE, IN_ADVANCE = Timing
 HORIZONTAL = Processing.HORIZONTAL
 NEXT = Future.NEXT
@@ -140,7 +140,7 @@ def _candidates(
         return []
     ahead = [row for row in rows[first:] if row.due_on > on and _asks(row, component)]
     match future:
-        case Future.REAMORTISE:
+        case Future.REAMORTISE | Future.NEXT:  # the next one was found above
             return ahead
         case Future.LAST:
             return _last(walk, transaction, ahead, component)

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TypedDict
 
 from fenqi.core.terms.life.bill_instalment import bill_minor
-from fenqi.core.terms.life.extend import extension_cost_minor, open_to_come
+from fenqi.core.terms.life.extend import open_to_come
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
@@ -25,7 +25,8 @@ from fenqi.core.terms.life.operations import (
 )
 from fenqi.core.terms.life.payoff import settle_quote
 from fenqi.core.terms.life.preview import preview
-from fenqi.core.terms.life.redate import deferral_cost_minor, rows_to_come
+from fenqi.core.terms.life.price import deferral_price_minor, extension_price_minor
+from fenqi.core.terms.life.redate import rows_to_come
 from fenqi.core.terms.life.refusal import OperationUntimely
 from fenqi.core.terms.life.rewind import rewound
 from fenqi.core.terms.life.state import Effect
@@ -72,7 +73,7 @@ def deferral(life: Life, on: date, *, days: int) -> Defer:
     rows = rows_to_come(then, on)
     if not rows:
         raise OperationUntimely(reason="no instalment is to come", on=on)
-    cost = 0 if rule is None else deferral_cost_minor(rows[0], rule)
+    cost = 0 if rule is None else deferral_price_minor(then, rows[0], rule, on)
     return Defer(**_next(life, on), due_on=rows[0].due_on, days=days, cost_minor=cost)
 
 
@@ -85,7 +86,8 @@ def extension(life: Life, on: date, *, count: int, reviewed_by: str) -> Extend:
     """Return the operation that adds instalments, at the cost that is disclosed."""
     then = _then(life, on)
     rule = then.terms.rules.allowances.extension
-    cost = 0 if rule is None else extension_cost_minor(open_to_come(then, on), count, rule)
+    rows = open_to_come(then, on)
+    cost = 0 if rule is None else extension_price_minor(then, rows, count, rule, on)
     return Extend(**_next(life, on), count=count, reviewed_by=reviewed_by, cost_minor=cost)
 
 

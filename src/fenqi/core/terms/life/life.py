@@ -4,7 +4,7 @@ An operation that comes last in order continues from the kept state; a backdated
 replays the list. Nothing else in fenqi computes a balance.
 """
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -72,7 +72,31 @@ class Life:
         self._undone = without
         self._reversed: tuple[Transaction, ...] = ()  # as they stood when they were undone
         self._replayed: frozenset[Name] = frozenset()
+        self._shown: list[Transaction] = []  # what views have been given of transactions
         self.walk = self._walk_through([])  # after the last operation
+
+    @classmethod
+    def resumed(
+        cls,
+        terms: LifeTerms,
+        operations: Sequence[Operation],
+        *,
+        excused: Collection[date] = frozenset(),
+    ) -> "Life":
+        """Return the life after operations that were recorded elsewhere, numbered from 1.
+
+        None is asked again whether it makes sense, and none of them undoes another.
+
+        Errors: OperationSenseless, OperationUntimely.
+        """
+        life = cls(terms, excused=excused)
+        life.recorded = list(operations)
+        life._charges = {one.number: one for one in operations if isinstance(one, CHARGING)}
+        life._ordered = sorted(operations, key=lambda one: order_of(one, life._charges))
+        life._keys = [order_of(one, life._charges) for one in life._ordered]
+        life._replay(life._ordered)
+        life.recognition.counted_on = max(one.booked_on for one in operations)
+        return life
 
     def record(self, operation: Operation) -> None:
         """Take an operation in; if it is refused or fails, the life is unchanged.
@@ -94,18 +118,34 @@ class Life:
         twin.__dict__.update(self.__dict__)
         twin.recorded, twin._ordered = self.recorded[:], self._ordered[:]
         twin._keys, twin._charges = self._keys[:], dict(self._charges)
+        twin._shown = self._shown[:]
         twin.walk = self.walk.copy()
         return twin
 
     def view(self, as_of: date | None = None) -> View:
         """Return the plan as it stands on a day; by default the day interest was counted to."""
         walk = finish(self.walk, as_of or self.recognition.counted_on)
-        transactions = [one.copy() for one in (*walk.transactions, *self._reversed)]
-        for one in transactions:
-            one.is_replayed = one.name in self._replayed
-        transactions += [one.copy() for one in self.recognition.transactions()]
-        transactions.sort(key=lambda one: (one.on, one.number))
-        return view_of(walk, transactions)
+        return view_of(walk, self._transactions())
+
+    def _transactions(self) -> list[Transaction]:
+        """Return all transactions as they are shown, by day and number; views share them.
+
+        Each is copied once, until a later operation changes past ones.
+        """
+        standing = self.walk.transactions
+        if not self._shown:
+            self._shown = [self._show(one) for one in (*standing, *self._reversed)]
+            self._shown.sort(key=_by_day)
+        else:
+            for one in standing[len(self._shown) - len(self._reversed) :]:
+                insort(self._shown, self._show(one), key=_by_day)
+        recognised = self.recognition.transactions()
+        return sorted([*self._shown, *recognised], key=_by_day) if recognised else self._shown
+
+    def _show(self, transaction: Transaction) -> Transaction:
+        shown = transaction.copy()
+        shown.is_replayed = shown.name in self._replayed
+        return shown
 
     def _keep(self) -> _Kept:
         """Return what the life goes back to if the next operation fails."""
@@ -126,6 +166,7 @@ class Life:
         self._ordered, self._keys, self._undone = kept.ordered, kept.keys, kept.undone
         self._replayed, self._reversed = kept.replayed, kept.reversed
         self._charges.pop(operation.number, None)
+        self._shown = []
         for place in range(len(self._ordered) - 1, -1, -1):
             if self._ordered[place] is operation:
                 del self._ordered[place], self._keys[place]
@@ -175,13 +216,14 @@ class Life:
             self._replayed |= self.walk.touched
             self.walk.touched = set()
             self.walk.balanced = 0
+            self._shown = []
         balance.fill(self.walk)
 
     def _replay(self, ordered: Sequence[Operation]) -> None:
         walk = self._walk_through(ordered)
         balance.fill(walk)
         self._replayed |= changed(self.walk.transactions, walk.transactions)
-        self.walk = walk
+        self.walk, self._shown = walk, []
 
     def _undo(self, undo: Undo) -> None:
         """Take an operation, or a receipt derived from one, out of the list."""
@@ -222,6 +264,10 @@ def planned(terms: LifeTerms, amount_minor: int, on: date) -> View:
     life = Life(terms, without=frozenset({(1, Kind.DOWN_PAYMENT)}))
     life.record(Disburse(number=1, on=on, booked_on=on, amount_minor=amount_minor))
     return life.view(on)
+
+
+def _by_day(transaction: Transaction) -> tuple[date, int]:
+    return transaction.on, transaction.number
 
 
 def _is_idle(operation: Operation) -> bool:

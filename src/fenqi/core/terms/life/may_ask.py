@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life.bill_instalment import bill_minor
-from fenqi.core.terms.life.extend import extension_cost_minor, open_to_come
+from fenqi.core.terms.life.extend import open_to_come
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.operations import (
     BillInstalment,
@@ -21,16 +21,19 @@ from fenqi.core.terms.life.operations import (
     Operation,
     Settle,
 )
-from fenqi.core.terms.life.redate import days_on, deferral_cost_minor, rows_from, rows_to_come
+from fenqi.core.terms.life.price import (
+    deferral_price_minor,
+    extension_price_minor,
+    times_in_a_year,
+)
+from fenqi.core.terms.life.redate import days_on, rows_from, rows_to_come
 from fenqi.core.terms.life.refusal import not_now, refuse
 from fenqi.core.terms.life.rewind import rewound
 from fenqi.core.terms.life.settle import ending_minor, waivers_on
 from fenqi.core.terms.life.walk import Walk
-from fenqi.core.values.day import add_months
 
 Rule = TypeVar("Rule")
 DAY_MAX = 31
-MONTHS_OF_A_YEAR = 12
 
 
 def may_settle(walk: Walk, operation: Settle) -> None:
@@ -64,7 +67,8 @@ def may_defer(walk: Walk, operation: Defer) -> None:
     due_on = operation.due_on + timedelta(days=operation.days)
     if len(rows) > 1 and due_on >= rows[1].due_on:
         refuse(operation, "not before the next instalment", to=due_on, next=rows[1].due_on)
-    _as_disclosed(operation, operation.cost_minor, deferral_cost_minor(rows[0], rule))
+    price = deferral_price_minor(then, rows[0], rule, operation.on)
+    _as_disclosed(operation, operation.cost_minor, price)
 
 
 def may_change_due_day(walk: Walk, operation: ChangeDueDay) -> None:
@@ -95,8 +99,8 @@ def may_extend(walk: Walk, operation: Extend) -> None:
     if not rows:
         not_now(operation, "no instalment is to come", on=operation.on)
     _not_too_often(operation, then, rule.times_a_year)
-    cost = extension_cost_minor(rows, operation.count, rule)
-    _as_disclosed(operation, operation.cost_minor, cost)
+    price = extension_price_minor(then, rows, operation.count, rule, operation.on)
+    _as_disclosed(operation, operation.cost_minor, price)
 
 
 def may_bill(walk: Walk, operation: BillInstalment) -> None:
@@ -132,8 +136,7 @@ def _within(operation: Operation, reason: str, value: int, *, most: int) -> None
 
 
 def _not_too_often(operation: Operation, walk: Walk, allowed: int) -> None:
-    since = add_months(operation.on, -MONTHS_OF_A_YEAR)
-    used = sum(type(one) is type(operation) and one.on > since for one in walk.done)
+    used = times_in_a_year(walk, type(operation), operation.on)
     if used >= allowed:
         not_now(operation, "as often as a year allows", used=used, allowed=allowed)
 

@@ -57,6 +57,12 @@ class View:
         return sum(row.recovered_minor for row in self.rows)
 
     @property
+    def taken_over_in_vain_minor(self) -> int:
+        """What another plan took over and this one did not owe any more; it is in the excess."""
+        kind = Kind.BILL_INSTALMENT
+        return sum(one.overpaid_minor for one in self.transactions if one.kind is kind)
+
+    @property
     def oldest_claim_due_on(self) -> date | None:
         """The due day of the oldest row with a claim, or None if nothing is owed."""
         return min((row.due_on for row in self.rows if row.claim_minor), default=None)
@@ -66,7 +72,7 @@ class View:
         return sum(row.open(component) for row in self.rows)
 
     def total(self, column: str, component: Component) -> int:
-        """Return the sum over rows of `due`, `paid`, `relieved` or `written_off`."""
+        """Return the sum over rows of `due`, `paid`, `relieved`, `moved` or `written_off`."""
         return sum(getattr(row, column)[component] for row in self.rows)
 
     def relieved_by(self) -> dict[Kind, Parts]:

@@ -1,0 +1,109 @@
+"""`fenqi policy`: check a policy, adopt it, take it back, and see what another would decide."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fenqi.core.risk.policy import check as checking
+from fenqi.flows import adopt as adopting
+from fenqi.report import policies as telling
+from fenqi.report import policy_difference
+from fenqi.runtime import Runtime, SystemClock
+
+DAYS = 30
+DAYS_MAX = 3_650
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A policy, in TOML.")]
+By = Annotated[str, typer.Option("--by", help="Who says so: the name of a person.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the program."""
+    group = typer.Typer(no_args_is_help=True, help="Policies: what decides, and by whose word.")
+    group.command("list")(list_)
+    for command in (check, adopt, rollback, diff):
+        group.command()(command)
+    app.add_typer(group, name="policy")
+
+
+def check(
+    file: File,
+    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+) -> None:
+    """Check a policy: types, units, purposes, rows nobody reaches, examples, cost. No database."""
+    policy = telling.read_file(file)
+    checked = checking.check(policy, today=SystemClock().now().date())
+    if as_json:
+        typer.echo(json.dumps(telling.check_to_json(policy, checked), ensure_ascii=False))
+    else:
+        telling.show_check(policy, checked, _console())
+    adopting.refuse_unsound(policy, checked)
+
+
+def adopt(
+    file: File,
+    by: By,
+    because: Annotated[str, typer.Option("--because", help="Why.")] = "",
+) -> None:
+    """Let a policy decide from now on; somebody other than its author must say so."""
+    policy = telling.read_file(file)
+    with Runtime.open(stop_after=True) as runtime:
+        adoption = adopting.adopt(runtime.ground, policy, by=by, because=because)
+    typer.echo(
+        f"{adoption.policy} {adoption.version} decides {adoption.kind.value} from now on, adopted "
+        f"by {adoption.adopted_by}. To go back: fenqi policy rollback {adoption.policy}"
+    )
+
+
+def rollback(
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="A policy's name, or what it decides about.")
+    ],
+    by: By,
+    because: Annotated[str, typer.Option("--because", help="What is wrong with it.")],
+) -> None:
+    """Take the last adoption back: what decided before decides again."""
+    with Runtime.open(stop_after=True) as runtime:
+        gone, back = adopting.roll_back(runtime.ground, name, by=by, because=because)
+    typer.echo(
+        f"{back.policy} {back.version} decides {back.kind.value} again; {gone.policy} "
+        f"{gone.version} was taken back by {back.adopted_by}."
+    )
+
+
+def list_(
+    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+) -> None:
+    """List who adopted which policy, and when."""
+    with Runtime.open(stop_after=True) as runtime:
+        adoptions = telling.listed(runtime.store)
+    if as_json:
+        typer.echo(json.dumps([telling.adoption_to_json(one) for one in adoptions]))
+        return
+    telling.show_adoptions(adoptions, _console())
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A file, NAME:VERSION, or a kind.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=DAYS_MAX, help="Decisions of how many days.")
+    ] = DAYS,
+    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+) -> None:
+    """Make the last days' decisions again by two policies, and tell where they differ."""
+    with Runtime.open(stop_after=True) as runtime:
+        one, other = telling.find(runtime.store, first), telling.find(runtime.store, second)
+        found = policy_difference.differ(runtime.store, runtime.clock, one, other, days=days)
+    if as_json:
+        typer.echo(json.dumps(policy_difference.to_json(found), ensure_ascii=False))
+        return
+    telling.show_difference(found, _console())
+
+
+def _console() -> Console:
+    return Console(highlight=False)

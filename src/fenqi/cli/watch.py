@@ -1,0 +1,37 @@
+"""`fenqi watch`: answer crowds within a second and write down what is over, until it is ended."""
+
+import threading
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fenqi.cli.errors import tell_of
+from fenqi.runtime import Runtime
+from fenqi.worker.watch import Watch, watch_once
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file to the program."""
+    app.command("watch")(watch)
+
+
+def watch(
+    is_once: Annotated[  # noqa: FBT002 - an option, named when given
+        bool, typer.Option("--once", help="Answer what is there and end.")
+    ] = False,
+) -> None:
+    """Hold rings within a second of their tenth login, until Ctrl-C; any number may watch."""
+    console = Console(highlight=False)
+    with Runtime.open(stop_after=True) as runtime:
+        if is_once:
+            found, over = watch_once(runtime.ground)
+            console.print(
+                f"{found.suspicions:,} suspicions: {found.rings} rings, {found.places} places, "
+                f"{found.held} held, {found.frozen} frozen; {over} protections over"
+            )
+            return
+        tell_of(runtime.others)
+        console.print("watching; Ctrl-C ends it")
+        with Watch(runtime.ground):
+            threading.Event().wait()

@@ -1,0 +1,94 @@
+"""A policy is adopted by a second person, or taken back for what decided before.
+
+What is adopted was checked first: its examples come out, nobody of whom nothing is known is harmed.
+It decides from the next batch on, in every program.
+"""
+
+from fenqi.core.errors import Conflict, Forbidden, Invalid
+from fenqi.core.risk.policy.check import Checked, check
+from fenqi.core.risk.policy.policy import Policy
+from fenqi.store import policies
+from fenqi.store.ground import Ground
+from fenqi.store.policies import Adoption
+
+NAME_CHARS_MAX = 80
+BECAUSE_CHARS_MAX = 400
+
+
+class PolicyUnsound(Invalid):
+    """The check of a policy found faults; field `faults` tells each with its place."""
+
+    code = "policy-unsound"
+
+
+class AdopterIsAuthor(Forbidden):
+    """Who wrote a policy cannot adopt it: a second person must."""
+
+    code = "adopter-is-author"
+
+
+class AdopterInvalid(Invalid):
+    """An adoption or a rollback needs a person's name, and a rollback a reason."""
+
+    code = "adopter-invalid"
+
+
+class PolicyNotDue(Conflict):
+    """A policy's time has not begun, or is over."""
+
+    code = "policy-not-due"
+
+
+def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adoption:
+    """Let a policy decide from now on.
+
+    Errors: AdopterInvalid, AdopterIsAuthor, PolicyNotDue, PolicyUnsound, PolicyVersionChanged.
+    """
+    name = _name(by)
+    now = ground.clock.now()
+    if name.casefold() == policy.author.strip().casefold():
+        raise AdopterIsAuthor(policy=policy.name, version=policy.version, by=name)
+    if policies.is_over(policy, now.date()):
+        until = policy.valid_until or "any day"
+        raise PolicyNotDue(policy=policy.name, valid_from=policy.valid_from, valid_until=until)
+    refuse_unsound(policy, check(policy, today=now.date()))
+    book = policies.book_of(policy)
+    with ground.store.transaction() as session:
+        return policies.adopt(session, book, now, by=name, because=_told(because))
+
+
+def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adoption, Adoption]:
+    """Let decide what decided before; return what was taken away and what decides now.
+
+    `name` is a policy's, or that of what it decides about.
+
+    Errors: AdopterInvalid, PolicyMissing, NothingBefore.
+    """
+    person, told = _name(by), _told(because)
+    if not told:
+        raise AdopterInvalid(by=person, expected="a reason for going back")
+    with ground.store.transaction() as session:
+        kind = policies.kind_of(session, name)
+        return policies.roll_back(session, kind, ground.clock.now(), by=person, because=told)
+
+
+def refuse_unsound(policy: Policy, checked: Checked) -> None:
+    """Refuse a policy that its check found faults in. Errors: PolicyUnsound."""
+    faults = [f"{one.where}: {one.told}" for one in checked.findings if one.is_fault]
+    if faults:
+        raise PolicyUnsound(file=policy.file or policy.name, faults="\n  ".join(faults))
+
+
+def _name(by: str) -> str:
+    name = " ".join(by.split())
+    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+        expected = f"the name of a person, 1 to {NAME_CHARS_MAX} characters"
+        raise AdopterInvalid(by=name, expected=expected)
+    return name
+
+
+def _told(because: str) -> str:
+    told = " ".join(because.split())
+    if len(told) > BECAUSE_CHARS_MAX:
+        raise AdopterInvalid(by=told[:40], expected=f"at most {BECAUSE_CHARS_MAX} characters")
+    return told

@@ -1,0 +1,284 @@
+"""A crowd at one network address is looked at: a ring is held within a second, a place by nobody.
+
+Facts that are too many at an address leave a suspicion in their own transaction. Here suspicions
+are taken away and answered in one: whatever dies on the way is taken up again, and two programs
+never answer the same one. An account is held once for one case, however often it comes back.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fenqi.core.risk.case import CaseKind, CaseOutcome
+from fenqi.core.risk.crowd import (
+    Answer,
+    Crowd,
+    CrowdKind,
+    CrowdRule,
+    Place,
+    Visit,
+    gathered,
+    judge,
+)
+from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.links import Link, Step, Web
+from fenqi.core.risk.response import DAY, HOUR, Strength
+from fenqi.core.values.ids import AccountId
+from fenqi.store import accounts, links
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.cases import Case
+from fenqi.store.ground import Ground
+from fenqi.store.links import Suspicion
+from fenqi.store.pool import Session
+from fenqi.store.responses import Responses
+
+SUSPICIONS_MAX = 256  # taken at once; those of one address are answered together
+ADDRESSES_MAX = 8  # of one batch, so that no transaction holds too many accounts
+SAMPLE_MAX = 50  # accounts named in the evidence about a place
+DRAWN_MAX = 2_000  # links in the evidence about a ring
+IDENTIFIER_DIGITS = 12  # of a hash, in evidence: enough to tell two apart, useless otherwise
+RING_PRIORITY = 1
+PLACE_PRIORITY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What one batch of suspicions came to."""
+
+    suspicions: int = 0
+    rings: int = 0
+    places: int = 0
+    held: int = 0
+    frozen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A crowd of one book at one address, with all that is known of it."""
+
+    book_id: str
+    address: bytes
+    visits: Sequence[Visit]
+    crowd: Crowd
+    place: Place
+    place_kind: str | None
+    web: Web
+    drawn: Sequence[Link]
+
+
+def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
+    """Answer the oldest suspicions; with none there it costs one look at an index."""
+    booking = Booking(ground)
+    with ground.store.transaction() as session:
+        taken = links.take(session, booking.now, most)
+        if not taken:
+            return Protected()
+        scenes: list[_Scene] = []
+        for number, (address, first, last) in enumerate(_by_address(taken)):
+            if number < ADDRESSES_MAX:
+                scenes += _scenes(session, ground.crowd, address, first, last)
+            else:
+                links.put_back(session, ground.ids.new(), address, first, last, now=booking.now)
+        members = {one.account_id for scene in scenes for one in scene.crowd.answers}
+        locked = accounts.lock(session, members)
+        work = _Work(ground, booking, session, locked)
+        for scene in scenes:
+            work.answer(scene)
+        booking.write(session)
+    return Protected(len(taken), work.rings, work.places, work.held, work.frozen)
+
+
+def _by_address(taken: Iterable[Suspicion]) -> list[tuple[bytes, datetime, datetime]]:
+    """Return each address with its first and last suspicious instant, the oldest first."""
+    merged: dict[bytes, tuple[datetime, datetime]] = {}
+    for one in taken:
+        first, last = merged.get(one.address, (one.first, one.last))
+        merged[one.address] = (min(first, one.first), max(last, one.last))
+    ordered = sorted(merged.items(), key=lambda item: (item[1], item[0]))
+    return [(address, first, last) for address, (first, last) in ordered]
+
+
+def _scenes(
+    session: Session, rule: CrowdRule, address: bytes, first: datetime, last: datetime
+) -> list[_Scene]:
+    """Return the crowds at an address, one per book; none if too few met after all."""
+    visits = links.visits(session, address, after=first - rule.window, until=last)
+    present = gathered(visits, rule)
+    if not present:
+        return []
+    standings = links.standings(session, present, rule)
+    place, kind = links.place_of(session, address, first - rule.window, rule)
+    on = last.date()
+    around = links.around(session, present, on, rule.links)
+    web = Web(rule.links, on, around)
+    scenes = []
+    for book_id in sorted(set(standings.books.values())):
+        mine = [one for one in present if standings.books.get(one) == book_id]
+        crowd = judge(mine, place=place, good=standings.good, web=web, rule=rule)
+        whole = (book_id, address, visits, crowd, place, kind, web, around)
+        scenes.append(_Scene(*whole))
+    return scenes
+
+
+class _Work:
+    """Where one batch's crowds are answered, and what it comes to."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        booking: Booking,
+        session: Session,
+        locked: Mapping[AccountId, Account],
+    ) -> None:
+        self._rule = ground.crowd
+        self._now = booking.now
+        self._locked = locked
+        self._responses = Responses(ground, booking, session)
+        self._responses.know(list(locked))
+        self.rings = self.places = self.held = self.frozen = 0
+
+    def answer(self, scene: _Scene) -> None:
+        """Protect a ring's accounts; of a place only ask somebody to look."""
+        cause = links.crowd_cause(scene.book_id, scene.address)
+        if scene.crowd.kind is CrowdKind.RING:
+            self._protect(scene, cause)
+            return
+        known = self._responses.docket.find(cause)
+        if known is not None and known.outcome is None:
+            return  # somebody is to look already; each login of a campus is no news
+        is_place = scene.crowd.kind is CrowdKind.PLACE
+        self._responses.docket.open(
+            [],
+            book_id=scene.book_id,
+            kind=CaseKind.REVIEW if is_place else CaseKind.INVESTIGATION,
+            cause=cause,
+            subject="crowded-place" if is_place else "crowd-too-large",
+            priority=PLACE_PRIORITY if is_place else RING_PRIORITY,
+            evidence=self._seen(scene) | {"accounts": _sample(scene)},
+            pause=self._rule.place_pause_days * DAY,
+        )
+        self.places += 1
+
+    def _protect(self, scene: _Scene, cause: str) -> None:
+        """Hold or freeze whoever is new to the ring, in one case with the graph."""
+        answers = [one for one in scene.crowd.answers if one.account_id in self._locked]
+        known = self._responses.docket.find(cause)
+        if not answers or (known is not None and self._is_cleared(known, answers[0])):
+            return
+        is_open = known is not None and known.outcome is None
+        case = known if known is not None and is_open else self._write(scene, cause, answers)
+        changed = [(one, self._place(one, case)) for one in answers]
+        new = [one for one, effect in changed if effect is not None]
+        if is_open and new:
+            self._write(scene, cause, new)
+        self.rings += 1
+        self.held += sum(effect is Effect.HOLD for _, effect in changed)
+        self.frozen += sum(effect is Effect.FREEZE for _, effect in changed)
+
+    def _is_cleared(self, known: Case, answer: Answer) -> bool:
+        """Whether a person has just found that nothing is wrong at the address."""
+        if known.outcome is not CaseOutcome.FALSE_ALARM or known.closed_at is None:
+            return False
+        pause = self._responses.bounds(self._locked[answer.account_id]).pause_hours * HOUR
+        return self._now < known.closed_at + pause
+
+    def _write(self, scene: _Scene, cause: str, answers: Sequence[Answer]) -> Case:
+        """Open the case of a ring, or take more accounts into it."""
+        case, _ = self._responses.docket.open(
+            [one.account_id for one in answers],
+            book_id=scene.book_id,
+            kind=CaseKind.INVESTIGATION,
+            cause=cause,
+            subject="ring",
+            priority=RING_PRIORITY,
+            evidence=self._graph(scene, answers),
+        )
+        for one in answers:
+            self._responses.tell_case(self._locked[one.account_id], case)
+        return case
+
+    def _place(self, answer: Answer, case: Case) -> Effect | None:
+        """Hold or freeze one account, as far as that may be; return what was done."""
+        account, rule = self._locked[answer.account_id], self._rule
+        cause = f"case/{case.case_id}"
+        if answer.effect is Effect.FREEZE:
+            done = self._responses.freeze(
+                account,
+                self._now + rule.freeze_hours * HOUR,
+                reasons=(rule.freeze_reason,),
+                cause=cause,
+                strength=Strength.STRONG,
+                case_id=case.case_id,
+            )
+        else:
+            done = self._responses.hold(
+                account,
+                self._now + rule.hold_hours * HOUR,
+                reasons=(rule.hold_reason,),
+                cause=cause,
+                strength=Strength.WEAK,
+                case_id=case.case_id,
+            )
+        return done.effect
+
+    def _seen(self, scene: _Scene) -> dict[str, object]:
+        """Return what a person needs to judge the crowd besides its accounts."""
+        return {
+            "address": _short(scene.address),
+            "rule": f"{self._rule.rule_id}/{self._rule.version}",
+            "from": scene.visits[0].at,
+            "until": scene.visits[-1].at,
+            "visits": len(scene.visits),
+            "size": len({one.account_id for one in scene.visits}),
+            "place": {
+                "kind": scene.place_kind,
+                "accounts_before": scene.place.seen,
+                "long_standing": scene.place.good,
+            },
+        }
+
+    def _graph(self, scene: _Scene, answers: Sequence[Answer]) -> dict[str, object]:
+        """Return the evidence of a ring: who, why, and the links that tie them."""
+        tied = {one for group in scene.crowd.groups for one in group}
+        drawn = [
+            link
+            for link in scene.drawn
+            if link.account_id in tied and not scene.web.is_hub(link.identifier)
+        ]
+        return self._seen(scene) | {
+            "accounts": [
+                {
+                    "account_id": one.account_id,
+                    "effect": one.effect.value,
+                    "path": [_told(step) for step in one.ties],
+                }
+                for one in answers
+            ],
+            "groups": [sorted(group) for group in scene.crowd.groups],
+            "links": [
+                [one.account_id, one.kind.value, _short(one.identifier), one.first_on, one.last_on]
+                for one in drawn[:DRAWN_MAX]
+            ],
+        }
+
+
+def _sample(scene: _Scene) -> list[AccountId]:
+    return list(dict.fromkeys(one.account_id for one in scene.visits))[:SAMPLE_MAX]
+
+
+def _told(step: Step) -> dict[str, object]:
+    """Return one step of a path for whoever works on the case; no customer ever reads it."""
+    before, after = step
+    return {
+        "kind": before.kind.value,
+        "identifier": _short(before.identifier),
+        "from": before.account_id,
+        "from_days": [before.first_on, before.last_on],
+        "to": after.account_id,
+        "to_days": [after.first_on, after.last_on],
+    }
+
+
+def _short(identifier: bytes) -> str:
+    return identifier.hex()[:IDENTIFIER_DIGITS]

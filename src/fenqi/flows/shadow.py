@@ -1,0 +1,83 @@
+"""Challengers are asked about live decisions, outside the hot path: nothing is decided by it.
+
+A page of decisions after the challenger's watermark is judged in one transaction, which moves the
+watermark too; a crash in it repeats nothing and loses nothing.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from fenqi.core.risk.rulebook import Rulebook, restored
+from fenqi.core.risk.shadow import challenge
+from fenqi.store import shadows
+from fenqi.store.ground import Ground
+from fenqi.store.rows import Rows, Sheet, array_text
+
+PAGE_DECISIONS = 1000
+PAGES_MAX = 10_000  # of one call
+
+
+def begin(ground: Ground, rulebook: Rulebook, *, by: str, days: int) -> tuple[UUID, datetime]:
+    """Begin to judge a policy beside the live one; return its id and last instant.
+
+    Errors: ShadowInvalid, ChallengerRuns.
+    """
+    challenger_id = ground.ids.new()
+    with ground.store.transaction() as session:
+        ends_at = shadows.start(
+            session, rulebook, challenger_id, by=by, days=days, now=ground.clock.now()
+        )
+    return challenger_id, ends_at
+
+
+def stop(ground: Ground, challenger_id: UUID, *, by: str) -> None:
+    """Stop a challenger before its end. Errors: ShadowInvalid, ChallengerMissing."""
+    with ground.store.transaction() as session:
+        shadows.stop(session, challenger_id, by=by, now=ground.clock.now())
+
+
+def shadow(ground: Ground) -> int:
+    """Ask every running challenger about the decisions it has not seen; return how many."""
+    with ground.store.transaction() as session:
+        running = shadows.running(session)
+    judged = 0
+    for challenger_id in running:
+        for _ in range(PAGES_MAX):
+            page = _page(ground, challenger_id)
+            judged += page
+            if page < PAGE_DECISIONS:
+                break
+    return judged
+
+
+def _page(ground: Ground, challenger_id: UUID) -> int:
+    """Judge one page of decisions; return how many, none if another program is at it."""
+    now = ground.clock.now()
+    with ground.store.transaction() as session:
+        challenger = shadows.claim(session, challenger_id)
+        if challenger is None:
+            return 0
+        book = restored(challenger.content)
+        found = shadows.unjudged(session, challenger, PAGE_DECISIONS)
+        rows = Rows(shadows.VERDICTS)
+        for one in found:
+            verdict, unrecorded = challenge(book, dict(zip(one.names, one.inputs, strict=True)))
+            rows.add(
+                one.account_id,
+                challenger_id,
+                one.decision_id,
+                verdict.outcome,
+                array_text([act.word for act in verdict.effects]),
+                array_text(verdict.reasons),
+                verdict.points,
+                array_text(verdict.hits),
+                array_text(verdict.unknown),
+                unrecorded,
+                one.decided_at,
+                now,
+            )
+        Sheet([rows]).send(session)
+        # With nothing left, all that was decided until now was seen.
+        is_whole = len(found) < PAGE_DECISIONS
+        shadows.seen(session, challenger_id, now if is_whole else found[-1].decided_at)
+    return len(found)

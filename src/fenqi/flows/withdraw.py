@@ -1,0 +1,141 @@
+"""The customer withdraws from the contract: what was used is paid, by the day, and no fee.
+
+Within the days of the pack, whatever the product's settlement method. Fees that were paid count
+towards what is owed; what is left of them, and what was sent above the quote, is the customer's
+credit. Where nothing is left to pay, no money has to move.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import ClassVar
+
+from fenqi.core import ledger
+from fenqi.core.errors import FenqiError
+from fenqi.core.ledger import Transfer
+from fenqi.core.terms.life import customer
+from fenqi.core.terms.life.preview import Preview, preview
+from fenqi.core.terms.operation import OperationKind
+from fenqi.core.values.ids import AccountId, PlanId, ReceiptId
+from fenqi.store import accounts, plans, receipts
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking, Happening
+from fenqi.store.commands import Command, Inbox
+from fenqi.store.ground import Ground
+from fenqi.store.plans import PlanMissing, PlanRecord
+from fenqi.store.rows import Rows
+
+
+class Withdraw(Command, frozen=True, kw_only=True):
+    """Withdraw from one purchase's contract with final money."""
+
+    kind: ClassVar[str] = "withdraw"
+    account_id: AccountId
+    plan_id: PlanId
+    channel: str
+    channel_reference: str
+    amount_minor: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What was asked, the cost that need not be paid, and what is the customer's credit now."""
+
+    receipt_id: str | None
+    quote_minor: int
+    saving_minor: int
+    credit_minor: int
+
+
+def withdraw(ground: Ground, commands: Sequence[Withdraw]) -> list[Withdrawn | FenqiError]:
+    """End each command's plan as if only the days used had been agreed."""
+    booking = Booking(ground)
+    rows, lines = Rows(receipts.RECEIPTS), Rows(receipts.RECEIPT_LINES)
+    booking.others += [rows, lines]
+    with ground.store.transaction() as session:
+        locked = accounts.lock(session, {command.account_id for command in commands})
+        inbox: Inbox[Withdraw, Withdrawn] = Inbox(session, commands, Withdrawn)
+        keys = {(command.account_id, command.plan_id) for command in commands}
+        found = plans.load(session, keys, ground.catalogue)
+        for place, command in inbox.fresh():
+            try:
+                account = accounts.find(locked, command.account_id)
+                record = found.get((command.account_id, command.plan_id))
+                if record is None:
+                    raise PlanMissing(plan=command.plan_id)
+                on = max(account.book.day_of(command.received_at), record.terms.starts_on)
+                quote, shown = _quote(record, command, on)
+            except FenqiError as refusal:
+                inbox.refuse(place, refusal)
+                continue
+            receipt_id = ReceiptId(ground.ids.new()) if command.amount_minor else None
+            happening = _tell(booking, account, command, quote, on)
+            if receipt_id is not None:
+                _receive(booking, rows, lines, happening, receipt_id, command)
+            booking.change(
+                happening,
+                record,
+                (OperationKind.WITHDRAW, command.amount_minor),
+                charged_through=on - timedelta(days=1),
+            )
+            answer = Withdrawn(
+                receipt_id=None if receipt_id is None else str(receipt_id),
+                quote_minor=quote,
+                saving_minor=-shown.cost_minor,
+                credit_minor=shown.after.excess_minor - shown.before.excess_minor,
+            )
+            inbox.answer(place, account.account_id, answer)
+        booking.write(session, inbox.kept(booking.now))
+    return inbox.answers()
+
+
+def _quote(record: PlanRecord, command: Withdraw, on: date) -> tuple[int, Preview]:
+    """Return what withdrawing asks for, and what it makes of the plan.
+
+    Errors: OperationUntimely after the days to withdraw, or if the amount is less.
+    """
+    life = record.life()
+    asked = customer.withdrawal(life, on)
+    shown = preview(life, replace(asked, amount_minor=command.amount_minor))
+    return asked.amount_minor, shown
+
+
+def _tell(
+    booking: Booking, account: Account, command: Withdraw, quote_minor: int, on: date
+) -> Happening:
+    return booking.event(
+        account,
+        "contract-withdrawn",
+        payload={"plan_id": command.plan_id, "quote_minor": quote_minor},
+        occurred_at=command.received_at,
+        effective_on=on,
+        actor=command.actor,
+        command_key=command.key,
+        topic="customer",
+    )
+
+
+def _receive(
+    booking: Booking,
+    rows: Rows,
+    lines: Rows,
+    happening: Happening,
+    receipt_id: ReceiptId,
+    command: Withdraw,
+) -> None:
+    """Book the money, pinned to the plan it ends."""
+    cash = Transfer(ledger.Account.CASH_SETTLED, ledger.Account.SUSPENSE, command.amount_minor)
+    booking.transfer(happening, cash, channel=command.channel)
+    rows.add(
+        command.account_id,
+        receipt_id,
+        command.channel,
+        command.channel_reference,
+        command.amount_minor,
+        "final",
+        command.received_at,
+        happening.effective_on,
+        happening.booked_on,
+    )
+    lines.add(command.account_id, receipt_id, 1, command.plan_id, command.amount_minor)

@@ -1,0 +1,49 @@
+"""The caps that were met: which kind of decision, which harm, by which policy, who reset it."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fenqi.report.book import choose
+from fenqi.report.terminal import BAD
+from fenqi.store import books, breaker
+from fenqi.store.breaker import Trip
+from fenqi.store.pool import Store
+
+
+def read(store: Store, book_id: str | None, *, only_open: bool) -> list[Trip]:
+    """Return the caps that were met in a book, or in all, the latest first of each."""
+    with store.transaction() as session:
+        names = [book_id] if book_id else books.names(session)
+        return [
+            trip for name in names for trip in breaker.trips(session, name, only_open=only_open)
+        ]
+
+
+def chosen(store: Store, book_id: str | None) -> str:
+    """Return the book that is meant. Errors: BookUnclear, BookMissing."""
+    with store.transaction() as session:
+        return choose(session, book_id)
+
+
+def show(trips: Sequence[Trip], console: Console) -> None:
+    """Print them for a person."""
+    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    for label in ("met at", "book", "kind", "effect", "cap", "policy", "state"):
+        table.add_column(label, overflow="fold")
+    for one in trips:
+        state = f"[{BAD}]open[/]"
+        if one.reset_at is not None:
+            state = f"reset by {one.reset_by}: {one.finding}"
+        table.add_row(
+            f"{one.tripped_at:%Y-%m-%d %H:%M}",
+            one.book_id,
+            one.kind,
+            one.effect,
+            f"{one.cap} in any {one.span}",
+            f"{one.policy} {one.policy_version}",
+            state,
+        )
+    console.print(table if trips else "No cap was met.")

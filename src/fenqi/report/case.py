@@ -1,0 +1,160 @@
+"""Cases, told in a terminal: the queue, and one case with its evidence and history."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fenqi.core.ports import Clock
+from fenqi.report.terminal import BAD, BRAND, GOLD
+from fenqi.store import case_records
+from fenqi.store.case_records import Line, Measure, Story, Wanted
+from fenqi.store.pool import Store
+
+URGENCY = {1: BAD, 2: GOLD, 3: BRAND, 4: "dim"}
+SHOWN_MAX = 40  # accounts of a case in a terminal; `--json` has all
+HOUR = timedelta(hours=1)
+
+
+def listed(
+    store: Store,
+    clock: Clock,
+    *,
+    assignee: str | None = None,
+    account_id: UUID | None = None,
+    with_closed: bool = False,
+    most: int,
+) -> list[Line]:
+    """Return the queue, what is most urgent first; closed cases only `with_closed`."""
+    wanted = Wanted(assignee, account_id, with_closed, most)
+    with store.transaction() as session:
+        return case_records.queue(session, wanted, clock.now())
+
+
+def read(store: Store, clock: Clock, case_id: UUID) -> Story:
+    """Return one case with all that belongs to it. Errors: CaseMissing."""
+    with store.transaction() as session:
+        return case_records.read(session, case_id, clock.now())
+
+
+def to_json(told: Story | Sequence[Line]) -> str:
+    """Return a case or the queue for programs."""
+    plain = asdict(told) if isinstance(told, Story) else [asdict(one) for one in told]
+    return json.dumps(plain, default=str, ensure_ascii=False, indent=1)
+
+
+def show_list(lines: Sequence[Line], clock: Clock, console: Console) -> None:
+    """Print the queue."""
+    if not lines:
+        console.print("No case waits.")
+        return
+    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    for label in ("", "Case", "What", "Accounts", "Held", "Due", "With", "Outcome"):
+        table.add_column(label, justify="right" if label in ("Accounts", "Held") else "left")
+    for one in lines:
+        table.add_row(
+            Text(str(one.priority), style=URGENCY[one.priority]),
+            str(one.case_id),
+            f"{one.kind}: {one.subject}",
+            str(one.accounts),
+            str(one.running),
+            _due(one, clock.now()),
+            one.assignee or "-",
+            one.outcome or "open",
+        )
+    console.print(table)
+
+
+def show(story: Story, clock: Clock, console: Console) -> None:
+    """Print one case: what is known, who is held, who did what."""
+    line = story.line
+    console.print(f"[bold]{line.kind}: {line.subject}[/]  {line.case_id}")
+    outcome = f"{line.outcome} (by {story.closed_by})" if line.outcome else "open"
+    console.print(
+        f"priority {line.priority}, {outcome}, with {line.assignee or 'nobody'}, due ",
+        _due(line, clock.now()),
+        end="\n",
+        sep="",
+    )
+    if story.about_case_id is not None:
+        console.print(f"an appeal against {story.about_case_id}")
+    if story.decision_id is not None:
+        console.print(f"from the decision {story.decision_id}")
+    _show_accounts(story, console)
+    for entry in story.entries:
+        head = f"{entry.number:>3}  {entry.written_at:%Y-%m-%d %H:%M:%S}  {entry.kind}"
+        console.print(f"[dim]{head}[/]  {entry.author}  ", Text(entry.text), sep="")
+        for sentence in _evidence(entry.evidence):
+            console.print(f"     {sentence}", markup=False)
+
+
+def _show_accounts(story: Story, console: Console) -> None:
+    by_account: dict[UUID, list[Measure]] = {one: [] for one in story.accounts}
+    for measure in story.measures:
+        by_account.setdefault(measure.account_id, []).append(measure)
+    if not by_account:
+        return
+    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    for label in ("Account", "What", "Reasons", "Until", "Protection"):
+        table.add_column(label, overflow="fold")
+    for account_id, measures in list(by_account.items())[:SHOWN_MAX]:
+        rows = [_measure(one) for one in measures] or [("", "", "", "")]
+        for row in rows:
+            table.add_row(str(account_id), *row)
+    console.print(table)
+    if len(by_account) > SHOWN_MAX:
+        console.print(f"and {len(by_account) - SHOWN_MAX:,} more; --json prints them all")
+
+
+def _measure(one: Measure) -> tuple[str, str, str, str]:
+    if one.finding is not None:
+        until = f"{one.finding} {one.ended_at:%Y-%m-%d %H:%M}"
+    else:
+        until = f"{one.ends_at:%Y-%m-%d %H:%M}"
+        if one.asked_until > one.ends_at:
+            until += f" (asked until {one.asked_until:%Y-%m-%d}, waits for a second person)"
+    return one.kind, ", ".join(one.reasons), until, str(one.protection_id)
+
+
+def _evidence(evidence: Mapping[str, object]) -> list[str]:
+    """Return evidence as sentences; what is long is counted, or told as paths."""
+    told = []
+    for name, value in evidence.items():
+        if name == "accounts" and isinstance(value, list):
+            told.append(f"accounts: {len(value)}")
+            told += [text for one in value[:SHOWN_MAX] if (text := _path(one))]
+        elif name == "links" and isinstance(value, list):
+            told.append(f"links: {len(value)}")
+        elif name == "groups" and isinstance(value, list):
+            sizes = ", ".join(str(len(one)) for one in value)
+            told.append(f"groups that share a device, card or phone: {sizes or 'none'}")
+        else:
+            shown = value if isinstance(value, str | int) else json.dumps(value, default=str)
+            told.append(f"{name}: {shown}")
+    return told
+
+
+def _path(one: object) -> str:
+    """Return why an account is tied to another: each identifier with its days."""
+    if not isinstance(one, Mapping) or not one.get("path"):
+        return ""
+    steps = [
+        f"{step['kind']} {step['identifier']} (since {step['from_days'][0]}) {step['to']}"
+        for step in one["path"]
+    ]
+    return f"  {one['account_id']} -> " + " -> ".join(steps)
+
+
+def _due(line: Line, now: datetime) -> Text:
+    hours = (line.due_at - now) / HOUR
+    if line.outcome is not None:
+        return Text("-")
+    if hours < 0:
+        return Text(f"{-hours:.0f} h late", style=BAD)
+    return Text(f"in {hours:.0f} h", style=GOLD if hours < 1 else "")

@@ -1,0 +1,187 @@
+"""What another policy would have decided: stored decisions made again by two policies.
+
+Only decisions whose record names every input of both policies are compared; of the others it is
+told what was not recorded. A value that was unknown stays unknown.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+
+from fenqi.core.errors import Invalid
+from fenqi.core.ports import Clock
+from fenqi.core.risk.input import Input
+from fenqi.core.risk.policy.columns import Verdicts, compile_columns
+from fenqi.core.risk.policy.policy import Policy, Verdict
+from fenqi.store import policies
+from fenqi.store.policies import Kept
+from fenqi.store.pool import Store
+
+EXAMPLES_SHOWN = 10
+
+
+class KindsDiffer(Invalid):
+    """Two policies decide about different things, so nothing can be compared."""
+
+    code = "policy-kinds-differ"
+
+
+class Example(NamedTuple):
+    """A decision that comes out otherwise."""
+
+    decision_id: UUID
+    account_id: UUID
+    first: Verdict
+    second: Verdict
+
+
+@dataclass(slots=True)
+class Difference:
+    """How two policies decide the same decisions.
+
+    `outcomes` are pairs of outcomes with their counts, `lines` how often each line of the one and
+    of the other is hit, None where a policy has no such line; `left_out` how many decisions do not
+    name which inputs.
+    """
+
+    first: str
+    second: str
+    days: int
+    seen: int = 0
+    compared: int = 0
+    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lines: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    examples: list[Example] = field(default_factory=list)
+
+    @property
+    def changed(self) -> int:
+        """How many decisions come out otherwise."""
+        return sum(count for (one, other), count in self.pairs.items() if one != other)
+
+    @property
+    def outcomes(self) -> list[tuple[tuple[str, str], int]]:
+        """The pairs of outcomes, what changed first, the most frequent first."""
+        return sorted(self.pairs.items(), key=lambda one: (one[0][0] == one[0][1], -one[1], one[0]))
+
+
+def differ(store: Store, clock: Clock, first: Policy, second: Policy, *, days: int) -> Difference:
+    """Decide the decisions of the last days by both policies.
+
+    Errors: KindsDiffer.
+    """
+    if first.kind is not second.kind:
+        raise KindsDiffer(first=first.kind.value, second=second.kind.value)
+    found = Difference(_name(first), _name(second), days)
+    pair = _Pair(first, second, found)
+    with store.transaction() as session:
+        contents: dict[UUID, Mapping[str, Any]] = {}
+        for page in policies.decided(session, first.kind, clock.now() - timedelta(days=days)):
+            found.seen += len(page)
+            by_book: dict[UUID, list[Kept]] = {}
+            for one in page:
+                by_book.setdefault(one.rulebook_id, []).append(one)
+            for rulebook_id, kept in by_book.items():
+                if rulebook_id not in contents:
+                    contents[rulebook_id] = policies.content(session, rulebook_id)
+                pair.add(contents[rulebook_id], kept)
+    found.lines = pair.lines()
+    return found
+
+
+class _Pair:
+    """Two policies, compiled for columns, and what they hit so far."""
+
+    def __init__(self, first: Policy, second: Policy, found: Difference) -> None:
+        self._policies = (first, second)
+        self._decide = tuple(compile_columns(one) for one in self._policies)
+        self._hits = tuple(np.zeros(len(one.lines), np.int64) for one in self._policies)
+        self._needed = {one.name: one for policy in self._policies for one in policy.inputs}
+        self._found = found
+
+    def add(self, content: Mapping[str, Any], kept: Sequence[Kept]) -> None:
+        """Decide decisions of one rulebook by both policies."""
+        missing = [one.name for one in self._needed.values() if not _is_recorded(one, content)]
+        if missing:
+            self._found.left_out[", ".join(sorted(missing))] += len(kept)
+            return
+        recorded: list[str] = list(content["inputs"])
+        rows = np.array([[value or 0 for value in one.inputs] for one in kept], np.int64)
+        known = np.array([[value is not None for value in one.inputs] for one in kept], np.bool_)
+        rows, known = rows.reshape(len(kept), -1), known.reshape(len(kept), -1)
+        verdicts = []
+        for policy, decide, hits in zip(self._policies, self._decide, self._hits, strict=True):
+            places = [recorded.index(one.name) for one in policy.inputs]
+            values = np.ascontiguousarray(rows[:, places].T)
+            verdict = decide(values, np.ascontiguousarray(known[:, places].T))
+            hits += verdict.hits.sum(axis=1)
+            verdicts.append(verdict)
+        self._found.compared += len(kept)
+        self._count(kept, *verdicts)
+
+    def _count(self, kept: Sequence[Kept], first: Verdicts, second: Verdicts) -> None:
+        for place, one in enumerate(kept):
+            pair = first.outcome(place), second.outcome(place)
+            self._found.pairs[pair] += 1
+            if pair[0] != pair[1] and len(self._found.examples) < EXAMPLES_SHOWN:
+                made = first.verdict(place), second.verdict(place)
+                self._found.examples.append(Example(one.decision_id, one.account_id, *made))
+
+    def lines(self) -> dict[str, tuple[int | None, int | None]]:
+        """Return how often each line is hit, those that differ first."""
+        by_name: dict[str, list[int | None]] = {}
+        for side, (policy, hits) in enumerate(zip(self._policies, self._hits, strict=True)):
+            for line in policy.lines:
+                by_name.setdefault(line.name, [None, None])[side] = int(hits[line.number])
+        changes = ((name, (one[0], one[1])) for name, one in by_name.items())
+        return dict(sorted(changes, key=lambda one: (one[1][0] == one[1][1], one[0])))
+
+
+def _is_recorded(wanted: Input, content: Mapping[str, Any]) -> bool:
+    """Return whether a rulebook's decisions hold an input, a choice with the same words."""
+    if wanted.name not in content["inputs"]:
+        return False
+    if not wanted.choices:
+        return True
+    return tuple(content.get("choices", {}).get(wanted.name, ())) == wanted.choices
+
+
+def _name(policy: Policy) -> str:
+    return f"{policy.name} {policy.version}"
+
+
+def to_json(found: Difference) -> dict[str, Any]:
+    """Return a difference for programs."""
+    return {
+        "first": found.first,
+        "second": found.second,
+        "days": found.days,
+        "seen": found.seen,
+        "compared": found.compared,
+        "changed": found.changed,
+        "left_out": dict(found.left_out),
+        "outcomes": [
+            {"first": one, "second": other, "decisions": count}
+            for (one, other), count in found.outcomes
+        ],
+        "lines": dict(_lines(found)),
+        "examples": [
+            {
+                "decision_id": str(one.decision_id),
+                "account_id": str(one.account_id),
+                "first": {"outcome": one.first.outcome, "reasons": list(one.first.reasons)},
+                "second": {"outcome": one.second.outcome, "reasons": list(one.second.reasons)},
+            }
+            for one in found.examples
+        ],
+    }
+
+
+def _lines(found: Difference) -> Iterator[tuple[str, dict[str, int | None]]]:
+    for name, (first, second) in found.lines.items():
+        yield name, {"first": first, "second": second}

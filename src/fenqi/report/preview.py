@@ -1,0 +1,210 @@
+"""A plan before and after what a customer may ask for, as it would be booked.
+
+The request is made, refused and previewed by the functions that the flows book with; the purchase
+is the one a quote would show, all of it paid on time until the day of the request.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import zip_longest
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fenqi.core.errors import Invalid
+from fenqi.core.terms.allowances import Allowances
+from fenqi.core.terms.cap import check_changed
+from fenqi.core.terms.life import customer
+from fenqi.core.terms.life.life import Life
+from fenqi.core.terms.life.operations import Operation, Receive
+from fenqi.core.terms.life.preview import preview as previewed
+from fenqi.core.terms.life.state import Row
+from fenqi.core.terms.pack import Pack, allowances
+from fenqi.core.terms.product import Product
+from fenqi.core.terms.replay import life_of, stored_form
+from fenqi.core.values.money import Currency, currency
+from fenqi.report.quote import Asked, paid_before, signed
+from fenqi.report.terminal import BRAND, money_text
+
+REVIEWER = "a person, when it is asked for"  # an extension names who looked at it
+
+
+class PreviewUnclear(Invalid):
+    """A preview is asked for no request, or for several."""
+
+    code = "preview-unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for on a day; exactly one of its fields beside the day is set."""
+
+    on: date
+    defer_days: int | None = None
+    due_day: int | None = None
+    extend_count: int | None = None
+    split_through: date | None = None
+    withdraws: bool | None = None
+    settles: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One instalment. Units: minor units; `moved_minor` is what another plan takes over."""
+
+    number: int
+    due_on: date
+    due_minor: int
+    open_minor: int
+    moved_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plan before and after a request.
+
+    Units: minor units. `to_pay_minor` is what ends the plan at once, where that was asked for;
+    `cost_minor` what the customer pays more in all, below zero what is saved.
+    """
+
+    request: str
+    product: str
+    product_version: int
+    currency: str
+    on: date
+    cost_minor: int
+    to_pay_minor: int | None
+    moved_minor: int
+    before: tuple[Part, ...]
+    after: tuple[Part, ...]
+
+
+def preview(asked: Asked, wish: Wish) -> Shown:
+    """Return a plan before and after a request.
+
+    Errors: those of a quote; PreviewUnclear; OperationSenseless, OperationUntimely, CapBroken, as
+    the flow would refuse it.
+    """
+    terms, packs = signed(asked)
+    life = life_of(terms, paid_before(terms, wish.on), allowances=_offered(terms.product, packs))
+    operation = _operation(life, wish)
+    shown = previewed(life, operation)
+    kind, amount, _ = stored_form(operation)
+    if amount and not isinstance(operation, Receive):
+        for pack in packs:
+            check_changed(terms, shown.after, pack)
+    is_paid = isinstance(operation, Receive) and wish.split_through is None
+    return Shown(
+        request=kind.value,
+        product=terms.product.product_id,
+        product_version=terms.product.version,
+        currency=asked.currency,
+        on=wish.on,
+        cost_minor=shown.cost_minor,
+        to_pay_minor=amount if is_paid else None,
+        moved_minor=sum(sum(row.moved) for row in shown.after.rows),
+        before=_parts(shown.before.rows),
+        after=_parts(shown.after.rows),
+    )
+
+
+def _offered(product: Product, packs: Sequence[Pack]) -> Allowances:
+    """Return what may be asked for under the newest pack made for the currency, if there is one."""
+    if not packs:
+        return product.allowances
+    return allowances(product, max(packs, key=lambda one: one.version))
+
+
+def _operation(life: Life, wish: Wish) -> Operation:
+    wishes = [getattr(wish, field.name) for field in dataclasses.fields(wish)[1:]]
+    if sum(one is not None for one in wishes) != 1:
+        raise PreviewUnclear()
+    on = wish.on
+    if wish.defer_days is not None:
+        return customer.deferral(life, on, days=wish.defer_days)
+    if wish.due_day is not None:
+        return customer.due_day_change(life, on, day=wish.due_day)
+    if wish.extend_count is not None:
+        return customer.extension(life, on, count=wish.extend_count, reviewed_by=REVIEWER)
+    if wish.split_through is not None:
+        return customer.bill_instalment(life, on, through=wish.split_through)
+    return customer.withdrawal(life, on) if wish.withdraws else customer.settlement(life, on)
+
+
+def _parts(rows: Sequence[Row]) -> tuple[Part, ...]:
+    return tuple(
+        Part(
+            number=place,
+            due_on=row.due_on,
+            due_minor=sum(row.due) - sum(row.relieved),
+            open_minor=row.open_minor,
+            moved_minor=sum(row.moved),
+        )
+        for place, row in enumerate(rows, start=1)
+    )
+
+
+def to_json(shown: Shown) -> str:
+    """Return both plans as JSON: days as ISO dates, amounts as integers of the minor unit."""
+    return json.dumps(dataclasses.asdict(shown), default=str, ensure_ascii=False, indent=2)
+
+
+def show(shown: Shown, console: Console) -> None:
+    """Print both plans side by side, and what the request costs."""
+    unit = currency(shown.currency)
+    console.print()
+    console.print(Padding(_header(shown, unit), (0, 1)))
+    console.print(_table(shown, unit))
+    console.print(Padding(_sums(shown, unit), (0, 2)))
+    console.print()
+
+
+def _header(shown: Shown, unit: Currency) -> Text:
+    cost = shown.cost_minor
+    said = ("costs nothing", "") if not cost else ("costs ", money_text(cost, unit))
+    if cost < 0:
+        said = ("saves ", money_text(-cost, unit))
+    return Text.assemble(
+        ("▌", BRAND),
+        (shown.request.replace("-", " "), "bold"),
+        (f" of {shown.product} v{shown.product_version} on {shown.on:%d %b %Y}", "dim"),
+        ("\n  ", ""),
+        (said[0], "dim"),
+        (said[1], "bold"),
+    )
+
+
+def _table(shown: Shown, unit: Currency) -> Table:
+    """Return what is still to pay, before and after."""
+    table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    for label, parts in (("before", shown.before), ("after", shown.after)):
+        total = money_text(sum(part.open_minor for part in parts), unit)
+        table.add_column(f"Due {label}", no_wrap=True)
+        table.add_column("To pay", total, justify="right", no_wrap=True)
+    for place, (before, after) in enumerate(zip_longest(shown.before, shown.after), start=1):
+        table.add_row(str(place), *_cells(before, unit), *_cells(after, unit))
+    return table
+
+
+def _cells(part: Part | None, unit: Currency) -> tuple[str, Text]:
+    if part is None:
+        return "", Text("")
+    amount = money_text(part.open_minor, unit)
+    return f"{part.due_on:%d %b %Y}", Text(amount, "" if part.open_minor else "dim")
+
+
+def _sums(shown: Shown, unit: Currency) -> Text:
+    text = Text()
+    if shown.to_pay_minor is not None:
+        text.append("to pay now ", "dim").append(money_text(shown.to_pay_minor, unit), "bold")
+    if shown.moved_minor:
+        text.append("becomes a plan of its own ", "dim")
+        text.append(money_text(shown.moved_minor, unit), "bold")
+    return text

@@ -1,0 +1,189 @@
+"""Where a challenger policy parts from the live one: outcomes, each rule, examples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fenqi.core.errors import Invalid
+from fenqi.core.risk.policy import read as policies
+from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
+from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
+from fenqi.store import features, shadows
+from fenqi.store.pool import Store
+from fenqi.store.shadows import Challenger, Example
+
+EXAMPLES = 10
+IDS = frozenset({"decision", "challenger"})  # columns of ids
+
+
+class PolicyUnreadable(Invalid):
+    """A policy's file is no text."""
+
+    code = "policy-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """A challenger's report. `lacking` decisions did not keep all inputs it looks at."""
+
+    challenger: Challenger
+    comparison: Comparison
+    examples: tuple[Example, ...]
+    lacking: int
+    lacking_inputs_max: int
+
+
+def rulebook_of(file: Path) -> Rulebook:
+    """Return the rulebook of a policy's file over the shipped features.
+
+    Errors: PolicyInvalid, PolicyUnreadable.
+    """
+    declared = features.shipped()
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise PolicyUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
+    policy = policies.read(text, declared.vocabulary, file=str(file))
+    return rulebook(policy, declared.vocabulary, features=declared.text)
+
+
+def every(store: Store) -> list[Challenger]:
+    """Return the latest challengers."""
+    with store.transaction() as session:
+        return shadows.every(session)
+
+
+def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shadowed:
+    """Return where a challenger parts from live decisions. Errors: ChallengerMissing."""
+    with store.transaction() as session:
+        challenger = shadows.find(session, challenger_id)
+        combined = shadows.combinations(session, challenger_id)
+        contents = shadows.contents(session, sorted({one.live_rulebook for one in combined}))
+        shown = shadows.examples(session, challenger_id, examples)
+        _, lacking, most = shadows.missed(session, challenger_id)
+    live = {
+        rulebook_id: policy_of(content)
+        for rulebook_id, content in contents.items()
+        if content.get("judge") == JUDGE
+    }
+    own = policy_of(challenger.content)
+    pairs = [
+        Pair(
+            live_rules=_names(live, one.live_rulebook, one.live_hits),
+            live_outcome=one.live_outcome,
+            rules=names_of(own, one.hits),
+            outcome=one.outcome,
+            decisions=one.count,
+        )
+        for one in combined
+    ]
+    live_rules = {line.name for policy in live.values() for line in policy.lines}
+    comparison = compare(pairs, sorted(live_rules), [line.name for line in own.lines])
+    return Shadowed(challenger, comparison, tuple(shown), lacking, most)
+
+
+def _names(live: Mapping[UUID, Policy], rulebook_id: UUID, hits: Sequence[int]) -> frozenset[str]:
+    policy = live.get(rulebook_id)
+    return names_of(policy, hits) if policy else frozenset()
+
+
+def as_table(found: Shadowed) -> dict[str, object]:
+    """Return a report for programs."""
+    one, comparison = found.challenger, found.comparison
+    return {
+        "challenger_id": str(one.challenger_id),
+        "policy": one.name,
+        "version": one.version,
+        "kind": one.kind,
+        "ends_at": one.ends_at.isoformat(),
+        "stopped_at": one.stopped_at.isoformat() if one.stopped_at else None,
+        "decisions": comparison.decisions,
+        "differing": comparison.differing,
+        "lacking_inputs": found.lacking,
+        "outcomes": [
+            {"live": live, "challenger": other, "decisions": count}
+            for (live, other), count in sorted(comparison.outcomes.items())
+        ],
+        "rules": {
+            name: {
+                "both": rule.both,
+                "live_only": rule.live_only,
+                "challenger_only": rule.challenger_only,
+                "in_live": rule.in_live,
+                "in_challenger": rule.in_challenger,
+            }
+            for name, rule in comparison.rules.items()
+        },
+        "examples": [
+            {
+                "decision_id": str(example.decision_id),
+                "live": example.live_outcome,
+                "challenger": example.outcome,
+                "live_reasons": example.live_reasons,
+                "challenger_reasons": example.reasons,
+            }
+            for example in found.examples
+        ],
+    }
+
+
+def show(found: Shadowed, console: Console) -> None:
+    """Print a report for a person."""
+    one, comparison = found.challenger, found.comparison
+    state = f"stopped by {one.stopped_by}" if one.stopped_at else f"until {one.ends_at:%Y-%m-%d}"
+    console.print(
+        f"{one.kind} {one.name} {one.version}, {state}: {comparison.decisions:,} decisions, "
+        f"{comparison.differing:,} would have come out differently."
+    )
+    if found.lacking:
+        console.print(
+            f"Of {found.lacking:,} decisions up to {found.lacking_inputs_max} inputs were not "
+            "kept and count as unknown: let the live policy look at them too."
+        )
+    outcomes = _table("live", "the challenger", "decisions")
+    for (live, other), count in sorted(comparison.outcomes.items()):
+        outcomes.add_row(live, other if other != live else "the same", f"{count:,}")
+    rules = _table("rule", "hit by both", "live only", "challenger only", "is in")
+    for name, rule in comparison.rules.items():
+        where = "both" if rule.in_live and rule.in_challenger else "challenger"
+        where = where if rule.in_challenger else "live"
+        counts = (rule.both, rule.live_only, rule.challenger_only)
+        rules.add_row(name, *(f"{count:,}" for count in counts), where)
+    examples = _table("decision", "live", "the challenger", "because")
+    for example in found.examples:
+        because = ", ".join(example.reasons or example.live_reasons)
+        examples.add_row(str(example.decision_id), example.live_outcome, example.outcome, because)
+    for table in (outcomes, rules, examples):
+        if table.row_count:
+            console.print(table)
+
+
+def show_all(challengers: Sequence[Challenger], console: Console) -> None:
+    """Print the challengers, one a line."""
+    table = _table("challenger", "kind", "policy", "by", "since", "until", "seen through")
+    for one in challengers:
+        until = one.stopped_at or one.ends_at
+        table.add_row(
+            str(one.challenger_id),
+            one.kind,
+            f"{one.name} {one.version}",
+            one.started_by,
+            f"{one.started_at:%Y-%m-%d %H:%M}",
+            f"{until:%Y-%m-%d %H:%M}" + (" (stopped)" if one.stopped_at else ""),
+            f"{one.seen_through:%Y-%m-%d %H:%M}",
+        )
+    console.print(table if challengers else "No policy runs as a challenger.")
+
+
+def _table(*labels: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    for label in labels:
+        is_id = label in IDS  # to be copied, so never folded
+        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=36 if is_id else None)
+    return table

@@ -1,0 +1,234 @@
+"""Assessments of limits and prices: what a batch's policy wants of accounts, decided and kept.
+
+The inputs of an account are what its row says and what its own facts come to; what nobody handed in
+is unknown. The verdict is kept as a decision whether or not anything changes; a change that harms
+passes the circuit breaker first.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from fenqi.core.account import AccountStatus
+from fenqi.core.risk.breaker import outcome_of, soften
+from fenqi.core.risk.case import PRIORITIES
+from fenqi.core.risk.change import Change, ChangeTerms, Direction, Subject, propose
+from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.policy import APPROVE, Verdict
+from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.pulls import HARMS, wants
+from fenqi.core.risk.rulebook import Rulebook
+from fenqi.core.values.ids import AccountId
+from fenqi.core.values.rate import PPM
+from fenqi.store import breaker, changes
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.breaker import Decider
+from fenqi.store.changes import Changes, History
+from fenqi.store.columns import pack
+from fenqi.store.decisions import Decision, Decisions
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.responses import Responses
+
+STATUSES = tuple(AccountStatus)
+REGIMES = ("normal", "easing", "tight")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Assessment(NamedTuple):
+    """One account's verdict and the change that came of it; `held` is what the breaker took."""
+
+    account: Account
+    change: Change
+    verdict: Verdict
+    decision_id: UUID
+    held: frozenset[Effect]
+
+
+OPENED = "SELECT account_id, opened_on FROM accounts WHERE account_id = ANY(%(accounts)s)"
+
+
+class Assessor:
+    """Assesses the locked accounts of one transaction for one subject."""
+
+    def __init__(
+        self, ground: Ground, session: Session, booking: Booking, subject: Subject, live: Rulebook
+    ) -> None:
+        self._ground, self._session, self._booking = ground, session, booking
+        self._subject, self._live = subject, live
+        self.conduct = ground.catalogue.conduct()
+        self.changes = Changes(booking, self.conduct)
+        self.responses = Responses(ground, booking, session)
+        self._decisions = Decisions(booking)
+
+    def assess(
+        self,
+        accounts: Mapping[AccountId, Account],
+        *,
+        asked_minor: Mapping[AccountId, int] | None = None,
+    ) -> list[Assessment]:
+        """Return what becomes of each account; the decisions are kept with the booking.
+
+        `asked_minor` is what customers asked for: no raise of theirs goes beyond it.
+        """
+        made: list[Assessment] = []
+        of_books: dict[str, dict[AccountId, Account]] = {}
+        for account_id, account in accounts.items():
+            of_books.setdefault(account.book.book_id, {})[account_id] = account
+        for book_id in sorted(of_books):
+            made += self._assess_book(of_books[book_id], asked_minor or {})
+        return made
+
+    def _assess_book(
+        self, accounts: Mapping[AccountId, Account], asked_minor: Mapping[AccountId, int]
+    ) -> list[Assessment]:
+        book = next(iter(accounts.values())).book
+        rows = self._inputs(accounts)
+        histories = changes.histories(
+            self._session, accounts, self._subject, on=book.business_date, conduct=self.conduct
+        )
+        proposed = []
+        for (account_id, account), row in zip(accounts.items(), rows, strict=True):
+            verdict = self._live.decide(row)
+            asked = asked_minor.get(account_id)
+            change = self._propose(account, histories[account_id], verdict, asked)
+            proposed.append((account, row, verdict, change))
+        policy = self._live.policy
+        held = breaker.restrain(
+            self._session,
+            self._booking,
+            book,
+            Decider(policy.kind, policy.name, policy.version),
+            [self._harm(change) for *_, change in proposed],
+            caps=self.conduct.caps,
+            ids=self._ground.ids,
+            docket=self.responses.docket,
+        )
+        return [self._keep(*one, held=none) for one, none in zip(proposed, held, strict=True)]
+
+    def _propose(
+        self, account: Account, history: History, verdict: Verdict, asked_minor: int | None
+    ) -> Change:
+        terms: ChangeTerms = self.conduct.terms(self._subject)
+        if asked_minor is not None:
+            terms = replace(terms, most=min(terms.most, asked_minor))
+        standing = history.standing
+        wanted = wants(self._live.policy, verdict, terms, stands=standing.parts)
+        return propose(
+            standing,
+            wanted.pulls,
+            unknown=wanted.unknown,
+            harm_ppm_max=wanted.harm_ppm_max,
+            past=history.past,
+            on=account.book.business_date,
+            terms=terms,
+        )
+
+    def _harm(self, change: Change) -> tuple[Effect, ...]:
+        return (HARMS[self._subject],) if change.direction is Direction.HARSHER else ()
+
+    def _keep(
+        self,
+        account: Account,
+        row: Sequence[Value],
+        verdict: Verdict,
+        change: Change,
+        *,
+        held: frozenset[Effect],
+    ) -> Assessment:
+        """Keep the decision; a change that was held back is none."""
+        decision_id = self._ground.ids.new()
+        words = soften([act.word for act in verdict.effects], held)
+        self._decisions.add(
+            self._live,
+            Decision(
+                account=account,
+                decision_id=decision_id.bytes,
+                outcome=outcome_of(words, otherwise=APPROVE) if held else verdict.outcome,
+                reasons=verdict.reasons,
+                inputs=row,
+                as_of_number=account.event_count,
+                effects=words,
+                points=verdict.points,
+                hits=verdict.hits,
+                would_change=self._would_change(row) if held or words else None,
+            ),
+        )
+        self._respond(account, verdict, words, decision_id)
+        return Assessment(account, change, verdict, decision_id, held)
+
+    def _would_change(self, row: Sequence[Value]) -> str | None:
+        """Return the nearest change of one input that makes the outcome milder, as JSON."""
+        turn = turned(self._live.policy, self._live.decide, row)
+        return None if turn is None else json.dumps(turn._asdict())
+
+    def _respond(
+        self, account: Account, verdict: Verdict, words: Sequence[str], decision_id: UUID
+    ) -> None:
+        """Ask a person to look, or tell the customer something that helps, if it was decided so."""
+        cause = f"{self._subject.value}-assessment"
+        amounts = dict(word.partition(":")[::2] for word in words)
+        if Effect.REVIEW in amounts:
+            self.responses.review(
+                account,
+                subject=f"{self._subject.value}-review",
+                evidence={
+                    "decision_id": decision_id,
+                    "effects": words,
+                    "reasons": verdict.reasons,
+                },
+                priority=int(amounts[Effect.REVIEW] or PRIORITIES[-1]),
+                cause=cause,
+                decision_id=decision_id,
+            )
+        if Effect.NUDGE in amounts and verdict.reasons:
+            self.responses.nudge(account, reasons=verdict.reasons, cause=cause)
+
+    def _inputs(self, accounts: Mapping[AccountId, Account]) -> list[list[Value]]:
+        """Return each account's values in the order of the policy's inputs."""
+        names = [one.name for one in self._live.policy.inputs]
+        features = self._ground.trails.features
+        from_facts = {one.name for one in features.features}
+        asked = [name for name in names if name in from_facts]
+        followed = self._ground.trails.follow(self._session, list(accounts.values()))
+        row = self._ground.trails.row(asked)
+        moment = (self._booking.now - EPOCH) // MICROSECOND
+        opened = self._opened(accounts)
+        rows: list[list[Value]] = []
+        for account_id, account in accounts.items():
+            known = given(account, opened[account_id], self._booking.now)
+            known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
+            rows.append([known.get(name) for name in names])
+        self._booking.followed = followed
+        return rows
+
+    def _opened(self, accounts: Collection[AccountId]) -> dict[AccountId, date]:
+        asked = {"accounts": pack("uuid", list(accounts))}
+        return {AccountId(one): day for one, day in self._session.rows(OPENED, asked)}
+
+
+def given(account: Account, opened_on: date, now: datetime) -> dict[str, Value]:
+    """Return what an account's own row says to a decision, by the names of the vocabulary.
+
+    Units: as `data/features/shipped.toml` declares. The share used of no limit is unknown.
+    """
+    standing = account.standing_at(now)
+    limit, used = account.limit_minor, standing.used_minor
+    return {
+        "account_status": STATUSES.index(standing.status),
+        "limit_minor": limit,
+        "used_minor": used,
+        "available_minor": max(0, limit - used),
+        "utilisation_ppm": used * PPM // limit if limit else None,
+        "overdue_days": standing.overdue_days,
+        "account_age_days": (account.book.business_date - opened_on).days,
+        "is_held": int(standing.is_held),
+        "needs_step_up": int(account.step_up_since is not None),
+        "regime": REGIMES.index("normal"),
+    }

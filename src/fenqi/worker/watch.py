@@ -1,0 +1,110 @@
+"""The watch: crowds are answered within a second, and ends of protections are written down.
+
+One thread that asks the database for suspicions a few times a second. Any number of programs may
+watch: a suspicion is answered by one of them, once. What fails is tried alone, later each time, and
+after some tries left for a person; it never keeps the others waiting.
+"""
+
+import logging
+import threading
+from datetime import timedelta
+from types import TracebackType
+
+from fenqi.core.errors import Unavailable
+from fenqi.flows.lift import lift_over
+from fenqi.flows.protect import Protected, protect
+from fenqi.store import links
+from fenqi.store.ground import Ground
+
+PAUSE_SECONDS = 0.1  # between two looks that found nothing
+ROUNDS_PER_END = 10  # looks between two for protections that are over
+AWAY_SECONDS = 1.0  # before a database that was gone is asked again
+TRIES_MAX = 5  # of one suspicion
+WAIT = timedelta(seconds=2)  # before a suspicion that failed is tried again
+STOP_SECONDS_MAX = 30
+
+LOG = logging.getLogger(__name__)
+
+
+class Watch:
+    """Watches until it is closed."""
+
+    def __init__(self, ground: Ground, *, pause_seconds: float = PAUSE_SECONDS) -> None:
+        self._ground = ground
+        self._pause_seconds = pause_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what is under way and stop."""
+        self._stop.set()
+        self._thread.join(STOP_SECONDS_MAX)
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _fault: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        rounds = 0
+        while not self._stop.is_set():
+            pause = self._pause_seconds
+            try:
+                if look(self._ground).suspicions:
+                    pause = 0.0
+                if rounds % ROUNDS_PER_END == 0:
+                    lift_over(self._ground)
+            except Unavailable:
+                LOG.warning("the watch waits for the database", exc_info=True)
+                pause = AWAY_SECONDS
+            except Exception:
+                LOG.exception("the watch failed and goes on")
+                pause = AWAY_SECONDS
+            rounds += 1
+            self._stop.wait(pause)
+
+
+def look(ground: Ground) -> Protected:
+    """Answer what is suspected now; what fails is put off alone.
+
+    Errors: those of the database.
+    """
+    try:
+        return protect(ground)
+    except Unavailable:
+        raise
+    except Exception:
+        LOG.exception("suspicions could not be answered together; one by one")
+    try:
+        return protect(ground, most=1)
+    except Unavailable:
+        raise
+    except Exception:
+        LOG.exception("a suspicion could not be answered; it waits")
+    with ground.store.transaction() as session:
+        links.postpone(session, ground.clock.now(), wait=WAIT, tries=TRIES_MAX)
+    return Protected(suspicions=1)
+
+
+def watch_once(ground: Ground, *, rounds_max: int = 1_000) -> tuple[Protected, int]:
+    """Answer all that is suspected now, write down what is over; return what both came to."""
+    total = Protected()
+    for _ in range(rounds_max):
+        one = look(ground)
+        if not one.suspicions:
+            break
+        total = Protected(
+            total.suspicions + one.suspicions,
+            total.rings + one.rings,
+            total.places + one.places,
+            total.held + one.held,
+            total.frozen + one.frozen,
+        )
+    return total, lift_over(ground)

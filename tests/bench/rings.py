@@ -1,0 +1,371 @@
+"""Rings in a month of a million logins: which are found, who is held wrongly, and how soon.
+
+    python tests/bench/rings.py [--seed 5] [--share 1.0] [--rings 120] [--json FILE]
+
+First the whole month goes through the rule alone, once for each threshold: that gives the curves of
+wrong holds and freezes. Then a stream of logins with rings in it goes through the program, its
+desk, its database and its watch, and each ring's tenth login is timed until all ten are held.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import statistics
+import sys
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from rings_world import DAY, World, make
+
+from bench import folder
+from fenqi.core.risk.crowd import CrowdKind, CrowdRule, Place, is_place, judge
+from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.identity import Identifier
+from fenqi.core.risk.links import Link, Web
+from fenqi.core.values.ids import AccountId
+from fenqi.desk import Desk
+from fenqi.flows.enrol import Enrol
+from fenqi.flows.found import Found, found
+from fenqi.flows.observe import Observe, Told
+from fenqi.runtime import Config, Runtime
+from fenqi.store.crowds import shipped
+from fenqi.worker.watch import Watch
+
+BOOK = "rings"
+ON = date(2026, 1, 1)
+LOOK_AGAIN = 3_600  # seconds after which a place of very many is judged anew, to save time
+HELD = "SELECT account_id FROM protections WHERE account_id = ANY(%(accounts)s)"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a rule did to a world."""
+
+    rings: int
+    rings_found: int  # somebody looks, by the tenth login
+    rings_held: int  # of those that sit behind no place
+    rings_open: int
+    accounts_held: int  # of rings
+    accounts_frozen: int
+    wrong_holds: int  # innocent accounts, a freeze is none of them
+    wrong_freezes: int
+    wrong_by_kind: dict[str, int]
+    innocent: int
+
+
+class Facts:
+    """A world's facts by address, with what the rule asks about accounts."""
+
+    def __init__(self, world: World, rule: CrowdRule) -> None:
+        self.world, self.rule = world, rule
+        self.visits: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        rows = zip(world.at.tolist(), world.account.tolist(), world.address.tolist(), strict=True)
+        for at, account, address in rows:
+            self.visits[address].append((at, account))
+        self.age, self.pays = world.age_days.tolist(), world.pays.tolist()
+        self.device_of: dict[int, list[int]] = defaultdict(list)
+        for device, accounts in world.devices.items():
+            for account in accounts:
+                self.device_of[account].append(device)
+        least = 6  # the smallest size that any rule here asks for
+        self.busy = [one for one, seen in self.visits.items() if len({a for _, a in seen}) >= least]
+
+    def is_good(self, account: int, at: int, rule: CrowdRule) -> bool:
+        return bool(self.pays[account]) and self.age[account] + at // DAY >= rule.good_age_days
+
+    def web(self, crowd: Sequence[int], rule: CrowdRule) -> Web:
+        devices = {device for one in crowd for device in self.device_of[one]}
+        links = [
+            Link(_id(one), device.to_bytes(8, "big"), Identifier.DEVICE, ON, ON)
+            for device in sorted(devices)
+            for one in self.world.devices[device]
+        ]
+        return Web(rule.links, ON, links)
+
+
+def _id(account: int) -> AccountId:
+    return cast(AccountId, account)  # the rule only compares them
+
+
+def run_rule(facts: Facts, rule: CrowdRule) -> Verdicts:
+    """Let every login of the world go through a rule, as the program would."""
+    held: set[int] = set()
+    frozen: set[int] = set()
+    held_at: dict[int, int] = {}
+    looked: dict[int, int] = {}  # when somebody first was to look at an address
+    for address in facts.busy:
+        for at, crowd, kind in crowds(facts, address, rule):
+            looked.setdefault(address, at)
+            if kind is CrowdKind.RING:
+                for answer in crowd:
+                    one = cast(int, answer.account_id)
+                    held_at.setdefault(one, address)
+                    (frozen if answer.effect is Effect.FREEZE else held).add(one)
+    held -= frozen
+    world = facts.world
+    innocent = {one for one in held | frozen if world.ring_of[one] < 0}
+    open_rings = [n for n in range(len(world.rings)) if n not in world.hidden]
+    by_kind: dict[str, int] = defaultdict(int)
+    for one in innocent:
+        by_kind[world.kinds.get(held_at[one], "other")] += 1
+    return Verdicts(
+        rings=len(world.rings),
+        rings_found=sum(looked.get(address, 1 << 60) <= tenth for address, tenth, _ in world.rings),
+        rings_held=sum(
+            all(int(one) in held | frozen for one in world.rings[n][2]) for n in open_rings
+        ),
+        rings_open=len(open_rings),
+        accounts_held=len(held) - len(held & innocent),
+        accounts_frozen=len(frozen) - len(frozen & innocent),
+        wrong_holds=len(held & innocent),
+        wrong_freezes=len(frozen & innocent),
+        wrong_by_kind=dict(by_kind),
+        innocent=world.innocent,
+    )
+
+
+def crowds(facts: Facts, address: int, rule: CrowdRule) -> Iterator[tuple[int, Any, Any]]:
+    """Yield when a crowd is at an address, and what happens to whom; a place yields nobody."""
+    inside: deque[tuple[int, int]] = deque()
+    present: dict[int, int] = defaultdict(int)
+    seen: set[int] = set()
+    good_seen: set[int] = set()
+    answered: set[int] = set()
+    quiet_until = -1
+    for at, account in facts.visits[address]:
+        inside.append((at, account))
+        present[account] += 1
+        while inside[0][0] <= at - rule.window_seconds:
+            gone = inside.popleft()[1]
+            present[gone] -= 1
+            seen.add(gone)
+            if facts.is_good(gone, at, rule):
+                good_seen.add(gone)
+            if not present[gone]:
+                del present[gone]
+        if len(present) < rule.size_min or at < quiet_until:
+            continue
+        place = Place(False, len(seen), len(good_seen))
+        crowd = list(dict.fromkeys(a for _, a in inside))
+        good = frozenset(_id(one) for one in crowd if facts.is_good(one, at, rule))
+        is_answered = answered.issuperset(crowd)
+        if is_place(place, rule, size=len(crowd), good=len(good)):
+            quiet_until = at + (LOOK_AGAIN if len(seen) > rule.size_max else 0)
+            yield at, (), None
+            continue
+        if is_answered:
+            continue
+        ids, web = [_id(one) for one in crowd], facts.web(crowd, rule)
+        judged = judge(ids, place=place, good=good, web=web, rule=rule)
+        answered.update(crowd)
+        yield at, judged.answers, judged.kind
+
+
+# How the rule would do with another threshold, one at a time.
+CURVES: dict[str, Sequence[int]] = {
+    "size_min": (6, 8, 10, 12, 15, 20),
+    "window_seconds": (300, 600, 900),
+    "place_good_share_ppm": (100_000, 200_000, 300_000, 400_000, 500_000, 700_000),
+    "crowd_good_share_ppm": (300_000, 400_000, 500_000, 600_000, 800_000),
+    "place_good_min": (3, 5, 8, 12, 20),
+    "group_min": (2, 3, 4, 6),
+    "good_age_days": (30, 90, 180),
+}
+
+
+def curves(seed: int, share: float) -> dict[str, Any]:
+    """Return what each threshold gives."""
+    rule = shipped()
+    facts = Facts(make(seed, share=share), rule)
+    told: dict[str, Any] = {"facts": len(facts.world.at), "addresses": len(facts.visits)}
+    told["shipped"] = asdict(run_rule(facts, rule))
+    for name, values in CURVES.items():
+        told[name] = {}
+        for value in values:
+            changed: Any = {name: value}
+            told[name][value] = asdict(run_rule(facts, replace(rule, **changed)))
+            sys.stderr.write(f"{name}={value}: {told[name][value]}\n")
+    return told
+
+
+@dataclass
+class Timed:
+    """One ring on its way through the program."""
+
+    members: list[AccountId]
+    tenth_sent: float = 0.0
+    tenth_booked: float = 0.0
+    all_held: float = 0.0
+
+
+class Stream:
+    """Logins through the desk at a steady pace: some of rings, most of everybody else."""
+
+    def __init__(self, runtime: Runtime, desk: Desk, people: list[AccountId]) -> None:
+        self._runtime, self._desk, self._people = runtime, desk, people
+        self._chance = random.Random(3)
+        self._number = 0
+        self.rings: list[Timed] = []
+        self.late = 0
+
+    def run(self, rings: int, *, per_second: int, seconds: float) -> None:
+        """Send for some seconds; rings begin one after another and overlap."""
+        left = list(self._people)
+        plans = []
+        for number in range(rings):
+            ring = Timed([left.pop() for _ in range(12)])
+            self.rings.append(ring)
+            start = seconds * 0.9 * number / rings
+            for place, member in enumerate(ring.members):
+                at = start + place * 0.05
+                plans.append((at, member, f"ring-{number}", place, ring))
+        plans.sort(key=lambda one: one[0])
+        plans.reverse()
+        begin = time.perf_counter()
+        futures: list[Future[Any]] = []
+        for step in range(int(per_second * seconds)):
+            due = begin + step / per_second
+            pause = due - time.perf_counter()
+            if pause > 0:
+                time.sleep(pause)
+            else:
+                self.late += 1
+            while plans and plans[-1][0] <= time.perf_counter() - begin:
+                _, member, address, place, ring = plans.pop()
+                if place == 9:
+                    ring.tenth_sent = time.perf_counter()
+                future = self._log_in(member, address)
+                if place == 9:
+                    future.add_done_callback(lambda _, ring=ring: _booked(ring))
+                futures.append(future)
+            one = self._chance.choice(left)
+            futures.append(self._log_in(one, f"home-{one.int % 20_000}"))
+        for future in futures:
+            future.result()
+
+    def _log_in(self, account: AccountId, address: str) -> "Future[Any]":
+        self._number += 1
+        seal = hashlib.sha256(address.encode()).hexdigest()
+        fact = Told("login", datetime.now(UTC), {"ip": seal})
+        command = Observe(
+            scope_id=str(account), key=f"l{self._number}", account_id=account, facts=(fact,)
+        )
+        return self._desk.submit(command)
+
+
+def _booked(ring: Timed) -> None:
+    ring.tenth_booked = time.perf_counter()
+
+
+class Onlooker:
+    """Looks every few milliseconds who is held, as anybody who reads the database sees it."""
+
+    def __init__(self, runtime: Runtime, stream: Stream) -> None:
+        self._runtime, self._stream = runtime, stream
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.wait(3)
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            open_ = [one for one in self._stream.rings if one.tenth_sent and not one.all_held]
+            if open_:
+                ids = [member for one in open_ for member in one.members[:10]]
+                with self._runtime.store.transaction() as session:
+                    rows = session.rows(HELD, {"accounts": ids})
+                now, seen = time.perf_counter(), {row[0] for row in rows}
+                for one in open_:
+                    if seen.issuperset(one.members[:10]):
+                        one.all_held = now
+            self._stop.wait(0.01)
+
+
+def timed(rings: int, *, per_second: int, seconds: float) -> dict[str, Any]:
+    """Return how soon rings are held in the running program."""
+    config = Config(data_folder=folder("rings"))
+    with Runtime.open(config, stop_after=True) as runtime:
+        day = datetime.now(UTC).date()
+        run = f"{time.time_ns()}"
+        found(
+            runtime.ground,
+            Found(book_id=BOOK, legal_entity="Bench", currency="CNY", zone="UTC", opened_on=day),
+        )
+        people = open_accounts(runtime, 12 * rings + 4_000, run)
+        with Desk(runtime.ground) as desk, Watch(runtime.ground):
+            stream = Stream(runtime, desk, people)
+            onlooker = Onlooker(runtime, stream)
+            stream.run(rings, per_second=per_second, seconds=seconds)
+            onlooker.close()
+    held = [one for one in stream.rings if one.all_held]
+    waits = sorted(one.all_held - one.tenth_sent for one in held)
+    after = sorted(one.all_held - one.tenth_booked for one in held)
+    place = max(0, -(-99 * len(waits) // 100) - 1)
+    return {
+        "rings": rings,
+        "rings_held": len(held),
+        "logins_per_second": per_second,
+        "seconds": seconds,
+        "sent_late": stream.late,
+        "median_s": round(statistics.median(waits), 4),
+        "p99_s": round(waits[place], 4),
+        "max_s": round(waits[-1], 4),
+        "p99_after_commit_s": round(after[place], 4),
+    }
+
+
+def open_accounts(runtime: Runtime, count: int, run: str) -> list[AccountId]:
+    """Open as many accounts, by the program's own flow."""
+    with Desk(runtime.ground) as desk:
+        futures = [
+            desk.submit(
+                Enrol(
+                    scope_kind="book",
+                    scope_id=BOOK,
+                    key=f"{run}-{number}",
+                    book_id=BOOK,
+                    person_reference=f"{run}-{number}",
+                    limit_minor=100_000,
+                    statement_day=1 + number % 28,
+                )
+            )
+            for number in range(count)
+        ]
+        return [AccountId(UUID(one.result().account_id)) for one in futures]
+
+
+def main() -> None:
+    words = argparse.ArgumentParser()
+    words.add_argument("--seed", type=int, default=5)
+    words.add_argument("--share", type=float, default=1.0)
+    words.add_argument("--rings", type=int, default=120)
+    words.add_argument("--per-second", type=int, default=150)
+    words.add_argument("--seconds", type=float, default=40)
+    words.add_argument("--json", type=Path)
+    asked = words.parse_args()
+    told = {
+        "bench": "rings",
+        "world": curves(asked.seed, asked.share),
+        "program": timed(asked.rings, per_second=asked.per_second, seconds=asked.seconds),
+    }
+    text = json.dumps(told, indent=1)
+    if asked.json:
+        asked.json.write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

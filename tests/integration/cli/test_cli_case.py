@@ -1,0 +1,117 @@
+"""The commands of cases, through the program's own door: from a ring to its end."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from click.testing import Result
+from make_book import World, enrol, open_book, rows
+from make_crowd import log_in, only_case, people
+from typer.testing import CliRunner
+
+from fenqi.cli import app
+from fenqi.flows.protect import protect
+from fenqi.store.pool import Store
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def fenqi(database_url: str) -> Run:
+    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "160", "TERM": "dumb"}
+    return lambda *words: CliRunner().invoke(app, list(map(str, words)), env=environment)
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    return open_book(store)
+
+
+def ended(result: Result, code: int = 0) -> str:
+    assert result.exit_code == code, result.output
+    return result.stdout if code == 0 else result.stderr.replace("\n", " ")
+
+
+def running(world: World) -> int:
+    sql = "SELECT COUNT(*) FROM protections WHERE ended_at IS NULL"
+    return int(rows(world.store, sql)[0][0])
+
+
+def test_an_officer_works_a_ring_from_the_queue_to_its_end(world: World, fenqi: Run) -> None:
+    ring = people(world, 11)
+    log_in(world, ring[:9], "1.2.3.4")
+    log_in(world, ring[9:], "1.2.3.4", device="farm")
+    said = ended(fenqi("watch", "--once"))
+    assert "1 rings, 0 places, 9 held, 2 frozen" in said
+    case = only_case(world)[0]
+    (line,) = json.loads(ended(fenqi("case", "list", "--json")))
+    assert (line["case_id"], line["subject"], line["accounts"]) == (str(case), "ring", 11)
+    assert str(case) in ended(fenqi("case", "list"))
+    told = ended(fenqi("case", "show", case))
+    assert "investigation: ring" in told
+    assert "groups that share a device, card or phone: 2" in told
+    assert re.search(rf"{ring[9]} -> device [0-9a-f]{{12}} \(since .*\) {ring[10]}", told)
+    assert "is with li" in ended(fenqi("case", "assign", case, "li", "--by", "mei"))
+    assert "line 3" in ended(fenqi("case", "note", case, "asked the school", "--by", "li"))
+    assert ended(fenqi("case", "list", "--with", "mei")) == "No case waits.\n"
+    said = ended(
+        fenqi(*("case", "close", case, "false-alarm", "an exam", "--by", "li", "--place", "campus"))
+    )
+    assert "11 protections ended" in said
+    assert running(world) == 0
+    story = json.loads(ended(fenqi("case", "show", case, "--json")))
+    assert [one["kind"] for one in story["entries"]] == ["opened", "assigned", "note", "closed"]
+    assert {one["finding"] for one in story["measures"]} == {"false-alarm"}
+    assert ended(fenqi("case", "list")) == "No case waits.\n"
+    assert str(case) in ended(fenqi("case", "list", "--all"))
+
+
+def test_four_eyes_through_the_door(world: World, fenqi: Run) -> None:
+    account = enrol(world)
+    opened = ("case", "open", "odd", "--account", account, "--subject", "basket", "--by", "mei")
+    case = ended(fenqi(*opened)).split()[-1]
+    freeze = ("case", "freeze", case, "--account", account, "--days", 20, "--reason", "odd-basket")
+    said = ended(fenqi(*freeze, "--by", "mei"))
+    assert "once a second person agrees" in said
+    protection = said.split("\n")[0].split()[-1]
+    second = ("case", "second", protection, "--account", account, "--by")
+    assert "took part" in ended(fenqi(*second, "mei"), 2)
+    assert "frozen until" in ended(fenqi(*second, "li"))
+    assert "purchases are possible" in ended(
+        fenqi("case", "lift", protection, "--account", account, "--by", "li")
+    )
+    assert "No protection" in ended(
+        fenqi("case", "lift", protection, "--account", account, "--by", "li"), 2
+    )
+    appeal = (*opened[:2], "why me", *opened[3:], "--appeal", case)
+    found = ended(fenqi(*appeal)).split()[-1]
+    assert "kept out" in ended(fenqi("case", "assign", found, "mei", "--by", "zhao"), 2)
+    assert "is with zhao" in ended(fenqi("case", "assign", found, "zhao", "--by", "zhao"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("show", uuid4()), "There is no case"),
+        (("note", uuid4(), "text", "--by", "mei"), "There is no case"),
+        (("close", uuid4(), "confirmed", "text", "--by", "mei"), "There is no case"),
+    ],
+)
+def test_a_case_that_is_not_there_gets_a_sentence(
+    world: World, fenqi: Run, words: tuple[Any, ...], said: str
+) -> None:
+    assert world
+    assert said in ended(fenqi("case", *words), 2)
+
+
+def test_a_note_without_words_is_refused(world: World, fenqi: Run) -> None:
+    log_in(world, people(world, 10), "1.2.3.4")
+    assert protect(world.ground).held == 10
+    case = only_case(world)[0]
+    said = ended(fenqi("case", "note", case, "  ", "--by", "mei"), 2)
+    assert "it must be 1 to 4000 characters" in said
+    said = ended(fenqi("case", "note", case, "fine", "--by", "system"), 2)
+    assert "the name of a person" in said

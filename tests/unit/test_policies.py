@@ -1,0 +1,95 @@
+"""The policies that come with fenqi: sound, fair, and saying what the mission asks for."""
+
+from pathlib import Path
+
+import pytest
+
+from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
+from fenqi.core.risk.input import Purpose
+from fenqi.core.risk.policy.check import check
+from fenqi.core.risk.policy.expression import names
+from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.policy.read import read
+from fenqi.core.risk.policy.rows import compile_row
+from fenqi.core.risk.policy.turn import turned
+from fenqi.store.features import shipped
+from fenqi.store.policies import SHIPPED, policies_of
+
+FEATURES = shipped()
+POLICIES = {one.kind: one for one in policies_of(SHIPPED)}
+
+
+def policy(kind: DecisionKind) -> Policy:
+    return POLICIES[kind]
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_each_kind_of_decision_has_a_policy_without_a_fault_or_a_note(kind: DecisionKind) -> None:
+    assert check(policy(kind)).findings == ()
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_who_is_unknown_is_harmed_by_nothing(kind: DecisionKind) -> None:
+    made = policy(kind)
+    assert compile_row(made)([None] * len(made.inputs)).outcome == "approve"
+
+
+def test_the_purchase_policy_looks_at_fifteen_features_and_more() -> None:
+    computed = {one.name for one in FEATURES.features}
+    assert len(computed & {one.name for one in policy(DecisionKind.PURCHASE).inputs}) >= 15
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_failures_of_a_channel_count_against_nobody(kind: DecisionKind) -> None:
+    assert "channel_failures_30d" not in {one.name for one in policy(kind).inputs}
+    assert FEATURES.vocabulary["channel_failures_30d"].purposes == {Purpose.SERVICE}
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_an_address_alone_leads_to_hours_at_most(kind: DecisionKind) -> None:
+    made = policy(kind)
+    weak = {one.name for one in made.inputs if one.is_weak}
+    for line in made.lines:
+        if names(line.when) & weak:
+            for act in line.acts:
+                assert act.effect in {Effect.STEP_UP, Effect.REVIEW, Effect.HOLD}
+                assert act.effect is not Effect.HOLD or act.amount <= 24
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_the_market_alone_harms_nobody_who_has_an_account(kind: DecisionKind) -> None:
+    made = policy(kind)
+    for regime in range(3):
+        effects = compile_row(made)(made.row({"regime": regime})).effects
+        harms = {act.effect for act in effects} & HARMFUL
+        assert harms <= ({Effect.SMALLER_LIMIT} if kind is DecisionKind.APPLICATION else set())
+
+
+def test_every_reason_is_told_in_both_languages() -> None:
+    for made in POLICIES.values():
+        for texts in made.reasons.values():
+            assert any("\u4e00" <= one <= "\u9fff" for one in texts["zh"])
+            assert texts["en"].isascii()
+
+
+def test_a_purchase_above_the_limit_is_told_what_would_fit() -> None:
+    made = policy(DecisionKind.PURCHASE)
+    given = {"used_minor": 900_000, "limit_minor": 1_000_000, "amount_minor": 150_000}
+    found = turned(made, compile_row(made), made.row({"account_status": 0, **given}))
+    assert found is not None
+    assert (found.name, found.would_be, found.outcome) == ("limit_minor", 1_050_000, "approve")
+
+
+def test_a_tight_market_shortens_the_menu_and_says_so() -> None:
+    made = policy(DecisionKind.PURCHASE)
+    verdict = compile_row(made)(made.row({"regime": 2, "account_status": 0}))
+    assert (verdict.outcome, verdict.reasons) == ("cooler-menu", ("market-tight",))
+    assert {one.product: one.counts for one in verdict.offers}["flat"] == (3, 6, 12)
+
+
+def test_files_are_named_by_what_they_decide() -> None:
+    assert {file.stem for file in Path(SHIPPED).glob("*.toml")} == {
+        one.value for one in DecisionKind
+    }
+    text = (Path(SHIPPED) / "purchase.toml").read_text("utf-8")
+    assert read(text, FEATURES.vocabulary).kind is DecisionKind.PURCHASE
