@@ -70,7 +70,7 @@ def test_any_text_is_a_condition_or_refused(text: str) -> None:
     assert parse(said(truth), VOCABULARY).truth == truth
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_what_is_told_to_change_a_decision_does(data: st.DataObject) -> None:
     policy = data.draw(policies())
