@@ -470,5 +470,5 @@ def test_every_flow_there_is_dies_here() -> None:
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
     assert here == there
     assert ACTS.keys() == {kind.kind for kind in FLOWS} | {
-        *("found", "enlist", "import-reports", "reset", "shadow")
+        *("found", "enlist", "import-reports", "protect", "reset", "shadow")
     }

@@ -293,8 +293,6 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
-    "policy-unreadable": ("{file}: {fault}. Correct the file."),
-    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),
