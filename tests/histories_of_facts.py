@@ -90,5 +90,5 @@ KINDS = (
     *("login", "login", "device-changed", "phone-changed", "card-changed", "address-changed"),
     *("receipt-final", "receipt-final", "payment-failed", "channel-failed", "basket"),
     *("complaint", "bucket-crossed", "plan-extended", "instalment-deferred", "account-opened"),
-    *("application-received", "statement-cut", "income-recognised"),
+    *("application-received", "step-up-passed", "statement-cut", "income-recognised"),
 )

@@ -293,9 +293,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
+    "policy-unreadable": "{file}: {fault}. Correct the file.",
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),
+    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "policy-input-forbidden": (
         "{policy}, {line}: the pack {pack} forbids {input} for {purpose}. Take it away."
     ),

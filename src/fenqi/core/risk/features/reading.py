@@ -16,6 +16,7 @@ from typing import Any
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.features.declaration import (
+    HOUR,
     MICROSECONDS_PER_SECOND,
     Aggregate,
     Condition,
@@ -164,6 +165,7 @@ class _Reading:
         self.at = ("", 0, "")
         self._streams: dict[str, Stream] = {}
         self._inputs: set[str] = set()
+        self._over: dict[Key, str] = {}  # the stream whose accounts are counted over a key
 
     def read(self, table: Mapping[str, Any], text: str) -> FeatureSet:
         top = Reader(table, FeaturesInvalid, unread=("given", "stream", "feature", "note"))
@@ -220,6 +222,16 @@ class _Reading:
             raise entry.refused(field, "the name of a stream above")
         return self._streams[name]
 
+    def _check_over(self, entry: _Entry, key: Key, aggregate: Aggregate, stream: str) -> None:
+        """Refuse what cannot be counted over the accounts of an identifier as a fact is stored."""
+        if aggregate is not Aggregate.DISTINCT:
+            raise entry.refused("aggregate", f"distinct, as {key} counts accounts")
+        known = self._streams[stream]
+        if known.after is not None or any(one.field == HOUR for one in known.conditions):
+            raise entry.refused("of", "a stream without `after` and without the hour")
+        if self._over.setdefault(key, stream) != stream:
+            raise entry.refused("of", f"{self._over[key]}, as the others over {key}")
+
     def _feature(self, entry: _Entry) -> Feature:
         unit = entry.choice("unit", Unit)
         made = self._input(entry, unit)
@@ -231,8 +243,8 @@ class _Reading:
         part = self._stream_named(entry, "part").name if aggregate is Aggregate.SHARE else None
         takes_field = aggregate in OF_A_FIELD or (part is not None and entry.has("field"))
         key = entry.choice("key", Key) if entry.has("key") else Key.ACCOUNT
-        if key is not Key.ACCOUNT and aggregate is not Aggregate.DISTINCT:
-            raise entry.refused("aggregate", f"distinct, as {key} counts accounts")
+        if key is not Key.ACCOUNT:
+            self._check_over(entry, key, aggregate, stream)
         if aggregate is Aggregate.DISTINCT and not entry.has("window"):
             raise entry.refused("window", DURATION_EXPECTED)  # it would be kept for ever
         if aggregate is Aggregate.DAYS_SINCE_FIRST and entry.has("window"):

@@ -30,6 +30,10 @@ kinds = ["phone-changed", "device-changed"]
 after = "logins"
 within = "90m"
 
+[[stream]]
+name = "visits"
+kinds = ["login"]
+
 [[feature]]
 name = "changes_2d"
 of = "changes"
@@ -43,7 +47,7 @@ title = { zh = "更换", en = "changes" }
 [[feature]]
 name = "accounts_per_ip_10m"
 key = "ip"
-of = "logins"
+of = "visits"
 aggregate = "distinct"
 window = "10m"
 cap = 50
@@ -82,16 +86,16 @@ def test_a_file_becomes_inputs_streams_and_features() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "entry", "field"),
     [
-        ('window = "2d"', 'window = "2w"', 27, "changes_2d", "window"),
-        ('window = "2d"', 'window = "401d"', 27, "changes_2d", "window"),
-        ('window = "10m"\n', "", 33, "accounts_per_ip_10m", "window"),
-        ('aggregate = "count"', 'aggregate = "mean"', 26, "changes_2d", "aggregate"),
-        ('aggregate = "distinct"', 'aggregate = "count"', 37, "accounts_per_ip_10m", "aggregate"),
-        ('unit = "count"', 'unit = "days"', 29, "changes_2d", "unit"),
-        ('of = "changes"', 'of = "change"', 25, "changes_2d", "of"),
-        ('of = "changes"', 'of = "changes"\nfeild = "x"', 26, "changes_2d", "feild"),
-        ('name = "changes_2d"', 'name = "regime"', 24, "regime", "name"),
-        ('name = "changes_2d"', 'name = "Changes"', 24, "Changes", "name"),
+        ('window = "2d"', 'window = "2w"', 31, "changes_2d", "window"),
+        ('window = "2d"', 'window = "401d"', 31, "changes_2d", "window"),
+        ('window = "10m"\n', "", 37, "accounts_per_ip_10m", "window"),
+        ('aggregate = "count"', 'aggregate = "mean"', 30, "changes_2d", "aggregate"),
+        ('aggregate = "distinct"', 'aggregate = "count"', 41, "accounts_per_ip_10m", "aggregate"),
+        ('unit = "count"', 'unit = "days"', 33, "changes_2d", "unit"),
+        ('of = "changes"', 'of = "change"', 29, "changes_2d", "of"),
+        ('of = "changes"', 'of = "changes"\nfeild = "x"', 30, "changes_2d", "feild"),
+        ('name = "changes_2d"', 'name = "regime"', 28, "regime", "name"),
+        ('name = "changes_2d"', 'name = "Changes"', 28, "Changes", "name"),
         ('after = "logins"', 'after = "later"', 20, "changes", "after"),
         ('within = "90m"\n', "", 17, "changes", "within"),
         ('kinds = ["login"]', "kinds = []", 14, "logins", "kinds"),
@@ -99,10 +103,12 @@ def test_a_file_becomes_inputs_streams_and_features() -> None:
         ("from = 0, below = 6", "is = []", 15, "logins", "where"),
         ("absent = true", "absent = false", 15, "logins", "where"),
         ('["normal", "tight"]', '["normal"]', 8, "regime", "choices"),
-        ('purposes = ["fraud"]', 'purposes = ["profit"]', 41, "accounts_per_ip_10m", "purposes"),
-        ('purposes = ["fraud"]', "purposes = []", 41, "accounts_per_ip_10m", "purposes"),
-        ('zh = "更换", ', "", 31, "changes_2d", "title.zh"),
-        ("cap = 50", "cap = 1", 39, "accounts_per_ip_10m", "cap"),
+        ('purposes = ["fraud"]', 'purposes = ["profit"]', 45, "accounts_per_ip_10m", "purposes"),
+        ('purposes = ["fraud"]', "purposes = []", 45, "accounts_per_ip_10m", "purposes"),
+        ('zh = "更换", ', "", 35, "changes_2d", "title.zh"),
+        ('of = "visits"', 'of = "logins"', 40, "accounts_per_ip_10m", "of"),
+        ('of = "visits"', 'of = "changes"', 40, "accounts_per_ip_10m", "of"),
+        ("cap = 50", "cap = 1", 43, "accounts_per_ip_10m", "cap"),
         ("version = 3", "version = 0", 3, "", "version"),
         ("version = 3", "version = 3\nauthor = 1", 4, "", "author"),
     ],
@@ -118,7 +124,7 @@ def test_what_is_wrong_is_named_with_its_line(
 
 def test_what_is_no_toml_is_named_with_its_line() -> None:
     fields = refused('of = "changes"', 'of = "changes')
-    assert (fields["line"], fields["expected"]) == (25, "TOML")
+    assert (fields["line"], fields["expected"]) == (29, "TOML")
 
 
 def test_a_section_that_is_no_list_is_refused() -> None:
