@@ -158,14 +158,15 @@ def crowds(facts: Facts, address: int, rule: CrowdRule) -> Iterator[tuple[int, A
         crowd = list(dict.fromkeys(a for _, a in inside))
         good = frozenset(_id(one) for one in crowd if facts.is_good(one, at, rule))
         is_answered = answered.issuperset(crowd)
-        if is_place(place, rule, size=len(crowd), good=len(good)):
+        looks_shared = is_place(place, rule, size=len(crowd), good=len(good))
+        if looks_shared and not answered:
             quiet_until = at + (LOOK_AGAIN if len(seen) > rule.size_max else 0)
             yield at, (), None
             continue
         if is_answered:
             continue
         ids, web = [_id(one) for one in crowd], facts.web(crowd, rule)
-        judged = judge(ids, place=place, good=good, web=web, rule=rule)
+        judged = judge(ids, place=place, good=good, web=web, rule=rule, was_ring=bool(answered))
         answered.update(crowd)
         yield at, judged.answers, judged.kind
 

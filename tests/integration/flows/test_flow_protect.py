@@ -274,6 +274,16 @@ def test_a_crowd_too_large_for_weak_evidence_is_left_to_a_person(world: World) -
     assert only_case(world)[1:4] == ("investigation", "crowd-too-large", 1)
 
 
+def test_what_was_a_ring_stays_one_until_a_person_has_looked(world: World) -> None:
+    ring, good = people(world, 10), people(world, 10, "good")
+    make_old(world, good)
+    log_in(world, ring, "1.2.3.4")
+    assert protect(world.ground).held == 10
+    log_in(world, good, "1.2.3.4")  # half of the crowd is long-standing now
+    answer = protect(world.ground)
+    assert (answer.places, answer.held) == (0, 10)
+
+
 def test_two_programs_answer_each_suspicion_once(world: World, database_url: str) -> None:
     ring = people(world, 20)
     log_in(world, ring, "1.2.3.4")
