@@ -25,6 +25,8 @@ class Reason(StrEnum):
     ACCOUNT_FROZEN = "account-frozen"
     ACCOUNT_CLOSED = "account-closed"
     PURCHASES_HELD = "purchases-held"
+    PLAN_NOT_OFFERED = "plan-not-offered"
+    CHECK_ASKED = "check-asked"
 
 
 class Outcome(StrEnum):
@@ -60,7 +62,7 @@ class Verdict:
 
 
 APPROVED = Verdict(Outcome.APPROVE, ())
-POLICY = ("starter", 1)  # name and version stored with each decision made by `judge`
+POLICY = ("starter", 2)  # name and version stored with each decision made by `judge`
 
 
 def judge(standing: Standing, amount_minor: int) -> Verdict:

@@ -4,28 +4,29 @@ The decision looks at the account as it stands after the commands before it in t
 buyers racing for the last yuan cannot both win (M5). A decline is an answer, not an error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from fenqi.core.account import Outcome, Verdict, judge
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk.purchase import Course
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.pack import Pack, check_amount
 from fenqi.core.terms.schedule import Frame
 from fenqi.core.values.ids import AccountId, MerchantId, id_text
-from fenqi.store import accounts, books, orders
+from fenqi.store import accounts, books, orders, rulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
-from fenqi.store.catalogue import Catalogue
 from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
-from fenqi.store.decisions import STARTER, Decision, Decisions, Menu, starter_inputs
+from fenqi.store.deciding import Deciding
 from fenqi.store.ground import Ground
 from fenqi.store.lending import PURCHASE_CAPTURED, Begun, Lending, Sale, captured_text
+from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet
+from fenqi.store.rulings import Asked, Ruling, Rulings
 
 IDS_PER_PURCHASE = 4  # decision, order, plan, capture
 
@@ -44,25 +45,31 @@ class Authorise(Command, frozen=True, kw_only=True):
     capture_now: bool = False
 
 
-class Authorised(msgspec.Struct, frozen=True):
-    """The outcome; an approved purchase has an order, and a plan if it was captured."""
+class Authorised(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of it: approve, decline, step-up or other-plan (`core/risk/purchase.py`).
+
+    An approved purchase has an order, and a plan if it was captured. `offers` are the plans,
+    (product, count) each, to choose from instead.
+    """
 
     outcome: str
     reasons: list[str]
     order_id: str | None = None
     plan_id: str | None = None
+    offers: list[list[str | int]] | None = None
 
 
 def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised | FenqiError]:
     """Decide each purchase of the batch in order."""
-    counter = _Counter(ground, len(commands))
     with ground.store.transaction() as session:
         with session.pipeline():  # one round trip for all that is asked
             lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
             meet = ground.merchants.meet(session, [command.merchant_id for command in commands])
+            deciding = rulings.asking(ground, session)
         locked = lock()
         meet()
+        counter = _Counter(ground, session, locked, deciding, len(commands))
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
@@ -93,7 +100,14 @@ class _Decided(NamedTuple):
 class _Counter:
     """Where one batch's purchases are decided, and what they come to as columns."""
 
-    def __init__(self, ground: Ground, commands: int) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        session: Session,
+        locked: Mapping[AccountId, Account],
+        deciding: Deciding | None,
+        commands: int,
+    ) -> None:
         self.booking = Booking(ground)
         self.booking.others.append(self)
         self._catalogue = ground.catalogue
@@ -101,8 +115,7 @@ class _Counter:
         self._lending = Lending()
         self._frames: dict[tuple[str, int, str, int, date], Frame] = {}
         self._decided: list[_Decided] = []
-        self._decisions = Decisions(self.booking)
-        self._menu = Menu(_menu(ground.catalogue))
+        self._rulings = Rulings(ground, self.booking, session, locked.values(), deciding)
         self._placed_at: list[datetime] = []
 
     def frame(self, account: Account, command: Authorise) -> Frame:
@@ -125,44 +138,37 @@ class _Counter:
         return frame
 
     def decide(self, account: Account, frame: Frame, command: Authorise) -> Authorised:
-        """Judge one purchase and take down what follows."""
-        standing, amount = account.standing_at(self.booking.now), command.amount_minor
-        verdict = judge(standing, amount)
-        decision, order, sale = next(self._ids), next(self._ids), None
-        self._decisions.add(
-            STARTER,
-            Decision(
-                account=account,
-                decision_id=decision,
-                outcome=verdict.outcome.value,
-                reasons=verdict.reasons,
-                inputs=starter_inputs(standing, amount),
-                as_of_number=account.event_count,
-                menu=self._menu,
-            ),
-        )
+        """Rule on one purchase and take down what follows."""
+        amount = command.amount_minor
+        decision, order = next(self._ids), next(self._ids)
+        asked = Asked(account, amount, command.product, command.count, decision)
+        ruling = self._rulings.rule(asked)
         account.event_count += 1
         self.booking.touch(account)
-        if verdict.outcome is Outcome.DECLINE:
-            kind, answer = "purchase-declined", _declined(verdict)
-            payload = f'{{"amount_minor":{amount},"reasons":{ENCODE(answer.reasons).decode()}}}'
+        sale = None
+        if ruling.course is not Course.APPROVE:
+            kind, answer, payload = _refused(ruling, command, id_text(decision))
         elif not command.capture_now:
             kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
-            merchant = command.merchant_id.hex
             payload = (
                 f'{{"amount_minor":{amount},"order_id":"{answer.order_id}",'
-                f'"merchant":"{merchant}"}}'
+                f'"merchant":"{command.merchant_id.hex}","decision_id":"{id_text(decision)}"}}'
             )
             account.held_minor += amount
             sale = self._lending.sell(frame, amount, None)
         else:
-            begun = self._begin(account, command, order)
+            begun = self._begin(account, command, order, ruling)
             kind = PURCHASE_CAPTURED
             order_text, plan_text = id_text(order), id_text(begun.plan_id)
             answer = Authorised("approve", [], order_text, plan_text)
             sale = self._lending.sell(frame, amount, begun)
-            merchant = command.merchant_id.hex
-            payload = captured_text(sale, order_id=order_text, plan_id=plan_text, merchant=merchant)
+            payload = captured_text(
+                sale,
+                order_id=order_text,
+                plan_id=plan_text,
+                merchant=command.merchant_id.hex,
+                decision_id=id_text(decision),
+            )
             account.principal_open_minor += amount
         self._decided.append(
             _Decided(
@@ -170,9 +176,14 @@ class _Counter:
                 *(account.event_count, kind, payload),
             )
         )
+        self._rulings.note(account, kind, payload)
+        if ruling.acts:
+            self._rulings.respond(asked, ruling)
         return answer
 
-    def _begin(self, account: Account, command: Authorise, order_id: bytes) -> Begun:
+    def _begin(
+        self, account: Account, command: Authorise, order_id: bytes, ruling: Ruling
+    ) -> Begun:
         return Begun(
             account=account,
             number=account.event_count,
@@ -181,6 +192,8 @@ class _Counter:
             order_id=order_id,
             merchant_id=command.merchant_id.bytes,
             agreement_version=account.agreement_version,
+            policy=ruling.policy,
+            policy_version=ruling.policy_version,
         )
 
     def _pack(self, account: Account) -> Pack:
@@ -251,11 +264,21 @@ class _Counter:
         sheet.add(outbox)
 
 
-def _declined(verdict: Verdict) -> Authorised:
-    return Authorised(verdict.outcome.value, [reason.value for reason in verdict.reasons])
-
-
-def _menu(catalogue: Catalogue) -> list[tuple[str, int]]:
-    """Return every plan on offer; a later room narrows it by risk."""
-    products = {one.product_id for one in catalogue.products.values()}
-    return [(name, count) for name in sorted(products) for count in catalogue.product(name).counts]
+def _refused(ruling: Ruling, command: Authorise, decision_id: str) -> tuple[str, Authorised, str]:
+    """Return the event, the answer and the event's payload of a purchase that is not made now."""
+    reasons = list(ruling.reasons)
+    told: dict[str, object] = {
+        "amount_minor": command.amount_minor,
+        "reasons": reasons,
+        "decision_id": decision_id,
+    }
+    if ruling.course is Course.DECLINE:
+        kind, answer = "purchase-declined", Authorised("decline", reasons)
+    elif ruling.course is Course.STEP_UP:
+        kind, answer = "purchase-paused", Authorised("step-up", reasons)
+        told["course"] = ruling.course.value
+    else:
+        kind = "purchase-paused"
+        answer = Authorised("other-plan", reasons, offers=[list(one) for one in ruling.plans])
+        told["course"] = ruling.course.value
+    return kind, answer, ENCODE(told).decode()

@@ -93,6 +93,8 @@ def _begin(
         order_id=order.order_id.bytes,
         merchant_id=order.merchant_id.bytes,
         agreement_version=order.agreement_version,
+        policy=order.policy,
+        policy_version=order.policy_version,
     )
     sale = lending.sell(frame, command.amount_minor, begun)
     booking.event(
@@ -103,7 +105,6 @@ def _begin(
             order_id=str(order.order_id),
             plan_id=str(plan_id),
             merchant=order.merchant_id.hex,
-            was_held=True,
         ),
         occurred_at=command.shipped_at,
         effective_on=frame.starts_on,

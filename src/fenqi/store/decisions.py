@@ -85,12 +85,17 @@ def built(kind: DecisionKind, name: str, version: int, content: Mapping[str, obj
 
 
 STATUSES = tuple(AccountStatus)
-STARTER = built(  # `core.account.judge`; migration 0013 names it for the rows before it
+# What `core.account.judge` looks at. Migration 0013 names the first version, without holds, for the
+# rows before it.
+STARTER = built(
     DecisionKind.PURCHASE,
     *POLICY,
     {
         "choices": {"account_status": [one.value for one in STATUSES]},
-        "inputs": ["account_status", "limit_minor", "used_minor", "overdue_days", "amount_minor"],
+        "inputs": [
+            *("account_status", "limit_minor", "used_minor", "overdue_days", "amount_minor"),
+            "is_held",
+        ],
         "judge": "starter",
     },
 )
@@ -104,6 +109,7 @@ def starter_inputs(standing: Standing, amount_minor: int) -> tuple[int, ...]:
         standing.used_minor,
         standing.overdue_days,
         amount_minor,
+        int(standing.is_held),
     )
 
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fenqi.core.account import POLICY
 from fenqi.core.ledger import COST_DEFERRED, DISCOUNT_TAKEN, PRINCIPAL_LENT, Pair
 from fenqi.core.terms.batch.arrays import Minor
 from fenqi.core.terms.batch.schedule import Signed, sign
@@ -30,7 +29,7 @@ PLANS = Table(
     "plans",
     "account_id uuid, plan_id uuid, order_id uuid, capture_id uuid, merchant_id uuid?,"
     "product word, product_version integer, pack word, pack_version integer?, policy word,"
-    "policy_version integer, agreement_version integer?, cost_table uuid?, shown_sha256 text,"
+    "policy_version integer?, agreement_version integer?, cost_table uuid?, shown_sha256 text,"
     "count smallint, principal_minor bigint, cost_minor bigint, cost_line word, starts_on date?,"
     "due_on date[], signed_principal_minor bigint[], signed_interest_minor bigint[],"
     "signed_fee_minor bigint[], version integer, operation_count integer, state word,"
@@ -72,6 +71,8 @@ class Begun(NamedTuple):
     order_id: bytes
     merchant_id: bytes
     agreement_version: int
+    policy: str  # that decided the order, and its version
+    policy_version: int
 
 
 class Sale:
@@ -90,14 +91,14 @@ class Sale:
 
 
 def captured_text(
-    sale: Sale, *, order_id: str, plan_id: str, merchant: str, was_held: bool = False
+    sale: Sale, *, order_id: str, plan_id: str, merchant: str, decision_id: str | None = None
 ) -> str:
     """Return the payload of the event that tells of a plan's beginning, as JSON.
 
-    The merchant is the hexadecimal digits of its id. What was held before was decided, and
-    counted as a purchase, already then.
+    The merchant is the hexadecimal digits of its id. Without a decision the order was held before:
+    it was decided, and counted as a purchase, already then.
     """
-    held = ',"was_held":true' if was_held else ""
+    held = f',"decision_id":"{decision_id}"' if decision_id else ',"was_held":true'
     return (
         f'{{"order_id":"{order_id}","plan_id":"{plan_id}","amount_minor":{sale.principal_minor},'
         f'"product":"{sale.frame.product.product_id}","count":{sale.frame.count},'
@@ -161,11 +162,13 @@ class _Group:
         self._sales = sales
         self._length = len(sales)
         begun = [sale.begun for sale in sales if sale.begun is not None]
-        owners, numbers, plans, captures, orders, merchants, versions = zip(*begun, strict=True)
+        owners, numbers, plans, captures, orders, merchants, versions, *policies = zip(
+            *begun, strict=True
+        )
         self._owners: tuple[Account, ...] = owners
         self._accounts = ids([one.raw for one in owners])
         self._plans, self._captures, self._orders = ids(plans), ids(captures), ids(orders)
-        self._merchants, self._versions = merchants, versions
+        self._merchants, self._versions, self._policies = merchants, versions, policies
         self._numbers = np.array(numbers, dtype=np.int64)
         self._lent: Minor = np.array([one.principal_minor for one in sales], dtype=np.int64)
         self._starts_on = [one.frame.starts_on for one in sales]
@@ -192,7 +195,7 @@ class _Group:
             self._product.version,
             [one.book.pack for one in self._owners],
             [one.book.pack_version for one in self._owners],
-            *POLICY,
+            *self._policies,
             self._versions,
             [one.cost_table for one in self._owners],
             [one.sha256 for one in self._sales],

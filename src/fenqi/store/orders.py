@@ -40,6 +40,8 @@ class Order:
     captured_minor: int
     released_minor: int
     hold_expires_on: date | None
+    policy: str  # that decided it, and its version
+    policy_version: int
 
     @property
     def held_minor(self) -> int:
@@ -51,10 +53,12 @@ class Order:
 
 LOCK = """
 SELECT o.account_id, o.order_id, o.merchant_id, o.product, o.product_version, o.count,
-    o.agreement_version, o.amount_minor, o.captured_minor, o.released_minor, o.hold_expires_on
+    o.agreement_version, o.amount_minor, o.captured_minor, o.released_minor, o.hold_expires_on,
+    d.policy, d.policy_version
 FROM orders AS o
 JOIN UNNEST(%(accounts)s::uuid[], %(orders)s::uuid[]) AS asked (account_id, order_id)
     USING (account_id, order_id)
+JOIN decisions AS d ON d.decision_id = o.decision_id AND d.account_id = o.account_id
 ORDER BY o.account_id, o.order_id FOR NO KEY UPDATE OF o
 """
 

@@ -156,9 +156,9 @@ def test_a_decline_tells_every_reason_and_keeps_its_inputs(store: Store) -> None
     assert [one[0] for one in decided] == ["approve", "decline", "decline"]
     assert decided[1][1:] == (
         ["payment-overdue", "limit-exceeded"],
-        [0, 100_000, 80_000, 1, 20_001],  # open, limit, used, overdue days, amount
+        [0, 100_000, 80_000, 1, 20_001, 0],  # open, limit, used, overdue days, amount, not held
         "starter",
-        1,
+        2,
         "normal",
     )
     assert row(store, "SELECT COUNT(*) FROM orders") == 1

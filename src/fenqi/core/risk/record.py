@@ -174,6 +174,7 @@ def _starter(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
             limit_minor=known["limit_minor"],
             used_minor=known["used_minor"],
             overdue_days=known["overdue_days"],
+            is_held=bool(known.get("is_held", 0)),  # the first version knew no holds
         )
         verdict = judge(standing, known["amount_minor"])
     except (KeyError, IndexError) as fault:

@@ -1,0 +1,93 @@
+"""A purchase before the policy: what is handed in beside the features, and what a verdict means.
+
+The policy is data and may say anything; the floor of `core.account.judge` holds whatever it says. A
+review or a nudge stops nothing by itself; a step-up waits for the customer; a cooler menu lets him
+choose another plan.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from fenqi.core.account import AccountStatus, Standing
+from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.policy import Act, Offer
+
+STATUSES = tuple(AccountStatus)
+NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
+PPM = 1_000_000
+STOPS = frozenset({Effect.DECLINE, Effect.FREEZE, Effect.HOLD})
+
+Plans = tuple[tuple[str, int], ...]  # (product, count) each
+
+
+class Course(StrEnum):
+    """What becomes of a purchase."""
+
+    APPROVE = "approve"
+    DECLINE = "decline"
+    STEP_UP = "step-up"  # once the customer has proved who he is, he may ask again
+    OTHER_PLAN = "other-plan"  # the plan he chose is not on the menu; others are
+
+
+def given_of(
+    standing: Standing,
+    *,
+    amount_minor: int,
+    count: int,
+    age_days: int,
+    needs_step_up: bool,
+    is_stepped_up: bool,
+) -> dict[str, Value]:
+    """Return what the flow hands in of a purchase; what is absent is unknown.
+
+    Units: minor units of the account's currency; `age_days` since the account was opened.
+    """
+    limit, used = standing.limit_minor, standing.used_minor
+    return {
+        "account_status": STATUSES.index(standing.status),
+        "limit_minor": limit,
+        "used_minor": used,
+        "available_minor": limit - used,
+        "utilisation_ppm": used * PPM // limit if limit > 0 else None,
+        "amount_minor": amount_minor,
+        "instalment_count": count,
+        "overdue_days": standing.overdue_days,
+        "account_age_days": age_days,
+        "regime": NORMAL,
+        "is_held": int(standing.is_held),
+        "needs_step_up": int(needs_step_up),
+        "is_stepped_up": int(is_stepped_up),
+    }
+
+
+def menu_of(
+    plans: Iterable[tuple[str, int]],
+    offers: Sequence[Offer],
+    effects: Iterable[Act],
+    products: frozenset[str],
+) -> Plans:
+    """Return the plans a customer may choose from: of `plans`, those that nothing takes away.
+
+    `offers` are the policy's, none if it leaves the menu alone; `products` those of the account's
+    grade of price.
+    """
+    offered = {(one.product, count) for one in offers for count in one.counts}
+    most = min((act.amount for act in effects if act.effect is Effect.COOLER_MENU), default=None)
+    return tuple(
+        (product, count)
+        for product, count in plans
+        if product in products
+        and (not offers or (product, count) in offered)
+        and (most is None or count <= most)
+    )
+
+
+def course_of(effects: Iterable[Act], *, is_floored: bool, is_on_menu: bool) -> Course:
+    """Return what becomes of a purchase; `is_floored` if what holds for all forbids it."""
+    asked = {act.effect for act in effects}
+    if is_floored or asked & STOPS:
+        return Course.DECLINE
+    if Effect.STEP_UP in asked:
+        return Course.STEP_UP
+    return Course.APPROVE if is_on_menu else Course.OTHER_PLAN

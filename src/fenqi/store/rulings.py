@@ -1,0 +1,316 @@
+"""Rulings: one batch's purchases before the policy, with all that a verdict leads to.
+
+Features are taken from the accounts' trails, the policy decides, the floor of `core.account.judge`
+holds whatever it says, the circuit breaker may turn harm into a review; the decision is kept and
+its responses are told. Without a policy the built-in judge decides alone. Which policy decides is
+asked in each batch, per book: an adoption counts at once, and a breaker that is open falls back.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from fenqi.core.account import Outcome, Reason, Standing, Verdict, judge
+from fenqi.core.risk.breaker import held_in, outcome_of, soften
+from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
+from fenqi.core.risk.features.moment import moment_of
+from fenqi.core.risk.features.row import Row
+from fenqi.core.risk.features.trail import Trail
+from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.policy import APPROVE, Act, Offer
+from fenqi.core.risk.policy.policy import Verdict as Said
+from fenqi.core.risk.purchase import PPM, Course, Plans, course_of, given_of, menu_of
+from fenqi.core.risk.rulebook import Rulebook
+from fenqi.store import breaker
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.breaker import Decider
+from fenqi.store.deciding import Deciding
+from fenqi.store.decisions import STARTER, Decision, Decisions, Menu, starter_inputs
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.responses import Responses
+from fenqi.store.trails import Followed
+
+CHECKS_PASSED = "checks_passed_24h"  # the feature that says whether the customer proved himself
+MENUS_MAX = 4096  # different menus remembered
+CAUSE = "purchase"  # of protections and cases, before the reason
+
+
+class Ruling(NamedTuple):
+    """What becomes of one purchase, and why. `plans` are what he may choose from."""
+
+    course: Course
+    reasons: tuple[str, ...]
+    plans: Plans
+    policy: str
+    policy_version: int
+    acts: tuple[Act, ...] = ()  # responses to be given once its event is booked
+
+
+class Asked(NamedTuple):
+    """One purchase that is asked for. Units: minor units of the account's currency."""
+
+    account: Account
+    amount_minor: int
+    product: str
+    instalments: int
+    decision_id: bytes
+
+
+@lru_cache(maxsize=MENUS_MAX)
+def menu(plans: Plans) -> Menu:
+    """Return the menu of some plans."""
+    return Menu(plans)
+
+
+class _Rules(NamedTuple):
+    """What decides in a book, and how its inputs are computed."""
+
+    book: Rulebook
+    row: Row
+
+
+def asking(ground: Ground, session: Session) -> Deciding | None:
+    """Ask which policy decides, in the round trip of a pipeline; None if none is to."""
+    is_asked = ground.asks_policies and DecisionKind.PURCHASE not in ground.rulebooks
+    return Deciding(session, DecisionKind.PURCHASE) if is_asked else None
+
+
+class Rulings:
+    """The rulings of one batch; its accounts are locked."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        booking: Booking,
+        session: Session,
+        accounts: Collection[Account],
+        deciding: Deciding | None,
+    ) -> None:
+        self._ground, self._booking, self._session = ground, booking, session
+        self._decisions = Decisions(booking)
+        self._conduct = ground.catalogue.conduct()
+        self._plans = _plans(ground)
+        # What is known by identity is kept beside it, so that it does not go away.
+        self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
+        self._responses: Responses | None = None
+        self._deciding = deciding
+        self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
+        self._rules: dict[str, _Rules] = {}  # by book
+        self._followed: Followed | None = None
+        if self._given is not None or deciding is not None:
+            self._moment = moment_of(booking.now)
+            self._checks = ground.trails.row([CHECKS_PASSED])
+            self._followed = booking.followed = ground.trails.follow(session, accounts)
+
+    def _rules_of(self, book_id: str) -> _Rules | None:
+        """Return what decides in a book. Errors: PolicyMissing, RulebookAltered."""
+        found = self._rules.get(book_id)
+        if found is None:
+            book = self._given
+            if book is None and self._deciding is not None:
+                book = self._deciding.of(book_id)
+            if book is None:
+                return None
+            row = self._ground.trails.row([one.name for one in book.policy.inputs])
+            found = self._rules[book_id] = _Rules(book, row)
+        return found
+
+    def rule(self, asked: Asked) -> Ruling:
+        """Decide one purchase as the account stands now, and keep the decision."""
+        account = asked.account
+        standing = account.standing_at(self._booking.now)
+        floor = judge(standing, asked.amount_minor)
+        rules = self._rules_of(account.book.book_id)
+        if rules is None or self._followed is None:
+            return self._judged(asked, standing, floor, self._menu(account, (), ()))
+        values = self._values(self._followed.of(account), rules.row, asked, standing)
+        said = rules.book.decide(values)
+        is_floored = floor.outcome is Outcome.DECLINE
+        if is_floored and not any(act.effect is Effect.DECLINE for act in said.effects):
+            return self._judged(asked, standing, floor, self._menu(account, (), ()))
+        words = tuple(act.word for act in said.effects)
+        if not is_floored:
+            words = self._restrained(rules.book, account, said, words)
+        held = held_in(words)
+        acts = tuple(act for act in said.effects if act.effect not in held)
+        plans = self._menu(account, said.offers, acts)
+        course = course_of(
+            acts,
+            is_floored=is_floored or _is_narrowed(acts, standing, asked.amount_minor),
+            is_on_menu=(asked.product, asked.instalments) in plans,
+        )
+        reasons = said.reasons
+        if course is Course.OTHER_PLAN and not reasons:
+            reasons = (Reason.PLAN_NOT_OFFERED.value,)
+        outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
+        self._keep(rules.book, asked, values, said, words, outcome, plans)
+        if held and all(act.effect is not Effect.REVIEW for act in acts):
+            acts += (Act(Effect.REVIEW, 1),)
+        return Ruling(course, reasons, plans, rules.book.name, rules.book.version, acts)
+
+    def note(self, account: Account, kind: str, payload: str) -> None:
+        """Let the account's trail know of its latest event, which the flow books itself."""
+        if self._followed is not None:
+            self._followed.note(account, kind=kind, moment=self._moment, payload=payload)
+
+    def respond(self, asked: Asked, ruling: Ruling) -> None:
+        """Give the responses a ruling asks for, after the event of the purchase itself."""
+        for act in ruling.acts:
+            if act.effect in _RESPONSES:
+                self._respond(asked, ruling, act)
+
+    def _values(self, trail: Trail, row: Row, asked: Asked, standing: Standing) -> Sequence[Value]:
+        """Return the inputs of one purchase."""
+        account = asked.account
+        (passed,) = self._checks(trail, self._moment)
+        given = given_of(
+            standing,
+            amount_minor=asked.amount_minor,
+            count=asked.instalments,
+            age_days=(account.book.business_date - account.opened_on).days,
+            needs_step_up=account.step_up_since is not None,
+            is_stepped_up=bool(passed),
+        )
+        return row(trail, self._moment, given)
+
+    def _restrained(
+        self, rulebook: Rulebook, account: Account, said: Said, words: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Return the effects, less the harm that finds no room under the breaker's caps."""
+        effects = [act.effect for act in said.effects]
+        if HARMFUL.isdisjoint(effects):
+            return words
+        (held,) = breaker.restrain(
+            self._session,
+            self._booking,
+            account.book,
+            Decider(DecisionKind.PURCHASE, rulebook.name, rulebook.version),
+            [effects],
+            caps=self._conduct.caps,
+            ids=self._ground.ids,
+            docket=self._responding().docket,
+        )
+        return soften(words, held)
+
+    def _keep(
+        self,
+        rulebook: Rulebook,
+        asked: Asked,
+        values: Sequence[Value],
+        said: Said,
+        words: tuple[str, ...],
+        outcome: str,
+        plans: Plans,
+    ) -> None:
+        self._decisions.add(
+            rulebook,
+            Decision(
+                account=asked.account,
+                decision_id=asked.decision_id,
+                outcome=outcome,
+                reasons=said.reasons,
+                inputs=values,
+                as_of_number=asked.account.event_count,
+                effects=words,
+                points=said.points,
+                hits=said.hits,
+                menu=menu(plans),
+                latency_us=self._latency_us(),
+            ),
+        )
+
+    def _judged(self, asked: Asked, standing: Standing, floor: Verdict, plans: Plans) -> Ruling:
+        """Return what the built-in judge decides."""
+        reasons = tuple(one.value for one in floor.reasons)
+        self._decisions.add(
+            STARTER,
+            Decision(
+                account=asked.account,
+                decision_id=asked.decision_id,
+                outcome=floor.outcome.value,
+                reasons=reasons,
+                inputs=starter_inputs(standing, asked.amount_minor),
+                as_of_number=asked.account.event_count,
+                menu=menu(plans),
+                latency_us=self._latency_us(),
+            ),
+        )
+        course = course_of(
+            (),
+            is_floored=floor.outcome is Outcome.DECLINE,
+            is_on_menu=(asked.product, asked.instalments) in plans,
+        )
+        if course is Course.OTHER_PLAN:
+            reasons = (Reason.PLAN_NOT_OFFERED.value,)
+        return Ruling(course, reasons, plans, STARTER.name, STARTER.version)
+
+    def _latency_us(self) -> int:
+        return (self._ground.clock.now() - self._booking.now) // timedelta(microseconds=1)
+
+    def _menu(self, account: Account, offers: tuple[Offer, ...], acts: tuple[Act, ...]) -> Plans:
+        """Return what an account is offered; most of a batch share a few menus."""
+        key = (id(offers), acts, account.price_grade)
+        found = self._menus.get(key)
+        if found is None:
+            grades = self._conduct.grades
+            named = frozenset().union(*(one.products for one in grades))
+            graded = grades[min(account.price_grade, len(grades) - 1)].products
+            # A product that no grade names is offered to all.
+            products = frozenset(name for name, _ in self._plans if name not in named) | graded
+            plans = menu_of(self._plans, offers, acts, products)
+            found = self._menus[key] = (plans, offers)
+        return found[0]
+
+    def _responding(self) -> Responses:
+        """Return who responds; most batches need nobody."""
+        if self._responses is None:
+            self._responses = Responses(self._ground, self._booking, self._session)
+        return self._responses
+
+    def _respond(self, asked: Asked, ruling: Ruling, act: Act) -> None:
+        account, decision_id = asked.account, UUID(bytes=asked.decision_id)
+        reasons = ruling.reasons or (Reason.CHECK_ASKED.value,)
+        cause = f"{CAUSE}/{reasons[0]}"
+        give, now = self._responding(), self._booking.now
+        match act.effect:
+            case Effect.NUDGE:
+                give.nudge(account, reasons=reasons, cause=cause)
+            case Effect.STEP_UP:
+                give.step_up(account, reasons=reasons, cause=cause)
+            case Effect.REVIEW:
+                give.review(
+                    account,
+                    subject=reasons[0],
+                    evidence={"reasons": reasons, "amount_minor": asked.amount_minor},
+                    priority=act.amount,
+                    cause=cause,
+                    decision_id=decision_id,
+                )
+            case Effect.HOLD:
+                until = now + timedelta(hours=act.amount)
+                give.hold(account, until, reasons=reasons, cause=cause, decision_id=decision_id)
+            case Effect.FREEZE:
+                until = now + timedelta(days=act.amount)
+                give.freeze(account, until, reasons=reasons, cause=cause, decision_id=decision_id)
+
+
+_RESPONSES = frozenset({Effect.NUDGE, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD, Effect.FREEZE})
+
+
+def _is_narrowed(acts: Sequence[Act], standing: Standing, amount_minor: int) -> bool:
+    """Return whether the amount is above the share of the limit that is left to new purchases."""
+    shares = [act.amount for act in acts if act.effect is Effect.SMALLER_LIMIT]
+    if not shares:
+        return False
+    return standing.used_minor + amount_minor > standing.limit_minor * min(shares) // PPM
+
+
+def _plans(ground: Ground) -> Plans:
+    """Return every plan that is sold at all."""
+    catalogue = ground.catalogue
+    products = sorted({one.product_id for one in catalogue.products.values()})
+    return tuple((name, count) for name in products for count in catalogue.product(name).counts)
