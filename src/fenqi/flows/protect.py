@@ -39,6 +39,7 @@ SAMPLE_MAX = 50  # accounts named in the evidence about a place
 DRAWN_MAX = 2_000  # links in the evidence about a ring
 IDENTIFIER_DIGITS = 12  # of a hash, in evidence: enough to tell two apart, useless otherwise
 RING = "ring"  # the subject of its case
+RING_STAYS = HOUR  # however many good accounts come along; a day later it may be an office
 RING_PRIORITY = 1
 PLACE_PRIORITY = 4
 
@@ -116,7 +117,9 @@ def _scenes(
     scenes = []
     for book_id in sorted(set(standings.books.values())):
         mine = [one for one in present if standings.books.get(one) == book_id]
-        was_ring = cases.is_open(session, links.crowd_cause(book_id, address), subject=RING)
+        was_ring = cases.is_open(
+            session, links.crowd_cause(book_id, address), subject=RING, since=last - RING_STAYS
+        )
         crowd = judge(mine, place=place, good=standings.good, web=web, rule=rule, was_ring=was_ring)
         whole = (book_id, address, visits, crowd, place, kind, web, around)
         scenes.append(_Scene(*whole))

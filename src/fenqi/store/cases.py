@@ -144,13 +144,14 @@ def read(session: Session, case_ids: Collection[UUID]) -> list[Case]:
 
 
 IS_OPEN = """
-SELECT 1 FROM cases WHERE cause = %(cause)s AND subject = %(subject)s AND outcome IS NULL
+SELECT 1 FROM cases
+WHERE cause = %(cause)s AND subject = %(subject)s AND outcome IS NULL AND opened_at > %(since)s
 """
 
 
-def is_open(session: Session, cause: str, *, subject: str) -> bool:
-    """Return whether a cause has an open case about a subject."""
-    return bool(session.rows(IS_OPEN, {"cause": cause, "subject": subject}))
+def is_open(session: Session, cause: str, *, subject: str, since: datetime) -> bool:
+    """Return whether a cause has an open case about a subject that is younger than an instant."""
+    return bool(session.rows(IS_OPEN, {"cause": cause, "subject": subject, "since": since}))
 
 
 def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[AccountId]]:

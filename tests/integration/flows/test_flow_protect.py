@@ -280,7 +280,7 @@ def test_a_crowd_too_large_for_weak_evidence_is_left_to_a_person(world: World) -
     assert only_case(world)[1:4] == ("investigation", "crowd-too-large", 1)
 
 
-def test_what_was_a_ring_stays_one_until_a_person_has_looked(world: World) -> None:
+def test_what_was_a_ring_a_moment_ago_stays_one(world: World) -> None:
     ring, good = people(world, 10), people(world, 10, "good")
     make_old(world, good)
     log_in(world, ring, "1.2.3.4")

@@ -197,8 +197,8 @@ def judge(
     """Return what a crowd is, and what happens to whom.
 
     `good` are the long-standing accounts in good order among them; `web` holds their strong links.
-    What was a ring stays one until a person has looked (`was_ring`), so that a good account more or
-    less does not turn it over with each login.
+    What was a ring a moment ago stays one (`was_ring`), so that a good account more or less does
+    not turn it over with each login.
     """
     crowd = set(account_ids)
     whole = (group & crowd for group in web.groups(account_ids))
