@@ -42,6 +42,7 @@ from fenqi.worker.watch import Watch
 
 BOOK = "rings"
 ON = date(2026, 1, 1)
+RING_STAYS = 3_600  # seconds, as the program has it
 LOOK_AGAIN = 3_600  # seconds after which a place of very many is judged anew, to save time
 HELD = "SELECT account_id FROM protections WHERE account_id = ANY(%(accounts)s)"
 
@@ -140,7 +141,7 @@ def crowds(facts: Facts, address: int, rule: CrowdRule) -> Iterator[tuple[int, A
     seen: set[int] = set()
     good_seen: set[int] = set()
     answered: set[int] = set()
-    quiet_until = -1
+    quiet_until, ring_at = -1, None
     for at, account in facts.visits[address]:
         inside.append((at, account))
         present[account] += 1
@@ -158,15 +159,18 @@ def crowds(facts: Facts, address: int, rule: CrowdRule) -> Iterator[tuple[int, A
         crowd = list(dict.fromkeys(a for _, a in inside))
         good = frozenset(_id(one) for one in crowd if facts.is_good(one, at, rule))
         is_answered = answered.issuperset(crowd)
-        if is_place(place, rule, size=len(crowd), good=len(good)):
+        looks_shared = is_place(place, rule, size=len(crowd), good=len(good))
+        was_ring = ring_at is not None and at < ring_at + RING_STAYS
+        if looks_shared and not was_ring:
             quiet_until = at + (LOOK_AGAIN if len(seen) > rule.size_max else 0)
             yield at, (), None
             continue
         if is_answered:
             continue
         ids, web = [_id(one) for one in crowd], facts.web(crowd, rule)
-        judged = judge(ids, place=place, good=good, web=web, rule=rule)
+        judged = judge(ids, place=place, good=good, web=web, rule=rule, was_ring=was_ring)
         answered.update(crowd)
+        ring_at = at if ring_at is None else ring_at
         yield at, judged.answers, judged.kind
 
 

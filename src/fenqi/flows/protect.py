@@ -24,7 +24,7 @@ from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.links import Link, Step, Web
 from fenqi.core.risk.response import DAY, HOUR, Strength
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, links
+from fenqi.store import accounts, cases, links
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.cases import Case
@@ -38,6 +38,8 @@ ADDRESSES_MAX = 8  # of one batch, so that no transaction holds too many account
 SAMPLE_MAX = 50  # accounts named in the evidence about a place
 DRAWN_MAX = 2_000  # links in the evidence about a ring
 IDENTIFIER_DIGITS = 12  # of a hash, in evidence: enough to tell two apart, useless otherwise
+RING = "ring"  # the subject of its case
+RING_STAYS = HOUR  # however many good accounts come along; a day later it may be an office
 RING_PRIORITY = 1
 PLACE_PRIORITY = 4
 
@@ -115,7 +117,10 @@ def _scenes(
     scenes = []
     for book_id in sorted(set(standings.books.values())):
         mine = [one for one in present if standings.books.get(one) == book_id]
-        crowd = judge(mine, place=place, good=standings.good, web=web, rule=rule)
+        was_ring = cases.is_open(
+            session, links.crowd_cause(book_id, address), subject=RING, since=last - RING_STAYS
+        )
+        crowd = judge(mine, place=place, good=standings.good, web=web, rule=rule, was_ring=was_ring)
         whole = (book_id, address, visits, crowd, place, kind, web, around)
         scenes.append(_Scene(*whole))
     return scenes
@@ -190,7 +195,7 @@ class _Work:
             book_id=scene.book_id,
             kind=CaseKind.INVESTIGATION,
             cause=cause,
-            subject="ring",
+            subject=RING,
             priority=RING_PRIORITY,
             evidence=self._graph(scene, answers),
         )

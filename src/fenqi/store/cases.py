@@ -143,6 +143,17 @@ def read(session: Session, case_ids: Collection[UUID]) -> list[Case]:
     return [_case(row) for row in session.rows(READ, {"cases": list(case_ids)})]
 
 
+IS_OPEN = """
+SELECT 1 FROM cases
+WHERE cause = %(cause)s AND subject = %(subject)s AND outcome IS NULL AND opened_at > %(since)s
+"""
+
+
+def is_open(session: Session, cause: str, *, subject: str, since: datetime) -> bool:
+    """Return whether a cause has an open case about a subject that is younger than an instant."""
+    return bool(session.rows(IS_OPEN, {"cause": cause, "subject": subject, "since": since}))
+
+
 def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[AccountId]]:
     """Return the accounts that cases are about."""
     found: dict[UUID, set[AccountId]] = {one: set() for one in case_ids}

@@ -30,6 +30,12 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 
+@pytest.fixture(autouse=True)
+def only_the_crowd_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the access policy does about single logins has tests of its own."""
+    monkeypatch.setattr("fenqi.store.access.AccessRulings.rule", lambda *_, **__: None)
+
+
 @pytest.fixture
 def world(store: Store) -> World:
     return open_book(store)
@@ -272,6 +278,16 @@ def test_a_crowd_too_large_for_weak_evidence_is_left_to_a_person(world: World) -
     log_in(world, crowd, "1.2.3.4")
     assert protect(replace(world.ground, crowd=replace(rule, size_max=14))).held == 0
     assert only_case(world)[1:4] == ("investigation", "crowd-too-large", 1)
+
+
+def test_what_was_a_ring_a_moment_ago_stays_one(world: World) -> None:
+    ring, good = people(world, 10), people(world, 10, "good")
+    make_old(world, good)
+    log_in(world, ring, "1.2.3.4")
+    assert protect(world.ground).held == 10
+    log_in(world, good, "1.2.3.4")  # half of the crowd is long-standing now
+    answer = protect(world.ground)
+    assert (answer.places, answer.held) == (0, 10)
 
 
 def test_two_programs_answer_each_suspicion_once(world: World, database_url: str) -> None:

@@ -192,15 +192,19 @@ def judge(
     good: frozenset[AccountId],
     web: Web,
     rule: CrowdRule,
+    was_ring: bool = False,
 ) -> Crowd:
     """Return what a crowd is, and what happens to whom.
 
     `good` are the long-standing accounts in good order among them; `web` holds their strong links.
+    What was a ring a moment ago stays one (`was_ring`), so that a good account more or less does
+    not turn it over with each login.
     """
     crowd = set(account_ids)
     whole = (group & crowd for group in web.groups(account_ids))
     groups = tuple(group for group in whole if len(group) >= rule.group_min)
-    if is_place(place, rule, size=len(crowd), good=len(good & crowd)):
+    looks_shared = is_place(place, rule, size=len(crowd), good=len(good & crowd))
+    if place.is_known or (looks_shared and not was_ring):
         return Crowd(CrowdKind.PLACE, (), groups)
     if len(crowd) > rule.size_max:
         return Crowd(CrowdKind.TOO_LARGE, (), groups)
