@@ -296,8 +296,6 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),
-    "policy-unreadable": ("{file}: {fault}. Correct the file."),
-    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "policy-input-forbidden": (
         "{policy}, {line}: the pack {pack} forbids {input} for {purpose}. Take it away."
     ),

@@ -16,11 +16,12 @@ from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.pack import Pack, check_amount
 from fenqi.core.terms.schedule import Frame
 from fenqi.core.values.ids import AccountId, MerchantId, id_text
-from fenqi.store import accounts, books, orders
+from fenqi.store import accounts, books, orders, rulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
 from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
+from fenqi.store.deciding import Deciding
 from fenqi.store.ground import Ground
 from fenqi.store.lending import PURCHASE_CAPTURED, Begun, Lending, Sale, captured_text
 from fenqi.store.pool import Session
@@ -65,9 +66,10 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
             lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
             meet = ground.merchants.meet(session, [command.merchant_id for command in commands])
+            deciding = rulings.asking(ground, session)
         locked = lock()
         meet()
-        counter = _Counter(ground, session, locked, len(commands))
+        counter = _Counter(ground, session, locked, deciding, len(commands))
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
@@ -103,6 +105,7 @@ class _Counter:
         ground: Ground,
         session: Session,
         locked: Mapping[AccountId, Account],
+        deciding: Deciding | None,
         commands: int,
     ) -> None:
         self.booking = Booking(ground)
@@ -112,7 +115,7 @@ class _Counter:
         self._lending = Lending()
         self._frames: dict[tuple[str, int, str, int, date], Frame] = {}
         self._decided: list[_Decided] = []
-        self._rulings = Rulings(ground, self.booking, session, locked.values())
+        self._rulings = Rulings(ground, self.booking, session, locked.values(), deciding)
         self._placed_at: list[datetime] = []
 
     def frame(self, account: Account, command: Authorise) -> Frame:

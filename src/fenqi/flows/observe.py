@@ -134,7 +134,7 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             session,
             followed=followed,
             live=live(),
-            books={one.account.book.book_id: one.account.book for one in heard}.values(),
+            accounts={one.account.account_id: one.account for one in heard},
             addresses={address for one in heard for address in one.addresses},
         )
         for one in heard:

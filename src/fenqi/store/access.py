@@ -20,6 +20,7 @@ from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
 from fenqi.core.risk.response import Strength
 from fenqi.core.risk.rulebook import Rulebook
+from fenqi.core.values.ids import AccountId
 from fenqi.store import breaker, facts, policies
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
@@ -59,7 +60,7 @@ class AccessRulings:
         *,
         followed: Followed,
         live: Rulebook,
-        books: Collection[Book],
+        accounts: Mapping[AccountId, Account],
         addresses: Collection[bytes],
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
@@ -68,13 +69,16 @@ class AccessRulings:
         self._checks = ground.trails.row([CHECKS_PASSED])
         self._decisions = Decisions(booking)
         self._responses = Responses(ground, booking, session)
+        self._accounts = accounts.keys()
+        self._is_prepared = False
+        books = {one.book.book_id: one.book for one in accounts.values()}
         with session.pipeline():
             places = facts.asking_places(session, addresses)
-            open_kinds = {one.book_id: breaker.asking(session, one.book_id) for one in books}
+            open_kinds = {one: breaker.asking(session, one) for one in books}
         self._allowed = places()
         self._rulebooks = {
-            one.book_id: self._ruling(one, live, is_open=DecisionKind.ACCESS in asked())
-            for one, asked in zip(books, open_kinds.values(), strict=True)
+            one: self._ruling(books[one], live, is_open=DecisionKind.ACCESS in asked())
+            for one, asked in open_kinds.items()
         }
 
     def _ruling(self, book: Book, live: Rulebook, *, is_open: bool) -> Rulebook | None:
@@ -85,6 +89,16 @@ class AccessRulings:
         found = policies.before(self._session, DecisionKind.ACCESS) if is_open else None
         found = found or live
         return None if policies.is_over(found.policy, book.business_date) else found
+
+    def _prepare(self, rulebook: Rulebook) -> None:
+        """Read at once what the responses to all of the batch look at, before the first of them."""
+        if self._is_prepared:
+            return
+        self._is_prepared = True
+        self._responses.know(self._accounts)
+        reasons = {one.reason for one in rulebook.policy.lines if one.reason is not None}
+        causes = [f"{one}/{CAUSE}/{reason}" for one in self._accounts for reason in reasons]
+        self._responses.docket.know(causes)
 
     def rule(
         self, account: Account, *, addresses: Collection[bytes], evidence: Mapping[str, object]
@@ -124,6 +138,8 @@ class AccessRulings:
         acts = [act for act in said.effects if act.effect not in held]
         if held and all(act.effect is not Effect.REVIEW for act in acts):
             acts.append(Act(Effect.REVIEW, 1))
+        if acts:
+            self._prepare(rulebook)
         for act in acts:
             strength = _strength(rulebook, said, act.effect)
             self._respond(account, said.reasons, act, strength, decision_id, evidence)

@@ -2,7 +2,8 @@
 
 Features are taken from the accounts' trails, the policy decides, the floor of `core.account.judge`
 holds whatever it says, the circuit breaker may turn harm into a review; the decision is kept and
-its responses are told. Without a policy the built-in judge decides alone.
+its responses are told. Without a policy the built-in judge decides alone. Which policy decides is
+asked in each batch, per book: an adoption counts at once, and a breaker that is open falls back.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,6 +16,8 @@ from fenqi.core.account import Outcome, Reason, Standing, Verdict, judge
 from fenqi.core.risk.breaker import held_in, outcome_of, soften
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
+from fenqi.core.risk.features.row import Row
+from fenqi.core.risk.features.trail import Trail
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Act, Offer
 from fenqi.core.risk.policy.policy import Verdict as Said
@@ -24,10 +27,12 @@ from fenqi.store import breaker
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
+from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import STARTER, Decision, Decisions, Menu, starter_inputs
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
+from fenqi.store.trails import Followed
 
 CHECKS_PASSED = "checks_passed_24h"  # the feature that says whether the customer proved himself
 MENUS_MAX = 4096  # different menus remembered
@@ -61,11 +66,29 @@ def menu(plans: Plans) -> Menu:
     return Menu(plans)
 
 
+class _Rules(NamedTuple):
+    """What decides in a book, and how its inputs are computed."""
+
+    book: Rulebook
+    row: Row
+
+
+def asking(ground: Ground, session: Session) -> Deciding | None:
+    """Ask which policy decides, in the round trip of a pipeline; None if none is to."""
+    is_asked = ground.asks_policies and DecisionKind.PURCHASE not in ground.rulebooks
+    return Deciding(session, DecisionKind.PURCHASE) if is_asked else None
+
+
 class Rulings:
     """The rulings of one batch; its accounts are locked."""
 
     def __init__(
-        self, ground: Ground, booking: Booking, session: Session, accounts: Collection[Account]
+        self,
+        ground: Ground,
+        booking: Booking,
+        session: Session,
+        accounts: Collection[Account],
+        deciding: Deciding | None,
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
         self._decisions = Decisions(booking)
@@ -74,28 +97,44 @@ class Rulings:
         # What is known by identity is kept beside it, so that it does not go away.
         self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
         self._responses: Responses | None = None
-        self._rulebook = ground.rulebooks.get(DecisionKind.PURCHASE)
-        if self._rulebook is not None:
+        self._deciding = deciding
+        self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
+        self._rules: dict[str, _Rules] = {}  # by book
+        self._followed: Followed | None = None
+        if self._given is not None or deciding is not None:
             self._moment = moment_of(booking.now)
-            self._row = ground.trails.row([one.name for one in self._rulebook.policy.inputs])
             self._checks = ground.trails.row([CHECKS_PASSED])
-            self._followed = ground.trails.follow(session, accounts)
-            booking.followed = self._followed
+            self._followed = booking.followed = ground.trails.follow(session, accounts)
+
+    def _rules_of(self, book_id: str) -> _Rules | None:
+        """Return what decides in a book. Errors: PolicyMissing, RulebookAltered."""
+        found = self._rules.get(book_id)
+        if found is None:
+            book = self._given
+            if book is None and self._deciding is not None:
+                book = self._deciding.of(book_id)
+            if book is None:
+                return None
+            row = self._ground.trails.row([one.name for one in book.policy.inputs])
+            found = self._rules[book_id] = _Rules(book, row)
+        return found
 
     def rule(self, asked: Asked) -> Ruling:
         """Decide one purchase as the account stands now, and keep the decision."""
         account = asked.account
         standing = account.standing_at(self._booking.now)
         floor = judge(standing, asked.amount_minor)
-        if self._rulebook is None:
+        rules = self._rules_of(account.book.book_id)
+        if rules is None or self._followed is None:
             return self._judged(asked, standing, floor, self._menu(account, (), ()))
-        values, said = self._said(self._rulebook, asked, standing)
+        values = self._values(self._followed.of(account), rules.row, asked, standing)
+        said = rules.book.decide(values)
         is_floored = floor.outcome is Outcome.DECLINE
         if is_floored and not any(act.effect is Effect.DECLINE for act in said.effects):
             return self._judged(asked, standing, floor, self._menu(account, (), ()))
         words = tuple(act.word for act in said.effects)
         if not is_floored:
-            words = self._restrained(self._rulebook, account, said, words)
+            words = self._restrained(rules.book, account, said, words)
         held = held_in(words)
         acts = tuple(act for act in said.effects if act.effect not in held)
         plans = self._menu(account, said.offers, acts)
@@ -108,15 +147,14 @@ class Rulings:
         if course is Course.OTHER_PLAN and not reasons:
             reasons = (Reason.PLAN_NOT_OFFERED.value,)
         outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
-        self._keep(self._rulebook, asked, values, said, words, outcome, plans)
+        self._keep(rules.book, asked, values, said, words, outcome, plans)
         if held and all(act.effect is not Effect.REVIEW for act in acts):
             acts += (Act(Effect.REVIEW, 1),)
-        policy = self._rulebook.policy
-        return Ruling(course, reasons, plans, policy.name, policy.version, acts)
+        return Ruling(course, reasons, plans, rules.book.name, rules.book.version, acts)
 
     def note(self, account: Account, kind: str, payload: str) -> None:
         """Let the account's trail know of its latest event, which the flow books itself."""
-        if self._rulebook is not None:
+        if self._followed is not None:
             self._followed.note(account, kind=kind, moment=self._moment, payload=payload)
 
     def respond(self, asked: Asked, ruling: Ruling) -> None:
@@ -125,12 +163,9 @@ class Rulings:
             if act.effect in _RESPONSES:
                 self._respond(asked, ruling, act)
 
-    def _said(
-        self, rulebook: Rulebook, asked: Asked, standing: Standing
-    ) -> tuple[Sequence[Value], Said]:
-        """Return the inputs of one purchase and what the policy says about them."""
+    def _values(self, trail: Trail, row: Row, asked: Asked, standing: Standing) -> Sequence[Value]:
+        """Return the inputs of one purchase."""
         account = asked.account
-        trail = self._followed.of(account)
         (passed,) = self._checks(trail, self._moment)
         given = given_of(
             standing,
@@ -140,8 +175,7 @@ class Rulings:
             needs_step_up=account.step_up_since is not None,
             is_stepped_up=bool(passed),
         )
-        values = self._row(trail, self._moment, given)
-        return values, rulebook.decide(values)
+        return row(trail, self._moment, given)
 
     def _restrained(
         self, rulebook: Rulebook, account: Account, said: Said, words: tuple[str, ...]
@@ -158,6 +192,7 @@ class Rulings:
             [effects],
             caps=self._conduct.caps,
             ids=self._ground.ids,
+            docket=self._responding().docket,
         )
         return soften(words, held)
 
@@ -230,13 +265,17 @@ class Rulings:
             found = self._menus[key] = (plans, offers)
         return found[0]
 
-    def _respond(self, asked: Asked, ruling: Ruling, act: Act) -> None:
+    def _responding(self) -> Responses:
+        """Return who responds; most batches need nobody."""
         if self._responses is None:
             self._responses = Responses(self._ground, self._booking, self._session)
+        return self._responses
+
+    def _respond(self, asked: Asked, ruling: Ruling, act: Act) -> None:
         account, decision_id = asked.account, UUID(bytes=asked.decision_id)
         reasons = ruling.reasons or (Reason.CHECK_ASKED.value,)
         cause = f"{CAUSE}/{reasons[0]}"
-        give, now = self._responses, self._booking.now
+        give, now = self._responding(), self._booking.now
         match act.effect:
             case Effect.NUDGE:
                 give.nudge(account, reasons=reasons, cause=cause)

@@ -48,6 +48,7 @@ def _input(name: str) -> str:
 
 # What the newest schema keeps elsewhere or in other words, told as the table that once held it.
 TOLD_AS = {
+    "catalogue": "(SELECT * FROM catalogue WHERE kind IN ('product', 'pack', 'policy')) AS told",
     "decisions": f"""(
         SELECT d.account_id, d.decision_id, d.kind, d.outcome, d.reasons, jsonb_build_object(
             'status', (ARRAY['open', 'frozen', 'closed'])[{_input("account_status")} + 1],
@@ -56,13 +57,14 @@ TOLD_AS = {
         ) AS inputs, m.offers AS menu, 'starter' AS policy, 1 AS policy_version, NULL AS model,
         NULL::integer AS model_version, d.regime, d.decided_at, d.booked_on
         FROM decisions AS d JOIN menus AS m USING (menu_id) JOIN rulebooks AS r USING (rulebook_id)
-    ) AS told"""
+    ) AS told""",
 }
 
 
 def source_of(name: str, columns: str) -> str:
     """Return the table, or what tells it as it once was if its old columns are asked for."""
-    return TOLD_AS[name] if name in TOLD_AS and '"menu"' in columns else name
+    is_old = name == "catalogue" or '"menu"' in columns
+    return TOLD_AS[name] if name in TOLD_AS and is_old else name
 
 
 Rows = dict[str, list[str]]
@@ -179,7 +181,7 @@ def test_a_migrated_database_is_the_one_it_was_carried_from(lived_url: str, old_
     newest["decisions"] = ", ".join(
         one for one in newest["decisions"].split(", ") if one.strip('"') not in judged
     )
-    newest["rulebooks"] = "kind"
+    del newest["rulebooks"]
     assert rows(old_url, newest) == rows(lived_url, newest)
 
 
@@ -203,6 +205,7 @@ def taken_up(opened: Store) -> Life:
     """Return the lived book as one who begins to work with it on its last day."""
     clock = MovingClock(datetime.combine(LAST, time(4), UTC))
     with opened.transaction() as session:
+        catalogue.install(session, clock.now())  # as every start of the program does
         known = catalogue.load(session)
         ((merchant,),) = session.rows("SELECT merchant_id FROM merchants")
     ground = Ground(opened, clock, Ids(clock, seed=2), known)

@@ -103,7 +103,8 @@ def live(store: Store, seed: int) -> World:
                     begun.append((person, PlanId(UUID(str(answer.plan_id)))))
         for person in chance.sample(people[2:], 9):  # the first two never pay
             pay(world, person, chance.randint(500, 70_000), days_ago=chance.choice((0, 0, 0, 2)))
-        for person, plan in chance.sample(begun, min(8, len(begun))):
+        asking = [one for one in begun if one[0] in people[PEOPLE // 2 :]]
+        for person, plan in chance.sample(asking, min(4, len(asking))):
             ask(world, person, plan, chance.randint(0, 3), chance.randint(1, 10))
         for person, order in chance.sample(orders, min(2, len(orders))):
             refund(world.ground, [returned(world, person, order, chance.randint(100, 9_000))])
