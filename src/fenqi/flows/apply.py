@@ -151,7 +151,9 @@ def _names(commands: Sequence[Apply]) -> set[str]:
     """Return what two applications may share: both would not see one another otherwise."""
     names = set()
     for one in commands:
-        names |= {f"person/{one.person_reference}", f"national-id/{one.national_id}"}
+        names.add(f"person/{one.person_reference}")
+        if one.national_id is not None:
+            names.add(f"national-id/{one.national_id}")
         names |= {f"{each.kind}/{each.hash}" for each in one.identifiers}
     return names
 

@@ -12,7 +12,7 @@ import json
 import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -80,6 +80,9 @@ class Characteristic:
         return max(self.points)
 
 
+Bins = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]
+
+
 @dataclass(frozen=True, slots=True)
 class Scorecard:
     """One version of one card."""
@@ -90,6 +93,15 @@ class Scorecard:
     scaling: Scaling
     characteristics: tuple[Characteristic, ...]
     reasons: Mapping[str, Mapping[str, str]]  # the customer's texts by code and language
+    # Of each characteristic: bounds, points of the bins, points they lose, neutral points.
+    bins: tuple[Bins, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ready = tuple(
+            (one.bounds, one.points, tuple(one.best - got for got in one.points), one.unknown)
+            for one in self.characteristics
+        )
+        object.__setattr__(self, "bins", ready)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -118,14 +130,14 @@ def score(card: Scorecard, values: Sequence[Value]) -> Score:
     Shapes: one value per characteristic; the array twin is `score_columns`.
     """
     points, lost = card.base_points, []
-    for one, value in zip(card.characteristics, values, strict=True):
+    for (bounds, gained, losses, unknown), value in zip(card.bins, values, strict=True):
         if value is None:
-            points += one.unknown
+            points += unknown
             lost.append(0)
         else:
-            got = one.points[bisect_right(one.bounds, value)]
-            points += got
-            lost.append(one.best - got)
+            place = bisect_right(bounds, value)
+            points += gained[place]
+            lost.append(losses[place])
     return Score(points, _reasons(card, lost), tuple(lost))
 
 
