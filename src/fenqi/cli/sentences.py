@@ -293,6 +293,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
+    "policy-unreadable": ("{file}: {fault}. Correct the file."),
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),
@@ -317,6 +318,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "policy-version-changed": (
         "{policy} {version} was adopted with another text. Give the new text a higher version."
     ),
+    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."
     ),
