@@ -57,7 +57,7 @@ def test_a_person_reads_what_was_decided_from_what_and_why(world: World) -> None
     text = shown(record)
     for wanted in (
         str(record.decision_id),
-        "starter 1",
+        f"{record.rulebook.name} {record.rulebook.version}",
         "limit used",
         "3,000.00",
         "limit-exceeded",
