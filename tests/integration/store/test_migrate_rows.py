@@ -57,7 +57,7 @@ TOLD_AS = {
         ) AS inputs, m.offers AS menu, 'starter' AS policy, 1 AS policy_version, NULL AS model,
         NULL::integer AS model_version, d.regime, d.decided_at, d.booked_on
         FROM decisions AS d JOIN menus AS m USING (menu_id) JOIN rulebooks AS r USING (rulebook_id)
-    ) AS told"""
+    ) AS told""",
 }
 
 
