@@ -20,6 +20,7 @@ from uuid import UUID
 from fenqi.core.errors import Broken, FenqiError, Unavailable
 from fenqi.flows.accept import Accept, accept
 from fenqi.flows.apply import Apply, apply
+from fenqi.flows.assess import Assess, assess
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
 from fenqi.flows.change_due_day import ChangeDueDay, change_due_day
@@ -32,6 +33,7 @@ from fenqi.flows.lift import Lift, lift
 from fenqi.flows.observe import Observe, observe
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
+from fenqi.flows.reprice import Reprice, reprice
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.review import (
     AssignCase,
@@ -73,6 +75,7 @@ Flow = Callable[[Ground, Sequence[Any]], Sequence[object]]
 FLOWS: dict[type[Command], Flow] = {
     Accept: accept,
     Apply: apply,
+    Assess: assess,
     Authorise: authorise,
     Capture: capture,
     Observe: observe,
@@ -81,6 +84,7 @@ FLOWS: dict[type[Command], Flow] = {
     Receive: receive,
     Refund: refund,
     Resolve: resolve,
+    Reprice: reprice,
     Settle: settle,
     Defer: defer,
     ChangeDueDay: change_due_day,

@@ -69,9 +69,9 @@ SELECT account_id, plan_id, %(merchant)s, 'flat', %(version)s, 'cn', %(pack_vers
     lent * (6 - q), due_on[q + 1], due_on[k + 1],
     CASE WHEN q > 0 THEN due_on[1] - 1 ELSE starts_on END, starts_on, TRUE
 FROM seed, cost_tables ORDER BY n;
-INSERT INTO changed_instalments (account_id, plan_id, number, open_minor, principal_due_minor,
-    interest_due_minor, fee_due_minor, principal_paid_minor, fee_paid_minor)
-SELECT account_id, plan_id, j, 0, lent, 0, fee, lent, fee
+INSERT INTO changed_instalments (account_id, plan_id, number, starts_on, due_on, open_minor,
+    principal_due_minor, interest_due_minor, fee_due_minor, principal_paid_minor, fee_paid_minor)
+SELECT account_id, plan_id, j, COALESCE(due_on[j - 1], starts_on), due_on[j], 0, lent, 0, fee, lent, fee
 FROM seed CROSS JOIN LATERAL generate_series(1, q) AS j ORDER BY n, j;
 
 CREATE UNLOGGED TABLE happened AS

@@ -65,11 +65,13 @@ FROM charges;
 INSERT INTO crossings
 SELECT account_id, plan_id, event_number, %(day)s, from_bucket, to_bucket, principal_open_minor
 FROM crossed;
-INSERT INTO changed_instalments (account_id, plan_id, number, open_minor, principal_due_minor,
-    interest_due_minor, fee_due_minor, penalty_due_minor)
-SELECT account_id, plan_id, instalment_number, principal_due_minor + fee_due_minor + penalty_minor,
-    principal_due_minor, 0, fee_due_minor, penalty_minor
-FROM parts WHERE penalty_minor > 0;
+INSERT INTO changed_instalments (account_id, plan_id, number, starts_on, due_on, open_minor,
+    principal_due_minor, interest_due_minor, fee_due_minor, penalty_due_minor)
+SELECT account_id, plan_id, instalment_number,
+    COALESCE(p.due_on[instalment_number - 1], p.starts_on), p.due_on[instalment_number],
+    principal_due_minor + fee_due_minor + penalty_minor, principal_due_minor, 0, fee_due_minor,
+    penalty_minor
+FROM parts JOIN plans AS p USING (account_id, plan_id) WHERE penalty_minor > 0;
 UPDATE plans AS p SET billed_count = p.billed_count + 1, version = p.version + 1,
     unbilled_due_on = p.due_on[p.billed_count + 2],
     charged_through = CASE WHEN b.is_late THEN %(day)s ELSE p.charged_through END,

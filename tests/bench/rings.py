@@ -36,7 +36,7 @@ from fenqi.desk import Desk
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, found
 from fenqi.flows.observe import Observe, Told
-from fenqi.runtime import Config, Runtime
+from fenqi.runtime import Config, Runtime, wipe_database
 from fenqi.store.crowds import shipped
 from fenqi.worker.watch import Watch
 
@@ -297,6 +297,7 @@ class Onlooker:
 def timed(rings: int, *, per_second: int, seconds: float) -> dict[str, Any]:
     """Return how soon rings are held in the running program."""
     config = Config(data_folder=folder("rings"))
+    wipe_database(config)  # so that no run finds another's rings
     with Runtime.open(config, stop_after=True) as runtime:
         day = datetime.now(UTC).date()
         run = f"{time.time_ns()}"
@@ -358,8 +359,8 @@ def main() -> None:
     asked = words.parse_args()
     told = {
         "bench": "rings",
-        "world": curves(asked.seed, asked.share),
         "program": timed(asked.rings, per_second=asked.per_second, seconds=asked.seconds),
+        "world": curves(asked.seed, asked.share),
     }
     text = json.dumps(told, indent=1)
     if asked.json:

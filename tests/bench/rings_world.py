@@ -22,6 +22,7 @@ OFFICES = 60
 CARRIERS = 20
 SHOPS = 400
 EVENTS = 25  # a fair, a concert: an address of one evening, with people who never met there before
+DORMITORIES, LODGERS = 3, 200  # opened within the month: nobody was there, most are new with us
 RUSHES = (6, 13, 21)  # days on which everybody looks at the same minute
 RINGS = 60
 HIDDEN = 6  # rings that sit behind a carrier or a campus
@@ -121,6 +122,7 @@ def make(seed: int, *, share: float = 1.0) -> World:
     day_place = np.concatenate([day_place, campus_of])
     _live(draw, everybody, night_place, day_place, carrier_of, max(4, int(SHOPS * share)))
     _events(draw, everybody, max(2, int(EVENTS * share)))
+    _dormitories(draw, max(1, int(DORMITORIES * share)))
     count = max(6, int(RINGS * share))
     places = np.concatenate([exits, campus_nets])
     rings, hidden = _rings(draw, count, places)
@@ -203,6 +205,25 @@ def _events(draw: _Drawing, people: Ints, count: int) -> None:
         start = draw.chance.integers(2, DAYS) * DAY + 19 * 3_600
         when = start + draw.chance.integers(0, 15 * MINUTE, len(guests))
         draw.see(when, guests, np.full(len(guests), address))
+
+
+def _dormitories(draw: _Drawing, count: int) -> None:
+    """Let new houses open: on its first evening everybody tries the network, later as elsewhere.
+
+    The hardest honest crowd there is: new accounts at an address nobody knows, and one room in
+    five shares a tablet.
+    """
+    for address in draw.address(count, "dormitory"):
+        lodgers = draw.people(LODGERS, 0.8)
+        for room in range(0, LODGERS, 20):
+            draw.share(lodgers[room : room + 4])
+        opens = int(draw.chance.integers(5, 20))
+        first = opens * DAY + 18 * 3_600 + draw.chance.integers(0, 90 * MINUTE, LODGERS)
+        counts = draw.chance.poisson(DRAWN_PER_DAY * (DAYS - opens - 1), LODGERS)
+        who = np.repeat(np.arange(LODGERS), counts)
+        later = draw.chance.integers(opens + 1, DAYS, len(who)) * DAY + draw.hours(len(who))
+        at, seen = np.concatenate([first, later]), np.concatenate([np.arange(LODGERS), who])
+        draw.see(at, lodgers[seen], np.full(len(at), address))
 
 
 def _rings(

@@ -51,6 +51,7 @@ BENCHES = (
     Bench("life", "life.py", quick=("--rounds", "1", "--lives", "5")),
     Bench("policy", "policy.py", quick=("--rounds", "1", "--rows", "200")),
     Bench("replay", "replay.py"),
+    Bench("rings", "rings.py", quick=("--share", "0.05", "--rings", "10", "--seconds", "8")),
 )
 # What the figures of a bench are called, and the floor of the ratio.
 PURCHASES = {
@@ -114,6 +115,18 @@ def bars(name: str, found: dict[str, Any]) -> Iterator[Bar]:
         yield Bar("decision by 100 rules / zen-engine", one, "x", tuple(found["spread"]), floor)
         spread = tuple(found["batch_spread"])
         yield Bar("decisions in columns / zen-engine", many, "x", spread, floor_many)
+    elif name == "rings":
+        shipped, program = found["world"]["shipped"], found["program"]
+        share = shipped["rings_found"] / shipped["rings"]
+        yield Bar("rings looked at by their tenth login", 100 * share, "%", floor=100)
+        yield Bar(
+            "tenth login until all are held, p99",
+            program["p99_s"],
+            "s",
+            None,
+            1,
+            is_lower_better=True,
+        )
     else:
         yield Bar("replay of the real file", found["seconds"], "s", is_lower_better=True)
 

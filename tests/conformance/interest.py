@@ -231,13 +231,14 @@ def _step_faults(model: Model, expected: Given) -> Iterator[str]:
 
 
 def _segment_faults(model: Model, index: int, segments: Sequence[Any]) -> Iterator[str]:
-    held = model.periods[index].segments
+    held, balance = model.periods[index].segments, model.periods[index].opening_minor
     for place, factor, interest in segments:
         if place >= len(held):
             yield f"period {index}: has no segment {place}"
             continue
         segment = held[place]
-        run = segment.interest(segment.balance_minor, model.math) / CENTS
+        run = segment.interest(balance, model.math) / CENTS
+        balance = max(0, balance + segment.corrected_minor + segment.disbursed_minor)
         for name, wanted, got in (
             ("rate factor", factor, segment.factor),
             ("unrounded interest", interest, run),

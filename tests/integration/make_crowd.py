@@ -94,3 +94,9 @@ def only_case(world: World) -> Any:
         FROM cases AS c JOIN case_entries AS e ON e.case_id = c.case_id AND e.number = 1
     """
     return row(world.store, sql)
+
+
+def only_ring(world: World) -> UUID:
+    """Return the id of the only case about a ring."""
+    found: UUID = row(world.store, "SELECT case_id FROM cases WHERE subject = 'ring'")
+    return found

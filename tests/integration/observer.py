@@ -31,7 +31,7 @@ from fenqi.store.commands import Command
 BOOK = "watched"
 PEOPLE = 12
 IN_FLIGHT = 24  # commands on their way at a time
-LOOK_EVERY = 4  # answered rounds
+LOOK_EVERY = 1  # answered rounds
 AGAIN_SECONDS = 0.2
 
 

@@ -9,7 +9,7 @@ import os
 import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -42,16 +42,22 @@ from make_book import (
     until,
     withdrawal,
 )
+from make_case import working
+from make_change import move, offer_of, trip
 from make_eve import EVE, close_eve
 from mortal import AFTER_COMMIT, Death, live
 
 import fenqi.flows
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk.change import Pull
 from fenqi.core.risk.consent import DataClass
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.values.bureau import BureauReport, Enquiry
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
+from fenqi.flows.accept import Accept
 from fenqi.flows.apply import Apply, Received
+from fenqi.flows.assess import Assess
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.change_due_day import ChangeDueDay
@@ -62,15 +68,21 @@ from fenqi.flows.extend import Extend
 from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.flows.observe import Observe, Told
+from fenqi.flows.protect import protect
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
+from fenqi.flows.reprice import Reprice
+from fenqi.flows.reset import reset
 from fenqi.flows.resolve import Resolve
 from fenqi.flows.settle import Settle
+from fenqi.flows.shadow import begin, shadow
 from fenqi.flows.sign import Sign
 from fenqi.flows.split_bill import SplitBill
 from fenqi.flows.withdraw import Withdraw
 from fenqi.flows.withdraw_consent import WithdrawConsent
 from fenqi.report.check import check
+from fenqi.store import policies
+from fenqi.store.breaker import TripMissing
 from fenqi.store.commands import Command
 from fenqi.store.pool import Store
 from fenqi.worker.admit import admit
@@ -113,7 +125,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         name: enrol(world, name, limit_minor=5_000 if name == "poor" else 5_000_000)
         for name in (
             *("ann", "ben", "late", "over", "waits", "back", "early", "poor"),
-            *("defers", "moves", "extends", "bills", "withdraws"),
+            *("defers", "moves", "extends", "bills", "withdraws", "raised"),
         )
     }
     buy(world, people["late"], 120_001, "free4", 4)
@@ -140,7 +152,24 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         for amount in (7_000, 8_000)
     ]
     buy(world, people["waits"], 5_000)
+    move(world, people["raised"], [Pull("loyal", 200_000)])
+    trip(world, people["ann"], DecisionKind.REPAYMENT, "tried", 1)
+    live_now = policies.shipped(DecisionKind.PURCHASE)
+    CHALLENGERS.append(begin(world.ground, live_now, by="Li Na", days=9)[0])
+    hold(world, people["ann"], 1_000)
     return {
+        Accept: [
+            Accept(**about(people["raised"], "yes", offer_id=offer_of(world, people["raised"]))),
+            Accept(**about(people["raised"], "no", offer_id=NOBODY)),
+        ],
+        Assess: [
+            Assess(**about(people["late"], "look")),
+            Assess(**about(people["ann"], "ask", asked_minor=1)),
+        ],
+        Reprice: [
+            Reprice(**about(people["late"], "look")),
+            Reprice(**about(NOBODY, "look")),
+        ],
         Enrol: [
             enrol_command(world, "zoe"),
             enrol_command(world, "yan", limit_minor=-1),
@@ -183,6 +212,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             settlement(world, people["early"], early, 320_000),
         ],
         **applying(world),
+        **working(world),
         Defer: [
             deferred(world, people["defers"], asks["defers"], 5),
             deferred(world, people["defers"], asks["defers"], 11),
@@ -207,6 +237,22 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     }
 
 
+def about(account: AccountId, key: str, **fields: object) -> dict[str, object]:
+    return {"scope_id": str(account), "key": key, "account_id": account, **fields}
+
+
+def reset_by_name(world: World) -> None:
+    with suppress(TripMissing):  # the second time nothing is open any more
+        reset(world.ground, BOOK, DecisionKind.REPAYMENT, by="Li Na", finding="looked")
+
+
+CHALLENGERS: list[UUID] = []  # of the scene
+
+
+def challenged(world: World) -> None:
+    shadow(world.ground, CHALLENGERS[-1])
+
+
 def observation(world: World, account: AccountId, kind: str, **said: str) -> Observe:
     fact = Told(kind=kind, happened_at=world.clock.now(), said=said)
     return Observe(scope_id=str(account), key=key(world), account_id=account, facts=(fact,))
@@ -216,7 +262,7 @@ def applying(world: World) -> dict[type[Command], Sequence[Command]]:
     """Let people apply, and return what they and those who decide do on the day."""
     signs, refused, leaves, referred = (
         *(applied(world, "signs"), applied(world, "refused", is_student=True)),
-        *(applied(world, "leaves"), applied(world, "referred")),
+        *(applied(world, "retracts"), applied(world, "referred")),
     )
     offers = admit(world.ground, SaidBureau())
     with world.store.transaction() as session:  # as a policy may ask
@@ -303,6 +349,9 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
     },
     "found": lambda _, world: found_second(world),
     "import-reports": lambda _, world: reports_imported(world),
+    "protect": lambda _, world: protect(world.ground) and None,  # who comes again finds nothing
+    "reset": lambda _, world: reset_by_name(world),
+    "shadow": lambda _, world: challenged(world),
     "enlist": lambda _, world: enlist(world.ground, BOOK, ["baker", "butcher", "shop"]),
 }
 
@@ -415,8 +464,11 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 
 def test_every_flow_there_is_dies_here() -> None:
-    here = {flow.__module__ for flow in (*FLOWS.values(), found, enlist, import_reports)}
+    others = (found, enlist, import_reports, protect, reset, shadow)
+    here = {flow.__module__ for flow in (*FLOWS.values(), *others)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
     assert here == there
-    assert ACTS.keys() == {kind.kind for kind in FLOWS} | {"found", "enlist", "import-reports"}
+    assert ACTS.keys() == {kind.kind for kind in FLOWS} | {
+        *("found", "enlist", "import-reports", "protect", "reset", "shadow")
+    }

@@ -307,6 +307,7 @@ def test_what_a_flow_does_not_hand_in_is_unknown() -> None:
     trail = keeper.begin(ZONES[0])
     assert row(trail, START, {"amount_minor": 5, "limit_minor": 7}) == [5, 0, None]
     assert row(trail, START) == [None, 0, None]
+    assert compile_row(keeper, ["gone_from_the_set"])(trail, START) == [None]
 
 
 def test_a_features_past_is_dropped_once_no_window_reaches_it() -> None:

@@ -8,6 +8,8 @@ import typer
 
 from fenqi import __version__
 from fenqi.cli import (
+    apply,
+    assess,
     breaker,
     bureau,
     case,
@@ -49,6 +51,8 @@ def _program(
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
 
 
+apply.register(app)
+assess.register(app)
 breaker.register(app)
 bureau.register(app)
 case.register(app)
@@ -60,8 +64,8 @@ plan.register(app)
 policy.register(app)
 replay.register(app)
 report.register(app)
-watch.register(app)
 shadow.register(app)
+watch.register(app)
 
 
 def main() -> None:

@@ -25,6 +25,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "application-elsewhere": "The application {application} is {state}; this is not possible now.",
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
+    "application-unreadable": (
+        "{file}, line {line}, column {column}: {fault}. Correct the file.",
+        "{file}: {field} must be {expected}.",
+        "{file}: {fault}. Give another file.",
+    ),
     "before-book": "This happened at {at}, before the book {book} was opened on {opened_on}.",
     "bill-differs": (
         "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
@@ -291,8 +296,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),
-    "policy-unreadable": ("{file}: {fault}. Correct the file."),
-    "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
+    "policy-input-forbidden": (
+        "{policy}, {line}: the pack {pack} forbids {input} for {purpose}. Take it away."
+    ),
     "policy-kinds-differ": (
         "One decides {first}, the other {second}: only policies of one kind are compared."
     ),

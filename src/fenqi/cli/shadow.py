@@ -11,6 +11,7 @@ from rich.console import Console
 from fenqi.flows import shadow as shadowing
 from fenqi.report import shadow as telling
 from fenqi.runtime import Runtime
+from fenqi.worker.shadow import follow
 
 DAYS = 14
 EXAMPLES = 10
@@ -45,7 +46,7 @@ def start(
 def run() -> None:
     """Ask every challenger about the live decisions it has not seen."""
     with Runtime.open(stop_after=True) as runtime:
-        judged = shadowing.shadow(runtime.ground)
+        judged = follow(runtime.ground)
     typer.echo(f"{judged:,} judged")
 
 

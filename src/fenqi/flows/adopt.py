@@ -6,6 +6,7 @@ It decides from the next batch on, in every program.
 
 from fenqi.core.errors import Conflict, Forbidden, Invalid
 from fenqi.core.risk.policy.check import Checked, check
+from fenqi.core.risk.policy.fair import refuse_forbidden
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.store import policies
 from fenqi.store.ground import Ground
@@ -42,7 +43,8 @@ class PolicyNotDue(Conflict):
 def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adoption:
     """Let a policy decide from now on.
 
-    Errors: AdopterInvalid, AdopterIsAuthor, PolicyNotDue, PolicyUnsound, PolicyVersionChanged.
+    Errors: AdopterInvalid, AdopterIsAuthor, PolicyNotDue, PolicyUnsound, InputForbidden,
+    PolicyVersionChanged.
     """
     name = _name(by)
     now = ground.clock.now()
@@ -52,6 +54,8 @@ def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adop
         until = policy.valid_until or "any day"
         raise PolicyNotDue(policy=policy.name, valid_from=policy.valid_from, valid_until=until)
     refuse_unsound(policy, check(policy, today=now.date()))
+    for pack in ground.catalogue.newest_packs():
+        refuse_forbidden(policy, pack)
     book = policies.book_of(policy)
     with ground.store.transaction() as session:
         return policies.adopt(session, book, now, by=name, because=_told(because))

@@ -17,7 +17,6 @@ from fenqi.core.account import AccountStatus
 from fenqi.core.errors import Conflict, FenqiError, Invalid
 from fenqi.core.risk.breaker import HELD_BACK
 from fenqi.core.risk.change import Change, Direction, Subject, agreed
-from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, changes
 from fenqi.store.accounts import Account
@@ -68,15 +67,13 @@ class Assessed(msgspec.Struct, frozen=True):
     last_on: str | None = None
 
 
-def assess(
-    ground: Ground, commands: Sequence[Assess], live: Rulebook
-) -> list[Assessed | FenqiError]:
+def assess(ground: Ground, commands: Sequence[Assess]) -> list[Assessed | FenqiError]:
     """Assess each command's account."""
     booking = Booking(ground)
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Assess, Assessed] = Inbox(session, commands, Assessed)
-        assessor = Assessor(ground, session, booking, Subject.LIMIT, live)
+        assessor = Assessor(ground, session, booking, Subject.LIMIT)
         chosen: dict[AccountId, tuple[int, Assess]] = {}
         for place, command in inbox.fresh():
             try:

@@ -22,7 +22,7 @@ from fenqi.core.risk.input import Purpose, Value
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
 from fenqi.core.values.ids import AccountId, PersonId
-from fenqi.store import accounts, applications, books, bureau, persons, scorecards
+from fenqi.store import accounts, applications, books, bureau, persons, policies, scorecards
 from fenqi.store.accounts import Account, applicant
 from fenqi.store.applications import Application, ApplicationState
 from fenqi.store.booking import Booking
@@ -107,7 +107,7 @@ class _Bench:
         self._people = people
         self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
         self._card = scorecards.shipped()
-        self._policy = scorecards.application_policy()
+        self._policy = policies.live(session, DecisionKind.APPLICATION)
         self._cost_table: UUID | None = None
         self._rulebooks: dict[LendingRules, Built] = {}
         self._decisions = Decisions(booking)
@@ -319,7 +319,7 @@ def _answer(one: Application, ruling: Ruling) -> Decided:
         limit_minor=one.limit_minor,
         cost_table=str(one.cost_table),
         offer_ends_on=str(one.offer_ends_on),
-        needs_step_up=ruling.has(Effect.STEP_UP) and not one.is_stepped_up,
+        needs_step_up=one.needs_step_up,
     )
 
 

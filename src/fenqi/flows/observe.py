@@ -20,7 +20,7 @@ from fenqi.core.risk.features.moment import MICROSECOND
 from fenqi.core.risk.features.trail import meets
 from fenqi.core.risk.identity import SEAL, Identifier
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, facts
+from fenqi.store import accounts, facts, policies
 from fenqi.store.access import AccessRulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
@@ -30,7 +30,6 @@ from fenqi.store.ground import Ground
 from fenqi.store.links import Sightings
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
-from fenqi.store.trails import Followed
 
 FACTS_MAX = 100  # of one command
 CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
@@ -112,6 +111,7 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
         with session.pipeline():
             lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Observe, Observed] = Inbox(session, commands, Observed)
+            live = policies.asking(session, DecisionKind.ACCESS)
             facts.lock_identifiers(session, _seals(commands))
         locked = lock()
         watch = _Watch(
@@ -128,36 +128,22 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
         watch.count(session, heard)
         followed = ground.trails.follow(session, [one.account for one in heard])
         booking.followed = followed
-        rulings = _rulings(ground, session, booking, followed, heard)
+        rulings = AccessRulings(
+            ground,
+            booking,
+            session,
+            followed=followed,
+            live=live(),
+            accounts={one.account.account_id: one.account for one in heard},
+            addresses={address for one in heard for address in one.addresses},
+        )
         for one in heard:
             answer = watch.take(one)
-            if rulings is not None and any(each.fact.kind in fact.ACCESS for each in one.noted):
+            if any(each.fact.kind in fact.ACCESS for each in one.noted):
                 answer = _rule(rulings, one, answer)
             inbox.answer(one.place, one.account.account_id, answer)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
-
-
-def _rulings(
-    ground: Ground,
-    session: Session,
-    booking: Booking,
-    followed: Followed,
-    heard: Sequence[_Heard],
-) -> AccessRulings | None:
-    """Return who decides about access in this batch, None if there is no policy for it."""
-    rulebook = ground.rulebooks.get(DecisionKind.ACCESS)
-    if rulebook is None:
-        return None
-    addresses = {address for one in heard for address in one.addresses}
-    return AccessRulings(
-        ground,
-        booking,
-        session,
-        followed=followed,
-        rulebook=rulebook,
-        allowed=facts.known_places(session, addresses),
-    )
 
 
 def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:
@@ -168,6 +154,8 @@ def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:
         "last_number": answer.last_number,
     }
     ruled = rulings.rule(one.account, addresses=one.addresses, evidence=evidence)
+    if ruled is None:
+        return answer
     return replace(
         answer,
         outcome=ruled.outcome,

@@ -13,7 +13,6 @@ from fenqi.core.account import AccountStatus
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.risk.breaker import HELD_BACK
 from fenqi.core.risk.change import Direction, Subject
-from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts
 from fenqi.store.accounts import Account
@@ -49,15 +48,13 @@ class Repriced(msgspec.Struct, frozen=True):
     bounds: list[str]
 
 
-def reprice(
-    ground: Ground, commands: Sequence[Reprice], live: Rulebook
-) -> list[Repriced | FenqiError]:
+def reprice(ground: Ground, commands: Sequence[Reprice]) -> list[Repriced | FenqiError]:
     """Look at the price of each command's account."""
     booking = Booking(ground)
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Reprice, Repriced] = Inbox(session, commands, Repriced)
-        assessor = Assessor(ground, session, booking, Subject.PRICE, live)
+        assessor = Assessor(ground, session, booking, Subject.PRICE)
         chosen: dict[AccountId, tuple[int, Reprice]] = {}
         for place, command in inbox.fresh():
             try:

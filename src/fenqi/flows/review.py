@@ -6,6 +6,7 @@ case about another one, and whoever took part in that one is kept out of it (P3)
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar, TypeVar
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from fenqi.core.risk.case import (
     due_at,
 )
 from fenqi.core.risk.crowd import PlaceKind
-from fenqi.core.risk.response import Finding
+from fenqi.core.risk.response import Finding, Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, books, cases, links
 from fenqi.store.accounts import Account
@@ -30,7 +31,10 @@ from fenqi.store.cases import Case, CaseMissing
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session, TryAgain
+from fenqi.store.protections import Protection
 from fenqi.store.responses import Responses
+
+SAME_CROWD = timedelta(hours=1)  # before its case, in which a crowd was already gathering
 
 
 class OpenCase(Command, frozen=True, kw_only=True):
@@ -273,7 +277,6 @@ class _Work:
 
         An appeal that is upheld ends it for those who appealed.
         """
-        ids = {case.case_id, case.about_case_id}
         touched = sorted(cases.accounts_of(self._session, [case.case_id])[case.case_id])
         self._responses.know(touched)
         ended = 0
@@ -282,7 +285,7 @@ class _Work:
             running = [
                 one
                 for one in self._responses.of(account)
-                if one.case_id is not None and one.case_id in ids and one.ended_at is None
+                if one.ended_at is None and _is_of(case, one)
             ]
             if case.outcome is CaseOutcome.FALSE_ALARM:
                 for one in running:
@@ -301,3 +304,16 @@ class _Work:
             actor=str(case.closed_by),
             topic="customer" if is_told or case.kind is CaseKind.APPEAL else None,
         )
+
+
+def _is_of(case: Case, one: Protection) -> bool:
+    """Whether a protection belongs to a case, or to the case an appeal is about.
+
+    What was done on weak evidence while a crowd's case was open had the same address for a cause,
+    whoever did it.
+    """
+    if one.case_id is not None and one.case_id in (case.case_id, case.about_case_id):
+        return True
+    is_crowd = links.address_of(case.cause) is not None
+    is_weak = one.strength is Strength.WEAK and one.case_id is None
+    return is_crowd and is_weak and one.placed_at >= case.opened_at - SAME_CROWD

@@ -14,7 +14,6 @@ from fenqi.store.ground import Ground
 from fenqi.store.rows import Rows, Sheet, array_text
 
 PAGE_DECISIONS = 1000
-PAGES_MAX = 10_000  # of one call
 
 
 def begin(ground: Ground, rulebook: Rulebook, *, by: str, days: int) -> tuple[UUID, datetime]:
@@ -36,22 +35,11 @@ def stop(ground: Ground, challenger_id: UUID, *, by: str) -> None:
         shadows.stop(session, challenger_id, by=by, now=ground.clock.now())
 
 
-def shadow(ground: Ground) -> int:
-    """Ask every running challenger about the decisions it has not seen; return how many."""
-    with ground.store.transaction() as session:
-        running = shadows.running(session)
-    judged = 0
-    for challenger_id in running:
-        for _ in range(PAGES_MAX):
-            page = _page(ground, challenger_id)
-            judged += page
-            if page < PAGE_DECISIONS:
-                break
-    return judged
+def shadow(ground: Ground, challenger_id: UUID) -> int:
+    """Judge a page of decisions that a challenger has not seen; return how many.
 
-
-def _page(ground: Ground, challenger_id: UUID) -> int:
-    """Judge one page of decisions; return how many, none if another program is at it."""
+    None if another program is at it, fewer than `PAGE_DECISIONS` if those were the last.
+    """
     now = ground.clock.now()
     with ground.store.transaction() as session:
         challenger = shadows.claim(session, challenger_id)

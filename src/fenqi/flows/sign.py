@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fenqi.core.errors import Conflict, FenqiError, Forbidden
-from fenqi.core.risk.decision import Effect
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, applications, books, openings, persons
 from fenqi.store.accounts import NewAccount
@@ -96,8 +95,7 @@ def _check(one: Application, command: Sign, book: books.Book) -> None:
         raise OfferEnded(application=one.account_id, ended_on=one.offer_ends_on)
     if command.cost_table != str(one.cost_table):
         raise CostTableDiffers(offered=one.cost_table, signed=command.cost_table)
-    is_asked = any(each.partition(":")[0] == Effect.STEP_UP.value for each in one.effects)
-    if is_asked and not (one.is_stepped_up or command.is_stepped_up):
+    if one.needs_step_up and not command.is_stepped_up:
         raise StepUpNeeded(application=one.account_id)
 
 

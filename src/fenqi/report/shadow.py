@@ -166,17 +166,14 @@ def show(found: Shadowed, console: Console) -> None:
 
 def show_all(challengers: Sequence[Challenger], console: Console) -> None:
     """Print the challengers, one a line."""
-    table = _table("challenger", "kind", "policy", "by", "since", "until", "seen through")
+    table = _table("challenger", "policy", "until", "by")
     for one in challengers:
         until = one.stopped_at or one.ends_at
         table.add_row(
             str(one.challenger_id),
-            one.kind,
-            f"{one.name} {one.version}",
+            f"{one.kind} {one.name} {one.version}",
+            f"{until:%Y-%m-%d}" + (" (stopped)" if one.stopped_at else ""),
             one.started_by,
-            f"{one.started_at:%Y-%m-%d %H:%M}",
-            f"{until:%Y-%m-%d %H:%M}" + (" (stopped)" if one.stopped_at else ""),
-            f"{one.seen_through:%Y-%m-%d %H:%M}",
         )
     console.print(table if challengers else "No policy runs as a challenger.")
 

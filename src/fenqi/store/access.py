@@ -3,7 +3,7 @@
 Each account that something of this kind was told of is decided about once, after the facts of its
 command: features from its trail, the policy, the circuit breaker for what harms, the decision as it
 is kept, the responses told to the customer. All of it happens in the transaction of the facts, so
-whoever is to be held is held when they are stored. Without a policy nothing follows.
+whoever is to be held is held when they are stored.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,9 +20,11 @@ from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
 from fenqi.core.risk.response import Strength
 from fenqi.core.risk.rulebook import Rulebook
-from fenqi.store import breaker
+from fenqi.core.values.ids import AccountId
+from fenqi.store import breaker, facts, policies
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
+from fenqi.store.books import Book
 from fenqi.store.breaker import Decider
 from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
@@ -57,37 +59,68 @@ class AccessRulings:
         session: Session,
         *,
         followed: Followed,
-        rulebook: Rulebook,
-        allowed: Collection[bytes],
+        live: Rulebook,
+        accounts: Mapping[AccountId, Account],
+        addresses: Collection[bytes],
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
-        self._followed, self._rulebook = followed, rulebook
-        self._allowed = allowed
+        self._followed = followed
         self._moment = moment_of(booking.now)
-        self._row = ground.trails.row([one.name for one in rulebook.policy.inputs])
         self._checks = ground.trails.row([CHECKS_PASSED])
-        self._weak = _weak_lines(rulebook)
         self._decisions = Decisions(booking)
         self._responses = Responses(ground, booking, session)
+        self._accounts = accounts.keys()
+        self._is_prepared = False
+        books = {one.book.book_id: one.book for one in accounts.values()}
+        with session.pipeline():
+            places = facts.asking_places(session, addresses)
+            open_kinds = {one: breaker.asking(session, one) for one in books}
+        self._allowed = places()
+        self._rulebooks = {
+            one: self._ruling(books[one], live, is_open=DecisionKind.ACCESS in asked())
+            for one, asked in open_kinds.items()
+        }
+
+    def _ruling(self, book: Book, live: Rulebook, *, is_open: bool) -> Rulebook | None:
+        """Return what decides in a book: an open breaker falls back to the version before.
+
+        None if the policy's time is over.
+        """
+        found = policies.before(self._session, DecisionKind.ACCESS) if is_open else None
+        found = found or live
+        return None if policies.is_over(found.policy, book.business_date) else found
+
+    def _prepare(self, rulebook: Rulebook) -> None:
+        """Read at once what the responses to all of the batch look at, before the first of them."""
+        if self._is_prepared:
+            return
+        self._is_prepared = True
+        self._responses.know(self._accounts)
+        reasons = {one.reason for one in rulebook.policy.lines if one.reason is not None}
+        causes = [f"{one}/{CAUSE}/{reason}" for one in self._accounts for reason in reasons]
+        self._responses.docket.know(causes)
 
     def rule(
         self, account: Account, *, addresses: Collection[bytes], evidence: Mapping[str, object]
-    ) -> Ruled:
+    ) -> Ruled | None:
         """Decide about one account as it stands now, keep the decision and give the responses.
 
-        `addresses` are those its facts came from; `evidence` is what a reviewer is shown.
+        `addresses` are those its facts came from; `evidence` is what a reviewer is shown. None if
+        no policy decides in the account's book.
         """
+        rulebook = self._rulebooks[account.book.book_id]
+        if rulebook is None:
+            return None
         as_of = account.event_count
-        values = self._row(
-            self._followed.of(account), self._moment, self._given(account, addresses)
-        )
-        said = self._rulebook.decide(values)
-        words = self._restrained(account, said)
+        row = self._ground.trails.row([one.name for one in rulebook.policy.inputs])
+        values = row(self._followed.of(account), self._moment, self._given(account, addresses))
+        said = rulebook.decide(values)
+        words = self._restrained(rulebook, account, said)
         held = held_in(words)
         outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
         decision_id = self._ground.ids.new()
         self._decisions.add(
-            self._rulebook,
+            rulebook,
             Decision(
                 account=account,
                 decision_id=decision_id.bytes,
@@ -105,8 +138,11 @@ class AccessRulings:
         acts = [act for act in said.effects if act.effect not in held]
         if held and all(act.effect is not Effect.REVIEW for act in acts):
             acts.append(Act(Effect.REVIEW, 1))
+        if acts:
+            self._prepare(rulebook)
         for act in acts:
-            self._respond(account, said, act, decision_id, evidence)
+            strength = _strength(rulebook, said, act.effect)
+            self._respond(account, said.reasons, act, strength, decision_id, evidence)
         return Ruled(decision_id, outcome, words, said.reasons)
 
     def _given(self, account: Account, addresses: Collection[bytes]) -> dict[str, Value]:
@@ -131,7 +167,7 @@ class AccessRulings:
             ),
         }
 
-    def _restrained(self, account: Account, said: Verdict) -> tuple[str, ...]:
+    def _restrained(self, rulebook: Rulebook, account: Account, said: Verdict) -> tuple[str, ...]:
         """Return the effects, less the harm that finds no room under the breaker's caps."""
         words = tuple(act.word for act in said.effects)
         effects = [act.effect for act in said.effects]
@@ -141,7 +177,7 @@ class AccessRulings:
             self._session,
             self._booking,
             account.book,
-            Decider(DecisionKind.ACCESS, self._rulebook.name, self._rulebook.version),
+            Decider(DecisionKind.ACCESS, rulebook.name, rulebook.version),
             [effects],
             caps=self._ground.catalogue.conduct().caps,
             ids=self._ground.ids,
@@ -149,22 +185,16 @@ class AccessRulings:
         )
         return soften(words, held)
 
-    def _strength(self, said: Verdict, effect: Effect) -> Strength:
-        """Return how much the evidence for an effect says: weak if only weak lines ask for it."""
-        lines = self._rulebook.policy.lines
-        asking = [one for one in said.hits if any(act.effect is effect for act in lines[one].acts)]
-        is_weak = bool(asking) and all(one in self._weak for one in asking)
-        return Strength.WEAK if is_weak else Strength.STRONG
-
     def _respond(
         self,
         account: Account,
-        said: Verdict,
+        given_reasons: Sequence[str],
         act: Act,
+        strength: Strength,
         decision_id: UUID,
         evidence: Mapping[str, object],
     ) -> None:
-        reasons: Sequence[str] = said.reasons or (TOLD_NOTHING,)
+        reasons = given_reasons or (TOLD_NOTHING,)
         cause, give, now = f"{CAUSE}/{reasons[0]}", self._responses, self._booking.now
         match act.effect:
             case Effect.NUDGE:
@@ -188,15 +218,20 @@ class AccessRulings:
                     now + length,
                     reasons=reasons,
                     cause=cause,
-                    strength=self._strength(said, act.effect),
+                    strength=strength,
                     decision_id=decision_id,
                 )
             case _:
                 pass  # of menus, limits, prices and declines an access decides nothing
 
 
-def _weak_lines(rulebook: Rulebook) -> frozenset[int]:
-    """Return the lines that look at a weak input."""
-    policy = rulebook.policy
-    weak = {one.name for one in policy.inputs if one.is_weak}
-    return frozenset(line.number for line in policy.lines if weak & names(line.when))
+def _strength(rulebook: Rulebook, said: Verdict, effect: Effect) -> Strength:
+    """Return how much the evidence for an effect says: weak if only weak lines ask for it.
+
+    A line is weak if what it looks at says more of a place than of a person (P6).
+    """
+    weak = {one.name for one in rulebook.policy.inputs if one.is_weak}
+    lines = [rulebook.policy.lines[one] for one in said.hits]
+    asking = [one for one in lines if any(act.effect is effect for act in one.acts)]
+    is_weak = bool(asking) and all(weak & names(one.when) for one in asking)
+    return Strength.WEAK if is_weak else Strength.STRONG

@@ -278,6 +278,17 @@ def add(session: Session, new: Sequence[NewAccount], catalogue: Catalogue) -> No
             session.run(statement, entry)
 
 
+COSTS_OF = """
+SELECT cost_line, rate_ppm, rate_period FROM cost_table_lines
+WHERE cost_table = %(cost_table)s ORDER BY cost_line
+"""
+
+
+def costs_of(session: Session, cost_table: UUID) -> list[tuple[str, int, str]]:
+    """Return the lines of a cost table: (line, highest rate in ppm, per what)."""
+    return [(row[0], row[1], row[2]) for row in session.rows(COSTS_OF, {"cost_table": cost_table})]
+
+
 def cost_lines(catalogue: Catalogue) -> list[tuple[str, int, str]]:
     """Return the cost table of a framework agreement: (line, highest rate in ppm, per what).
 

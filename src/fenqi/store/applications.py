@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from fenqi.core.errors import Conflict, Missing
+from fenqi.core.risk.decision import Effect
 from fenqi.core.values.ids import AccountId, PersonId
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table, array_text
@@ -42,7 +43,6 @@ class ApplicationState(StrEnum):
     REVIEW = "review"  # a person looks at it
     DECLINED = "declined"
     ACCEPTED = "accepted"
-    LAPSED = "lapsed"
 
 
 ADDED = Table(
@@ -99,6 +99,12 @@ class Application:
     decided_at: datetime | None = None
     decided_by: str | None = None
     offer_ends_on: date | None = None
+
+    @property
+    def needs_step_up(self) -> bool:
+        """Whether a second factor must show who signs, and did not yet."""
+        asked = any(one.partition(":")[0] == Effect.STEP_UP.value for one in self.effects)
+        return asked and not self.is_stepped_up
 
     def expect(self, *states: ApplicationState) -> None:
         """Refuse to go on from another state. Errors: ApplicationElsewhere."""

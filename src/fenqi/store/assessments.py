@@ -16,25 +16,28 @@ from fenqi.core.account import AccountStatus
 from fenqi.core.risk.breaker import outcome_of, soften
 from fenqi.core.risk.case import PRIORITIES
 from fenqi.core.risk.change import Change, ChangeTerms, Direction, Subject, propose
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Verdict
 from fenqi.core.risk.policy.turn import turned
-from fenqi.core.risk.pulls import HARMS, wants
+from fenqi.core.risk.pulls import HARMS, SCORE_INPUT, Lost, wants
 from fenqi.core.risk.rulebook import Rulebook
+from fenqi.core.risk.scorecard import Scorecard, score
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
-from fenqi.store import breaker, changes
+from fenqi.store import breaker, changes, scorecards
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
 from fenqi.store.changes import Changes, History
 from fenqi.store.columns import pack
+from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
 
+KINDS = {Subject.LIMIT: DecisionKind.LIMIT, Subject.PRICE: DecisionKind.PRICE}
 STATUSES = tuple(AccountStatus)
 REGIMES = ("normal", "easing", "tight")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +54,19 @@ class Assessment(NamedTuple):
     held: frozenset[Effect]
 
 
+OPEN = """
+SELECT account_id FROM accounts
+WHERE book_id = %(book_id)s AND kind = 'customer' AND status <> 'closed' AND account_id > %(after)s
+ORDER BY account_id LIMIT %(most)s
+"""
+
+
+def open_accounts(session: Session, book_id: str, *, after: UUID, most: int) -> list[AccountId]:
+    """Return the next accounts of a book that are not closed, in the order of their ids."""
+    asked = {"book_id": book_id, "after": after, "most": most}
+    return [AccountId(row[0]) for row in session.rows(OPEN, asked)]
+
+
 OPENED = "SELECT account_id, opened_on FROM accounts WHERE account_id = ANY(%(accounts)s)"
 
 
@@ -58,10 +74,11 @@ class Assessor:
     """Assesses the locked accounts of one transaction for one subject."""
 
     def __init__(
-        self, ground: Ground, session: Session, booking: Booking, subject: Subject, live: Rulebook
+        self, ground: Ground, session: Session, booking: Booking, subject: Subject
     ) -> None:
         self._ground, self._session, self._booking = ground, session, booking
-        self._subject, self._live = subject, live
+        self._subject = subject
+        self._deciding = Deciding(session, KINDS[subject])
         self.conduct = ground.catalogue.conduct()
         self.changes = Changes(booking, self.conduct)
         self.responses = Responses(ground, booking, session)
@@ -89,37 +106,45 @@ class Assessor:
         self, accounts: Mapping[AccountId, Account], asked_minor: Mapping[AccountId, int]
     ) -> list[Assessment]:
         book = next(iter(accounts.values())).book
-        rows = self._inputs(accounts)
+        live = self._deciding.of(book.book_id)
+        inputs = self._inputs(live, accounts)
         histories = changes.histories(
             self._session, accounts, self._subject, on=book.business_date, conduct=self.conduct
         )
         proposed = []
-        for (account_id, account), row in zip(accounts.items(), rows, strict=True):
-            verdict = self._live.decide(row)
-            asked = asked_minor.get(account_id)
-            change = self._propose(account, histories[account_id], verdict, asked)
+        for account_id, account in accounts.items():
+            row, lost = inputs[account_id]
+            verdict = live.decide(row)
+            history, asked = histories[account_id], asked_minor.get(account_id)
+            change = self._propose(live, account, history, verdict, lost=lost, asked_minor=asked)
             proposed.append((account, row, verdict, change))
-        policy = self._live.policy
         held = breaker.restrain(
             self._session,
             self._booking,
             book,
-            Decider(policy.kind, policy.name, policy.version),
+            Decider(live.kind, live.name, live.version),
             [self._harm(change) for *_, change in proposed],
             caps=self.conduct.caps,
             ids=self._ground.ids,
             docket=self.responses.docket,
         )
-        return [self._keep(*one, held=none) for one, none in zip(proposed, held, strict=True)]
+        return [self._keep(live, *one, held=none) for one, none in zip(proposed, held, strict=True)]
 
     def _propose(
-        self, account: Account, history: History, verdict: Verdict, asked_minor: int | None
+        self,
+        live: Rulebook,
+        account: Account,
+        history: History,
+        verdict: Verdict,
+        *,
+        lost: Lost | None,
+        asked_minor: int | None,
     ) -> Change:
         terms: ChangeTerms = self.conduct.terms(self._subject)
         if asked_minor is not None:
             terms = replace(terms, most=min(terms.most, asked_minor))
         standing = history.standing
-        wanted = wants(self._live.policy, verdict, terms, stands=standing.parts)
+        wanted = wants(live.policy, verdict, terms, lost=lost, stands=standing.parts)
         return propose(
             standing,
             wanted.pulls,
@@ -135,6 +160,7 @@ class Assessor:
 
     def _keep(
         self,
+        live: Rulebook,
         account: Account,
         row: Sequence[Value],
         verdict: Verdict,
@@ -146,7 +172,7 @@ class Assessor:
         decision_id = self._ground.ids.new()
         words = soften([act.word for act in verdict.effects], held)
         self._decisions.add(
-            self._live,
+            live,
             Decision(
                 account=account,
                 decision_id=decision_id.bytes,
@@ -157,16 +183,11 @@ class Assessor:
                 effects=words,
                 points=verdict.points,
                 hits=verdict.hits,
-                would_change=self._would_change(row) if held or words else None,
+                would_change=_would_change(live, row) if words else None,
             ),
         )
         self._respond(account, verdict, words, decision_id)
         return Assessment(account, change, verdict, decision_id, held)
-
-    def _would_change(self, row: Sequence[Value]) -> str | None:
-        """Return the nearest change of one input that makes the outcome milder, as JSON."""
-        turn = turned(self._live.policy, self._live.decide, row)
-        return None if turn is None else json.dumps(turn._asdict())
 
     def _respond(
         self, account: Account, verdict: Verdict, words: Sequence[str], decision_id: UUID
@@ -190,27 +211,52 @@ class Assessor:
         if Effect.NUDGE in amounts and verdict.reasons:
             self.responses.nudge(account, reasons=verdict.reasons, cause=cause)
 
-    def _inputs(self, accounts: Mapping[AccountId, Account]) -> list[list[Value]]:
-        """Return each account's values in the order of the policy's inputs."""
-        names = [one.name for one in self._live.policy.inputs]
-        features = self._ground.trails.features
-        from_facts = {one.name for one in features.features}
-        asked = [name for name in names if name in from_facts]
+    def _inputs(
+        self, live: Rulebook, accounts: Mapping[AccountId, Account]
+    ) -> dict[AccountId, tuple[list[Value], Lost | None]]:
+        """Return each account's values, in the order of the policy, and what its score lost.
+
+        A score is made where the policy looks at it, of the card that is shipped.
+        """
+        names = [one.name for one in live.policy.inputs]
+        card = scorecards.shipped() if SCORE_INPUT in names else None
+        from_facts = {one.name for one in self._ground.trails.features.features}
+        looked_at = dict.fromkeys([*names, *(card.inputs if card else ())])
+        asked = [name for name in looked_at if name in from_facts]
         followed = self._ground.trails.follow(self._session, list(accounts.values()))
+        self._booking.followed = followed
         row = self._ground.trails.row(asked)
         moment = (self._booking.now - EPOCH) // MICROSECOND
         opened = self._opened(accounts)
-        rows: list[list[Value]] = []
+        found: dict[AccountId, tuple[list[Value], Lost | None]] = {}
         for account_id, account in accounts.items():
             known = given(account, opened[account_id], self._booking.now)
             known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
-            rows.append([known.get(name) for name in names])
-        self._booking.followed = followed
-        return rows
+            lost = _scored(card, known) if card else None
+            found[account_id] = ([known.get(name) for name in names], lost)
+        return found
 
     def _opened(self, accounts: Collection[AccountId]) -> dict[AccountId, date]:
         asked = {"accounts": pack("uuid", list(accounts))}
         return {AccountId(one): day for one, day in self._session.rows(OPENED, asked)}
+
+
+def _scored(card: Scorecard, known: dict[str, Value]) -> Lost:
+    """Add the score to what is known; return the points each characteristic lost."""
+    made = score(card, [known.get(name) for name in card.inputs])
+    known[SCORE_INPUT] = made.points
+    points: dict[str, int] = {}
+    reasons: dict[str, str] = {}
+    for one, cost in zip(card.characteristics, made.lost, strict=True):
+        points[one.input] = cost
+        reasons[one.input] = one.reason
+    return Lost(points, reasons)
+
+
+def _would_change(live: Rulebook, row: Sequence[Value]) -> str | None:
+    """Return the nearest change of one input that makes the outcome milder, as JSON."""
+    turn = turned(live.policy, live.decide, row)
+    return None if turn is None else json.dumps(turn._asdict())
 
 
 def given(account: Account, opened_on: date, now: datetime) -> dict[str, Value]:

@@ -107,6 +107,14 @@ LOCK_LATEST = f"""
 SELECT {COLUMNS} FROM cases
 WHERE cause = %(cause)s ORDER BY opened_at DESC, case_id DESC LIMIT 1 FOR NO KEY UPDATE
 """  # noqa: S608 - constants only
+LOCK_LATESTS = f"""
+SELECT k.place, latest.* FROM UNNEST(%(causes)s::text[]) WITH ORDINALITY AS k (asked, place)
+CROSS JOIN LATERAL (
+    SELECT {COLUMNS} FROM cases
+    WHERE cause = k.asked ORDER BY opened_at DESC, case_id DESC LIMIT 1 FOR NO KEY UPDATE
+) AS latest
+ORDER BY latest.case_id
+"""  # noqa: S608 - constants only
 ACCOUNTS_OF = """
 SELECT case_id, account_id FROM case_accounts WHERE case_id = ANY(%(cases)s::uuid[])
 ORDER BY account_id LIMIT %(most)s
@@ -165,6 +173,7 @@ class Docket:
         self._session = session
         self._now = now
         self._by_cause: dict[str, Case] = {}
+        self._absent: set[str] = set()  # causes looked for that have no case
         self._new: dict[UUID, Case] = {}
         self._changed: dict[UUID, Case] = {}
         self._entries = Rows(ENTRIES)
@@ -173,12 +182,23 @@ class Docket:
     def find(self, cause: str) -> Case | None:
         """Return the latest case of a cause, locked."""
         known = self._by_cause.get(cause)
-        if known is None:
+        if known is None and cause not in self._absent:
             rows = self._session.rows(LOCK_LATEST, {"cause": cause})
             known = _case(rows[0]) if rows else None
             if known is not None:
                 self._by_cause[cause] = known
         return known
+
+    def know(self, causes: Collection[str]) -> None:
+        """Find the latest cases of some causes, locked, in one round trip.
+
+        Only of causes that nobody else can open a case of now, as of accounts that are locked.
+        """
+        asked = [one for one in sorted(causes) if one not in self._by_cause]
+        rows = self._session.rows(LOCK_LATESTS, {"causes": asked}) if asked else []
+        found = {asked[place - 1]: _case(tuple(row)) for place, *row in rows}
+        self._by_cause |= found
+        self._absent |= set(asked) - found.keys()
 
     def open(
         self,

@@ -93,6 +93,10 @@ class Catalogue:
             raise Missing(conduct=name, known=sorted({known for known, _ in self.conducts}))
         return self.conducts[name, max(versions)]
 
+    def newest_packs(self) -> list[Pack]:
+        """Return the newest version of every pack."""
+        return [self.pack(name) for name in sorted({known for known, _ in self.packs})]
+
     def pack(self, name: str) -> Pack:
         """Return the newest version of a pack. Errors: Missing."""
         versions = [version for known, version in self.packs if known == name]

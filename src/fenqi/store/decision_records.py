@@ -1,12 +1,8 @@
-"""Decisions as they were kept, read back whole: a record names nothing that is elsewhere.
-
-An id was made at about the moment of its decision, and rows lie in the order of time, so that one
-is found by a range of time first.
-"""
+"""Decisions as they were kept, read back whole: a record names nothing that is elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +12,6 @@ from fenqi.core.values.ids import AccountId
 from fenqi.store.pool import Session
 
 LISTED_MAX = 1000
-NEAR = timedelta(days=2)  # between an id's own time and its decision's
-TIME_BITS = 80  # of an id, to the right of its milliseconds
-YEAR_MAX = 9999
 
 
 class DecisionMissing(Missing):
@@ -37,34 +30,15 @@ FROM decisions AS d JOIN rulebooks AS r USING (rulebook_id) LEFT JOIN menus AS m
     -- Of somebody who applied there may be no account.
     LEFT JOIN applications AS p USING (account_id) LEFT JOIN books AS b ON b.book_id = p.book_id
 """
-ONE_NEAR = COLUMNS + (
-    "WHERE d.decision_id = %(decision_id)s AND d.decided_at BETWEEN %(since)s AND %(until)s"
-)
 ONE = COLUMNS + "WHERE d.decision_id = %(decision_id)s"
 
 
 def read(session: Session, decision_id: UUID) -> Record:
     """Return one decision with its rulebook. Errors: DecisionMissing."""
-    asked: dict[str, object] = {"decision_id": decision_id}
-    made = _made_at(decision_id)
-    rows: list[tuple[Any, ...]] = []
-    if made is not None:
-        near = {"since": made - NEAR, "until": made + NEAR}
-        rows = session.rows(ONE_NEAR, asked | near)
-    rows = rows or session.rows(ONE, asked)
+    rows = session.rows(ONE, {"decision_id": decision_id})
     if not rows:
         raise DecisionMissing(decision=decision_id)
     return record_of(rows[0])
-
-
-def _made_at(decision_id: UUID) -> datetime | None:
-    """Return the time an id tells, if it is of the kind that does."""
-    seconds = (decision_id.int >> TIME_BITS) / 1000
-    try:
-        made = datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-    return made if made.year < YEAR_MAX else None
 
 
 def record_of(row: Sequence[Any]) -> Record:

@@ -15,6 +15,7 @@ from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
 from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, Booking
+from fenqi.store.columns import pack
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet, Table, Upsert
@@ -173,6 +174,17 @@ def postpone(session: Session, now: datetime, *, wait: timedelta, tries: int) ->
     asked = {"job": rows[0][0], "not_before": now + wait, "tries": tries}
     session.run(POSTPONE, asked)
     return UUID(str(rows[0][0]))
+
+
+KNOWN = """
+SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(addresses)s)
+"""
+
+
+def known(session: Session, addresses: Collection[bytes]) -> set[bytes]:
+    """Return those of some addresses that many are known to share (`is_allowed_address`)."""
+    asked = {"addresses": pack("bytea", list(addresses))}
+    return {bytes(one) for (one,) in session.rows(KNOWN, asked)}
 
 
 VISITS = """

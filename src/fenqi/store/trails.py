@@ -104,7 +104,7 @@ class Trails:
         return self._points
 
     def row(self, names: Sequence[str]) -> Row:
-        """Return the function that computes some inputs, those of a policy. Errors: KeyError."""
+        """Return the function that computes some inputs, those of a policy."""
         key = tuple(names)
         found = self._rows.get(key)
         if found is None:

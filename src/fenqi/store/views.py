@@ -178,14 +178,18 @@ class VintageSum:
     principal_minor: int
 
 
-# M2 begins at 31 days past due and M4 at 91. A plan that skips a bucket counts in both.
+# A plan that took over a bill lends nothing anew; what becomes of it belongs to the month its first
+# parent began in. M2 begins at 31 days past due and M4 at 91. A plan that skips a bucket counts in
+# both.
 VINTAGES = """
 WITH begun AS (
-    SELECT p.account_id, p.plan_id, date_trunc('month', p.starts_on)::date AS vintage,
-        p.principal_minor
+    SELECT p.account_id, p.plan_id,
+        date_trunc('month', COALESCE(r.starts_on, p.starts_on))::date AS vintage,
+        p.principal_minor, p.parent_plan_id IS NULL AS is_lent
     FROM plans AS p
     JOIN accounts AS a USING (account_id)
     JOIN operations AS o USING (account_id, plan_id)
+    LEFT JOIN plans AS r ON r.account_id = p.account_id AND r.plan_id = p.parent_plan_id
     WHERE a.book_id = %(book_id)s AND o.number = 1 AND o.booked_on <= %(through)s
 ), reached AS (
     (SELECT DISTINCT ON (account_id, plan_id, s.stage)
@@ -203,7 +207,8 @@ WITH begun AS (
         AND t.debit = 'allowance' AND t.credit = 'receivable-principal'
     GROUP BY account_id, plan_id, o.booked_on
 )
-SELECT vintage, 'lent', 0, COUNT(*), SUM(principal_minor)::bigint FROM begun GROUP BY vintage
+SELECT vintage, 'lent', 0, COUNT(*), SUM(principal_minor)::bigint FROM begun WHERE is_lent
+GROUP BY vintage
 UNION ALL
 SELECT b.vintage, r.stage,
     (12 * (EXTRACT(YEAR FROM r.booked_on) - EXTRACT(YEAR FROM b.vintage))

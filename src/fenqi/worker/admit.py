@@ -19,7 +19,7 @@ from fenqi.store import applications, books
 from fenqi.store import bureau as reports
 from fenqi.store.applications import Waiting
 from fenqi.store.ground import Ground
-from fenqi.store.pool import Session
+from fenqi.store.pool import AlreadyThere, Session, TryAgain
 
 BATCH_MAX = 64  # applications decided as one
 ASKED_AT_ONCE_MAX = 8
@@ -57,8 +57,19 @@ def admit(
     ]
     if not commands:
         return {}
-    answers = decide(ground, commands)
+    answers = _decide(ground, commands)
     return {str(one.account_id): answer for one, answer in zip(waiting, answers, strict=True)}
+
+
+def _decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiError]:
+    """Decide a batch, one by one if another program stood in its way.
+
+    Errors: those of the store; what was not decided is taken up again after its lease.
+    """
+    try:
+        return decide(ground, commands)
+    except (AlreadyThere, TryAgain):
+        return [decide(ground, [one])[0] for one in commands]
 
 
 def _is_to_ask(ground: Ground, one: Waiting, book: books.Book) -> bool:

@@ -1,6 +1,5 @@
 """Limits and prices change by signed parts, for later purchases only; a raise is accepted first."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -18,16 +17,16 @@ from make_book import (
     rows,
     until,
 )
+from make_change import move, offer_of
 
 from fenqi.core.errors import Broken, FenqiError, Forbidden
-from fenqi.core.risk.change import ELSEWHERE, Change, Direction, Pull, Standing, Subject, propose
+from fenqi.core.risk.change import ELSEWHERE, Direction, Pull, Standing, Subject
 from fenqi.core.values.day import add_months
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.accept import Accept, Accepted, accept
 from fenqi.flows.authorise import authorise
 from fenqi.store import accounts, changes
-from fenqi.store.booking import Booking
-from fenqi.store.changes import Changes, OfferGone, OfferMissing
+from fenqi.store.changes import OfferGone, OfferMissing
 from fenqi.store.pool import Store
 
 LIMIT = 1_000_000
@@ -38,32 +37,6 @@ LOYAL = Pull("loyal", 300_000)
 @pytest.fixture
 def world(store: Store) -> World:
     return open_book(store, slices=1)
-
-
-def move(
-    world: World,
-    account: AccountId,
-    pulls: Sequence[Pull],
-    subject: Subject = Subject.LIMIT,
-) -> Change:
-    """Propose and book what `pulls` want; a raise of a limit is offered."""
-    conduct = world.ground.catalogue.conduct()
-    booking = Booking(world.ground)
-    made = Changes(booking, conduct)
-    with world.store.transaction() as session:
-        locked = accounts.lock(session, {account})
-        on = locked[account].book.business_date
-        history = changes.histories(session, locked, subject, on=on, conduct=conduct)[account]
-        change = propose(
-            history.standing, pulls, past=history.past, on=on, terms=conduct.terms(subject)
-        )
-        if change.is_offer:
-            made.offer(locked[account], change, world.ground.ids.new())
-        elif change.direction is not None:
-            made.make(locked[account], change)
-        made.write(session)
-        booking.write(session)
-    return change
 
 
 def answer(
@@ -83,12 +56,6 @@ def answer(
 def limit_of(world: World, account: AccountId) -> int:
     sql = "SELECT limit_minor FROM accounts WHERE account_id = %(account)s"
     return int(row(world.store, sql, account=account))
-
-
-def offer_of(world: World, account: AccountId) -> UUID:
-    sql = "SELECT offer_id FROM offers WHERE account_id = %(account)s AND state = 'open'"
-    found: UUID = row(world.store, sql, account=account)
-    return found
 
 
 def test_a_cut_is_booked_told_and_its_parts_sum_to_it(world: World) -> None:

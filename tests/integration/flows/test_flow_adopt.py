@@ -1,6 +1,8 @@
 """A policy is adopted by a second person, kept as it was, and taken back as fast."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from make_book import World, buy, enrol, open_book, rows
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.policy.fair import InputForbidden
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.flows.adopt import AdopterIsAuthor, PolicyNotDue, PolicyUnsound, adopt, roll_back
@@ -102,6 +105,19 @@ def test_a_policy_with_a_fault_is_not_adopted_and_nothing_is_kept(world: World) 
         adopt(world.ground, late, by="Second Person")
     assert rows(world.ground.store, "SELECT 1 FROM adoptions LIMIT 1") == []
     assert rows(world.ground.store, "SELECT 1 FROM catalogue WHERE kind = 'policy'") == []
+
+
+def test_what_a_pack_forbids_is_not_adopted(world: World) -> None:
+    (known,) = world.ground.catalogue.newest_packs()
+    key = (known.pack_id, known.version)
+    for purpose in ("credit", "all"):
+        pack = replace(known, forbidden_inputs={purpose: ("amount_minor",)})
+        catalogue = replace(world.ground.catalogue, packs={key: pack})
+        with pytest.raises(InputForbidden):
+            adopt(replace(world.ground, catalogue=catalogue), own(), by="Second Person")
+    pack = replace(known, forbidden_inputs={"fraud": ("amount_minor",)})
+    catalogue = replace(world.ground.catalogue, packs={key: pack})
+    adopt(replace(world.ground, catalogue=catalogue), own(), by="Second Person")
 
 
 def test_a_version_is_never_edited(world: World) -> None:
@@ -208,3 +224,31 @@ def test_older_decisions_are_not_decided_again(world: World) -> None:
     with world.ground.store.transaction() as session:
         later = world.ground.clock.now() + timedelta(days=5)
         assert list(policies.decided(session, DecisionKind.PURCHASE, later)) == []
+
+
+def test_two_who_adopt_at_once_follow_one_another(world: World) -> None:
+    versions = [own(number, above=1_000 * number) for number in range(1, 7)]
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        made = list(pool.map(lambda one: adopt(world.ground, one, by="Second Person"), versions))
+    assert sorted(one.number for one in made) == [1, 2, 3, 4, 5, 6]
+    last = max(made, key=lambda one: one.number)
+    assert live(world) == ("own", last.version)
+
+
+def test_what_decides_is_asked_in_the_round_trip_of_a_batch(world: World) -> None:
+    adopted = adopt(world.ground, own(), by="Second Person")
+    with world.ground.store.transaction() as session:
+        with session.pipeline():
+            answers = [policies.asking(session, kind) for kind in DecisionKind]
+        books = {book.kind: book for book in (answer() for answer in answers)}
+    assert set(books) == set(DecisionKind)
+    assert books[DecisionKind.PURCHASE].rulebook_id == adopted.rulebook_id
+    assert books[DecisionKind.PURCHASE].decide([100_001]).outcome == "decline"
+
+
+def test_a_program_that_never_saw_a_rulebook_decides_by_it_from_the_database(world: World) -> None:
+    adopted = adopt(world.ground, own(), by="Second Person")
+    with world.ground.store.transaction() as session:
+        book = policies.Shelf().get(session, adopted.rulebook_id)
+    assert book.decide([100_001]) == policies.book_of(own()).decide([100_001])
+    assert book.policy.text == own().text

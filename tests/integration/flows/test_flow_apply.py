@@ -1,5 +1,7 @@
 """From the wish for credit to the account: what is asked, decided, told, accepted, and counted."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +13,7 @@ from make_book import (
     OPENED,
     World,
     assert_sound,
+    beside,
     done,
     enrol,
     key,
@@ -542,3 +545,24 @@ def test_the_program_replays_an_applications_decision(world: World) -> None:
         kept = [row[0] for row in session.rows("SELECT decision_id FROM decisions")]
         for decision in kept:
             assert replay(decision_records.read(session, decision)) is None
+
+
+def test_applications_at_the_same_moment_see_one_another(world: World, database_url: str) -> None:
+    """Eight programs apply for one phone at once: each number from 1 to 8 is one of them."""
+    phone = (Identifier(kind="phone", hash=hashed("shared")),)
+    commands = [application(world, f"p{one}", identifiers=phone) for one in range(8)]
+    stores = [Store.open(database_url, connections_max=1) for _ in commands]
+    programs = [beside(world, each, seed=10 + place) for place, each in enumerate(stores)]
+    ready = threading.Barrier(len(commands))
+
+    def send(place: int) -> object:
+        ready.wait()
+        return apply(programs[place].ground, [commands[place]])[0]
+
+    with ThreadPoolExecutor(len(commands)) as pool:
+        answers = list(pool.map(send, range(len(commands))))
+    for each in stores:
+        each.close()
+    assert all(isinstance(one, Received) for one in answers), answers
+    counts = rows(world.store, "SELECT applications_24h FROM applications ORDER BY 1")
+    assert counts == [(number,) for number in range(1, 9)]

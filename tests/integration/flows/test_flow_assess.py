@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from make_book import (
+    BOOK,
     World,
     assert_sound,
     buy,
@@ -21,11 +22,13 @@ from make_book import (
     rows,
     until,
 )
+from make_change import trip
 from rich.console import Console
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.breaker import Caps
+from fenqi.core.risk.change import Subject
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import Rulebook, rulebook
@@ -34,16 +37,19 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.accept import Accept, accept
 from fenqi.flows.assess import AccountNotOpen, AskedInvalid, Assess, Assessed, UnderWay, assess
 from fenqi.flows.reprice import PriceNotOpen, Reprice, Repriced, reprice
+from fenqi.flows.reset import reset
 from fenqi.report import decision as telling
 from fenqi.report.language import Language
-from fenqi.store import changes
+from fenqi.store import changes, policies
+from fenqi.store.deciding import Deciding
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
+from fenqi.worker.assess import assess_book
 
 LIMIT = 1_000_000
 HEAD = """
-id = "tried"
-version = 1
+id = "tried-{kind}"
+version = {version}
 kind = "{kind}"
 purpose = "credit"
 owner = "risk"
@@ -76,10 +82,11 @@ reason = "payment-overdue"
 """
 
 
-def live(kind: DecisionKind, body: str) -> Rulebook:
+def live(kind: DecisionKind, body: str, *, version: int = 1) -> Rulebook:
     """Return a policy as one that decides now."""
     vocabulary = shipped().vocabulary
-    policy = read(HEAD.format(kind=kind.value) + body, vocabulary, file="tried.toml")
+    head = HEAD.format(kind=kind.value, version=version)
+    policy = read(head + body, vocabulary, file="tried.toml")
     return rulebook(policy, vocabulary)
 
 
@@ -89,7 +96,16 @@ PRICES = live(DecisionKind.PRICE, DEARER)
 
 @pytest.fixture
 def world(store: Store) -> World:
-    return open_book(store, slices=1)
+    world = open_book(store, slices=1)
+    adopt(world, LIMITS, PRICES)
+    return world
+
+
+def adopt(world: World, *books: Rulebook) -> None:
+    """Let policies decide from now on."""
+    with world.store.transaction() as session:
+        for book in books:
+            policies.adopt(session, book, world.clock.now(), by="Wang Fang", because="tried")
 
 
 def asking(world: World, account: AccountId, *, asked: int | None = None, name: str = "") -> Assess:
@@ -101,12 +117,12 @@ def asking(world: World, account: AccountId, *, asked: int | None = None, name: 
 def look(
     world: World, account: AccountId, *, asked: int | None = None, name: str = ""
 ) -> Assessed | FenqiError:
-    return assess(world.ground, [asking(world, account, asked=asked, name=name)], LIMITS)[0]
+    return assess(world.ground, [asking(world, account, asked=asked, name=name)])[0]
 
 
 def price(world: World, account: AccountId) -> Repriced:
     command = Reprice(scope_id=str(account), key=key(world), account_id=account)
-    return done(reprice(world.ground, [command], PRICES)[0])
+    return done(reprice(world.ground, [command])[0])
 
 
 def overdue(world: World, account: AccountId) -> None:
@@ -199,7 +215,7 @@ def test_an_assessment_counts_once_and_one_account_once_in_a_batch(world: World)
     first = look(world, account, name="one")
     assert look(world, account, name="one") == first
     both = [asking(world, other), asking(world, other), asking(world, account)]
-    kept, twice, last = assess(world.ground, both, LIMITS)
+    kept, twice, last = assess(world.ground, both)
     assert done(kept).outcome == done(last).outcome == "kept"
     assert isinstance(twice, UnderWay)
 
@@ -210,7 +226,7 @@ def test_the_accounts_of_a_closed_debt_are_not_assessed(world: World) -> None:
         session.run("UPDATE accounts SET status = 'closed' WHERE kind = 'customer'")
     assert isinstance(look(world, account), AccountNotOpen)
     command = Reprice(scope_id=str(account), key=key(world), account_id=account)
-    assert isinstance(reprice(world.ground, [command], PRICES)[0], PriceNotOpen)
+    assert isinstance(reprice(world.ground, [command])[0], PriceNotOpen)
 
 
 def test_a_price_rises_with_a_reason_and_falls_when_it_is_over(world: World) -> None:
@@ -238,9 +254,7 @@ def test_beyond_the_cap_limits_are_kept_and_a_person_reviews_them(
     for one in people:
         buy(world, one, 300_000, "flat", 3)
     until(world, add_months(world.day, 2) + timedelta(days=5))
-    answers = [
-        done(one) for one in assess(world.ground, [asking(world, one) for one in people], LIMITS)
-    ]
+    answers = [done(one) for one in assess(world.ground, [asking(world, one) for one in people])]
     assert sorted(one.outcome for one in answers) == ["cut", "cut", "kept"]
     for one in answers:
         assert keeping.replay(telling.read(world.store, UUID(one.decision_id))) is None
@@ -283,3 +297,56 @@ def test_limits_never_swing_however_often_they_are_looked_at(world: World) -> No
     assert went
     assert turns <= 2
     assert world.clock.now() == noon(world.day)
+
+
+def test_an_open_breaker_lets_the_version_before_decide_until_it_is_reset(world: World) -> None:
+    account = enrol(world, limit_minor=LIMIT)
+    harsh = live(DecisionKind.LIMIT, CUT.replace("800000", "500000"), version=2)
+    adopt(world, harsh)
+    assert deciding(world) == 2
+    trip(world, account, harsh.kind, harsh.name, harsh.version)
+    assert deciding(world) == 1
+    fixed = live(DecisionKind.LIMIT, CUT.replace("800000", "700000"), version=3)
+    adopt(world, fixed)
+    assert deciding(world) == 3  # another version than the one that tripped
+    with world.store.transaction() as session:
+        policies.roll_back(
+            session, DecisionKind.LIMIT, world.clock.now(), by="Wang Fang", because="worse"
+        )
+    assert deciding(world) == 1
+    reset(world.ground, BOOK, DecisionKind.LIMIT, by="Li Na", finding="a wrong threshold")
+    assert deciding(world) == 2
+
+
+def deciding(world: World) -> int:
+    with world.store.transaction() as session:
+        return Deciding(session, DecisionKind.LIMIT).of(BOOK).version
+
+
+def test_the_shipped_policies_assess_an_account_of_which_little_is_known(store: Store) -> None:
+    world = open_book(store, slices=1)
+    account = enrol(world, limit_minor=LIMIT)
+    found = done(look(world, account))
+    assert (found.outcome, found.new_minor) == ("kept", LIMIT)
+    assert price(world, account).outcome == "kept"
+    record = telling.read(world.store, UUID(found.decision_id))
+    assert record.rulebook.name == "limit"
+    assert keeping.replay(record) is None
+
+
+def test_a_whole_book_is_looked_at_once_a_day_page_by_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fenqi.worker.assess.PAGE_ACCOUNTS", 2)
+    people = [enrol(world, f"person-{number}", limit_minor=LIMIT) for number in range(5)]
+    for one in people[:2]:
+        buy(world, one, 300_000, "flat", 3)
+    until(world, add_months(world.day, 2) + timedelta(days=5))
+    pages: list[int] = []
+    found = assess_book(world.ground, BOOK, Subject.LIMIT, on_page=pages.append)
+    assert (found, pages) == ({"cut": 2, "kept": 3}, [2, 2, 1])
+    again = assess_book(world.ground, BOOK, Subject.LIMIT)
+    assert again == found
+    assert row(world.store, "SELECT COUNT(*) FROM decisions WHERE kind = 'limit'") == 5
+    assert assess_book(world.ground, BOOK, Subject.PRICE) == {"raised": 2, "kept": 3}
+    assert_sound(world)

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from make_book import (
     World,
+    as_owner,
     assert_sound,
     bill_split,
     buy,
@@ -34,6 +35,8 @@ from fenqi.flows.defer import defer
 from fenqi.flows.extend import extend
 from fenqi.flows.split_bill import BillDiffers, BillTooSmall, StatementPast, split_bill
 from fenqi.flows.withdraw import withdraw
+from fenqi.report.check import check
+from fenqi.store import views
 from fenqi.store.pool import Store
 from fenqi.store.statements import StatementMissing
 
@@ -236,6 +239,71 @@ def test_a_statement_becomes_a_plan_and_nothing_is_lent_twice(world: World) -> N
     assert used(world, account) == (0, 0)
     assert owed_to(world, account) == (0, 0)
     assert_sound(world)
+
+
+def test_what_became_of_a_bill_belongs_to_the_month_of_the_purchase(world: World) -> None:
+    account = enrol(world)
+    buy(world, account, 60_000)
+    until(world, date(2026, 2, 3))
+    done(split_bill(world.ground, [bill_split(world, account, 1, 60_000, "flat", 3)])[0])
+    until(world, date(2026, 4, 20))  # nothing of it was paid
+    with world.store.transaction() as session:
+        found = views.vintages(session, "book", date(2026, 4, 19))
+    assert [(one.vintage, one.stage, one.plans, one.principal_minor) for one in found] == [
+        (OPENED.replace(day=1), "lent", 1, 60_000),
+        (OPENED.replace(day=1), "over-30", 1, 60_000),
+    ]
+    assert_sound(world)
+
+
+TAMPERED = {
+    "less was given over than was lent": (
+        "UPDATE bill_parts SET amount_minor = amount_minor - 1",
+        {"M2 bill instalments"},
+    ),
+    "nobody knows who gave it over": ("DELETE FROM bill_parts", {"M2 bill instalments"}),
+    "it was paid, not moved": (
+        "UPDATE changed_instalments SET principal_paid_minor = principal_moved_minor,"
+        " principal_moved_minor = 0 WHERE principal_moved_minor > 0",
+        {"M8 instalment 1"},
+    ),
+    "it was moved and is owed still": (
+        "UPDATE changed_instalments SET open_minor = principal_moved_minor,"
+        " principal_moved_minor = 0 WHERE principal_moved_minor > 0",
+        {"M1 control accounts", "M8 instalment 1"},
+    ),
+    "an instalment falls due on another day": (
+        "UPDATE changed_instalments SET due_on = due_on + 1 WHERE due_on = '2026-02-20'",
+        {"M8 instalment 1"},
+    ),
+    "a deferral was longer": (
+        "UPDATE operations SET parameters = parameters || '{\"days\": 9}' WHERE kind = 'defer'",
+        {
+            *("M8 instalment 1", "M8 instalment 2", "M8 oldest claim"),
+            "M8 ledger from income-fee to deferred-income",
+        },
+    ),
+    "rows that were moved pass for signed ones": (
+        "UPDATE plans SET is_rearranged = FALSE WHERE is_rearranged",
+        {"M2 instalments", "M8 rows other than signed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_the_nightly_check_finds_what_was_changed_behind_its_back(world: World, what: str) -> None:
+    account = enrol(world)
+    other = enrol(world, "ben")
+    buy(world, account, 60_000)
+    _, plan = buy(world, other, 30_000, "flat", 3)
+    until(world, date(2026, 2, 3))
+    done(split_bill(world.ground, [bill_split(world, account, 1, 60_000, "flat", 3)])[0])
+    done(defer(world.ground, [deferred(world, other, plan, 10)])[0])
+    assert_sound(world)
+    change, found = TAMPERED[what]
+    with as_owner(world.store) as session:
+        assert session.run(change)
+    assert {one.what for one in check(world.store).findings} == found
 
 
 def test_a_refund_reaches_what_another_plan_took_over(world: World) -> None:

@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from make_book import BOOK, World, assert_sound, done, enrol, key, open_book, purchase, row, rows
-from make_crowd import log_in, only_case, people, protections
+from make_crowd import log_in, only_case, only_ring, people, protections
 
 from fenqi.core.errors import Conflict, FenqiError, Forbidden, Invalid, Missing
 from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.risk.crowd import PlaceKind
+from fenqi.core.risk.response import Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.freeze import Freeze, Frozen, Second, freeze, second
@@ -26,8 +27,10 @@ from fenqi.flows.review import (
     note_case,
     open_case,
 )
-from fenqi.store import cases
+from fenqi.store import accounts, cases
+from fenqi.store.booking import Booking
 from fenqi.store.pool import Session, Store, TryAgain
+from fenqi.store.responses import Responses
 
 DAY = timedelta(days=1)
 REASONS = ("shared-identifier",)
@@ -123,6 +126,25 @@ def test_a_false_alarm_frees_everybody_at_once_and_tells_them(world: World) -> N
     log_in(world, ring, "1.2.3.4", device="farm")
     assert protect(world.ground).frozen == 0  # somebody has just looked
     assert_sound(world)
+
+
+def test_a_false_alarm_also_ends_weak_holds_that_others_placed_for_the_same_crowd(
+    world: World,
+) -> None:
+    ring = people(world, 10)
+    log_in(world, ring[:9], "1.2.3.4")
+    booking = Booking(world.ground)
+    with world.store.transaction() as session:  # as a policy may that looks at one login
+        locked = accounts.lock(session, set(ring[:2]))
+        responses = Responses(world.ground, booking, session)
+        for one, strength in zip(ring[:2], (Strength.WEAK, Strength.STRONG), strict=True):
+            ends, why = booking.now + timedelta(hours=3), ("crowded-address",)
+            responses.hold(locked[one], ends, reasons=why, cause="rule", strength=strength)
+        booking.write(session)
+    log_in(world, ring[9:], "1.2.3.4")
+    assert protect(world.ground).held == 9  # the strong one beside its own; the weak one waits
+    done(closed(world, only_ring(world), "mei", CaseOutcome.FALSE_ALARM))
+    assert protections(world)["hold"] == {ring[1]}  # what somebody knew of them stays
 
 
 def test_a_confirmed_case_leaves_what_was_done_to_end_by_itself(world: World) -> None:

@@ -15,12 +15,12 @@ from fenqi.core.risk.rulebook import Rulebook, rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.flows import shadow as shadowing
 from fenqi.flows.assess import Assess, assess
-from fenqi.flows.shadow import shadow
 from fenqi.report import shadow as telling
-from fenqi.store import shadows
+from fenqi.store import policies, shadows
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
 from fenqi.store.shadows import ChallengerMissing, ChallengerRuns, ShadowInvalid
+from fenqi.worker.shadow import follow
 
 LIVE = """
 [[rules]]
@@ -65,14 +65,18 @@ def made(body: str, name: str, kind: DecisionKind = DecisionKind.LIMIT) -> Ruleb
 
 @pytest.fixture
 def world(store: Store) -> World:
-    return open_book(store, slices=1)
+    world = open_book(store, slices=1)
+    with store.transaction() as session:
+        live, now = made(LIVE, "live"), world.clock.now()
+        policies.adopt(session, live, now, by="Wang Fang", because="tried")
+    return world
 
 
 def decide(world: World, *accounts: AccountId) -> None:
     """Have live decisions made about accounts, a minute later."""
     world.clock.set(world.clock.now() + timedelta(minutes=1))
     commands = [Assess(scope_id=str(one), key=key(world), account_id=one) for one in accounts]
-    assess(world.ground, commands, made(LIVE, "live"))
+    assess(world.ground, commands)
 
 
 def begin(world: World, body: str = STRICT, name: str = "strict", *, days: int = 7) -> UUID:
@@ -96,12 +100,12 @@ def test_a_challenger_sees_each_decision_of_its_kind_once_from_its_start(world: 
     decide(world, *people)  # before there was a challenger
     world.clock.set(world.clock.now() + timedelta(minutes=1))
     challenger = begin(world)
-    assert shadow(world.ground) == 0
+    assert follow(world.ground) == 0
     decide(world, *people)
-    assert shadow(world.ground) == 2
-    assert shadow(world.ground) == 0
+    assert follow(world.ground) == 2
+    assert follow(world.ground) == 0
     decide(world, people[1])
-    assert shadow(world.ground) == 1
+    assert follow(world.ground) == 1
     assert said(world, challenger) == ["review", "review", "review"]
 
 
@@ -110,7 +114,7 @@ def test_several_challengers_run_at_once_and_decide_nothing(world: World) -> Non
     first, second = begin(world), begin(world, LIVE, "same")
     events = row(world.store, "SELECT event_count FROM accounts WHERE kind = 'customer'")
     decide(world, person)
-    assert shadow(world.ground) == 2
+    assert follow(world.ground) == 2
     assert (said(world, first), said(world, second)) == (["review"], ["approve"])
     assert row(world.store, "SELECT event_count FROM accounts WHERE kind = 'customer'") == events
     assert rows(world.store, "SELECT 1 FROM cases") == []
@@ -119,7 +123,7 @@ def test_several_challengers_run_at_once_and_decide_nothing(world: World) -> Non
 def test_inputs_that_were_not_kept_are_unknown_and_told(world: World) -> None:
     challenger = begin(world)
     decide(world, enrol(world, limit_minor=900_000))
-    shadow(world.ground)
+    follow(world.ground)
     unknown, unrecorded = row(world.store, "SELECT unknown, unrecorded FROM shadow_verdicts")
     assert (unknown, unrecorded) == ([1], 1)
     assert telling.read(world.store, challenger).lacking == 1
@@ -129,7 +133,7 @@ def test_the_report_tells_outcomes_rules_and_examples(world: World) -> None:
     challenger = begin(world)
     people = [enrol(world, f"p{limit}", limit_minor=limit) for limit in (100_000, 500_000, 900_000)]
     decide(world, *people)
-    shadow(world.ground)
+    follow(world.ground)
     found = telling.read(world.store, challenger)
     assert dict(found.comparison.outcomes) == {
         ("review", "review"): 1,
@@ -156,13 +160,13 @@ def test_a_challenger_ends_by_itself_or_is_stopped_by_name(world: World) -> None
     short, long = begin(world, days=1), begin(world, LIVE, "same", days=9)
     world.clock.set(world.clock.now() + timedelta(days=2))
     decide(world, person)
-    assert shadow(world.ground) == 1
+    assert follow(world.ground) == 1
     assert said(world, short) == []
     with pytest.raises(ShadowInvalid):
         shadowing.stop(world.ground, long, by=" ")
     shadowing.stop(world.ground, long, by="Li Na")
     decide(world, person)
-    assert shadow(world.ground) == 0
+    assert follow(world.ground) == 0
     with pytest.raises(ChallengerMissing):
         shadowing.stop(world.ground, long, by="Li Na")
     found = telling.every(world.store)
@@ -185,13 +189,13 @@ def test_a_decision_that_commits_late_is_not_passed_over(world: World) -> None:
     challenger = begin(world)
     decide(world, people[0])
     early = world.clock.now()
-    shadow(world.ground)
+    follow(world.ground)
     world.clock.set(early + timedelta(minutes=10))
-    shadow(world.ground)
+    follow(world.ground)
     world.clock.set(early - timedelta(seconds=90))
     decide(world, people[1])
     world.clock.set(early + timedelta(minutes=11))
-    assert shadow(world.ground) == 1
+    assert follow(world.ground) == 1
     assert len(said(world, challenger)) == 2
 
 
@@ -202,7 +206,7 @@ def test_two_programs_follow_a_challenger_one_at_a_time(world: World, database_u
     try:
         with other.transaction() as session:
             assert shadows.claim(session, challenger) is not None
-            assert shadow(world.ground) == 0
-        assert shadow(beside(world, other).ground) == 1
+            assert follow(world.ground) == 0
+        assert follow(beside(world, other).ground) == 1
     finally:
         other.close()

@@ -171,6 +171,7 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         "plans_owing": "(oldest_due_on IS NOT NULL)",
         "protections_of_case": "(case_id IS NOT NULL)",
         "protections_running": "(ended_at IS NULL)",
+        "plans_rearranged": "(is_rearranged AND (unbilled_due_on IS NOT NULL))",
         "plans_to_bill": "(unbilled_due_on IS NOT NULL)",
     }
 

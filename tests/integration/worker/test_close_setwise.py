@@ -11,19 +11,29 @@ import pytest
 from make_book import (
     World,
     assert_sound,
+    bill_split,
+    day_changed,
+    deferred,
     dump,
     enrol,
+    extended,
     open_book,
     pay,
     purchase,
     returned,
+    row,
     until,
 )
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.servicing.ageing import bucket_of, days_past_due
+from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.flows.authorise import authorise
+from fenqi.flows.change_due_day import change_due_day
+from fenqi.flows.defer import defer
+from fenqi.flows.extend import extend
 from fenqi.flows.refund import refund
+from fenqi.flows.split_bill import BillDiffers, split_bill
 from fenqi.store import accounts, billing, books, closes, crossings, earning, plans
 from fenqi.store.booking import Booking
 from fenqi.store.closes import Task
@@ -41,6 +51,7 @@ NAMED = """
 SELECT account_id, plan_id FROM plans
 WHERE account_id = ANY(%(accounts)s::uuid[]) AND (
     unbilled_due_on <= %(due_on)s AND unbilled_due_on > %(horizon)s
+    OR is_rearranged AND unbilled_due_on <= %(named)s AND unbilled_due_on > %(horizon)s
     OR oldest_due_on < %(day)s AND oldest_due_on > %(horizon)s AND state = 'active'
 )
 ORDER BY account_id, plan_id
@@ -67,7 +78,10 @@ SET_WISE = (
 
 
 def live(store: Store, seed: int) -> World:
-    """Live half a year: many buy again and again, some pay late, some never, some return goods."""
+    """Live half a year: many buy again and again, some pay late, some never, some return goods.
+
+    Some ask for a deferral, another due day, more instalments, or a plan for their statement.
+    """
     world = open_book(store)
     chance = random.Random(seed)
     people = [enrol(world, f"p{n}", statement_day=chance.randint(1, 31)) for n in range(PEOPLE)]
@@ -76,6 +90,7 @@ def live(store: Store, seed: int) -> World:
         session.run("SET LOCAL ROLE NONE")
         session.run(EXCUSE, {"days": sorted(set(outage)), "incident": UUID(int=seed)})
     orders: list[Any] = []
+    begun: list[tuple[AccountId, PlanId]] = []
     for _ in range(ROUNDS):
         for person in people:
             if chance.random() < 0.6:
@@ -85,12 +100,33 @@ def live(store: Store, seed: int) -> World:
                 (answer,) = authorise(world.ground, [command])
                 if not isinstance(answer, FenqiError) and answer.order_id:
                     orders.append((person, UUID(answer.order_id)))
+                    begun.append((person, PlanId(UUID(str(answer.plan_id)))))
         for person in chance.sample(people[2:], 9):  # the first two never pay
             pay(world, person, chance.randint(500, 70_000), days_ago=chance.choice((0, 0, 0, 2)))
+        asking = [one for one in begun if one[0] in people[PEOPLE // 2 :]]
+        for person, plan in chance.sample(asking, min(4, len(asking))):
+            ask(world, person, plan, chance.randint(0, 3), chance.randint(1, 10))
         for person, order in chance.sample(orders, min(2, len(orders))):
             refund(world.ground, [returned(world, person, order, chance.randint(100, 9_000))])
         until(world, world.day + timedelta(days=chance.randint(6, 17)))
     return world
+
+
+def ask(world: World, person: AccountId, plan: PlanId, what: int, number: int) -> None:
+    """Ask for something; it may well be refused."""
+    if what == 0:
+        defer(world.ground, [deferred(world, person, plan, number)])
+    elif what == 1:
+        change_due_day(world.ground, [day_changed(world, person, plan, 3 * number)])
+    elif what == 2:
+        extend(world.ground, [extended(world, person, plan, number)])
+    else:
+        sql = "SELECT statement_count FROM accounts WHERE account_id = %(person)s"
+        latest = row(world.store, sql, person=person)
+        (refused,) = split_bill(world.ground, [bill_split(world, person, latest, 0)])
+        if isinstance(refused, BillDiffers):  # it says what is asked for
+            asked = refused.fields["asked_minor"]
+            split_bill(world.ground, [bill_split(world, person, latest, asked)])  # type: ignore[arg-type] # an int
 
 
 def age_plan_by_plan(ground: Ground, task: Task) -> int:
@@ -185,3 +221,4 @@ def test_the_same_lives_closed_set_wise_and_plan_by_plan_leave_the_same_tables(
                 ]
     assert dumps[0] == dumps[1]
     assert dumps[0]["statements"][0] > 60
+    assert dumps[0]["bill_parts"][0] > 3

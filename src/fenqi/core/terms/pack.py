@@ -6,7 +6,7 @@ No product is offered under a pack whose caps it breaks (`check_product`).
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from fractions import Fraction
 from functools import cache
@@ -39,6 +39,8 @@ OPTIONAL = {
     "deferral_cost_ppm_max": PPM,
     "extension_cost_ppm_per_period_max": PPM,
 }
+FORBIDDEN = "forbidden_inputs"  # a table a pack may leave out
+PURPOSES = ("all", "credit", "fraud", "service")
 BUCKETS_MAX = 24
 DPD_MAX = 3_650
 REFERENCE_PRINCIPAL_MINOR = 10**8  # so large that rounding to minor units moves no rate by a ppm
@@ -84,6 +86,8 @@ class Pack:
     protective_hold_hours_max: int = 0  # of new purchases, without proof (P6); 0 allows no hold
     protection_pause_hours: int = 0  # after a hold that ended, before the next without proof
     freeze_days_alone_max: int = 0  # that one person may order; beyond it a second one is asked
+    # What no policy may look at for a purpose (P7), by purpose, or "all" for any.
+    forbidden_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lending: LendingRules | None = None  # whom may be lent to, how much; without it nobody applies
 
     @classmethod
@@ -111,11 +115,24 @@ class Pack:
                 for name, most in OPTIONAL.items()
                 if name in table
             },
+            forbidden_inputs=_forbidden(reader) if FORBIDDEN in table else {},
             lending=LendingRules.read(reader.table("lending")) if "lending" in table else None,
         )
         _check_sources(reader.table("source"), table)
         reader.done()
         return pack
+
+
+def _forbidden(reader: Reader) -> dict[str, tuple[str, ...]]:
+    """Return what no policy may look at, by purpose."""
+    below = reader.table(FORBIDDEN)
+    listed = {
+        purpose: tuple(below.texts(purpose, "a list of different names of inputs"))
+        for purpose in PURPOSES
+        if below.has(purpose)
+    }
+    below.done()
+    return listed
 
 
 def _currencies(reader: Reader) -> tuple[str, ...]:
@@ -145,10 +162,10 @@ def _provisions(reader: Reader) -> tuple[int, ...]:
 
 def _check_sources(sources: Reader, table: Mapping[str, object]) -> None:
     """Demand a source for every number of the pack, and no source for what is not there."""
-    for field in fields(Pack):
-        is_left_out = field.name in OPTIONAL and field.name not in table
-        if field.name not in WITHOUT_SOURCE and not is_left_out:
-            sources.text(field.name)
+    for one in fields(Pack):
+        is_left_out = one.name in (*OPTIONAL, FORBIDDEN) and one.name not in table
+        if one.name not in WITHOUT_SOURCE and not is_left_out:
+            sources.text(one.name)
     sources.done()
 
 

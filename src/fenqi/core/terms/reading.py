@@ -133,6 +133,10 @@ class Reader:
             for place, one in enumerate(value, start=1)
         ]
 
+    def has(self, field: str) -> bool:
+        """Return whether the field is there."""
+        return field in self._table
+
     def done(self) -> None:
         """Refuse fields nobody took."""
         if self._left:

@@ -68,7 +68,7 @@ CREATE TABLE applications (
     book_id TEXT NOT NULL REFERENCES books,
     person_id UUID NOT NULL,
     state TEXT NOT NULL CHECK (
-        state IN ('received', 'offered', 'review', 'declined', 'accepted', 'lapsed')
+        state IN ('received', 'offered', 'review', 'declined', 'accepted')
     ),
     received_at TIMESTAMPTZ NOT NULL,
     booked_on DATE NOT NULL,
@@ -97,7 +97,7 @@ CREATE TABLE applications (
     offer_ends_on DATE,
     CHECK ((income_evidenced_minor IS NULL) = (evidence IS NULL)),
     CHECK ((state = 'received') = (decided_at IS NULL)),
-    CHECK (state NOT IN ('offered', 'accepted', 'lapsed')
+    CHECK (state NOT IN ('offered', 'accepted')
         OR (limit_minor IS NOT NULL AND cost_table IS NOT NULL AND offer_ends_on IS NOT NULL)),
     CHECK (state <> 'declined' OR cardinality(reasons) >= 1)
 );

@@ -129,6 +129,8 @@ ALTER TABLE plans
     ADD COLUMN is_rearranged BOOLEAN NOT NULL DEFAULT FALSE,
     ADD CHECK ((merchant_id IS NULL) = (parent_plan_id IS NOT NULL)),
     ADD CHECK (parent_plan_id IS NULL OR order_id IS NULL);
+CREATE INDEX plans_rearranged ON plans (unbilled_due_on, account_id)
+    WHERE is_rearranged AND unbilled_due_on IS NOT NULL;
 GRANT UPDATE (is_rearranged) ON plans TO fenqi_app;
 
 -- Which plan took over how much of which, by the operation of the plan that was relieved.

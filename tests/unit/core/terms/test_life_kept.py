@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from fenqi.core.errors import Broken
+from fenqi.core.terms.life import life as lives
 from fenqi.core.terms.life import step as steps
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.operations import AddCharge, Operation
+from fenqi.core.terms.life.operations import AddCharge, Operation, Receipt, Receive, Undo
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from random_lives import lend, receive, terms
@@ -75,3 +76,38 @@ def test_principal_that_is_lost_has_its_name(life: Life, monkeypatch: pytest.Mon
             life.record(FEE)
     assert refused.value.fields["invariant"] == "principal-due-is-lent-or-credited"
     assert refused.value.fields["lent_minor"] == 120_000
+
+
+BACKDATED = Receive(
+    number=3, on=date(2024, 1, 10), booked_on=TODAY, receipt=Receipt.REPAYMENT, amount_minor=900
+)
+
+
+@pytest.mark.parametrize(
+    "operation", [FEE, BACKDATED, Undo(number=3, on=TODAY, booked_on=TODAY, of=2)]
+)
+def test_what_breaks_a_law_after_it_counted_leaves_no_trace(
+    life: Life, monkeypatch: pytest.MonkeyPatch, operation: Operation
+) -> None:
+    def broken(_: Walk) -> None:
+        raise Broken(invariant="none")
+
+    before, untouched = state(life), life.copy()
+    with monkeypatch.context() as patched:
+        patched.setattr(lives, "hold", broken)
+        with pytest.raises(Broken):
+            life.record(operation)
+    assert state(life) == before
+    life.record(operation)
+    untouched.record(operation)
+    assert state(life) == state(untouched)
+
+
+def test_a_view_stays_as_it_was_when_a_charge_takes_its_overpayment() -> None:
+    life = lend(terms("0.12"), 120_000)
+    receive(life, TODAY, 200_000)
+    shown = life.view(TODAY).transactions[-1]
+    overpaid = shown.overpaid_minor
+    life.record(FEE)
+    assert shown.overpaid_minor == overpaid
+    assert life.view(TODAY).transactions[-1].overpaid_minor == overpaid - 100

@@ -171,3 +171,22 @@ def test_a_plan_is_refused_exactly_when_its_own_rate_is_above_the_cap(count: int
 
 def test_a_plan_without_cost_is_never_above_a_cap() -> None:
     check_plan(terms(product(), 1, 1), PACK)
+
+
+def test_a_pack_may_forbid_inputs_and_says_why() -> None:
+    forbidden = {"credit": ["is_student"], "all": ["night_purchase_share_30d"]}
+    made = table(forbidden_inputs=forbidden)
+    made["source"] = {**made["source"], "forbidden_inputs": "ours"}
+    assert Pack.read(made).forbidden_inputs == {
+        "credit": ("is_student",),
+        "all": ("night_purchase_share_30d",),
+    }
+    assert Pack.read(table()).forbidden_inputs == {}
+    for wrong in ({"love": ["x"]}, {"credit": []}, {"credit": "x"}):
+        made["forbidden_inputs"] = wrong
+        with pytest.raises(PackInvalid, match="forbidden_inputs"):
+            Pack.read(made)
+    made["forbidden_inputs"] = forbidden
+    del made["source"]["forbidden_inputs"]
+    with pytest.raises(PackInvalid, match=r"source\.forbidden_inputs"):
+        Pack.read(made)

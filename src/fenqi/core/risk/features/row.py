@@ -35,16 +35,16 @@ class Row(Protocol):
 def compile_row(keeper: Keeper, names: Sequence[str]) -> Row:
     """Return the function that computes some inputs, features and given ones, in their order.
 
-    Errors: KeyError for a name the set does not have.
+    A name that is no feature of this set is taken from what the flow hands in, so that a policy
+    older than the set finds it unknown.
     """
     known = {one.name: one for one in keeper.features.features}
-    given = {one.name for one in keeper.features.given}
     writer = _Writer(keeper)
     for place, name in enumerate(names):
-        if name in given:
-            writer.give(place)
-        else:
+        if name in known:
             writer.add(place, known[name])
+        else:
+            writer.give(place)
     source = writer.source(len(names))
     space: dict[str, object] = {"bisect": bisect_right, "names": tuple(names), "nothing": NOTHING}
     exec(compile(source, "<features>", "exec"), space)  # noqa: S102 - numbers of ours only

@@ -9,12 +9,21 @@
 
 from collections.abc import Iterable, Sequence
 
+from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import HARMFUL, Effect
 from fenqi.core.risk.input import Input, Purpose, Vocabulary
 from fenqi.core.risk.policy.expression import Known, Not, Truth, blinded, names, said
 from fenqi.core.risk.policy.fault import PolicyInvalid
 from fenqi.core.risk.policy.form import Form
 from fenqi.core.risk.policy.policy import Act, Line, Policy
+from fenqi.core.terms.pack import Pack
+
+
+class InputForbidden(Invalid):
+    """A policy looks at an input that a pack forbids for what the rule serves."""
+
+    code = "policy-input-forbidden"
+
 
 WEAK_HOLD_HOURS_MAX = 24
 WEAK_EFFECTS = frozenset({Effect.NUDGE, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD})
@@ -33,9 +42,10 @@ def refuse_unfair(policy: Policy, vocabulary: Vocabulary, forms: Sequence[Form])
     `forms` are where the lines stand in the file.
     """
     threshold_acts = [act for threshold in policy.thresholds for act in threshold.acts]
+    above = _looked_at_above(policy)
     for line, form in zip(policy.lines, forms, strict=True):
         acts = [*line.acts, *(threshold_acts if line.points > 0 else [])]
-        looked_at = sorted(_looked_at(policy, line))
+        looked_at = sorted(names(line.when) | above.get(line.number, frozenset()))
         _refuse_silence(line, form)
         _refuse_purpose(line, acts, [vocabulary[name] for name in looked_at], form)
         _refuse_weak(acts, [name for name in looked_at if vocabulary[name].is_weak], form)
@@ -48,16 +58,36 @@ def refuse_unfair(policy: Policy, vocabulary: Vocabulary, forms: Sequence[Form])
     _refuse_blinded_tables(policy, forms, is_harm_by_points=is_harm_by_points)
 
 
-def _looked_at(policy: Policy, line: Line) -> set[str]:
-    """Return the inputs that decide whether a line is hit; of a row, those of the rows before it.
+def refuse_forbidden(policy: Policy, pack: Pack) -> None:
+    """Refuse a policy that looks at what a pack forbids for its purpose (P7).
 
-    What suppresses a line is not among them: it only takes effects away.
+    Errors: InputForbidden.
     """
-    found = names(line.when)
+    for line in policy.lines:
+        for purpose in ("all", line.purpose.value):
+            for name in pack.forbidden_inputs.get(purpose, ()):
+                if name in names(policy.condition(line)):
+                    raise InputForbidden(
+                        policy=policy.name,
+                        line=line.name,
+                        input=name,
+                        purpose=line.purpose.value,
+                        pack=f"{pack.pack_id} {pack.version}",
+                    )
+
+
+def _looked_at_above(policy: Policy) -> dict[int, frozenset[str]]:
+    """Return, for each row of a first-hit table, the inputs that the rows above it look at.
+
+    They too decide whether the row is hit. What suppresses a line is not among them: it only takes
+    effects away.
+    """
+    found: dict[int, frozenset[str]] = {}
     for table in policy.tables:
-        if table.is_first and line.number in table.lines:
-            before = table.lines[: table.lines.index(line.number)]
-            found = found.union(*(names(policy.lines[one].when) for one in before))
+        seen: frozenset[str] = frozenset()
+        for number in table.lines if table.is_first else ():
+            found[number] = seen
+            seen |= names(policy.lines[number].when)
     return found
 
 

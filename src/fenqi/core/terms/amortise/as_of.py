@@ -190,7 +190,9 @@ def _carry_overdue(
         until = period.due_on if bears_to_due_day else on
         corrected_on = until if _correct(model, until, -together) else corrected_on
         model.overdue_on = until
-    if corrected_on is not None and not is_running and _is_all_to_come(model, period):
+    runs_before_last = on <= model.periods[-1].starts_on
+    is_on_the_way = not is_running and runs_before_last and _is_all_to_come(model, period)
+    if corrected_on is not None and is_on_the_way:
         model.settle(through=model.periods.index(period))  # the next overdue row moves the leftover
     elif corrected_on is not None:
         place_leftover(model, corrected_on)

@@ -5,7 +5,7 @@ all instalments, then the next bucket. What is left over nobody owes.
 Source: the vectors' README, section "Allocation".
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from operator import eq, gt, lt
@@ -126,19 +126,18 @@ def _candidates(
     With a component, only rows where that component is open count.
     """
     rows, on = walk.rows, transaction.on
-    first = 0 if timing is PAST_DUE else bisect_left(rows, on, key=DUE_ON)
-    is_meant = STANDS[timing]
+    if timing is PAST_DUE:
+        meant = rows[: bisect_left(rows, on, key=DUE_ON)]
+    elif timing is DUE:
+        meant = rows[bisect_left(rows, on, key=DUE_ON) : bisect_right(rows, on, key=DUE_ON)]
+    else:
+        meant = rows[bisect_right(rows, on, key=DUE_ON) :]
     if timing is not IN_ADVANCE or future is NEXT:
-        for place in range(first, len(rows)):
-            row = rows[place]
-            if not is_meant(row.due_on, on):
-                if timing is IN_ADVANCE:
-                    continue  # it falls due on the very day
-                break
-            if _asks(row, component):
+        for row in meant:
+            if row.is_open if component is None else row.open(component) > 0:
                 return [row]
         return []
-    ahead = [row for row in rows[first:] if row.due_on > on and _asks(row, component)]
+    ahead = [row for row in meant if _asks(row, component)]
     match future:
         case Future.REAMORTISE | Future.NEXT:  # the next one was found above
             return ahead

@@ -37,7 +37,8 @@ from fenqi.core.terms.life.operations import (
     WriteOff,
 )
 from fenqi.core.terms.life.refusal import not_now, refuse
-from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Name
+from fenqi.core.terms.life.rules import Refund
+from fenqi.core.terms.life.state import IN_SCHEDULE, KIND_OF, Kind, Name
 from fenqi.core.terms.life.walk import Walk
 
 REARRANGING = (
@@ -55,6 +56,7 @@ AMENDING = (Disburse, AddCharge, *REARRANGING)
 ROWS_MAX = 1_200  # of one plan
 OPERATIONS_MAX = 20_000  # of one plan
 DERIVED = (Receipt.INTEREST_REFUND,)
+REFUNDS = (Receipt.MERCHANT_REFUND, Receipt.PAYOUT_REFUND)
 LENGTHENING = (AddPeriods, ReAge, ReAmortise)
 BEFORE_LENDING = (Disburse, Undo, AddPeriods, ChangeRate, MoveDueDay)
 AHEAD = (ChangeRate, MoveDueDay, AddPeriods, PauseInterest, AddCharge, NightlyRun)
@@ -224,6 +226,20 @@ def _check_receipt(walk: Walk, operation: Receive) -> None:
         refuse(operation, "an adjustment names its charge", receipt=operation.receipt)
     if operation.charge is not None:
         _check_adjustment(walk, operation, operation.charge)
+    if operation.receipt in REFUNDS and walk.terms.rules.refund is Refund.PAYS:
+        _check_refund(walk, operation)
+
+
+def _check_refund(walk: Walk, operation: Receive) -> None:
+    """No more of a purchase can be returned than was lent for it.
+
+    Where refunds are taken out as never lent, that rule itself knows what is left.
+    """
+    refunds = {KIND_OF[one] for one in REFUNDS}
+    earlier = sum(one.amount_minor for one in walk.transactions if one.kind in refunds)
+    if earlier + operation.amount_minor > walk.lent_minor:
+        left = walk.lent_minor - earlier
+        not_now(operation, "refund above what was lent", amount=operation.amount_minor, left=left)
 
 
 def _check_adjustment(walk: Walk, operation: Receive, number: int) -> None:

@@ -184,7 +184,9 @@ class Life:
             was_closed = self.terms.rules.posts_activity and self.walk.is_closed
             has_replayed = self._take_in(operation)
             hold(self.walk)
-            recognition = self.recognition.copy()
+            rules = self.terms.rules
+            is_booked = rules.accrues or rules.posts_activity  # else only a day is noted
+            recognition = self.recognition.copy() if is_booked else self.recognition
             recognition.follow(
                 self.walk, operation, was_closed=was_closed, has_replayed=has_replayed
             )

@@ -164,6 +164,10 @@ def test_what_makes_no_sense_is_refused(life: Life, operation: Operation, reason
     [
         (RefundCredit(amount_minor=1, **COMMON), "more than was overpaid"),
         (
+            Receive(receipt=Receipt.MERCHANT_REFUND, amount_minor=120_001, **COMMON),
+            "refund above what was lent",
+        ),
+        (
             RefundCash(amount_minor=1, **COMMON | {"on": date(2024, 1, 15)}),
             "before the last receipt",
         ),

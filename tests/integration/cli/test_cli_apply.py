@@ -1,0 +1,178 @@
+"""A person applies, signs and is decided about from the command line, in their language."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from make_book import BOOK, open_book, row
+from typer.testing import CliRunner, Result
+
+from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau, report_of
+from fenqi.cli import app
+from fenqi.store.pool import Store
+
+Run = Callable[..., Result]
+GOOD = next(
+    f"person-{one}"
+    for one in range(200)
+    if (said := report_of(1, f"person-{one}")) and said["odAcc"] == "0" and int(said["scr"]) > 660
+)
+FORM = f"""\
+person = "{GOOD}"
+legal_name = "Sample Person"
+born_on = 1990-02-03
+national_id = "110101 1990 0203 001X"
+phone = "+86 138 0013 8000"
+asked_minor = 500000
+income_declared_minor = 1000000
+income_evidenced_minor = 1000000
+evidence = "payslip"
+obligations_minor = 0
+is_student = false
+key = "form-1"
+"""
+CONSENTS = "".join(
+    f'[consents.{one}]\nstated_at = 2026-01-01T00:00:00Z\ntext_sha256 = "{"ab" * 32}"\n'
+    for one in ("identity", "contact", "income", "bureau")
+)
+
+
+@pytest.fixture
+def bureau() -> Iterator[SandboxBureau]:
+    with SandboxBureau(lambda: datetime.now(UTC)) as house:
+        yield house
+
+
+@pytest.fixture
+def fenqi(store: Store, database_url: str, tmp_path: Path, bureau: SandboxBureau) -> Run:
+    """Runs the program on a fresh book, with a bureau."""
+    open_book(store)
+    environment = {
+        "FENQI_DATABASE_URL": database_url,
+        "FENQI_DATA": str(tmp_path / "data"),
+        "FENQI_BUREAU_URL": bureau.url,
+        "FENQI_BUREAU_SUBSCRIBER": SUBSCRIBER,
+        "FENQI_BUREAU_SECRET": SECRET,
+        "FENQI_BUREAU_SECONDS": "1",
+        "COLUMNS": "200",
+        "TERM": "dumb",
+    }
+
+    def run(*arguments: str, **more: str) -> Result:
+        return CliRunner().invoke(app, list(arguments), env=environment | more)
+
+    return run
+
+
+def form(folder: Path, text: str = FORM + CONSENTS) -> str:
+    path = folder / "form.toml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def test_a_person_applies_sees_the_costs_and_signs(
+    fenqi: Run, store: Store, tmp_path: Path
+) -> None:
+    ended = fenqi("apply", form(tmp_path), "--book", BOOK, "--json")
+    assert ended.exit_code == 0, ended.output
+    told = json.loads(ended.stdout)
+    assert (told["state"], told["limit_minor"], told["reasons"]) == ("offered", 500_000, [])
+    again = fenqi("apply", form(tmp_path), "--book", BOOK)
+    assert f"application {told['application_id']}: offered" in again.stdout
+    assert "limit 500,000 minor units" in again.stdout
+    assert "late-charge" in again.stdout
+    assert row(store, "SELECT COUNT(*) FROM applications") == 1
+    sign = ["application", "sign", told["application_id"], "--costs"]
+    wrong = fenqi(*sign, "another")
+    assert wrong.exit_code == 2
+    assert "Show the offer again" in wrong.stderr
+    signed = fenqi(*sign, told["cost_table"])
+    assert signed.exit_code == 0, signed.output
+    assert told["application_id"] in signed.stdout
+    shown = json.loads(fenqi("application", "show", told["application_id"], "--json").stdout)
+    assert shown["state"] == "accepted"
+    kept = str(row(store, "SELECT json_agg(identities)::text FROM identities"))
+    assert "0203" not in kept.replace("1990-02-03", "")
+
+
+def test_a_decline_is_told_in_the_language_of_the_person(fenqi: Run, tmp_path: Path) -> None:
+    text = FORM.replace("1990-02-03", "2020-02-03").replace("is_student = false", "")
+    ended = fenqi("apply", form(tmp_path, text + CONSENTS), "--book", BOOK)
+    assert "declined\n  - Credit is given to adults only." in ended.stdout
+    ended = fenqi("apply", form(tmp_path, text + CONSENTS), "--book", BOOK, FENQI_LANGUAGE="zh-CN")
+    assert "须年满法定年龄" in ended.stdout
+
+
+def test_a_bureau_that_hangs_is_a_smaller_beginning(
+    fenqi: Run, tmp_path: Path, bureau: SandboxBureau
+) -> None:
+    bureau.mood = Mood.HANG
+    ended = fenqi("apply", form(tmp_path), "--book", BOOK, "--json")
+    told = json.loads(ended.stdout)
+    assert (told["state"], told["limit_minor"]) == ("offered", 300_000)
+    assert told["texts"][0].startswith("There is no credit bureau report now")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("person = \n", "line 1, column"),
+        (FORM, "consents must be given"),
+        (FORM + 'nickname = "x"\n' + CONSENTS, "nickname must be a field there is"),
+        (FORM.replace("500000", '"much"') + CONSENTS, "asked_minor must be a value of type int"),
+        (FORM.replace("500000", "true") + CONSENTS, "asked_minor must be a value of type int"),
+        (FORM.replace("1990-02-03", '"old"') + CONSENTS, "born_on must be a day"),
+        (FORM + "consents = 3\n", "consents must be a table of classes"),
+        (FORM + "[consents.identity]\nstated_at = 3\n", "consents.identity must be"),
+        (FORM + CONSENTS.replace("contact", "device"), "no consent of the person to data"),
+        (FORM.replace("payslip", "trust me") + CONSENTS, "evidence is trust me"),
+        (FORM.replace("138 0013", "x") + CONSENTS, "phone"),
+    ],
+)
+def test_a_form_that_makes_no_sense_is_named(
+    fenqi: Run, store: Store, tmp_path: Path, text: str, said: str
+) -> None:
+    ended = fenqi("apply", form(tmp_path, text), "--book", BOOK)
+    assert ended.exit_code == 2, ended.output
+    assert said in ended.stderr, ended.stderr
+    assert "0013 8000" not in ended.output
+    assert row(store, "SELECT COUNT(*) FROM applications") == 0
+
+
+def test_reports_are_imported_and_applications_decided_by_commands(
+    fenqi: Run, store: Store, tmp_path: Path
+) -> None:
+    fenqi("apply", form(tmp_path), "--book", BOOK)
+    path = tmp_path / "reports.csv"
+    path.write_text(f"person,as_of,score\n{GOOD},2026-01-01,700\nnobody,2026-01-01,1\n")
+    ended = fenqi("bureau", "import", str(path))
+    assert ended.exit_code == 0, ended.output
+    assert "1 reports are known now" in ended.stdout
+    assert "1 are about nobody" in ended.stdout
+    path.write_text("person,as_of,score\nx,2026-01-01,many\n")
+    ended = fenqi("bureau", "import", str(path))
+    assert ended.exit_code == 2
+    assert "line 2, score: many is not a whole number" in ended.stderr
+    assert fenqi("bureau", "ask").stdout == "No application waits.\n"
+    assert row(store, "SELECT COUNT(*) FROM bureau_reports WHERE source = 'file'") == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("FENQI_BUREAU_URL", "http://elsewhere.example"),
+        ("FENQI_BUREAU_URL", "nonsense"),
+        ("FENQI_BUREAU_SECRET", ""),
+        ("FENQI_BUREAU_SECONDS", "0"),
+        ("FENQI_BUREAU_SECONDS", "1.5"),
+    ],
+)
+def test_settings_of_a_bureau_that_make_no_sense_are_named(
+    fenqi: Run, setting: str, value: str
+) -> None:
+    ended = fenqi("bureau", "ask", **{setting: value})
+    assert ended.exit_code == 2
+    assert setting in ended.stderr
+    assert SECRET not in ended.output

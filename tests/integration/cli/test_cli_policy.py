@@ -1,0 +1,173 @@
+"""The commands of policies, through the program's own door."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fenqi.cli import app
+from fenqi.store.policies import SHIPPED
+
+Run = Callable[..., Result]
+PURCHASE = SHIPPED / "purchase.toml"
+
+
+@pytest.fixture
+def fenqi(lived_url: str) -> Run:
+    """Runs the program on the lived book's database."""
+    environment = {"FENQI_DATABASE_URL": lived_url, "COLUMNS": "120", "TERM": "dumb"}
+    return lambda *arguments, **more: CliRunner().invoke(
+        app, list(arguments), env=environment | more
+    )
+
+
+@pytest.fixture
+def alone() -> Run:
+    """Runs the program without any database."""
+    environment = {"FENQI_DATABASE_URL": "postgresql://nobody@localhost:1/none", "COLUMNS": "120"}
+    return lambda *arguments, **more: CliRunner().invoke(
+        app, list(arguments), env=environment | more
+    )
+
+
+def own(tmp_path: Path, *changes: tuple[str, str], version: int = 2) -> Path:
+    """Write the shipped purchase policy with changes, as another version by another author."""
+    text = PURCHASE.read_text("utf-8")
+    for old, new in (("version = 1", f"version = {version}"), ('"fenqi"', '"Li Wei"'), *changes):
+        assert old in text
+        text = text.replace(old, new, 1)
+    file = tmp_path / f"purchase{version}.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_check_tells_rules_coverage_and_cost_without_a_database(alone: Run) -> None:
+    ended = alone("policy", "check", str(PURCHASE))
+    assert ended.exit_code == 0
+    assert "purchase 1: decides purchase" in ended.stdout
+    assert "identity-changed" in ended.stdout
+    assert "steps" in ended.stdout
+    told = json.loads(alone("policy", "check", str(PURCHASE), "--json").stdout)
+    assert told["findings"] == []
+    assert told["steps"] <= told["steps_max"]
+
+
+def test_a_type_error_ends_with_2_and_tells_file_line_part_and_units(
+    alone: Run, tmp_path: Path
+) -> None:
+    file = own(tmp_path, ("amount_minor > 200000 minor", "amount_minor > 200000"))
+    ended = alone("policy", "check", str(file))
+    assert ended.exit_code == 2
+    line = 1 + file.read_text("utf-8").split("\n").index(
+        'when = "purchases_30d >= 3 and amount_minor > 3 * purchase_amount_max_90d '
+        'and amount_minor > 200000"'
+    )
+    assert f"{file}, line {line}: rule far-above-habit: in `amount_minor > 200000`" in ended.output
+    assert "amount_minor is an amount in minor units, 200000 is a plain number" in ended.output
+    chinese = alone("policy", "check", str(file), FENQI_LANGUAGE="zh")
+    assert f"第 {line} 行" in chinese.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("overdue_days > 0", "overdue_day > 0", "there is no input overdue_day (is overdue_days"),
+        ("overdue_days > 0", "overdue_days is unknown", "must not turn true by not knowing"),
+        ("payments_late_180d >= 3", "channel_failures_30d >= 3", "serves service"),
+        ('reason = "payment-overdue"\n', "", "harms the customer, who is told a reason"),
+        ("[[rules]]", "[[rules]", "this is no TOML"),
+    ],
+)
+def test_what_is_wrong_is_told_and_ends_with_2(
+    alone: Run, tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    ended = alone("policy", "check", str(own(tmp_path, (old, new))))
+    assert ended.exit_code == 2
+    assert told in ended.output
+    assert "Traceback" not in ended.output
+
+
+def test_a_fault_of_the_check_is_told_and_ends_with_2(alone: Run, tmp_path: Path) -> None:
+    file = own(tmp_path, ("applications_24h >= 5", "applications_24h >= 6"))
+    ended = alone("policy", "check", str(file))
+    assert ended.exit_code == 2
+    assert "example five applications in a day" in ended.output
+    missing = alone("policy", "check", str(tmp_path / "none.toml"))
+    assert (missing.exit_code, "No such file" in missing.output) == (2, True)
+
+
+def test_adopt_list_diff_and_rollback(fenqi: Run, tmp_path: Path) -> None:
+    file = own(tmp_path, ("used_minor + amount_minor > limit_minor", "amount_minor > 1 minor"))
+    refused = fenqi("policy", "adopt", str(file), "--by", "li wei")
+    assert refused.exit_code == 2
+    assert "li wei wrote purchase 2 and cannot adopt it" in refused.output
+    refused = fenqi("policy", "adopt", str(own(tmp_path, version=3)), "--by", " ")
+    assert refused.exit_code == 2
+    unsound = fenqi("policy", "adopt", str(file), "--by", "Wang Fang")
+    assert unsound.exit_code == 2  # its examples do not come out any more
+    file = own(tmp_path, ("counts_max = 12", "counts_max = 9"))
+    adopted = fenqi("policy", "adopt", str(file), "--by", "Wang Fang", "--because", "shorter")
+    assert adopted.exit_code == 0, adopted.output
+    assert "purchase 2 decides purchase from now on" in adopted.stdout
+    listed = json.loads(fenqi("policy", "list", "--json").stdout)
+    kinds = [one for one in listed if one["kind"] == "purchase"]
+    assert [(one["version"], one["adopted_by"]) for one in kinds] == [
+        (1, "operator"),
+        (2, "Wang Fang"),
+    ]
+    told = fenqi("policy", "list")
+    assert "live, shorter" in told.stdout
+    found = fenqi("policy", "diff", "purchase:1", "purchase:2", "--days", "3650", "--json")
+    assert json.loads(found.stdout)["changed"] == 0
+    back = fenqi("policy", "rollback", "purchase", "--by", "Wang Fang", "--because", "too short")
+    assert "purchase 1 decides purchase again" in back.stdout
+    again = fenqi("policy", "rollback", "purchase", "--by", "Wang Fang", "--because", "more")
+    assert again.exit_code == 2
+    assert "nothing to go back to" in again.output
+
+
+def test_diff_tells_what_another_policy_would_have_decided(fenqi: Run, tmp_path: Path) -> None:
+    small = tmp_path / "small.toml"
+    small.write_text(
+        """
+id = "small"
+version = 1
+kind = "purchase"
+purpose = "credit"
+owner = "risk"
+author = "Li Wei"
+valid_from = 2026-01-01
+
+[[rules]]
+id = "large"
+when = "amount_minor > 100000 minor"
+effects = [{ effect = "decline" }]
+reason = "large"
+
+[[reasons]]
+code = "large"
+zh = "金额较大。"
+en = "The amount is large."
+""",
+        "utf-8",
+    )
+    smaller = tmp_path / "smaller.toml"
+    smaller.write_text(small.read_text("utf-8").replace("100000", "10000"), "utf-8")
+    ended = fenqi("policy", "diff", str(small), str(smaller), "--days", "3650")
+    assert ended.exit_code == 0, ended.output
+    assert "come out otherwise" in ended.stdout
+    told = json.loads(
+        fenqi("policy", "diff", str(small), str(smaller), "--days", "3650", "--json").stdout
+    )
+    assert told["compared"] == told["seen"] > 0
+    assert sum(one["decisions"] for one in told["outcomes"]) == told["compared"]
+    assert told["lines"]["large"]["second"] - told["lines"]["large"]["first"] == told["changed"]
+    other = fenqi("policy", "diff", str(small), str(SHIPPED / "limit.toml"))
+    assert other.exit_code == 2
+    assert "only policies of one kind are compared" in other.output
+    none = fenqi("policy", "diff", "nothing:7", str(small))
+    assert none.exit_code == 2
+    assert "nothing 7 was never adopted" in none.output
