@@ -1,14 +1,17 @@
 """Authorise + capture through the desk, against pgbench TPC-B on the same server.
 
     python tests/bench/authorise.py [--rounds 5] [--seconds 20] [--json FILE] [--alone]
+        [--judge]
 
 Closed loop: 256 callers, each sends its next purchase when the last one is answered. Rounds
 alternate between the yardstick and fenqi, so a neighbour's load falls on both. Beside the speed it
 tells what a purchase costs, in microseconds of processor time and bytes of the log, which a busy
-machine disturbs less; `--alone` leaves out the yardstick.
+machine disturbs less; `--alone` leaves out the yardstick. Purchases are decided by the shipped
+policy over all its features; with `--judge` by the built-in judge, as before there were policies.
 """
 
 import argparse
+import dataclasses
 import gc
 import json
 import os
@@ -210,6 +213,7 @@ def main() -> None:
     words.add_argument("--seconds", type=float, default=20)
     words.add_argument("--json", type=Path)
     words.add_argument("--alone", action="store_true")
+    words.add_argument("--judge", action="store_true")
     chosen = words.parse_args()
     config = Config(data_folder=folder("authorise"))
     with Runtime.open(config, stop_after=True) as runtime:
@@ -247,7 +251,8 @@ def main() -> None:
         gc.freeze()  # 200,000 ids of the bench are no part of the program
         rounds = []
         postmaster = Server(config.database_folder).status().pid or 0
-        with Desk(runtime.ground) as desk:
+        ground = dataclasses.replace(runtime.ground, asks_policies=not chosen.judge)
+        with Desk(ground) as desk:
             callers = Callers(desk, accounts, merchant)
             callers.run(2)
             for number in range(chosen.rounds):
@@ -269,6 +274,7 @@ def main() -> None:
     ratios = [float(str(one["ratio"])) for one in rounds]
     result = {
         "bench": "authorise + capture, 256 callers",
+        "decided_by": "judge" if chosen.judge else "policy",
         "median_ratio_to_tpcb": statistics.median(ratios),
         "spread": [min(ratios), max(ratios)],
         "rounds": rounds,

@@ -10,7 +10,7 @@ import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -58,7 +58,7 @@ from fenqi.desk import FLOWS, Desk
 from fenqi.flows.accept import Accept
 from fenqi.flows.apply import Apply, Received
 from fenqi.flows.assess import Assess
-from fenqi.flows.authorise import Authorise
+from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.change_due_day import ChangeDueDay
 from fenqi.flows.decide import Asked, Decide
@@ -347,6 +347,9 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
         )
         for kind in FLOWS
     },
+    "authorise by the policy": lambda scene, world: told(
+        authorise(replace(world.ground, asks_policies=True), scene.batches[Authorise])
+    ),
     "found": lambda _, world: found_second(world),
     "import-reports": lambda _, world: reports_imported(world),
     "protect": lambda _, world: protect(world.ground) and None,  # who comes again finds nothing
@@ -470,5 +473,13 @@ def test_every_flow_there_is_dies_here() -> None:
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
     assert here == there
     assert ACTS.keys() == {kind.kind for kind in FLOWS} | {
-        *("found", "enlist", "import-reports", "protect", "reset", "shadow")
+        *(
+            "authorise by the policy",
+            "found",
+            "enlist",
+            "import-reports",
+            "protect",
+            "reset",
+            "shadow",
+        )
     }

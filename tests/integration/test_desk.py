@@ -497,10 +497,9 @@ def test_the_same_notice_under_another_key_is_told_apart_and_not_booked_twice(
 
 def test_every_flow_of_the_desk_is_a_command_of_its_kind() -> None:
     assert {kind.kind for kind in FLOWS} == {
-        *("accept", "apply", "assess", "assign-case", "authorise", "capture"),
-        *("change-due-day", "close-case", "decide", "defer", "enrol", "extend"),
-        *("freeze", "lift", "note-case", "observe", "open-case", "receive"),
-        *("refund", "reprice", "resolve", "second", "settle", "sign"),
-        *("split-bill", "withdraw", "withdraw-consent"),
+        *("accept", "apply", "assess", "assign-case", "authorise", "capture", "change-due-day"),
+        *("close-case", "decide", "defer", "enrol", "extend", "freeze", "lift", "note-case"),
+        *("observe", "open-case", "receive", "refund", "reprice", "resolve", "second", "settle"),
+        *("sign", "split-bill", "withdraw", "withdraw-consent"),
     }
     assert all(issubclass(kind, Command) for kind in FLOWS)

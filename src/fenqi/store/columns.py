@@ -28,6 +28,7 @@ INSTANT_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MICROSECONDS_TO_ZERO = DAYS_TO_ZERO * 86_400_000_000
 EXACT_SECONDS = 2**32  # from 1970 on either side; half a microsecond is then not lost
+ELEMENTS_MAX = 65_536  # numbers whose packed form is remembered
 INSTANT_LENGTH = LENGTH.pack(8)
 JSONB_VERSION = b"\x01"
 ID = np.dtype("V16")
@@ -180,15 +181,28 @@ def _array(kind: str, values: NDArray[Any]) -> bytes:
     return _sized(width, f">i{width}", values)
 
 
+class _Elements(dict[Any, bytes]):
+    """Numbers as array elements, packed once: most of a column of decisions are the same few."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._width, self._pack = LENGTH.pack(WIDTHS[kind]), KINDS[kind][2]
+
+    def __missing__(self, value: int | None) -> bytes:
+        packed = NULL if value is None else self._width + self._pack(value)
+        if len(self) < ELEMENTS_MAX:
+            self[value] = packed
+        return packed
+
+
+ELEMENTS = {kind: _Elements(kind) for kind in WIDTHS}
+
+
 def _gapped(kind: str, values: Sequence[Any]) -> bytes:
     """Return numbers of which some are NULL, which has a length and no value."""
-    known = np.array([value is not None for value in values])
-    body = _array(kind, whole_numbers([0 if value is None else value for value in values]))
-    packed = np.frombuffer(body, dtype=np.uint8).reshape(len(values), -1).copy()
-    packed[~known, :4] = 0xFF
-    kept = np.ones(packed.shape, dtype=bool)
-    kept[~known, 4:] = False
-    return packed[kept].tobytes()
+    if not set(map(type, values)) <= {int, bool, type(None)}:
+        raise TypeError("whole numbers are wanted, or None")
+    return b"".join(map(ELEMENTS[kind].__getitem__, values))
 
 
 def _sized(width: int, kind: str, values: NDArray[Any]) -> bytes:

@@ -13,7 +13,7 @@ from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Act, Offer
 
-STATUSES = tuple(AccountStatus)
+PLACE_OF = {status: place for place, status in enumerate(AccountStatus)}
 NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
 PPM = 1_000_000
 STOPS = frozenset({Effect.DECLINE, Effect.FREEZE, Effect.HOLD})
@@ -45,7 +45,7 @@ def given_of(
     """
     limit, used = standing.limit_minor, standing.used_minor
     return {
-        "account_status": STATUSES.index(standing.status),
+        "account_status": PLACE_OF[standing.status],
         "limit_minor": limit,
         "used_minor": used,
         "available_minor": limit - used,
