@@ -243,6 +243,7 @@ class Runtime:
             ids=ids,
             catalogue=known,
             crowd=crowds.own(config.catalogue_folder),
+            asks_policies=True,
         )
         self._server, self._seat = server, seat  # the embedded one, and our place beside others
         self.others: list[str] = seat.others() if seat is not None else []

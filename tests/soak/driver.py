@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from journal import Journal, Story, name, read
 
 from fenqi.core.errors import Broken, FenqiError, Unavailable
@@ -106,7 +107,7 @@ class Driver:
                 is_broken = isinstance(refusal, Broken)
                 self._journal.refused(command, refusal.code, is_broken=is_broken)
                 return None
-            self._journal.acknowledged(command, dataclasses.asdict(answer))
+            self._journal.acknowledged(command, msgspec.to_builtins(answer))
             return answer
 
     def _account(self, number: int, before: Story) -> AccountId:

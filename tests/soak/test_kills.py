@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from journal import Story, read
 from rich.console import Console
@@ -289,7 +290,7 @@ def _rows(runtime: Runtime, sql: str) -> list[Any]:
 
 def _told(future: "Future[Any]") -> dict[str, Any]:
     fault = future.exception()
-    return {"error": str(fault)} if fault else dataclasses.asdict(future.result())
+    return {"error": str(fault)} if fault else msgspec.to_builtins(future.result())
 
 
 def _expected(story: Story) -> dict[str, int]:

@@ -170,7 +170,8 @@ def live(
 
     Errors: BookDiffers if another history already lives in the book; what the flows raise.
     """
-    ground = runtime.ground
+    # Whoever lent then has decided these purchases: what he did not ask is not asked now.
+    ground = dataclasses.replace(runtime.ground, asks_policies=False)
     book_id = plan.book.book_id
     founded = found(ground, plan.book)
     merchants = enlist(

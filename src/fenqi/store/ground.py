@@ -27,6 +27,7 @@ class Ground:
     crowd: CrowdRule = field(default_factory=crowds.shipped)
     # What is decided by which policy; what has none is decided by its built-in judge.
     rulebooks: Mapping[DecisionKind, Rulebook] = field(default_factory=dict)
-    # Whether purchases are decided by the adopted policy, where `rulebooks` names none. A history
-    # that is replayed was decided by whoever lent then, so only what holds for all is asked there.
+    # Whether purchases are decided by the adopted policy, where `rulebooks` names none: so in a
+    # running program. A history that is replayed was decided by whoever lent then, so only what
+    # holds for all is asked there.
     asks_policies: bool = False
