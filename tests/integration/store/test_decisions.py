@@ -17,6 +17,7 @@ from fenqi.store.pool import Store
 
 LIMITS = built(DecisionKind.LIMIT, "limits", 3, {"inputs": ["a", "b"], "policy": "分期"})
 ACCESS = built(DecisionKind.ACCESS, "access", 1, {"inputs": []})
+FIRST = UUID("242aa4a5-fa92-f4c5-6ac6-1107416136b0")  # migration 0013 names it
 KEPT = """
 SELECT kind, outcome, reasons, effects, inputs, points, hits, menu_id, rulebook_id, would_change,
     as_of_number, regime, policy, policy_version, latency_us
@@ -92,13 +93,14 @@ def test_a_rulebook_is_kept_once_under_the_hash_of_its_text(world: World) -> Non
     for _ in range(2):
         keep(world, (LIMITS, {"inputs": (1, 2)}), (ACCESS, {}), (LIMITS, {"inputs": (3, 4)}))
     kept = rows(world.store, "SELECT rulebook_id, content FROM rulebooks")
-    assert len(kept) == 3
-    assert {one for one, _ in kept} == {one.rulebook_id for one in (LIMITS, ACCESS, STARTER)}
+    assert len(kept) == 3  # one is from before there were others
+    assert {one for one, _ in kept} == {LIMITS.rulebook_id, ACCESS.rulebook_id, FIRST}
     for rulebook_id, content in kept:
         text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         assert rulebook_id == UUID(bytes=hashlib.sha256(text.encode()).digest()[:16])
 
 
-def test_the_built_in_judge_is_the_rulebook_that_old_decisions_were_given(world: World) -> None:
+def test_decisions_from_before_have_the_rulebook_of_the_first_judge(world: World) -> None:
     found = rows(world.store, "SELECT rulebook_id, kind, name, version, content FROM rulebooks")
-    assert found == [(*STARTER[:4], json.loads(STARTER.text))]
+    assert [one[:4] for one in found] == [(FIRST, "purchase", "starter", 1)]
+    assert [*found[0][4]["inputs"], "is_held"] == json.loads(STARTER.text)["inputs"]
