@@ -183,7 +183,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "facts-uncounted": "A command carries 1 to {facts_max} facts; this one has {facts}.",
     "features-invalid": (
         "{file}, line {line}: {field} of {entry} is {value}; it must be {expected}. Correct the "
-        "file."
+        "file.",
+        "{field} is {value}; it must be {expected}.",
     ),
     "file-unreadable": "{file}: {problem}. Wanted: {allowed}.",
     "flow-broken": "Something went wrong that nobody foresaw; the command was not booked.",
