@@ -11,7 +11,7 @@ from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, trace
 from random_policies import policies, rows
 
-MANY = settings(max_examples=25)  # each reads and compiles a policy
+MANY = settings(max_examples=50)  # each reads and compiles a policy
 
 
 @MANY

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fenqi.core.risk.decision import HARMFUL
 from fenqi.core.risk.input import Input, Unit, Value
 from fenqi.core.risk.policy.cost import STEPS_MAX, steps
 from fenqi.core.risk.policy.expression import (
@@ -28,7 +27,7 @@ from fenqi.core.risk.policy.expression import (
     walk,
 )
 from fenqi.core.risk.policy.policy import Example, Line, Policy, Table, Verdict
-from fenqi.core.risk.policy.rows import Decide, compile_row
+from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import truth_of
 
 IT = Named("it")
@@ -77,7 +76,6 @@ def check(policy: Policy, *, today: date | None = None) -> Checked:
     for line in policy.lines:
         findings += _line(line, is_shown=line.number in shown)
     findings += _reasons(policy)
-    findings += _silent(policy, decide)
     if today is not None and policy.valid_until is not None and policy.valid_until < today:
         findings.append(Finding("valid_until", f"it ended on {policy.valid_until}"))
     return Checked(tuple(findings), len(policy.examples), frozenset(shown), steps(policy))
@@ -119,13 +117,6 @@ def _reasons(policy: Policy) -> Iterator[Finding]:
     for code in policy.reasons:
         if code not in used:
             yield Finding(f"reason {code}", "no line gives it", is_fault=False)
-
-
-def _silent(policy: Policy, decide: Decide) -> Iterator[Finding]:
-    """Yield a finding if somebody of whom nothing is known is harmed: no reading allows it."""
-    effects = decide([None] * len(policy.inputs)).effects
-    if any(act.effect in HARMFUL for act in effects):
-        yield Finding("the policy", "it harms somebody of whom nothing is known")
 
 
 def is_impossible(truth: Truth) -> bool:

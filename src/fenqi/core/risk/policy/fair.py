@@ -1,7 +1,8 @@
 """What no policy may do to a customer, refused before anyone can decide with it.
 
 - An unknown input never leads to an effect that harms: conditions that could become true by not
-  knowing are refused where harm follows from them, see `expression.blinded`.
+  knowing are refused where harm follows from them, see `expression.blinded`; so is what holds of
+  everyone, whatever is known.
 - Every effect that harms has a reason (P3).
 - An input serves only the purposes it lists (P7), and an effect only the purposes that justify it.
 - A weak input never leads to more than a check, a review or hours of a hold (P6).
@@ -16,6 +17,7 @@ from fenqi.core.risk.policy.expression import Known, Not, Truth, blinded, names,
 from fenqi.core.risk.policy.fault import PolicyInvalid
 from fenqi.core.risk.policy.form import Form
 from fenqi.core.risk.policy.policy import Act, Line, Policy
+from fenqi.core.risk.policy.trace import trace
 from fenqi.core.terms.pack import Pack
 
 
@@ -56,6 +58,7 @@ def refuse_unfair(policy: Policy, vocabulary: Vocabulary, forms: Sequence[Form])
             if line.is_harmful and line.points < 0 and is_harm_by_points:
                 _refuse_blinded(policy, line, form, is_denied=True)
     _refuse_blinded_tables(policy, forms, is_harm_by_points=is_harm_by_points)
+    _refuse_harm_to_strangers(policy, forms)
 
 
 def refuse_forbidden(policy: Policy, pack: Pack) -> None:
@@ -139,6 +142,17 @@ def _refuse_blinded_tables(
         for row in rows if table.is_first and is_harmful else ():
             for is_denied in (False, True):
                 _refuse_blinded(policy, row, forms[row.number], is_denied=is_denied)
+
+
+def _refuse_harm_to_strangers(policy: Policy, forms: Sequence[Form]) -> None:
+    """Refuse what harms somebody of whom nothing is known: a condition that holds of everyone."""
+    verdict, _ = trace(policy, [None] * len(policy.inputs))
+    if not any(act.effect in HARMFUL for act in verdict.effects):
+        return
+    lines = [policy.lines[one] for one in verdict.hits]
+    line = next(line for line in lines if line.is_harmful or line.points > 0)
+    fault = "it holds of somebody of whom nothing is known, and harm follows from it"
+    raise forms[line.number].refusal("when", fault, said=line.text)
 
 
 def _blind(form: Form, test: Known, *, is_denied: bool) -> PolicyInvalid:

@@ -120,6 +120,11 @@ def test_a_type_error_names_file_line_part_and_types() -> None:
             "must not turn true by not knowing",
         ),
         (
+            rule("is_held or not (3 > 5)", f'reason = "busy"\n{DECLINE}'),
+            "rule one",
+            "it holds of somebody of whom nothing is known",
+        ),
+        (
             rule("accounts_per_ip_10m > 30", f'purpose = "fraud"\nreason = "busy"\n{DECLINE}'),
             "rule one",
             "accounts_per_ip_10m says too little of one person for decline",
