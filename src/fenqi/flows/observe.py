@@ -20,11 +20,12 @@ from fenqi.core.risk.features.moment import MICROSECOND
 from fenqi.core.risk.features.trail import meets
 from fenqi.core.risk.identity import SEAL, Identifier
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, facts, policies
+from fenqi.store import accounts, facts
 from fenqi.store.access import AccessRulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
+from fenqi.store.deciding import Deciding
 from fenqi.store.facts import Counts, Measure, Measures, Presence
 from fenqi.store.ground import Ground
 from fenqi.store.links import Sightings
@@ -111,12 +112,11 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
         with session.pipeline():
             lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Observe, Observed] = Inbox(session, commands, Observed)
-            live = policies.asking(session, DecisionKind.ACCESS)
+            deciding = Deciding(session, DecisionKind.ACCESS)
             facts.lock_identifiers(session, _seals(commands))
         locked = lock()
-        watch = _Watch(
-            ground, Booking(ground)
-        )  # its moment is after that of all who held the locks
+        # Its moment is after that of all who held the locks.
+        watch = _Watch(ground, Booking(ground))
         booking = watch.booking
         heard = []
         for place, command in inbox.fresh():
@@ -133,7 +133,7 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             booking,
             session,
             followed=followed,
-            live=live(),
+            deciding=deciding,
             accounts={one.account.account_id: one.account for one in heard},
             addresses={address for one in heard for address in one.addresses},
         )

@@ -26,6 +26,7 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
 from fenqi.store.breaker import Decider
+from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
@@ -59,7 +60,7 @@ class AccessRulings:
         session: Session,
         *,
         followed: Followed,
-        live: Rulebook,
+        deciding: Deciding,
         accounts: Mapping[AccountId, Account],
         addresses: Collection[bytes],
     ) -> None:
@@ -72,23 +73,8 @@ class AccessRulings:
         self._accounts = accounts.keys()
         self._is_prepared = False
         books = {one.book.book_id: one.book for one in accounts.values()}
-        with session.pipeline():
-            places = facts.asking_places(session, addresses)
-            open_kinds = {one: breaker.asking(session, one) for one in books}
-        self._allowed = places()
-        self._rulebooks = {
-            one: self._ruling(books[one], live, is_open=DecisionKind.ACCESS in asked())
-            for one, asked in open_kinds.items()
-        }
-
-    def _ruling(self, book: Book, live: Rulebook, *, is_open: bool) -> Rulebook | None:
-        """Return what decides in a book: an open breaker falls back to the version before.
-
-        None if the policy's time is over.
-        """
-        found = policies.before(self._session, DecisionKind.ACCESS) if is_open else None
-        found = found or live
-        return None if policies.is_over(found.policy, book.business_date) else found
+        self._allowed = facts.asking_places(session, addresses)()
+        self._rulebooks = {name: _ruling(book, deciding) for name, book in books.items()}
 
     def _prepare(self, rulebook: Rulebook) -> None:
         """Read at once what the responses to all of the batch look at, before the first of them."""
@@ -223,6 +209,12 @@ class AccessRulings:
                 )
             case _:
                 pass  # of menus, limits, prices and declines an access decides nothing
+
+
+def _ruling(book: Book, deciding: Deciding) -> Rulebook | None:
+    """Return what decides in a book; None if the policy's time is over."""
+    found = deciding.of(book.book_id)
+    return None if policies.is_over(found.policy, book.business_date) else found
 
 
 def _strength(rulebook: Rulebook, said: Verdict, effect: Effect) -> Strength:

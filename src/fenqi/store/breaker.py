@@ -6,7 +6,7 @@ accounts and books, in a fixed order. A kind whose breaker is open is decided by
 version of its policy until a named person resets it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -186,17 +186,6 @@ def _house(session: Session, book: Book) -> Account:
     """Lock the house account: last of all locks, and nobody who holds it waits for a customer's."""
     house = book.house_account_id
     return accounts.find(accounts.lock(session, {house}), house)
-
-
-KINDS_OPEN = """
-SELECT DISTINCT kind FROM breaker_trips WHERE book_id = %(book_id)s AND reset_at IS NULL
-"""
-
-
-def asking(session: Session, book_id: str) -> Callable[[], frozenset[DecisionKind]]:
-    """Ask which kinds of decision have an open breaker and fall back to an earlier policy."""
-    rows = session.ask(KINDS_OPEN, {"book_id": book_id})
-    return lambda: frozenset(DecisionKind(kind) for (kind,) in rows())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ CHANGEABLE = {
     "applications",  # where it stands, and what was decided about it
     # A case has its outcome, a protection its end, a link its last day, a place its kind.
     *("cases", "known_places", "links", "protections"),
+    "presences",  # when an account was last seen with an identifier
 }
 DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
@@ -26,6 +27,7 @@ SHARED = {  # owned by a book or by nobody, small, or keyed by something account
     *("case_entries", "cases", "known_places", "links"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
     *("adoptions", "rulebooks", "bureau_reports", "consents", "identities"),
+    *("identity_keys", "presences"),
 }
 
 
