@@ -56,6 +56,7 @@ from fenqi.core.values.bureau import BureauReport, Enquiry
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
 from fenqi.flows.accept import Accept
+from fenqi.flows.adopt import adopt
 from fenqi.flows.apply import Apply, Received
 from fenqi.flows.assess import Assess
 from fenqi.flows.authorise import Authorise, authorise
@@ -241,6 +242,10 @@ def about(account: AccountId, key: str, **fields: object) -> dict[str, object]:
     return {"scope_id": str(account), "key": key, "account_id": account, **fields}
 
 
+def adopted_by_name(world: World) -> object:
+    return adopt(world.ground, policies.shipped(DecisionKind.REPAYMENT).policy, by="Li Na")
+
+
 def reset_by_name(world: World) -> None:
     with suppress(TripMissing):  # the second time nothing is open any more
         reset(world.ground, BOOK, DecisionKind.REPAYMENT, by="Li Na", finding="looked")
@@ -352,6 +357,7 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
     ),
     "found": lambda _, world: found_second(world),
     "import-reports": lambda _, world: reports_imported(world),
+    "adopt": lambda _, world: adopted_by_name(world),
     "protect": lambda _, world: protect(world.ground) and None,  # who comes again finds nothing
     "reset": lambda _, world: reset_by_name(world),
     "shadow": lambda _, world: challenged(world),
@@ -467,13 +473,14 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 
 def test_every_flow_there_is_dies_here() -> None:
-    others = (found, enlist, import_reports, protect, reset, shadow)
+    others = (adopt, found, enlist, import_reports, protect, reset, shadow)
     here = {flow.__module__ for flow in (*FLOWS.values(), *others)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
     assert here == there
     assert ACTS.keys() == {kind.kind for kind in FLOWS} | {
         *(
+            "adopt",
             "authorise by the policy",
             "found",
             "enlist",

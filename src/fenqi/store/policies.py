@@ -197,10 +197,15 @@ RETURNING number
 def adopt(session: Session, book: Rulebook, now: datetime, *, by: str, because: str) -> Adoption:
     """Let a policy decide from now on; its text is kept as a version.
 
+    Asked again by the same person while it decides, the first adoption is returned.
+
     Errors: PolicyVersionChanged.
     """
     session.run(LOCK, LOCK_KEY)
     policy = book.policy
+    for last in _stack(history(session, policy.kind))[-1:]:
+        if (last.rulebook_id, last.adopted_by, last.because) == (book.rulebook_id, by, because):
+            return last
     entry = _entry(book, now, by=by, because=because)
     known = session.rows(KNOWN, entry)
     if not known:
