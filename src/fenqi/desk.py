@@ -48,6 +48,7 @@ from fenqi.flows.review import (
 from fenqi.flows.settle import Settle, settle
 from fenqi.flows.sign import Sign, sign
 from fenqi.flows.split_bill import SplitBill, split_bill
+from fenqi.flows.verify import Verify, verify
 from fenqi.flows.withdraw import Withdraw, withdraw
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.store.commands import Command
@@ -90,6 +91,7 @@ FLOWS: dict[type[Command], Flow] = {
     ChangeDueDay: change_due_day,
     Extend: extend,
     SplitBill: split_bill,
+    Verify: verify,
     Withdraw: withdraw,
     Freeze: freeze,
     Second: second,

@@ -79,13 +79,16 @@ from fenqi.flows.settle import Settle
 from fenqi.flows.shadow import begin, shadow
 from fenqi.flows.sign import Sign
 from fenqi.flows.split_bill import SplitBill
+from fenqi.flows.verify import Verify
 from fenqi.flows.withdraw import Withdraw
 from fenqi.flows.withdraw_consent import WithdrawConsent
 from fenqi.report.check import check
-from fenqi.store import policies
+from fenqi.store import accounts, policies
+from fenqi.store.booking import Booking
 from fenqi.store.breaker import TripMissing
 from fenqi.store.commands import Command
 from fenqi.store.pool import Store
+from fenqi.store.responses import Responses
 from fenqi.worker.admit import admit
 from fenqi.worker.close import STEPS
 
@@ -126,7 +129,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         name: enrol(world, name, limit_minor=5_000 if name == "poor" else 5_000_000)
         for name in (
             *("ann", "ben", "late", "over", "waits", "back", "early", "poor"),
-            *("defers", "moves", "extends", "bills", "withdraws", "raised"),
+            *("defers", "moves", "extends", "bills", "withdraws", "raised", "asked"),
         )
     }
     buy(world, people["late"], 120_001, "free4", 4)
@@ -137,6 +140,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         name: buy(world, people[name], 60_000, "flat", 3)[1]
         for name in ("defers", "moves", "extends")
     }
+    ask_to_check(world, people["asked"])
     until(world, date(2026, 2, 10))
     for name in asks:
         pay(world, people[name], 20_300)
@@ -212,6 +216,10 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             settlement(world, people["early"], early, 320_000),
             settlement(world, people["early"], early, 320_000),
         ],
+        Verify: [
+            Verify(scope_id=str(people[one]), key="verify", account_id=people[one])
+            for one in ("asked", "ben")
+        ],
         **applying(world),
         **working(world),
         Defer: [
@@ -240,6 +248,15 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
 
 def about(account: AccountId, key: str, **fields: object) -> dict[str, object]:
     return {"scope_id": str(account), "key": key, "account_id": account, **fields}
+
+
+def ask_to_check(world: World, account_id: AccountId) -> None:
+    booking = Booking(world.ground)
+    with world.store.transaction() as session:
+        account = accounts.lock(session, {account_id})[account_id]
+        responses = Responses(world.ground, booking, session)
+        responses.step_up(account, reasons=["check-asked"], cause="sample")
+        booking.write(session)
 
 
 def adopted_by_name(world: World) -> object:

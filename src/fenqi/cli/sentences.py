@@ -250,6 +250,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "missing": "There is no such thing.",
     "name-invalid": "A name has 1 to {length_max} printable characters; this one is {name}.",
+    "no-check-asked": "No check is asked for of the account {account}.",
     "nobody-to-run-as": "PostgreSQL cannot be run: {reason}.",
     "merchant-missing": "There is no merchant {merchant} in the account's book.",
     "not-migrated": "The database has not been migrated. Run: fenqi db start",

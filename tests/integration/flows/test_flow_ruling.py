@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from make_book import World, assert_sound, done, enrol, key, kinds, open_book, pay, purchase, rows
+from msgspec import structs
 
 import fenqi
 from fenqi.core.risk import record
@@ -21,11 +22,10 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.capture import Capture, capture
 from fenqi.flows.observe import Observe, Told, observe
-from fenqi.store import accounts, features
-from fenqi.store.booking import Booking
+from fenqi.flows.verify import NoCheckAsked, Verify, verify
+from fenqi.store import features
 from fenqi.store.decisions import STARTER
 from fenqi.store.pool import Store
-from fenqi.store.responses import Responses
 from fenqi.store.trails import Trails
 
 FILE = Path(fenqi.__file__).parent / "data" / "policies" / "purchase.toml"
@@ -226,11 +226,13 @@ def test_a_check_is_asked_for_once_and_whoever_passed_it_buys_on(world: World) -
     assert kinds(world, account)[-2:] == ["purchase-paused", "step-up-asked"]
     assert try_buy(world, account, 10_000).outcome == "step-up"
     assert kinds(world, account)[-1] == "purchase-paused"
-    with world.store.transaction() as session:
-        booking = Booking(world.ground)
-        locked = accounts.lock(session, [account])
-        Responses(world.ground, booking, session).stepped_up(locked[account])
-        booking.write(session)
+    passing = Verify(scope_id=str(account), key="passed", account_id=account)
+    first = verify(world.ground, [passing])
+    assert done(first[0]).account_id == str(account)
+    assert kinds(world, account)[-1] == "step-up-passed"
+    assert verify(world.ground, [passing]) == first
+    (again,) = verify(world.ground, [structs.replace(passing, key="again")])
+    assert isinstance(again, NoCheckAsked)
     assert try_buy(world, account, 10_000).outcome == "approve"
     assert_replays(world)
     assert_sound(world, plans=1)

@@ -73,6 +73,7 @@ def test_every_step_of_the_eve_does_its_work(eve: Callable[[], World]) -> None:
     touched = close_eve(world)
     assert touched.pop("turn") > 10
     assert touched.pop("measure") > 3
+    assert touched.pop("link") == 0  # nobody was seen with anything
     assert touched == {
         "release": 1,
         "collect": 1,
@@ -190,7 +191,7 @@ def test_a_skipped_week_is_caught_up_day_by_day(eve: Callable[[], World]) -> Non
     assert closed.touched["bill"] > 1
     assert dump(skipped.store) == dump(daily.store)
     steps = rows(skipped.store, "SELECT day, COUNT(*) FROM close_steps GROUP BY day ORDER BY day")
-    assert steps[-13:] == [(day, 19) for day in told]
+    assert steps[-13:] == [(day, 20) for day in told]
     assert_sound(skipped)
 
 
@@ -359,7 +360,7 @@ def test_merchants_are_paid_once_for_the_day_before_and_pay_back_what_was_return
 
 # Each query of the close that looks for its work, with what it is asked on an ordinary day.
 QUERIES = {
-    "bill": (closes.TO_BILL, {"statement_days": [14], "due_on": 9, "horizon": -400}),
+    "bill": (closes.TO_BILL, {"statement_days": [14], "due_on": 9, "named": 39, "horizon": -400}),
     "age": (closes.OWING_SINCE, {"due_days": [0, -1, -31]}),
     "write-off": (closes.TO_WRITE_OFF, {"due_on": -180, "horizon": -211}),
     "recognise": (closes.TO_RECOGNISE, {"non_accrual": -90}),
@@ -368,11 +369,11 @@ QUERIES = {
 }
 # What the set-wise steps ask of a page of accounts they have locked.
 OF_PAGES = {
-    "to replay": (billing.TO_REPLAY, {"due_on": 9, "horizon": -400}),
+    "to replay": (billing.TO_REPLAY, {"due_on": 9, "named": 39, "horizon": -400}),
     "cut": (billing.CUT, {"due_on": 9, "horizon": -400}),
     "cross": (crossings.CROSS, {"due_days": [0, -1, -31]}),
     "to replay at month end": (earning.TO_REPLAY, {"non_accrual": -90}),
-    "earned": (earning.PARTS, {}),
+    "earned": (earning.PARTS, {"nobody": earning.NOBODY}),
 }
 # An old book: most of its plans are paid, and nearly every instalment has a row of its own.
 GROWN_OLD = """
@@ -380,10 +381,10 @@ UPDATE plans SET state = 'closed', oldest_due_on = NULL, unbilled_due_on = NULL
 WHERE product = 'unsplit' AND principal_minor % 20 <> 0
 """
 SOMETHING_HAPPENED = """
-INSERT INTO changed_instalments (account_id, plan_id, number, open_minor, principal_due_minor,
-    interest_due_minor, fee_due_minor)
-SELECT account_id, plan_id, number, open_minor, principal_due_minor, interest_due_minor,
-    fee_due_minor
+INSERT INTO changed_instalments (account_id, plan_id, number, starts_on, due_on, open_minor,
+    principal_due_minor, interest_due_minor, fee_due_minor)
+SELECT account_id, plan_id, number, starts_on, due_on, open_minor, principal_due_minor,
+    interest_due_minor, fee_due_minor
 FROM instalments
 WHERE open_minor = principal_due_minor + interest_due_minor + fee_due_minor
 """

@@ -1,0 +1,58 @@
+"""A customer passed the check that was asked for: who signs in answered with a second factor.
+
+Without it whoever was asked could never buy again. Passing it stops nothing else: a hold that runs
+goes on, and a check asked for later is asked for again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fenqi.core.errors import Conflict, FenqiError
+from fenqi.core.values.ids import AccountId
+from fenqi.store import accounts
+from fenqi.store.booking import Booking
+from fenqi.store.commands import Command, Inbox
+from fenqi.store.ground import Ground
+from fenqi.store.responses import Responses
+
+
+class NoCheckAsked(Conflict):
+    """No check is asked for of this account."""
+
+    code = "no-check-asked"
+
+
+class Verify(Command, frozen=True, kw_only=True):
+    """The door has checked a second factor, or a person has met the customer (`actor`)."""
+
+    kind: ClassVar[str] = "verify"
+    account_id: AccountId
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The account whose next purchase is not stopped by the check any more."""
+
+    account_id: str
+
+
+def verify(ground: Ground, commands: Sequence[Verify]) -> list[Verified | FenqiError]:
+    """Let each check of the batch be passed."""
+    booking = Booking(ground)
+    with ground.store.transaction() as session:
+        locked = accounts.lock(session, {one.account_id for one in commands})
+        inbox: Inbox[Verify, Verified] = Inbox(session, commands, Verified)
+        responses = Responses(ground, booking, session)
+        for place, command in inbox.fresh():
+            try:
+                account = accounts.find(locked, command.account_id)
+                if account.step_up_since is None:
+                    raise NoCheckAsked(account=command.account_id)
+            except FenqiError as refusal:
+                inbox.refuse(place, refusal)
+                continue
+            responses.stepped_up(account, actor=command.actor)
+            inbox.answer(place, command.account_id, Verified(str(command.account_id)))
+        booking.write(session, inbox.kept(booking.now))
+    return inbox.answers()
