@@ -150,6 +150,9 @@ class Rulings:
         self._keep(rules.book, asked, values, said, words, outcome, plans)
         if held and all(act.effect is not Effect.REVIEW for act in acts):
             acts += (Act(Effect.REVIEW, 1),)
+        if is_floored:
+            # It stops already: trying again neither lengthens a hold nor goes past the breaker.
+            acts = tuple(act for act in acts if act.effect not in HARMFUL)
         return Ruling(course, reasons, plans, rules.book.name, rules.book.version, acts)
 
     def note(self, account: Account, kind: str, payload: str) -> None:

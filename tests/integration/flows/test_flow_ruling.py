@@ -194,6 +194,9 @@ def test_changes_of_device_and_phone_after_borrowing_hold_purchases_and_nothing_
     for number in (1, 2):
         tell(world, account, ("device-changed", {"device": seal(number)}))
     tell(world, account, ("phone-changed", {"phone": seal(3)}))
+    until = "SELECT kind, ends_at FROM protections ORDER BY protection_id"
+    placed = rows(world.store, until)
+    world.clock.set(world.clock.now() + HOUR)
 
     answer = try_buy(world, account, 20_000)
 
@@ -209,6 +212,7 @@ def test_changes_of_device_and_phone_after_borrowing_hold_purchases_and_nothing_
     again = try_buy(world, account, 20_000)
     assert again.outcome == "decline"
     assert "purchases-held" in again.reasons
+    assert rows(world.store, until) == placed  # trying again makes no hold longer
     pay(world, account, 1_000)
     assert_replays(world)
     assert_sound(world, plans=1)
