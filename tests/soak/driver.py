@@ -4,7 +4,6 @@ Run as `python driver.py DATA_FOLDER JOURNAL SEED`. Started again it first asks 
 never got an answer to, with the same keys, and then goes on. SIGTERM ends it in order.
 """
 
-import dataclasses
 import random
 import signal
 import sys
@@ -168,7 +167,7 @@ class Driver:
                     owner, receipt, notice = pending.pop()
                     state = chance.choice((MoneyState.FINAL, MoneyState.REVERSED))
                     change = {"key": key, "receipt_id": receipt, "state": state}
-                    self._send(dataclasses.replace(notice, **change))
+                    self._send(msgspec.structs.replace(notice, **change))
                 case _:
                     self._send(self._payment(account, key, chance, MoneyState.FINAL))
             yield
