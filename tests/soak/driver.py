@@ -4,6 +4,7 @@ Run as `python driver.py DATA_FOLDER JOURNAL SEED`. Started again it first asks 
 never got an answer to, with the same keys, and then goes on. SIGTERM ends it in order.
 """
 
+import logging
 import random
 import signal
 import sys
@@ -33,6 +34,7 @@ from fenqi.store import books
 from fenqi.store.commands import Command
 from fenqi.worker.close import close_through
 
+LOG = logging.getLogger(__name__)
 BOOK = "soak"
 OPENED = date(2026, 1, 5)
 PEOPLE = 300
@@ -104,6 +106,8 @@ class Driver:
                 continue
             except FenqiError as refusal:
                 is_broken = isinstance(refusal, Broken)
+                if is_broken:  # for whoever reads the program's log
+                    LOG.error("%s was refused", name(command), exc_info=refusal)
                 self._journal.refused(command, refusal.code, is_broken=is_broken)
                 return None
             self._journal.acknowledged(command, msgspec.to_builtins(answer))

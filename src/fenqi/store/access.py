@@ -27,7 +27,7 @@ from fenqi.store.booking import Booking
 from fenqi.store.books import Book
 from fenqi.store.breaker import Decider
 from fenqi.store.deciding import Deciding
-from fenqi.store.decisions import Decision, Decisions
+from fenqi.store.decisions import Decision, Decisions, latency_us
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
@@ -117,8 +117,7 @@ class AccessRulings:
                 effects=words,
                 points=said.points,
                 hits=said.hits,
-                latency_us=(self._ground.clock.now() - self._booking.now)
-                // timedelta(microseconds=1),
+                latency_us=latency_us(self._booking.now, self._ground.clock.now()),
             ),
         )
         acts = [act for act in said.effects if act.effect not in held]

@@ -11,6 +11,7 @@ Source: docs/adr/0018-keep-decisions-exactly.md.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -21,6 +22,8 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.rows import Rows, Sheet, Table, Upsert, array_text, lists
 
+LATENCY_MAX = 2**31 - 1  # what its column holds
+MICROSECOND = timedelta(microseconds=1)
 NORMAL = "normal"  # the regime while that room is unfurnished
 
 DECISIONS = Table(
@@ -147,6 +150,14 @@ class Decision(NamedTuple):
     would_change: str | None = None  # JSON
     latency_us: int | None = None
     regime: str = NORMAL
+
+
+def latency_us(begun: datetime, ended: datetime) -> int:
+    """Return how long a decision took, in microseconds, from 0 to LATENCY_MAX.
+
+    A clock may be set while it is made; that must not undo it.
+    """
+    return min(max((ended - begun) // MICROSECOND, 0), LATENCY_MAX)
 
 
 class Decisions:

@@ -28,7 +28,14 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
 from fenqi.store.deciding import Deciding
-from fenqi.store.decisions import STARTER, Decision, Decisions, Menu, starter_inputs
+from fenqi.store.decisions import (
+    STARTER,
+    Decision,
+    Decisions,
+    Menu,
+    latency_us,
+    starter_inputs,
+)
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
@@ -252,7 +259,7 @@ class Rulings:
         return Ruling(course, reasons, plans, STARTER.name, STARTER.version)
 
     def _latency_us(self) -> int:
-        return (self._ground.clock.now() - self._booking.now) // timedelta(microseconds=1)
+        return latency_us(self._booking.now, self._ground.clock.now())
 
     def _menu(self, account: Account, offers: tuple[Offer, ...], acts: tuple[Act, ...]) -> Plans:
         """Return what an account is offered; most of a batch share a few menus."""

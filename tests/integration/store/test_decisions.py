@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,16 @@ from fenqi.report.check import check
 from fenqi.store import accounts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.decisions import STARTER, Decision, Decisions, Menu, Rulebook, built
+from fenqi.store.decisions import (
+    LATENCY_MAX,
+    STARTER,
+    Decision,
+    Decisions,
+    Menu,
+    Rulebook,
+    built,
+    latency_us,
+)
 from fenqi.store.pool import Store
 
 LIMITS = built(DecisionKind.LIMIT, "limits", 3, {"inputs": ["a", "b"], "policy": "分期"})
@@ -104,3 +114,10 @@ def test_decisions_from_before_have_the_rulebook_of_the_first_judge(world: World
     found = rows(world.store, "SELECT rulebook_id, kind, name, version, content FROM rulebooks")
     assert [one[:4] for one in found] == [(FIRST, "purchase", "starter", 1)]
     assert [*found[0][4]["inputs"], "is_held"] == json.loads(STARTER.text)["inputs"]
+
+
+def test_a_clock_that_is_set_meanwhile_undoes_no_decision() -> None:
+    begun = datetime(2026, 11, 27, tzinfo=UTC)
+    assert latency_us(begun, begun + timedelta(milliseconds=2)) == 2_000
+    assert latency_us(begun, begun + timedelta(days=1)) == LATENCY_MAX
+    assert latency_us(begun, begun - timedelta(hours=1)) == 0
