@@ -43,7 +43,7 @@ def _tell_version(is_asked: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 @app.callback()
 def _program(
-    _version: Annotated[  # noqa: FBT002 - an option, named when given
+    _version: Annotated[
         bool,
         typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
     ] = False,

@@ -61,10 +61,10 @@ def register(app: typer.Typer) -> None:
 def apply_for(
     file: Annotated[Path, typer.Argument(help="What the person says, as TOML.")],
     book_id: Annotated[str, typer.Option("--book", help="In which book.")],
-    is_checked: Annotated[  # noqa: FBT002 - an option, named when given
+    is_checked: Annotated[
         bool, typer.Option("--checked", help="A second factor showed who applies.")
     ] = False,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """Apply for an account: take in FILE, ask the bureau if there is one, tell the decision."""
     table = _read(file)
@@ -78,7 +78,7 @@ def apply_for(
         _tell(shown(runtime.store, UUID(received.application_id), _language()), as_json=as_json)
 
 
-def show(application: OfApplication, as_json: AsJson = False) -> None:  # noqa: FBT002 - an option, named when given
+def show(application: OfApplication, as_json: AsJson = False) -> None:
     """Tell where an application stands, and why."""
     with Runtime.open(stop_after=True) as runtime:
         _tell(shown(runtime.store, application, _language()), as_json=as_json)
@@ -87,7 +87,7 @@ def show(application: OfApplication, as_json: AsJson = False) -> None:  # noqa: 
 def sign_offer(
     application: OfApplication,
     costs: Annotated[str, typer.Option("--costs", help="The digest of the costs that were shown.")],
-    is_checked: Annotated[  # noqa: FBT002 - an option, named when given
+    is_checked: Annotated[
         bool, typer.Option("--checked", help="A second factor showed who signs.")
     ] = False,
 ) -> None:
@@ -117,7 +117,7 @@ def resolve_one(
     reasons: Annotated[
         list[str] | None, typer.Option("--reason", help="Why, 1 to 4 times to decline.")
     ] = None,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """Decide an application that waits for a person."""
     with Runtime.open(stop_after=True) as runtime:

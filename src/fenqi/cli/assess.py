@@ -21,7 +21,7 @@ def assess(
     book_id: Annotated[
         str | None, typer.Option("--book", help="Which book; needed if there are several.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Look at every open account once today: keep, cut with reasons, or offer more.
 

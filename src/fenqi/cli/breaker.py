@@ -29,8 +29,8 @@ def list_(
     book_id: Annotated[
         str | None, typer.Option("--book", help="Only of this book; default: all.")
     ] = None,
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that are open.")] = False,  # noqa: FBT002 - an option, named when given
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that are open.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """List the caps that were met: the kind's policy fell back to its last good version."""
     with Runtime.open(stop_after=True) as runtime:

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def import_file(
     file: Annotated[Path, typer.Argument(help="Reports, as csv or parquet.")],
     name: Annotated[str, typer.Option("--bureau", help="Whose reports they are.")] = "file",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Take in a bureau's reports; the whole FILE, or nothing if a line makes no sense."""
     read = read_reports(file)
@@ -64,7 +64,7 @@ def ask(
     book_id: Annotated[
         str | None, typer.Option("--book", help="Only this book; default: all.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Ask the bureau about everybody whose application waits, and decide it.
 

@@ -54,9 +54,9 @@ def list_(
     account_id: Annotated[
         UUID | None, typer.Option("--account", help="Only those about this account.")
     ] = None,
-    with_closed: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,  # noqa: FBT002 - an option, named when given
+    with_closed: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
     most: Annotated[int, typer.Option("--most", min=1, max=1_000, help="At most so many.")] = 50,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """List open cases, the most urgent first."""
     with Runtime.open(stop_after=True) as runtime:
@@ -76,7 +76,7 @@ def list_(
 
 def show(
     case_id: Which,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """Tell a case: its accounts, the evidence with the links, and who did what."""
     with Runtime.open(stop_after=True) as runtime:

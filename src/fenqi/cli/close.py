@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def close_day(
     day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The last day to close.")],
     book_id: Annotated[str, typer.Option("--book", help="Which book.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Close every open day of a book up to DAY; a day that is closed already stays as it is."""
     with (

@@ -28,7 +28,7 @@ def start() -> None:
 
 
 def stop(
-    force: Annotated[bool, typer.Option(help="Stop it although programs work with it.")] = False,  # noqa: FBT002 - an option, named when given
+    force: Annotated[bool, typer.Option(help="Stop it although programs work with it.")] = False,
 ) -> None:
     """Stop the embedded server; it is refused while programs work with it."""
     ran = runtime.stop_database(runtime.Config.from_environment(), while_used=force)
@@ -36,7 +36,7 @@ def stop(
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Tell whether the embedded server answers. The exit code is 0 either way."""
     found = runtime.embedded(runtime.Config.from_environment()).status()

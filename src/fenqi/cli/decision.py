@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def show(
     decision_id: Which,
-    as_json: AsRecord = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsRecord = False,
     language: Annotated[
         Language | None, typer.Option("--lang", help="In which language; default: that of LANG.")
     ] = None,
@@ -85,7 +85,7 @@ def list_(
         int | None, typer.Option("--days", min=1, help="Only of the last days; default: all.")
     ] = None,
     most: Annotated[int, typer.Option("--most", min=1, help="At most so many.")] = LISTED,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """List decisions, the latest first."""
     outcomes = [keeping.APPROVE, *(effect.value for effect in Effect)]
@@ -109,7 +109,7 @@ def list_(
 
 def changes(
     account_id: Annotated[UUID, typer.Argument(metavar="ACCOUNT", help="The account's id.")],
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """Tell how an account's limit and price changed, by parts that sum to each change."""
     with Runtime.open(stop_after=True) as runtime:

@@ -42,7 +42,7 @@ def check(
         int | None,
         typer.Option("--sample", min=0, help="Replay that many plans of a book; default: all."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Compare all records of one fact, and replay plans. Exit code 70 if anything differs."""
     with Runtime.open(stop_after=True) as runtime, _progress() as progress:

@@ -40,7 +40,7 @@ def quote(
         datetime | None,
         typer.Option("--settle-on", formats=DAY, help="Also quote ending it early that day."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Print schedule, cost table and yearly rates; needs no database."""
     quoted = quoting.quote(
@@ -87,9 +87,9 @@ def preview(
         datetime | None,
         typer.Option(formats=DAY, help="Let what falls due through a day become another plan."),
     ] = None,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw from it.")] = False,  # noqa: FBT002 - an option, named when given
-    settle: Annotated[bool, typer.Option("--settle", help="End it early.")] = False,  # noqa: FBT002 - an option, named when given
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw from it.")] = False,
+    settle: Annotated[bool, typer.Option("--settle", help="End it early.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Print a plan before and after a request, all paid on time so far; needs no database."""
     asked = quoting.Asked(

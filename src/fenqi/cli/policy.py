@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def check(
     file: File,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """Check a policy: types, units, purposes, rows nobody reaches, examples, cost. No database."""
     policy = telling.read_file(file)
@@ -76,7 +76,7 @@ def rollback(
 
 
 def list_(
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """List who adopted which policy, and when."""
     with Runtime.open(stop_after=True) as runtime:
@@ -93,7 +93,7 @@ def diff(
     days: Annotated[
         int, typer.Option("--days", min=1, max=DAYS_MAX, help="Decisions of how many days.")
     ] = DAYS,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """Make the last days' decisions again by two policies, and tell where they differ."""
     with Runtime.open(stop_after=True) as runtime:

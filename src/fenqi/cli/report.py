@@ -28,7 +28,7 @@ def report(
             "--as-of", formats=["%Y-%m-%d"], help="At the end of that day; default: today's books."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,  # noqa: FBT002 - an option, named when given
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     html: Annotated[
         Path | None,
         typer.Option("--html", help="Write the report as one HTML file to look at and send."),

@@ -55,7 +55,7 @@ def report(
     examples: Annotated[
         int, typer.Option("--examples", min=0, max=100, help="How many decisions to show.")
     ] = EXAMPLES,
-    as_json: AsJson = False,  # noqa: FBT002 - an option, named when given
+    as_json: AsJson = False,
 ) -> None:
     """Tell where a challenger parts from the live policy: outcomes, each rule, examples."""
     with Runtime.open(stop_after=True) as runtime:

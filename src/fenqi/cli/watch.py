@@ -17,9 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    is_once: Annotated[  # noqa: FBT002 - an option, named when given
-        bool, typer.Option("--once", help="Answer what is there and end.")
-    ] = False,
+    is_once: Annotated[bool, typer.Option("--once", help="Answer what is there and end.")] = False,
 ) -> None:
     """Hold rings within a second of their tenth login, until Ctrl-C; any number may watch."""
     console = Console(highlight=False)

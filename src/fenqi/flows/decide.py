@@ -18,6 +18,7 @@ from fenqi.core.risk.application import Ruling, content, inputs_of, opinion_of, 
 from fenqi.core.risk.case import CaseKind
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.given import NORMAL
 from fenqi.core.risk.input import Purpose, Value
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
@@ -32,8 +33,6 @@ from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import REVIEW_PRIORITY, Responses
 from fenqi.store.rows import Rows
-
-NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.errors import Invalid, Missing
+from fenqi.core.risk.given import given_of
+from fenqi.core.risk.input import Value
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.statement import Cycle
 from fenqi.core.terms.cost import REQUESTED, request_rates
@@ -85,6 +87,14 @@ class Account:
                 self.oldest_due_on, self.book.business_date, self.book.excused
             ),
             is_held=self.held_until is not None and now < self.held_until,
+        )
+
+    def given(self, standing: Standing) -> dict[str, Value]:
+        """Return what the row says to a decision, of a standing of this account."""
+        return given_of(
+            standing,
+            age_days=(self.book.business_date - self.opened_on).days,
+            needs_step_up=self.step_up_since is not None,
         )
 
 

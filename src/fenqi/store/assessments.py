@@ -6,17 +6,16 @@ passes the circuit breaker first.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.account import AccountStatus
 from fenqi.core.risk.breaker import outcome_of, soften
 from fenqi.core.risk.case import PRIORITIES
 from fenqi.core.risk.change import Change, ChangeTerms, Direction, Subject, propose
 from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Verdict
 from fenqi.core.risk.policy.turn import turned
@@ -24,13 +23,11 @@ from fenqi.core.risk.pulls import HARMS, SCORE_INPUT, Lost, wants
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.risk.scorecard import Scorecard, score
 from fenqi.core.values.ids import AccountId
-from fenqi.core.values.rate import PPM
 from fenqi.store import breaker, changes, scorecards
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider
 from fenqi.store.changes import Changes, History
-from fenqi.store.columns import pack
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
@@ -38,10 +35,6 @@ from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
 
 KINDS = {Subject.LIMIT: DecisionKind.LIMIT, Subject.PRICE: DecisionKind.PRICE}
-STATUSES = tuple(AccountStatus)
-REGIMES = ("normal", "easing", "tight")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 class Assessment(NamedTuple):
@@ -65,9 +58,6 @@ def open_accounts(session: Session, book_id: str, *, after: UUID, most: int) -> 
     """Return the next accounts of a book that are not closed, in the order of their ids."""
     asked = {"book_id": book_id, "after": after, "most": most}
     return [AccountId(row[0]) for row in session.rows(OPEN, asked)]
-
-
-OPENED = "SELECT account_id, opened_on FROM accounts WHERE account_id = ANY(%(accounts)s)"
 
 
 class Assessor:
@@ -226,19 +216,16 @@ class Assessor:
         followed = self._ground.trails.follow(self._session, list(accounts.values()))
         self._booking.followed = followed
         row = self._ground.trails.row(asked)
-        moment = (self._booking.now - EPOCH) // MICROSECOND
-        opened = self._opened(accounts)
+        moment = moment_of(self._booking.now)
         found: dict[AccountId, tuple[list[Value], Lost | None]] = {}
         for account_id, account in accounts.items():
-            known = given(account, opened[account_id], self._booking.now)
+            # Of the limit itself, whatever ceiling stands below it for a while.
+            standing = account.standing_at(self._booking.now)
+            known = account.given(standing._replace(limit_minor=account.limit_minor))
             known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
             lost = _scored(card, known) if card else None
             found[account_id] = ([known.get(name) for name in names], lost)
         return found
-
-    def _opened(self, accounts: Collection[AccountId]) -> dict[AccountId, date]:
-        asked = {"accounts": pack("uuid", list(accounts))}
-        return {AccountId(one): day for one, day in self._session.rows(OPENED, asked)}
 
 
 def _scored(card: Scorecard, known: dict[str, Value]) -> Lost:
@@ -257,24 +244,3 @@ def _would_change(live: Rulebook, row: Sequence[Value]) -> str | None:
     """Return the nearest change of one input that makes the outcome milder, as JSON."""
     turn = turned(live.policy, live.decide, row)
     return None if turn is None else json.dumps(turn._asdict())
-
-
-def given(account: Account, opened_on: date, now: datetime) -> dict[str, Value]:
-    """Return what an account's own row says to a decision, by the names of the vocabulary.
-
-    Units: as `data/features/shipped.toml` declares. The share used of no limit is unknown.
-    """
-    standing = account.standing_at(now)
-    limit, used = account.limit_minor, standing.used_minor
-    return {
-        "account_status": STATUSES.index(standing.status),
-        "limit_minor": limit,
-        "used_minor": used,
-        "available_minor": max(0, limit - used),
-        "utilisation_ppm": used * PPM // limit if limit else None,
-        "overdue_days": standing.overdue_days,
-        "account_age_days": (account.book.business_date - opened_on).days,
-        "is_held": int(standing.is_held),
-        "needs_step_up": int(account.step_up_since is not None),
-        "regime": REGIMES.index("normal"),
-    }

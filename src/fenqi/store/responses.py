@@ -7,7 +7,7 @@ batch. Each response is tempered by `core/risk/response.py`, told to the custome
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Required, TypedDict, Unpack
 from uuid import UUID
 
 from fenqi.core.risk.case import SYSTEM, CaseKind
@@ -17,6 +17,7 @@ from fenqi.core.risk.response import (
     Bounds,
     Finding,
     ProtectionKind,
+    Step,
     Strength,
     check_reasons,
     temper,
@@ -41,6 +42,17 @@ class Done(NamedTuple):
     effect: Effect | None
     until: datetime | None = None
     case_id: UUID | None = None
+
+
+class Because(TypedDict, total=False):
+    """Why a protection is asked for: its reasons and cause always, the rest where there is one."""
+
+    reasons: Required[Iterable[str]]
+    cause: Required[str]
+    strength: Strength
+    decision_id: UUID | None
+    case_id: UUID | None
+    actor: str
 
 
 class Responses:
@@ -76,64 +88,36 @@ class Responses:
         """Return what the newest version of the account's pack allows."""
         return Bounds.of(self._ground.catalogue.pack(account.book.pack))
 
-    def hold(
-        self,
-        account: Account,
-        until: datetime,
-        *,
-        reasons: Iterable[str],
-        cause: str,
-        strength: Strength = Strength.STRONG,
-        decision_id: UUID | None = None,
-        case_id: UUID | None = None,
-        actor: str = SYSTEM,
-    ) -> Done:
+    def hold(self, account: Account, until: datetime, **because: Unpack[Because]) -> Done:
         """Stop new purchases until an instant, at most the pack's hours. Errors: ResponseInvalid.
 
         A hold that may not be placed opens a review instead, unless it has a case already.
         """
-        asked = (Effect.HOLD, until, cause, strength, decision_id, case_id, actor)
-        return self._protect(account, reasons, *asked)
+        return self._protect(Effect.HOLD, account, until, because)
 
-    def freeze(
-        self,
-        account: Account,
-        until: datetime,
-        *,
-        reasons: Iterable[str],
-        cause: str,
-        strength: Strength = Strength.STRONG,
-        decision_id: UUID | None = None,
-        case_id: UUID | None = None,
-        actor: str = SYSTEM,
-    ) -> Done:
+    def freeze(self, account: Account, until: datetime, **because: Unpack[Because]) -> Done:
         """Stop new purchases for days; beyond the pack's bound only once a second person agrees.
 
         On weak evidence it is a hold. Errors: ResponseInvalid.
         """
-        asked = (Effect.FREEZE, until, cause, strength, decision_id, case_id, actor)
-        return self._protect(account, reasons, *asked)
+        return self._protect(Effect.FREEZE, account, until, because)
 
     def smaller_limit(
-        self,
-        account: Account,
-        until: datetime,
-        *,
-        ceiling_minor: int,
-        reasons: Iterable[str],
-        cause: str,
-        strength: Strength = Strength.STRONG,
-        decision_id: UUID | None = None,
-        case_id: UUID | None = None,
-        actor: str = SYSTEM,
+        self, account: Account, until: datetime, *, ceiling_minor: int, **because: Unpack[Because]
     ) -> Done:
         """Let new purchases use no more than a ceiling until an instant; signed plans stay.
 
         Units: minor units of the account's currency. On weak evidence it is a review.
         Errors: ResponseInvalid.
         """
-        asked = (Effect.SMALLER_LIMIT, until, cause, strength, decision_id, case_id, actor)
-        return self._protect(account, reasons, *asked, ceiling_minor=ceiling_minor)
+        return self._protect(Effect.SMALLER_LIMIT, account, until, because, ceiling_minor)
+
+    def would_place(
+        self, effect: Effect, account: Account, until: datetime, *, cause: str, strength: Strength
+    ) -> bool:
+        """Return whether a protection would be placed, were it asked for now."""
+        step = self._tempered(effect, account, until, cause, strength)
+        return step is not None and step.effect in KINDS
 
     def step_up(
         self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
@@ -235,30 +219,32 @@ class Responses:
         protections.settle(account, self.of(account), self._booking.now)
         self._touched[account.account_id] = account
 
-    def _protect(
-        self,
-        account: Account,
-        reasons: Iterable[str],
-        effect: Effect,
-        until: datetime,
-        cause: str,
-        strength: Strength,
-        decision_id: UUID | None,
-        case_id: UUID | None,
-        actor: str,
-        ceiling_minor: int | None = None,
-    ) -> Done:
-        given = check_reasons(reasons, cause=cause)
-        known, now = self.of(account), self._booking.now
-        step = temper(
+    def _tempered(
+        self, effect: Effect, account: Account, until: datetime, cause: str, strength: Strength
+    ) -> Step | None:
+        return temper(
             effect,
             until,
             cause=cause,
             strength=strength,
-            past=[one.past() for one in known],
+            past=[one.past() for one in self.of(account)],
             bounds=self.bounds(account),
-            now=now,
+            now=self._booking.now,
         )
+
+    def _protect(
+        self,
+        effect: Effect,
+        account: Account,
+        until: datetime,
+        because: Because,
+        ceiling_minor: int | None = None,
+    ) -> Done:
+        cause, actor = because["cause"], because.get("actor", SYSTEM)
+        strength = because.get("strength", Strength.STRONG)
+        decision_id, case_id = because.get("decision_id"), because.get("case_id")
+        given = check_reasons(because["reasons"], cause=cause)
+        step = self._tempered(effect, account, until, cause, strength)
         if step is None:
             return Done(None)
         kind = KINDS.get(step.effect)
@@ -285,11 +271,11 @@ class Responses:
             decision_id=decision_id,
             case_id=case_id,
             placed_by=actor,
-            placed_at=now,
+            placed_at=self._booking.now,
             ends_at=step.until,
             asked_until=step.asked_until,
         )
-        known.append(placed)
+        self.of(account).append(placed)
         self._placed[placed.protection_id] = placed
         self.change(account, placed)
         self._tell(account, placed)

@@ -7,26 +7,25 @@ asked in each batch, per book: an adoption counts at once, and a breaker that is
 """
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 from fenqi.core.account import Outcome, Reason, Standing, Verdict, judge
-from fenqi.core.risk.breaker import held_in, outcome_of, soften
-from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.features.row import Row
 from fenqi.core.risk.features.trail import Trail
+from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
-from fenqi.core.risk.policy.policy import APPROVE, Act, Offer
+from fenqi.core.risk.policy.policy import Act, Offer
 from fenqi.core.risk.policy.policy import Verdict as Said
-from fenqi.core.risk.purchase import PPM, Course, Plans, course_of, given_of, menu_of
+from fenqi.core.risk.purchase import Course, Plans, course_of, menu_of
 from fenqi.core.risk.rulebook import Rulebook
-from fenqi.store import breaker
+from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.breaker import Decider
+from fenqi.store.consequences import Consequences, Weighed
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import (
     STARTER,
@@ -38,12 +37,9 @@ from fenqi.store.decisions import (
 )
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
-from fenqi.store.responses import Responses
 from fenqi.store.trails import Followed
 
-CHECKS_PASSED = "checks_passed_24h"  # the feature that says whether the customer proved himself
 MENUS_MAX = 4096  # different menus remembered
-CAUSE = "purchase"  # of protections and cases, before the reason
 
 
 class Ruling(NamedTuple):
@@ -54,7 +50,8 @@ class Ruling(NamedTuple):
     plans: Plans
     policy: str
     policy_version: int
-    acts: tuple[Act, ...] = ()  # responses to be given once its event is booked
+    said: Said | None = None  # by the policy, None of the built-in judge
+    acts: tuple[Act, ...] = ()  # carried out once its event is booked
 
 
 class Asked(NamedTuple):
@@ -103,7 +100,7 @@ class Rulings:
         self._plans = _plans(ground)
         # What is known by identity is kept beside it, so that it does not go away.
         self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
-        self._responses: Responses | None = None
+        self._consequences = Consequences(ground, booking, session)
         self._deciding = deciding
         self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
         self._rules: dict[str, _Rules] = {}  # by book
@@ -139,11 +136,8 @@ class Rulings:
         is_floored = floor.outcome is Outcome.DECLINE
         if is_floored and not any(act.effect is Effect.DECLINE for act in said.effects):
             return self._judged(asked, standing, floor, self._menu(account, (), ()))
-        words = tuple(act.word for act in said.effects)
-        if not is_floored:
-            words = self._restrained(rules.book, account, said, words)
-        held = held_in(words)
-        acts = tuple(act for act in said.effects if act.effect not in held)
+        weighed = self._consequences.weigh(rules.book, account, said, is_floored=is_floored)
+        acts = weighed.acts
         plans = self._menu(account, said.offers, acts)
         course = course_of(
             acts,
@@ -153,14 +147,8 @@ class Rulings:
         reasons = said.reasons
         if course is Course.OTHER_PLAN and not reasons:
             reasons = (Reason.PLAN_NOT_OFFERED.value,)
-        outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
-        self._keep(rules.book, asked, values, said, words, outcome, plans)
-        if held and all(act.effect is not Effect.REVIEW for act in acts):
-            acts += (Act(Effect.REVIEW, 1),)
-        if is_floored:
-            # It stops already: trying again neither lengthens a hold nor goes past the breaker.
-            acts = tuple(act for act in acts if act.effect not in HARMFUL)
-        return Ruling(course, reasons, plans, rules.book.name, rules.book.version, acts)
+        self._keep(rules.book, asked, values, said, weighed, plans)
+        return Ruling(course, reasons, plans, rules.book.name, rules.book.version, said, acts)
 
     def note(self, account: Account, kind: str, payload: str) -> None:
         """Let the account's trail know of its latest event, which the flow books itself."""
@@ -168,43 +156,28 @@ class Rulings:
             self._followed.note(account, kind=kind, moment=self._moment, payload=payload)
 
     def respond(self, asked: Asked, ruling: Ruling) -> None:
-        """Give the responses a ruling asks for, after the event of the purchase itself."""
-        for act in ruling.acts:
-            if act.effect in _RESPONSES:
-                self._respond(asked, ruling, act)
+        """Carry out what a ruling asks for, after the event of the purchase itself."""
+        rules = self._rules_of(asked.account.book.book_id)
+        if rules is not None and ruling.said is not None:
+            self._consequences.carry_out(
+                rules.book,
+                asked.account,
+                ruling.said,
+                ruling.acts,
+                decision_id=UUID(bytes=asked.decision_id),
+                evidence={"amount_minor": asked.amount_minor},
+            )
 
     def _values(self, trail: Trail, row: Row, asked: Asked, standing: Standing) -> Sequence[Value]:
         """Return the inputs of one purchase."""
         account = asked.account
         (passed,) = self._checks(trail, self._moment)
-        given = given_of(
-            standing,
-            amount_minor=asked.amount_minor,
-            count=asked.instalments,
-            age_days=(account.book.business_date - account.opened_on).days,
-            needs_step_up=account.step_up_since is not None,
-            is_stepped_up=bool(passed),
-        )
+        given = account.given(standing) | {
+            "amount_minor": asked.amount_minor,
+            "instalment_count": asked.instalments,
+            "is_stepped_up": int(bool(passed)),
+        }
         return row(trail, self._moment, given)
-
-    def _restrained(
-        self, rulebook: Rulebook, account: Account, said: Said, words: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        """Return the effects, less the harm that finds no room under the breaker's caps."""
-        effects = [act.effect for act in said.effects]
-        if HARMFUL.isdisjoint(effects):
-            return words
-        (held,) = breaker.restrain(
-            self._session,
-            self._booking,
-            account.book,
-            Decider(DecisionKind.PURCHASE, rulebook.name, rulebook.version),
-            [effects],
-            caps=self._conduct.caps,
-            ids=self._ground.ids,
-            docket=self._responding().docket,
-        )
-        return soften(words, held)
 
     def _keep(
         self,
@@ -212,8 +185,7 @@ class Rulings:
         asked: Asked,
         values: Sequence[Value],
         said: Said,
-        words: tuple[str, ...],
-        outcome: str,
+        weighed: Weighed,
         plans: Plans,
     ) -> None:
         self._decisions.add(
@@ -221,11 +193,11 @@ class Rulings:
             Decision(
                 account=asked.account,
                 decision_id=asked.decision_id,
-                outcome=outcome,
+                outcome=weighed.outcome,
                 reasons=said.reasons,
                 inputs=values,
                 as_of_number=asked.account.event_count,
-                effects=words,
+                effects=weighed.words,
                 points=said.points,
                 hits=said.hits,
                 menu=menu(plans),
@@ -274,41 +246,6 @@ class Rulings:
             plans = menu_of(self._plans, offers, acts, products)
             found = self._menus[key] = (plans, offers)
         return found[0]
-
-    def _responding(self) -> Responses:
-        """Return who responds; most batches need nobody."""
-        if self._responses is None:
-            self._responses = Responses(self._ground, self._booking, self._session)
-        return self._responses
-
-    def _respond(self, asked: Asked, ruling: Ruling, act: Act) -> None:
-        account, decision_id = asked.account, UUID(bytes=asked.decision_id)
-        reasons = ruling.reasons or (Reason.CHECK_ASKED.value,)
-        cause = f"{CAUSE}/{reasons[0]}"
-        give, now = self._responding(), self._booking.now
-        match act.effect:
-            case Effect.NUDGE:
-                give.nudge(account, reasons=reasons, cause=cause)
-            case Effect.STEP_UP:
-                give.step_up(account, reasons=reasons, cause=cause)
-            case Effect.REVIEW:
-                give.review(
-                    account,
-                    subject=reasons[0],
-                    evidence={"reasons": reasons, "amount_minor": asked.amount_minor},
-                    priority=act.amount,
-                    cause=cause,
-                    decision_id=decision_id,
-                )
-            case Effect.HOLD:
-                until = now + timedelta(hours=act.amount)
-                give.hold(account, until, reasons=reasons, cause=cause, decision_id=decision_id)
-            case Effect.FREEZE:
-                until = now + timedelta(days=act.amount)
-                give.freeze(account, until, reasons=reasons, cause=cause, decision_id=decision_id)
-
-
-_RESPONSES = frozenset({Effect.NUDGE, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD, Effect.FREEZE})
 
 
 def _is_narrowed(acts: Sequence[Act], standing: Standing, amount_minor: int) -> bool:

@@ -20,7 +20,7 @@ from make_book import (
     rows,
 )
 
-from fenqi.core.risk.breaker import Caps
+from fenqi.core.risk.breaker import Caps, held_in, soften
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.identity import Identifier, Sealer
 from fenqi.core.risk.policy.read import read
@@ -112,16 +112,19 @@ def test_a_decision_about_access_is_kept_and_computed_again(world: World) -> Non
     found = row(
         world.store,
         """
-        SELECT d.kind, d.outcome, d.reasons, d.inputs, d.hits, d.policy, d.as_of_number, r.content
+        SELECT d.kind, d.outcome, d.reasons, d.effects, d.inputs, d.hits, d.policy,
+            d.as_of_number, r.content
         FROM decisions AS d JOIN rulebooks AS r USING (rulebook_id)
         WHERE decision_id = %(id)s
         """,
         id=answer.decision_id,
     )
-    kind, outcome, reasons, inputs, hits, policy, as_of, content = found
+    kind, outcome, reasons, effects, inputs, hits, policy, as_of, content = found
     assert (kind, policy, as_of) == ("access", "access", answer.last_number)
     again = rulebook(policy_of(content), features.shipped().vocabulary).decide(inputs)
-    assert (again.outcome, list(again.reasons), list(again.hits)) == (outcome, reasons, hits)
+    words = soften([act.word for act in again.effects], held_in(effects))
+    assert (again.outcome, outcome, "held-back:hold" in words) == ("hold", "review", True)
+    assert (list(words), list(again.reasons), list(again.hits)) == (effects, reasons, hits)
     assert len(inputs) == len(policies.shipped(DecisionKind.ACCESS).policy.inputs)
     decided = row(world.store, "SELECT COUNT(*) FROM decisions WHERE kind = 'access'")
     assert decided == 6

@@ -14,6 +14,7 @@ from msgspec import structs
 
 import fenqi
 from fenqi.core.risk import record
+from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.record import Record
@@ -22,6 +23,7 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.capture import Capture, capture
 from fenqi.flows.observe import Observe, Told, observe
+from fenqi.flows.review import CloseCase, close_case
 from fenqi.flows.verify import NoCheckAsked, Verify, verify
 from fenqi.store import features
 from fenqi.store.decisions import STARTER
@@ -203,7 +205,7 @@ def test_changes_of_device_and_phone_after_borrowing_hold_purchases_and_nothing_
     # The third change already held purchases; whoever tries sees that, and why.
     assert answer.outcome == "decline"
     assert {"purchases-held", "identity-changed"} <= set(answer.reasons)
-    assert {"hold:24", "review:1"} <= set(decisions(world)[-1][1])
+    assert {"held-back:hold", "review:1"} <= set(decisions(world)[-1][1])  # it runs already
     assert {"protection-placed", "case-opened"} <= set(kinds(world, account))
     cases = rows(world.store, "SELECT kind, subject, decision_id FROM cases")
     (held,) = rows(world.store, "SELECT held_until FROM accounts WHERE kind = 'customer'")
@@ -344,6 +346,48 @@ zh = "停。"
 en = "Stop."
 """
 )
+
+
+SHARED = (
+    OURS
+    + """
+[[rules]]
+id = "shared"
+when = "purchases_24h >= 0"
+effects = [{ effect = "hold", hours = 2 }, { effect = "review", priority = 1 }]
+reason = "shared"
+
+[[reasons]]
+code = "shared"
+zh = "共用。"
+en = "Shared."
+"""
+)
+
+
+def test_whoever_is_found_harmless_buys_on_though_the_rule_still_holds(store: Store) -> None:
+    world = under(open_book(store), shipped(SHARED))
+    account = enrol(world)
+    assert try_buy(world, account, 1_000).outcome == "decline"
+    assert decisions(world)[-1][1] == ["hold:2", "review:1"]
+    ((case_id,),) = rows(world.store, "SELECT case_id FROM cases")
+    assert rows(world.store, "SELECT case_id FROM protections") == [(case_id,)]
+    closing = CloseCase(
+        scope_kind="book",
+        scope_id="book",
+        key=key(world),
+        actor="mei",
+        case_id=case_id,
+        outcome=CaseOutcome.FALSE_ALARM,
+        text="one family",
+    )
+    (handled,) = close_case(world.ground, [closing])
+    assert done(handled).ended == 1
+    assert try_buy(world, account, 1_000).outcome == "approve"
+    assert decisions(world)[-1][:2] == ("review", ["review:1", "held-back:hold"])
+    assert rows(world.store, "SELECT COUNT(*) FROM protections") == [(1,)]
+    assert rows(world.store, "SELECT SUM(taken) FROM breaker_minutes") == [(1,)]
+    assert_replays(world)
 
 
 def test_a_policy_that_declines_everybody_is_broken_off_and_a_person_looks(store: Store) -> None:

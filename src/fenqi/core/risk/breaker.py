@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 
-HELD_BACK = "held-back"  # a word among the effects of a decision: what the breaker took away
+HELD_BACK = "held-back"  # a word among the effects of a decision: what was not carried out
 REVIEW_FIRST = "review:1"  # the most urgent
 
 

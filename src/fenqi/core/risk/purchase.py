@@ -1,4 +1,4 @@
-"""A purchase before the policy: what is handed in beside the features, and what a verdict means.
+"""A purchase before the policy: what a verdict means, and what is on the menu.
 
 The policy is data and may say anything; the floor of `core.account.judge` holds whatever it says. A
 review or a nudge stops nothing by itself; a step-up waits for the customer; a cooler menu lets him
@@ -8,14 +8,9 @@ choose another plan.
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.risk.decision import Effect
-from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Act, Offer
 
-PLACE_OF = {status: place for place, status in enumerate(AccountStatus)}
-NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
-PPM = 1_000_000
 STOPS = frozenset({Effect.DECLINE, Effect.FREEZE, Effect.HOLD})
 
 Plans = tuple[tuple[str, int], ...]  # (product, count) each
@@ -28,37 +23,6 @@ class Course(StrEnum):
     DECLINE = "decline"
     STEP_UP = "step-up"  # once the customer has proved who he is, he may ask again
     OTHER_PLAN = "other-plan"  # the plan he chose is not on the menu; others are
-
-
-def given_of(
-    standing: Standing,
-    *,
-    amount_minor: int,
-    count: int,
-    age_days: int,
-    needs_step_up: bool,
-    is_stepped_up: bool,
-) -> dict[str, Value]:
-    """Return what the flow hands in of a purchase; what is absent is unknown.
-
-    Units: minor units of the account's currency; `age_days` since the account was opened.
-    """
-    limit, used = standing.limit_minor, standing.used_minor
-    return {
-        "account_status": PLACE_OF[standing.status],
-        "limit_minor": limit,
-        "used_minor": used,
-        "available_minor": limit - used,
-        "utilisation_ppm": used * PPM // limit if limit > 0 else None,
-        "amount_minor": amount_minor,
-        "instalment_count": count,
-        "overdue_days": standing.overdue_days,
-        "account_age_days": age_days,
-        "regime": NORMAL,
-        "is_held": int(standing.is_held),
-        "needs_step_up": int(needs_step_up),
-        "is_stepped_up": int(is_stepped_up),
-    }
 
 
 def menu_of(

@@ -1,0 +1,160 @@
+"""What follows from a verdict: what is still due and has room under the breaker, with reasons.
+
+Purchases and accesses share it. A hold or freeze counts only if it will be placed, so a cause that
+is spent, or that a person found harmless, neither stops a customer again nor uses up the room of
+others under the breaker's caps. A review is opened before the harm it is about, which is then part
+of its case: closing the case as a false alarm ends it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from fenqi.core.risk.breaker import outcome_of, soften
+from fenqi.core.risk.consequence import UNTOLD, cause_of, strength_of
+from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
+from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
+from fenqi.core.risk.rulebook import Rulebook
+from fenqi.core.values.ids import AccountId
+from fenqi.store import breaker
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.breaker import Decider
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.responses import Responses
+
+PROTECTS = frozenset({Effect.HOLD, Effect.FREEZE})
+REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
+
+
+class Weighed(NamedTuple):
+    """What is left of a verdict: its effects as a decision keeps them, and what is carried out."""
+
+    words: tuple[str, ...]
+    acts: tuple[Act, ...]
+    outcome: str
+
+
+class Consequences:
+    """The consequences of one batch; its accounts are locked."""
+
+    def __init__(self, ground: Ground, booking: Booking, session: Session) -> None:
+        self._ground, self._booking, self._session = ground, booking, session
+        self._responses: Responses | None = None  # most batches need nobody to respond
+
+    def prepare(self, account_ids: Collection[AccountId], rulebook: Rulebook) -> None:
+        """Read at once what the consequences for some accounts look at, before the first."""
+        give = self._give()
+        give.know(account_ids)
+        reasons = {one.reason for one in rulebook.policy.lines if one.reason is not None}
+        give.docket.know([f"{one}/policy/{reason}" for one in account_ids for reason in reasons])
+
+    def weigh(
+        self, rulebook: Rulebook, account: Account, said: Verdict, *, is_floored: bool = False
+    ) -> Weighed:
+        """Return what is left of a verdict.
+
+        What holds for all declines by itself (`is_floored`), so the policy's own decline does no
+        harm then and is not counted.
+        """
+        words = tuple(act.word for act in said.effects)
+        harms = HARMFUL.intersection(act.effect for act in said.effects)
+        if not harms:
+            return Weighed(words, said.effects, said.outcome)
+        spent = {
+            act.effect
+            for act in said.effects
+            if act.effect in PROTECTS and not self._is_due(rulebook, account, said, act)
+        }
+        counted = harms - spent - ({Effect.DECLINE} if is_floored else set())
+        held = spent | self._restrained(rulebook, account, counted)
+        words = soften(words, held)
+        acts = tuple(act for act in said.effects if act.effect not in held)
+        if held and all(act.effect is not Effect.REVIEW for act in acts):
+            acts += (REVIEW_FIRST,)
+        outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
+        return Weighed(words, acts, outcome)
+
+    def carry_out(
+        self,
+        rulebook: Rulebook,
+        account: Account,
+        said: Verdict,
+        acts: Sequence[Act],
+        *,
+        decision_id: UUID,
+        evidence: Mapping[str, object],
+    ) -> None:
+        """Give the responses a weighed verdict asks for; menus and limits are not among them."""
+        reasons = said.reasons or (UNTOLD,)
+        give, policy = self._give(), rulebook.policy
+        case_id: UUID | None = None
+        for act in sorted(acts, key=lambda one: one.effect in PROTECTS):  # the case comes first
+            cause = cause_of(policy, said, act.effect)
+            match act.effect:
+                case Effect.NUDGE:
+                    give.nudge(account, reasons=reasons, cause=cause)
+                case Effect.STEP_UP:
+                    give.step_up(account, reasons=reasons, cause=cause)
+                case Effect.REVIEW:
+                    case_id = give.review(
+                        account,
+                        subject=reasons[0],
+                        evidence={"reasons": list(reasons), **evidence},
+                        priority=act.amount,
+                        cause=cause,
+                        decision_id=decision_id,
+                    ).case_id
+                case Effect.HOLD | Effect.FREEZE:
+                    place = give.hold if act.effect is Effect.HOLD else give.freeze
+                    place(
+                        account,
+                        _until(act, self._booking.now),
+                        reasons=reasons,
+                        cause=cause,
+                        strength=strength_of(policy, said, act.effect),
+                        decision_id=decision_id,
+                        case_id=case_id,
+                    )
+                case _:
+                    pass
+
+    def _give(self) -> Responses:
+        if self._responses is None:
+            self._responses = Responses(self._ground, self._booking, self._session)
+        return self._responses
+
+    def _is_due(self, rulebook: Rulebook, account: Account, said: Verdict, act: Act) -> bool:
+        """Whether a hold or freeze would be placed, were it asked for now."""
+        return self._give().would_place(
+            act.effect,
+            account,
+            _until(act, self._booking.now),
+            cause=cause_of(rulebook.policy, said, act.effect),
+            strength=strength_of(rulebook.policy, said, act.effect),
+        )
+
+    def _restrained(
+        self, rulebook: Rulebook, account: Account, harms: Collection[Effect]
+    ) -> frozenset[Effect]:
+        """Return the harm that finds no room under the breaker's caps."""
+        if not harms:
+            return frozenset()
+        (held,) = breaker.restrain(
+            self._session,
+            self._booking,
+            account.book,
+            Decider(rulebook.kind, rulebook.name, rulebook.version),
+            [[effect for effect in LADDER if effect in harms]],
+            caps=self._ground.catalogue.conduct().caps,
+            ids=self._ground.ids,
+            docket=self._give().docket,
+        )
+        return held
+
+
+def _until(act: Act, now: datetime) -> datetime:
+    is_hold = act.effect is Effect.HOLD
+    return now + (timedelta(hours=act.amount) if is_hold else timedelta(days=act.amount))
