@@ -1,15 +1,17 @@
 """The customer answers an offer of a higher limit: only then is it one.
 
-An offer is for the limit it was made on. If that is another one by now, or the offer's last day is
-over, it is gone; a new one may come.
+An offer is for the limit it was made on. If that is another one by now, the offer's last day is
+over, or the account is overdue or frozen, it is gone; a new one may come.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
+from fenqi.core.account import AccountStatus
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.change import Bound, Change, Subject, agreed
 from fenqi.core.values.ids import AccountId
@@ -48,7 +50,7 @@ def accept(ground: Ground, commands: Sequence[Accept]) -> list[Accepted | FenqiE
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                offer = _standing_offer(account, found, command)
+                offer = _standing_offer(account, found, command, booking.now)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -60,13 +62,21 @@ def accept(ground: Ground, commands: Sequence[Accept]) -> list[Accepted | FenqiE
 
 
 def _standing_offer(
-    account: Account, found: Mapping[tuple[AccountId, UUID], Offer], command: Accept
+    account: Account,
+    found: Mapping[tuple[AccountId, UUID], Offer],
+    command: Accept,
+    now: datetime,
 ) -> Offer:
-    """Return the offer if it can still be answered. Errors: OfferMissing, OfferGone."""
+    """Return the offer if it can still be answered: no raise while something is overdue or frozen.
+
+    Errors: OfferMissing, OfferGone.
+    """
     offer = found.get((command.account_id, command.offer_id))
     if offer is None:
         raise OfferMissing(offer=command.offer_id)
-    is_over = offer.last_on < account.book.business_date
+    standing = account.standing_at(now)
+    is_sound = standing.status is AccountStatus.OPEN and standing.overdue_days == 0
+    is_over = offer.last_on < account.book.business_date or (command.accepts and not is_sound)
     if offer.state != "open" or is_over or offer.old_minor != account.limit_minor:
         state = "over" if is_over and offer.state == "open" else offer.state
         raise OfferGone(offer=command.offer_id, state=state, last_on=offer.last_on)

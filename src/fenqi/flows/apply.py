@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import msgspec
 
-from fenqi.core.errors import Conflict, FenqiError, Invalid
+from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk.consent import CLASS_OF_IDENTIFIER, ConsentMissing, DataClass
 from fenqi.core.risk.input import Purpose
 from fenqi.core.servicing.statement import Cycle
@@ -41,12 +41,6 @@ class ApplicationInvalid(Invalid):
     """Something that was said in an application makes no sense; field, value, what it must be."""
 
     code = "application-invalid"
-
-
-class NotLending(Conflict):
-    """The pack of the book does not say whom may be lent to, so nobody can apply."""
-
-    code = "pack-lends-nothing"
 
 
 class ConsentGiven(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,9 +237,7 @@ def _check(
     book = held.get(command.book_id)
     if book is None:
         raise books.BookMissing(book=command.book_id)
-    rules = ground.catalogue.pack(book.pack).lending
-    if rules is None:
-        raise NotLending(pack=book.pack)
+    rules = ground.catalogue.pack(book.pack).lends
     Cycle(command.statement_day, book.due_after_days)
     _check_words(command, book)
     _check_amounts(command, rules)

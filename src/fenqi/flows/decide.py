@@ -79,6 +79,7 @@ def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiEr
             try:
                 application = applications.find(known, command.account_id)
                 application.expect(ApplicationState.RECEIVED)
+                _ = ground.catalogue.pack(held[application.book_id].pack).lends
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -115,7 +116,7 @@ class _Bench:
 
     def decide(self, book: books.Book, one: Application, command: Decide) -> Decided:
         """Rule on one application and take down what follows."""
-        rules = self._rules(book)
+        rules = self._ground.catalogue.pack(book.pack).lends
         account = applicant(one.account_id, book, one.event_count)
         heard, report = self._heard(account, one, command, rules)
         inputs = self._inputs(book, one, heard=heard, report=report)
@@ -203,12 +204,6 @@ class _Bench:
         offers = every if ruling.offers is None else ruling.offers
         most = ruling.counts_max
         return Menu(one for one in offers if most is None or one[1] <= most)
-
-    def _rules(self, book: books.Book) -> LendingRules:
-        rules = self._ground.catalogue.pack(book.pack).lending
-        if rules is None:  # it had some when the application was taken in
-            raise RuntimeError(f"the pack {book.pack} lends nothing any more")
-        return rules
 
     def _heard(
         self, account: Account, one: Application, command: Decide, rules: LendingRules

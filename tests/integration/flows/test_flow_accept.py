@@ -173,6 +173,18 @@ def test_an_offer_ends_by_itself(world: World) -> None:
     assert limit_of(world, account) == LIMIT
 
 
+def test_nothing_is_raised_while_the_account_is_frozen_or_closed(world: World) -> None:
+    account = enrol(world, limit_minor=LIMIT)
+    move(world, account, [LOYAL])
+    offer = offer_of(world, account)
+    with world.store.transaction() as session:
+        session.run(
+            "UPDATE accounts SET status = 'closed' WHERE account_id = %(id)s", {"id": account}
+        )
+    assert isinstance(answer(world, account, offer), OfferGone)
+    assert limit_of(world, account) == LIMIT
+
+
 def test_an_offer_on_a_limit_that_is_another_one_by_now_is_gone(world: World) -> None:
     account = enrol(world, limit_minor=LIMIT)
     move(world, account, [LOYAL])

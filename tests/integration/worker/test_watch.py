@@ -96,6 +96,7 @@ def test_a_watch_outlives_a_database_that_goes_away(
     monkeypatch.setattr(watch, "AWAY_SECONDS", 0.01)
     with Watch(world.ground, pause_seconds=0.01):
         wait_for(lambda: len(protections(world)["hold"]) == 10)
+    assert fails == []  # both were met, and outlived
 
 
 def test_watching_once_answers_everything_that_is_there(world: World) -> None:

@@ -37,14 +37,17 @@ def menu_of(
     grade of price.
     """
     offered = {(one.product, count) for one in offers for count in one.counts}
-    most = min((act.amount for act in effects if act.effect is Effect.COOLER_MENU), default=None)
-    return tuple(
+    left = [
         (product, count)
         for product, count in plans
-        if product in products
-        and (not offers or (product, count) in offered)
-        and (most is None or count <= most)
-    )
+        if product in products and (not offers or (product, count) in offered)
+    ]
+    asked = [act.amount for act in effects if act.effect is Effect.COOLER_MENU]
+    if not asked or not left:
+        return tuple(left)
+    # A cooler menu is no silent decline: if every count is above, the shortest of all stays.
+    most = max(min(asked), min(count for _, count in left))
+    return tuple((product, count) for product, count in left if count <= most)
 
 
 def course_of(effects: Iterable[Act], *, is_floored: bool, is_on_menu: bool) -> Course:

@@ -11,7 +11,7 @@ from datetime import date
 from fractions import Fraction
 from functools import cache
 
-from fenqi.core.errors import Invalid
+from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.terms.allowances import Allowances, WithdrawalRule
 from fenqi.core.terms.cost import CostKind, nominal_annual, request_rates
 from fenqi.core.terms.lending_rules import LendingRules
@@ -54,6 +54,12 @@ class PackInvalid(Invalid):
     code = "pack-invalid"
 
 
+class NotLending(Conflict):
+    """The pack of the book does not say whom may be lent to, so nobody can apply."""
+
+    code = "pack-lends-nothing"
+
+
 class CapBroken(Invalid):
     """A product would cost more, or be harsher, than the pack allows."""
 
@@ -89,6 +95,13 @@ class Pack:
     # What no policy may look at for a purpose (P7), by purpose, or "all" for any.
     forbidden_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lending: LendingRules | None = None  # whom may be lent to, how much; without it nobody applies
+
+    @property
+    def lends(self) -> LendingRules:
+        """Whom may be lent to, and how much. Errors: NotLending."""
+        if self.lending is None:
+            raise NotLending(pack=self.pack_id)
+        return self.lending
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Pack":
