@@ -27,6 +27,7 @@ TRAILS_MAX = 100_000  # kept at a time; the one unused for longest goes first
 POINTS_MAX = 5_000_000  # entries of all trails kept, some 40 bytes each
 EVENTS_MAX = 50_000  # read at a time
 ROWS_MAX = 256  # different lists of features
+PENDING_POINTS = 8  # what a fact put off counts, in entries
 
 DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 ENCODE = msgspec.json.Encoder().encode
@@ -51,7 +52,10 @@ class Followed:
 
     def of(self, account: Account) -> Trail:
         """Return an account's trail, in step with what was booked so far. Errors: KeyError."""
-        return self._trails[account.account_id]
+        trail = self._trails[account.account_id]
+        if trail.pending:
+            settle(self._keeper, trail)
+        return trail
 
     def note(
         self,
@@ -68,12 +72,18 @@ class Followed:
         trail = self._trails.get(account.account_id)
         if trail is None or trail.number != account.event_count - 1:
             return  # what is not in step here is read from the events next time
-        fields: dict[str, Any] = {}
+        trail.number = account.event_count
         if kind in self._keeper.bits:
-            fields = DECODE(payload if isinstance(payload, str | bytes) else ENCODE(payload))
-        self._keeper.fold(
-            trail, number=account.event_count, kind=kind, moment=moment, fields=fields
-        )
+            trail.pending += ((kind, moment, payload),)
+            trail.points += PENDING_POINTS
+
+
+def settle(keeper: Keeper, trail: Trail) -> None:
+    """Fold what a trail has put off."""
+    pending, trail.pending = trail.pending, ()
+    for kind, moment, payload in pending:
+        fields = DECODE(payload if isinstance(payload, str | bytes) else ENCODE(payload))
+        keeper.fold(trail, number=trail.number, kind=kind, moment=moment, fields=fields)
 
 
 class Trails:
@@ -166,6 +176,8 @@ class Trails:
         trails = [taken[account.account_id] for account in behind]
         accounts = pack("uuid", [account.raw for account in behind])
         fold = self._keeper.fold
+        for trail in trails:
+            settle(self._keeper, trail)
         while True:
             rows = session.rows(
                 MISSING,

@@ -33,12 +33,13 @@ class Trail:
 
     `at` is the moment of the latest fact, `seen` has a bit for each kind the account has had.
     Cells are laid out by the `Keeper`. `points` is how many entries it has at most, which is what
-    its memory grows with.
+    its memory grows with. `pending` are facts that belong to it but are folded only when somebody
+    looks: most customers do not come again so soon.
 
     Units: moments in microseconds since 1970.
     """
 
-    __slots__ = ("_counted", "at", "cells", "number", "points", "seen", "zone")
+    __slots__ = ("_counted", "at", "cells", "number", "pending", "points", "seen", "zone")
 
     def __init__(self, zone: str, width: int) -> None:
         self.zone = zone
@@ -48,6 +49,7 @@ class Trail:
         self.points = 0
         self._counted = 0
         self.cells: list[Cell] = [None] * width
+        self.pending: tuple[Any, ...] = ()
 
     def count(self) -> int:
         """Return how many entries are kept, and let `points` say so."""
