@@ -23,7 +23,7 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
-from fenqi.store.plans import PlanMissing, PlanRecord
+from fenqi.store.plans import PlanRecord
 from fenqi.store.rows import Rows
 
 
@@ -73,9 +73,7 @@ def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiEr
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                record = found.get((command.account_id, command.plan_id))
-                if record is None:
-                    raise PlanMissing(plan=command.plan_id)
+                record = plans.find(found, (command.account_id, command.plan_id))
                 quote = _quote(account, record, command)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)

@@ -22,7 +22,7 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking, Happening
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
-from fenqi.store.plans import PlanMissing, PlanRecord
+from fenqi.store.plans import PlanRecord
 from fenqi.store.rows import Rows
 
 
@@ -61,9 +61,7 @@ def withdraw(ground: Ground, commands: Sequence[Withdraw]) -> list[Withdrawn | F
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                record = found.get((command.account_id, command.plan_id))
-                if record is None:
-                    raise PlanMissing(plan=command.plan_id)
+                record = plans.find(found, (command.account_id, command.plan_id))
                 on = max(account.book.day_of(command.received_at), record.terms.starts_on)
                 quote, shown = _quote(record, command, on)
             except FenqiError as refusal:

@@ -1,6 +1,6 @@
 """Plans with their operations: what a flow replays."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -156,6 +156,14 @@ FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_
 JOIN operations AS o USING (account_id, plan_id)
 ORDER BY o.account_id, o.plan_id, o.number
 """
+
+
+def find(loaded: Mapping[PlanKey, PlanRecord], key: PlanKey) -> PlanRecord:
+    """Return one of the plans that were loaded. Errors: PlanMissing."""
+    record = loaded.get(key)
+    if record is None:
+        raise PlanMissing(plan=key[1])
+    return record
 
 
 def load(

@@ -21,7 +21,7 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import COST_LINES, Booking, Happening
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
-from fenqi.store.plans import PlanMissing, PlanRecord
+from fenqi.store.plans import PlanRecord
 from fenqi.store.pool import Session
 
 
@@ -82,9 +82,7 @@ def grant(
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                record = found.get((command.account_id, command.plan_id))
-                if record is None:
-                    raise PlanMissing(plan=command.plan_id)
+                record = plans.find(found, (command.account_id, command.plan_id))
                 change = _change(session, account, record, command, ask)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
