@@ -15,7 +15,14 @@ from fenqi.core.terms.allowances import (
 )
 from fenqi.core.terms.amortise.settings import DaysInMonth, DaysInYear, Interval, Settings, Unit
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.operations import Disburse, Operation, Receipt, Receive, Settle
+from fenqi.core.terms.life.operations import (
+    BillInstalment,
+    Disburse,
+    Operation,
+    Receipt,
+    Receive,
+    Settle,
+)
 from fenqi.core.terms.life.rules import (
     Allocation,
     Future,
@@ -107,3 +114,12 @@ def totals(view: View) -> tuple[int, int]:
         gone += sum(row.paid) + sum(row.relieved) + sum(row.written_off) + sum(row.moved)
         gone += row.open_minor
     return due, gone
+
+
+def plan_of_bill(terms: LifeTerms, bills: list[BillInstalment]) -> Life:
+    """Return the plan that takes over what statements of one day ask for, of one plan or many."""
+    life = Life(terms)
+    on, booked_on = bills[0].on, bills[0].booked_on
+    amount = sum(one.amount_minor for one in bills)
+    life.record(Disburse(number=1, on=on, booked_on=booked_on, amount_minor=amount))
+    return life

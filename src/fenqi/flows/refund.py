@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from fenqi.core.errors import Conflict, FenqiError
-from fenqi.core.terms.life.state import Effect, Kind
-from fenqi.core.terms.life.view import View
+from fenqi.core.terms.life.view import View, moved_back
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component
 from fenqi.core.values.ids import AccountId, OrderId
@@ -181,34 +180,12 @@ class _Counter:
         )
         cost = _cost_relieved(after) - _cost_relieved(before)
         returned = after.returned_minor - before.returned_minor
-        for bill, moved in _moved_back(after, number).items():
+        for bill, moved in moved_back(after, number).items():
             other = self._taken[record.account_id, record.plan_id, bill]
             relieved, freed = self._relieve(happening, other, moved)
             cost += relieved
             returned += freed
         return cost, returned
-
-
-def _moved_back(plan: View, refund: int) -> dict[int, int]:
-    """Return by bill instalment how much of what was taken over a refund has relieved.
-
-    A row is taken over once: only one whose debt is open and not overdue is, and then it is met.
-    """
-    bill_of = {
-        row: one.number
-        for one in plan.transactions
-        if one.kind is Kind.BILL_INSTALMENT
-        for row, effect in one.lines
-        if effect is Effect.MOVED
-    }
-    moved: dict[int, int] = {}
-    for one in plan.transactions:
-        if one.number == refund:
-            for (row, effect), parts in one.lines.items():
-                if effect is Effect.MOVED and any(parts):
-                    bill = bill_of[row]
-                    moved[bill] = moved.get(bill, 0) - sum(parts)
-    return moved
 
 
 def _cost_relieved(plan: View) -> int:

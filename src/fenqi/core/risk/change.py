@@ -51,11 +51,6 @@ class Direction(StrEnum):
     HARSHER = "harsher"
     MILDER = "milder"
 
-    @property
-    def opposite(self) -> "Direction":
-        """Return the other way."""
-        return Direction.MILDER if self is Direction.HARSHER else Direction.HARSHER
-
 
 class Bound(StrEnum):
     """What held a change back, or back altogether."""

@@ -17,20 +17,16 @@ from fenqi.core.terms.life.operations import (
     BillInstalment,
     ChangeDueDay,
     Defer,
-    Disburse,
     Extend,
     Receipt,
     Receive,
     Settle,
 )
 from fenqi.core.terms.life.payoff import settle_quote
-from fenqi.core.terms.life.preview import preview
 from fenqi.core.terms.life.price import deferral_price_minor, extension_price_minor
 from fenqi.core.terms.life.redate import rows_to_come
 from fenqi.core.terms.life.refusal import OperationUntimely
 from fenqi.core.terms.life.rewind import rewound
-from fenqi.core.terms.life.state import Effect
-from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Walk
 
 
@@ -97,29 +93,9 @@ def bill_instalment(life: Life, on: date, *, through: date) -> BillInstalment:
     return BillInstalment(**_next(life, on), through=through, amount_minor=amount)
 
 
-def plan_of_bill(terms: LifeTerms, bills: list[BillInstalment]) -> Life:
-    """Return the plan that takes over what statements of one day ask for, of one plan or many."""
-    life = Life(terms)
-    on, booked_on = bills[0].on, bills[0].booked_on
-    amount = sum(one.amount_minor for one in bills)
-    life.record(Disburse(number=1, on=on, booked_on=booked_on, amount_minor=amount))
-    return life
-
-
 def refund(life: Life, on: date, amount_minor: int) -> Receive:
     """Return the operation by which a merchant takes goods back."""
     return Receive(**_next(life, on), receipt=Receipt.MERCHANT_REFUND, amount_minor=amount_minor)
-
-
-def refund_moved_minor(life: Life, operation: Receive) -> int:
-    """Return the part of a refund that belongs to a plan which took amounts of this one over.
-
-    That plan is refunded as much. Units: minor units.
-    """
-    after = preview(life, operation).after
-    transaction = next(one for one in after.transactions if one.number == operation.number)
-    lines = transaction.lines.items()
-    return -sum(sum(line) for (_, effect), line in lines if effect is Effect.MOVED)
 
 
 class _Next(TypedDict):

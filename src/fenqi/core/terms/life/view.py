@@ -111,3 +111,25 @@ def _status(walk: Walk) -> Status:
     if walk.open_minor:
         return Status.ACTIVE
     return Status.OVERPAID if walk.overpaid_minor else Status.CLOSED
+
+
+def moved_back(plan: View, refund: int) -> dict[int, int]:
+    """Return by bill instalment how much of what was taken over a refund has relieved.
+
+    A row is taken over once: only one whose debt is open and not overdue is, and then it is met.
+    """
+    bill_of = {
+        row: one.number
+        for one in plan.transactions
+        if one.kind is Kind.BILL_INSTALMENT
+        for row, effect in one.lines
+        if effect is Effect.MOVED
+    }
+    moved: dict[int, int] = {}
+    for one in plan.transactions:
+        if one.number == refund:
+            for (row, effect), parts in one.lines.items():
+                if effect is Effect.MOVED and any(parts):
+                    bill = bill_of[row]
+                    moved[bill] = moved.get(bill, 0) - sum(parts)
+    return moved

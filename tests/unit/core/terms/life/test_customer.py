@@ -44,6 +44,7 @@ from make_life import (
     life_terms,
     next_one,
     pay,
+    plan_of_bill,
     totals,
 )
 
@@ -270,7 +271,7 @@ def test_a_bill_becomes_a_plan_and_the_old_rows_show_it_as_moved() -> None:
     life = plan()
     operation = customer.bill_instalment(life, date(2026, 2, 1), through=FIRST_DUE)
     assert operation.amount_minor == 20_706
-    bill = customer.plan_of_bill(life_terms("0.10", 3), [operation])
+    bill = plan_of_bill(life_terms("0.10", 3), [operation])
     life.record(operation)
     rows = life.view().rows
     assert sum(rows[0].moved) == 20_706
@@ -283,7 +284,7 @@ def test_a_bill_becomes_a_plan_and_the_old_rows_show_it_as_moved() -> None:
 def test_a_bill_of_several_plans_becomes_one() -> None:
     lives = [plan(), plan()]
     bills = [customer.bill_instalment(life, SOON, through=FIRST_DUE) for life in lives]
-    bill = customer.plan_of_bill(life_terms("0", 4), bills)
+    bill = plan_of_bill(life_terms("0", 4), bills)
     assert bill.view().lent_minor == 2 * 20_706
 
 

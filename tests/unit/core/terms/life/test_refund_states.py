@@ -11,19 +11,24 @@ import pytest
 from fenqi.core.terms.allowances import DeferralRule
 from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.operations import Disburse, WriteOff
+from fenqi.core.terms.life.operations import Disburse, Receive, WriteOff
 from fenqi.core.terms.life.preview import preview
 from fenqi.core.terms.life.refusal import OperationSenseless
 from fenqi.core.terms.life.state import Effect, Status
+from fenqi.core.terms.life.view import moved_back
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.replay import life_terms as signed_terms
 from make import annuity, flat, terms
-from make_life import GENEROUS, figures, life_terms, next_one, pay, totals
+from make_life import GENEROUS, figures, life_terms, next_one, pay, plan_of_bill, totals
 
 START = date(2026, 12, 5)
 FIRST_DUE = date(2027, 1, 10)
 BILLED = date(2027, 1, 1)
 BEFORE_DUE = date(2027, 1, 5)
+
+
+def moved_by(life: Life, refund: Receive) -> int:
+    return sum(moved_back(preview(life, refund).after, refund.number).values())
 
 
 def plan(product: Product | None = None, amount_minor: int = 60_000, count: int = 6) -> Life:
@@ -80,10 +85,10 @@ def test_all_returned_after_pay_off_gives_everything_back() -> None:
 def test_returned_after_a_bill_instalment_the_other_plan_is_refunded() -> None:
     life = plan()
     operation = customer.bill_instalment(life, BILLED, through=FIRST_DUE)
-    bill = customer.plan_of_bill(life_terms("0.10", 3), [operation])
+    bill = plan_of_bill(life_terms("0.10", 3), [operation])
     life.record(operation)
     refund = customer.refund(life, BEFORE_DUE, 60_000)
-    moved_back = customer.refund_moved_minor(life, refund)
+    moved_back = moved_by(life, refund)
     assert moved_back == 10_300 == bill.view().lent_minor
     give_back(life, BEFORE_DUE, 60_000)
     view = life.view()
@@ -97,7 +102,7 @@ def test_a_part_that_is_still_open_here_is_returned_here_first() -> None:
     life = plan()
     life.record(customer.bill_instalment(life, BILLED, through=FIRST_DUE))
     refund = customer.refund(life, BEFORE_DUE, 50_000)
-    assert customer.refund_moved_minor(life, refund) == 0
+    assert moved_by(life, refund) == 0
     give_back(life, BEFORE_DUE, 50_000)
     assert life.view().open_minor == 0
 
@@ -108,7 +113,7 @@ def test_what_was_moved_is_returned_before_what_was_paid() -> None:
     moved = customer.bill_instalment(life, BILLED, through=date(2027, 2, 10))
     life.record(moved)
     refund = customer.refund(life, BEFORE_DUE, 60_000)
-    assert customer.refund_moved_minor(life, refund) == moved.amount_minor
+    assert moved_by(life, refund) == moved.amount_minor
     give_back(life, BEFORE_DUE, 60_000)
     assert life.view().returned_minor == 10_300
 
