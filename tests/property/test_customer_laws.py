@@ -20,7 +20,17 @@ from fenqi.core.terms.product import Component, Settlement
 from fenqi.core.terms.replay import life_terms as signed_terms
 from fenqi.core.values.day import add_months
 from make import annuity, flat, product, terms
-from make_life import GENEROUS, end_early, figures, life_terms, next_one, pay, settled_by, totals
+from make_life import (
+    GENEROUS,
+    end_early,
+    figures,
+    life_terms,
+    next_one,
+    pay,
+    plan_of_bill,
+    settled_by,
+    totals,
+)
 from random_lives import Told, lives
 
 UGLY_STARTS = [
@@ -272,7 +282,7 @@ def test_what_a_statement_asks_for_is_lent_by_the_new_plan(case: Case, days: int
         life, lambda plan, at: customer.bill_instalment(plan, at, through=next_due(plan, at)), on
     )
     before = owed(life, on)
-    bill = customer.plan_of_bill(life_terms("0.10", 3, start=on), [operation])  # type: ignore[list-item] # a bill
+    bill = plan_of_bill(life_terms("0.10", 3, start=on), [operation])  # type: ignore[list-item] # a bill
     life.record(operation)
     moved = sum(sum(row.moved) for row in life.view(on).rows)
     assert moved == bill.view().lent_minor
