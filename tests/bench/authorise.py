@@ -35,7 +35,8 @@ from fenqi.core.values.ids import AccountId, MerchantId
 from fenqi.desk import Desk
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.found import Found, enlist, found
-from fenqi.runtime import Config, Runtime
+from fenqi.machine import Config
+from fenqi.runtime import Runtime
 from fenqi.store.programs import wheel_programs
 from fenqi.store.server import Server
 

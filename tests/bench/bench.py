@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from fenqi.runtime import Config
+from fenqi.machine import Config
 from fenqi.store.accounts import ADD_COST_LINES, ADD_COST_TABLE, cost_entry
 from fenqi.store.catalogue import Catalogue
 

@@ -30,7 +30,8 @@ from fenqi.core.values.ids import AccountId
 from fenqi.desk import Desk
 from fenqi.flows.found import Found, found
 from fenqi.flows.observe import Observe, Told
-from fenqi.runtime import Config, Runtime
+from fenqi.machine import Config
+from fenqi.runtime import Runtime
 from fenqi.store import accounts as account_rows
 from fenqi.store.ground import Ground
 from fenqi.store.server import Server

@@ -36,7 +36,8 @@ from fenqi.desk import Desk
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, found
 from fenqi.flows.observe import Observe, Told
-from fenqi.runtime import Config, Runtime, wipe_database
+from fenqi.machine import Config
+from fenqi.runtime import Runtime, wipe_database
 from fenqi.store.crowds import shipped
 from fenqi.worker.watch import Watch
 

@@ -24,7 +24,8 @@ from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.observe import Observe, Told
 from fenqi.flows.receive import Receive
-from fenqi.runtime import Config, Runtime
+from fenqi.machine import Config
+from fenqi.runtime import Runtime
 from fenqi.store import accounts
 from fenqi.store.commands import Command
 

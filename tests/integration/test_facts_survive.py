@@ -21,7 +21,8 @@ import numpy as np
 import pytest
 
 from fenqi.core.risk.features.history import Asks, Fact, History, compute
-from fenqi.runtime import Config, Runtime
+from fenqi.machine import Config
+from fenqi.runtime import Runtime
 from fenqi.store.features import shipped
 from fenqi.store.server import Server
 

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fenqi.core.risk.components import components
 from fenqi.core.risk.crowd import (
     Crowd,
     CrowdKind,
@@ -20,7 +21,7 @@ from fenqi.core.risk.crowd import (
 )
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.identity import Identifier
-from fenqi.core.risk.links import TYING, Link, LinkRule, Web, components
+from fenqi.core.risk.links import TYING, Link, LinkRule, Web
 from fenqi.core.values.ids import AccountId
 
 ON = date(2026, 3, 1)

@@ -29,7 +29,8 @@ from fenqi.flows.enrol import Enrol
 from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
-from fenqi.runtime import Config, MovingClock, Runtime
+from fenqi.machine import Config
+from fenqi.runtime import MovingClock, Runtime
 from fenqi.store import books
 from fenqi.store.commands import Command
 from fenqi.worker.close import close_through

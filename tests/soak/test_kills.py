@@ -29,8 +29,9 @@ from fenqi.desk import Desk
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.receive import Receive
+from fenqi.machine import Config
 from fenqi.report.check import check
-from fenqi.runtime import Config, Runtime
+from fenqi.runtime import Runtime
 from fenqi.store.server import Server
 from fenqi.worker.close import STEPS
 

@@ -5,9 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from typer.main import get_command
-
-from fenqi.cli import app
+from fenqi.cli.commands import COMMANDS, load
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "fenqi"
@@ -66,8 +64,8 @@ def unlisted(words: set[str], page: str) -> set[str]:
 
 def command_names() -> set[str]:
     names = set()
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        inner = getattr(command, "commands", None)
+    for name in COMMANDS:
+        inner = getattr(load(name), "commands", None)
         names |= {f"fenqi {name} {one}" for one in inner} if inner else {f"fenqi {name}"}
     return names
 

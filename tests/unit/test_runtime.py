@@ -7,15 +7,8 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from fenqi.runtime import (
-    ClockNaive,
-    Config,
-    Ids,
-    MovingClock,
-    SystemClock,
-    default_data_folder,
-    speaks_chinese,
-)
+from fenqi.machine import Config, SystemClock, default_data_folder, speaks_chinese
+from fenqi.runtime import ClockNaive, Ids, MovingClock
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

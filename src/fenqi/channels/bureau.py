@@ -12,14 +12,13 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import httpx
 
-from fenqi.core.values.bureau import BureauAnswer, BureauReport, Enquiry, Finding
+from fenqi.core.values.bureau import Access, BureauAnswer, BureauReport, Enquiry, Finding
 
 PATH = "/v1/reports"
 TRIES_MAX = 3  # of one enquiry; only what failed at once is tried again
@@ -32,16 +31,6 @@ WHOLE_MAX = 10**12
 SAID_CHARS_MAX = 80
 
 OK, NOBODY, BUSY = "0000", "1001", "3001"
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where a bureau is and how it knows us."""
-
-    url: str
-    subscriber: str
-    secret: str = field(repr=False)
-    seconds_max: int = 2  # for one enquiry, whatever happens
 
 
 class Garbled(Exception):

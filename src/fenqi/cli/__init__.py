@@ -1,4 +1,4 @@
-"""The command line: one module per group of commands, registered here, one line each."""
+"""The command line: one module per group of commands, in the table of `commands`."""
 
 import io
 import sys
@@ -7,28 +7,12 @@ from typing import Annotated
 import typer
 
 from fenqi import __version__
-from fenqi.cli import (
-    apply,
-    assess,
-    breaker,
-    bureau,
-    case,
-    close,
-    db,
-    decision,
-    ledger,
-    plan,
-    policy,
-    replay,
-    report,
-    shadow,
-    watch,
-)
-from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
+from fenqi.cli.commands import Program
+from fenqi.cli.errors import interrupt_on_signals, keep_quiet, tell
 
 app = typer.Typer(
     name="fenqi",
-    cls=Group,
+    cls=Program,
     help="Instalment credit: contracts, ledger, and risk control that explains itself.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
@@ -49,23 +33,6 @@ def _program(
     ] = False,
 ) -> None:
     """Instalment credit: contracts, ledger, and risk control that explains itself."""
-
-
-apply.register(app)
-assess.register(app)
-breaker.register(app)
-bureau.register(app)
-case.register(app)
-close.register(app)
-db.register(app)
-decision.register(app)
-ledger.register(app)
-plan.register(app)
-policy.register(app)
-replay.register(app)
-report.register(app)
-shadow.register(app)
-watch.register(app)
 
 
 def main() -> None:

@@ -20,8 +20,10 @@ from fenqi.core.values.place import fault_place
 from fenqi.flows.apply import Apply, ConsentGiven, Identifier, apply
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.sign import Sign, sign
+from fenqi.lines import open_bureau
+from fenqi.machine import Config, speaks_chinese
 from fenqi.report.application import Shown, shown
-from fenqi.runtime import Config, Runtime, open_bureau, speaks_chinese
+from fenqi.runtime import Runtime
 from fenqi.worker.admit import admit
 
 IDENTIFIERS = ("phone", "device", "card")

@@ -14,7 +14,9 @@ from fenqi.cli.errors import sentence, tell_of
 from fenqi.core.errors import FenqiError
 from fenqi.flows.decide import Decided
 from fenqi.flows.import_reports import Delivered, import_reports
-from fenqi.runtime import Config, Runtime, SystemClock, open_bureau
+from fenqi.lines import open_bureau
+from fenqi.machine import Config, SystemClock
+from fenqi.runtime import Runtime
 from fenqi.worker.admit import admit
 
 PORT_MAX = 65_535

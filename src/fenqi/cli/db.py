@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fenqi import runtime
+from fenqi.machine import Config
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def start() -> None:
     """Start the embedded server, create the database if there is none, and migrate it."""
-    found, is_new = runtime.start_database(runtime.Config.from_environment())
+    found, is_new = runtime.start_database(Config.from_environment())
     state = "started" if is_new else "was running already"
     _console().print(f"PostgreSQL {found.version} {state}: {found.folder}")
 
@@ -31,7 +32,7 @@ def stop(
     force: Annotated[bool, typer.Option(help="Stop it although programs work with it.")] = False,
 ) -> None:
     """Stop the embedded server; it is refused while programs work with it."""
-    ran = runtime.stop_database(runtime.Config.from_environment(), while_used=force)
+    ran = runtime.stop_database(Config.from_environment(), while_used=force)
     _console().print("PostgreSQL stopped." if ran else "PostgreSQL was not running.")
 
 
@@ -39,7 +40,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Tell whether the embedded server answers. The exit code is 0 either way."""
-    found = runtime.embedded(runtime.Config.from_environment()).status()
+    found = runtime.embedded(Config.from_environment()).status()
     values = {
         name: str(value) if name in ("folder", "socket") and value else value
         for name, value in dataclasses.asdict(found).items()
@@ -60,7 +61,7 @@ def psql(
     ] = None,
 ) -> None:
     """Open a database shell as the owner of the tables, starting the server if needed."""
-    command, environment = runtime.shell_command(runtime.Config.from_environment())
+    command, environment = runtime.shell_command(Config.from_environment())
     program, place = command
     os.execve(program, [program, *(arguments or []), place], environment)  # noqa: S606 - no shell on purpose
 

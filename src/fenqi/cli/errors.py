@@ -30,7 +30,7 @@ from fenqi.cli.language import speech
 from fenqi.cli.phrases import FIELDS, PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import Broken, FenqiError, Unavailable
-from fenqi.runtime import Config, SystemClock
+from fenqi.machine import Config, SystemClock
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@
 
 from functools import cache
 
+from fenqi.machine import speaks_chinese
 from fenqi.report.language import Language, Speech
-from fenqi.runtime import speaks_chinese
 
 
 def preferred_language() -> Language:

@@ -4,8 +4,6 @@ A phrase stands here word for word as it stands where it is raised; what holds a
 (a number of characters, a name) is not here and stays English.
 """
 
-from fenqi.replay.source import REMEDY
-
 # Only these fields of an error hold phrases of ours; the others hold what somebody wrote or named,
 # or a phrase in parentheses.
 FIELDS = frozenset(
@@ -22,7 +20,8 @@ FIELDS = frozenset(
 
 PHRASES = frozenset(
     {
-        REMEDY,
+        "correct the line in the file, name such lines with a filter in the mapping, or leave all "
+        "such lines out with --skip-bad FILE",
         "(whole line)",
         "(missing)",
         "a value",

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from fenqi.machine import SystemClock
 from fenqi.report import preview as previewing
 from fenqi.report import quote as quoting
-from fenqi.runtime import SystemClock
 
 DAY = ["%Y-%m-%d"]
 

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from fenqi.core.risk.policy import check as checking
 from fenqi.flows import adopt as adopting
+from fenqi.machine import SystemClock
 from fenqi.report import policies as telling
 from fenqi.report import policy_difference
-from fenqi.runtime import Runtime, SystemClock
+from fenqi.runtime import Runtime
 
 DAYS = 30
 DAYS_MAX = 3_650

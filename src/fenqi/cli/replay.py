@@ -12,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fenqi.cli.errors import tell_of
 from fenqi.cli.language import preferred_language
+from fenqi.machine import Config
 from fenqi.replay import leftovers, run, source
 from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
 from fenqi.report import beancount, check, page, terminal
 from fenqi.report.book import Book
 from fenqi.runtime import (
-    Config,
     Ids,
     MovingClock,
     Runtime,

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fenqi.report.book import choose
-from fenqi.report.terminal import BAD
+from fenqi.report.ink import BAD
 from fenqi.store import books, breaker
 from fenqi.store.breaker import Trip
 from fenqi.store.pool import Store

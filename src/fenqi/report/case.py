@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.ports import Clock
-from fenqi.report.terminal import BAD, BRAND, GOLD
+from fenqi.report.ink import BAD, BRAND, GOLD
 from fenqi.store import case_records
 from fenqi.store.case_records import Line, Measure, Story, Wanted
 from fenqi.store.pool import Store

@@ -29,8 +29,8 @@ from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
+from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
-from fenqi.report.terminal import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.store import changes, decision_records, features
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store

@@ -10,8 +10,8 @@ from rich.table import Table as Grid
 
 from fenqi.core.risk.policy.check import Checked
 from fenqi.core.risk.policy.policy import Line, Policy
+from fenqi.report.ink import BAD, BRAND, GOLD
 from fenqi.report.policy_difference import Difference
-from fenqi.report.terminal import BAD, BRAND, GOLD
 from fenqi.store import policies
 from fenqi.store.policies import Adoption
 from fenqi.store.pool import Store

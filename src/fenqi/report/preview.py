@@ -29,8 +29,8 @@ from fenqi.core.terms.pack import Pack, allowances
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.replay import life_of, stored_form
 from fenqi.core.values.money import Currency, currency
+from fenqi.report.ink import BRAND, money_text
 from fenqi.report.quote import Asked, paid_before, signed
-from fenqi.report.terminal import BRAND, money_text
 
 REVIEWER = "a person, when it is asked for"  # an extension names who looked at it
 

@@ -26,7 +26,7 @@ from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, schedule
 from fenqi.core.values.money import Currency, currency
-from fenqi.report.terminal import BRAND, money_text, percent_text
+from fenqi.report.ink import BRAND, money_text, percent_text
 from fenqi.store.catalogue import ProductMissing, from_files
 
 DUE_AFTER_DAYS = 9  # what a new book is opened with

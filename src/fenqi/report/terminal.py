@@ -16,11 +16,9 @@ from rich.text import Text
 
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.book import Book, Bucket, ReasonCount
+from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.rolls import RollRates
 
-BRAND = "#2a9d83"
-GOLD = "#c98f2b"
-BAD = "#cf5146"
 NARROW = 80
 WIDE = 112
 MONEY_COLUMNS = 66
@@ -64,18 +62,6 @@ def show(book: Book, console: Console) -> None:
         console.print(bought)
     console.print(_footer(book))
     console.print()
-
-
-def money_text(minor: int, unit: Currency) -> str:
-    """Return an amount with grouped thousands, its sign before it: -1,234.50."""
-    whole, part = divmod(abs(minor), 10**unit.digits)
-    sign = "-" if minor < 0 else ""
-    return f"{sign}{whole:,}.{part:0{unit.digits}d}" if unit.digits else f"{sign}{whole:,}"
-
-
-def percent_text(ppm: int, digits: int = 1) -> str:
-    """Return a share in per cent."""
-    return f"{ppm / 10_000:.{digits}f}%"
 
 
 def _header(book: Book) -> RenderableType:

@@ -15,6 +15,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fenqi.core.errors import Conflict, Invalid, Missing
 from fenqi.core.risk.conduct import Conduct
@@ -22,7 +23,9 @@ from fenqi.core.terms.pack import CapBroken, Pack, check_product
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.reading import NO_SUCH_FIELD
 from fenqi.core.values.place import Place, fault_place, key_place
-from fenqi.store.pool import Session
+
+if TYPE_CHECKING:  # the files are read where no database is, without its driver
+    from fenqi.store.pool import Session
 
 CONDUCT = "standard"  # the one every book follows
 SHIPPED = Path(str(resources.files("fenqi"))) / "data"
@@ -246,7 +249,7 @@ VALUES
 """
 
 
-def install(session: Session, now: datetime, own: Path | None = None) -> None:
+def install(session: "Session", now: datetime, own: Path | None = None) -> None:
     """Add the files' versions to the database; what is there already must be the same.
 
     Errors: FileUnreadable, VersionChanged.
@@ -274,6 +277,6 @@ SELECT kind, body, name FROM catalogue WHERE kind IN ('product', 'pack', 'conduc
 """
 
 
-def load(session: Session) -> Catalogue:
+def load(session: "Session") -> Catalogue:
     """Return every installed version."""
     return _build([(kind, body, name) for kind, body, name in session.rows(ALL)])

@@ -6,7 +6,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from fenqi.core.risk.links import TYING, LinkRule, components
+from fenqi.core.risk.components import components
+from fenqi.core.risk.links import TYING, LinkRule
 from fenqi.core.values.ids import AccountId
 from fenqi.store.columns import ids, unpack
 from fenqi.store.pool import Session

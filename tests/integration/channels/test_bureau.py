@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from fenqi.channels.bureau import FAILURES_MAX, PAUSE_SECONDS, TRIES_MAX, Access, HttpBureau
+from fenqi.channels.bureau import FAILURES_MAX, PAUSE_SECONDS, TRIES_MAX, HttpBureau
 from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau, report_of
 from fenqi.core.ports import Bureau
-from fenqi.core.values.bureau import BureauReport, Enquiry, Finding
+from fenqi.core.values.bureau import Access, BureauReport, Enquiry, Finding
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 PERSON = "person-5"  # who has a file

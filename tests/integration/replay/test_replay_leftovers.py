@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from fenqi.flows.found import Found
+from fenqi.machine import Config
 from fenqi.replay import run
 from fenqi.replay.facts import Opening, Purchase, Refund
 from fenqi.replay.source import Stream, Tally
-from fenqi.runtime import Config, MovingClock, Runtime
+from fenqi.runtime import MovingClock, Runtime
 from fenqi.worker.close import close_through
 
 DAY = date(2026, 1, 5)

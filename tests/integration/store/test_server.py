@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fenqi.runtime import Config, Runtime, ServerElsewhere, start_database
+from fenqi.machine import Config
+from fenqi.runtime import Runtime, ServerElsewhere, start_database
 from fenqi.store import programs
 from fenqi.store.pool import NotMigrated, Store
 from fenqi.store.programs import NobodyToRunAs, ProgramsMissing, owner

@@ -9,8 +9,9 @@ import pytest
 from make_application import EVERYTHING, applied, consents
 from make_book import World, done, open_book, row, rows
 
-from fenqi.channels.bureau import FAILURES_MAX, Access, HttpBureau
+from fenqi.channels.bureau import FAILURES_MAX, HttpBureau
 from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau, report_of
+from fenqi.core.values.bureau import Access
 from fenqi.store.pool import Store
 from fenqi.worker.admit import ASKED_AT_ONCE_MAX, BATCH_MAX, admit
 

@@ -7,7 +7,7 @@ seen for long is forgotten.
 
 A union-find answers at once whether two accounts may be tied. It cannot forget: after an identifier
 became a hub it says "perhaps" too often, never "no" too often. So what is claimed is always a path
-that was walked, and each night the groups are made anew (`components`).
+that was walked, and each night the groups are made anew (`components.py`).
 """
 
 from collections import deque
@@ -15,11 +15,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.values.ids import AccountId
@@ -179,27 +174,3 @@ def _walked_back(came: Mapping[AccountId, Step | None], end: AccountId) -> tuple
         steps.append(step)
         step = came[step.before.account_id]
     return tuple(reversed(steps))
-
-
-def components(
-    accounts: NDArray[np.int64],
-    identifiers: NDArray[np.int64],
-    accounts_max: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Return the group of each account by number: the least account number in it.
-
-    One link per place: `accounts` and `identifiers` count from 0, each pair once and fresh;
-    `accounts_max` is the bound of each identifier, beyond which it ties nobody.
-
-    Shapes: (links,), (links,), (identifiers,) -> (accounts,).
-    """
-    count = int(accounts.max()) + 1 if len(accounts) else 0
-    shared = np.bincount(identifiers, minlength=len(accounts_max))
-    kept = shared[identifiers] <= accounts_max[identifiers]
-    ends = identifiers[kept] + count  # identifiers stand behind the accounts
-    size = count + len(accounts_max)
-    graph = coo_array((np.ones(len(ends), np.int8), (accounts[kept], ends)), shape=(size, size))
-    _, labels = connected_components(graph, directed=False)
-    least = np.full(size, count, np.int64)
-    np.minimum.at(least, labels[:count], np.arange(count))
-    return least[labels[:count]]

@@ -3,9 +3,19 @@
 No answer is "unknown": a bureau that is down, slow or talks nonsense never counts against a person.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a bureau is and how it knows us."""
+
+    url: str
+    subscriber: str
+    secret: str = field(repr=False)
+    seconds_max: int = 2  # for one enquiry, whatever happens
 
 
 class Finding(StrEnum):
