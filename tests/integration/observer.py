@@ -4,6 +4,7 @@ Run as `python observer.py DATA_FOLDER SEED`; its lines on stdout are JSON: what
 what the features of an account were after which event at which moment.
 """
 
+import dataclasses
 import json
 import random
 import sys
@@ -28,12 +29,14 @@ from fenqi.machine import Config
 from fenqi.runtime import Runtime
 from fenqi.store import accounts
 from fenqi.store.commands import Command
+from fenqi.store.trails import Trails
 
 BOOK = "watched"
 PEOPLE = 12
 IN_FLIGHT = 24  # commands on their way at a time
 LOOK_EVERY = 1  # answered rounds
 AGAIN_SECONDS = 0.2
+WRITTEN_EVENTS = 8  # so that each life reads what the one before has written of trails
 
 
 class Observer:
@@ -41,8 +44,10 @@ class Observer:
 
     def __init__(self, runtime: Runtime, seed: str) -> None:
         self.runtime, self.seed = runtime, seed
+        ground = dataclasses.replace(runtime.ground, trails=Trails(written_events=WRITTEN_EVENTS))
+        self.ground = ground
         self.chance = random.Random(seed)
-        self.desk = Desk(runtime.ground)
+        self.desk = Desk(ground)
         self.sealer = runtime.sealer()
         self.sent = 0
         today = datetime.now(UTC).date()
@@ -127,7 +132,7 @@ class Observer:
 
     def look(self, account_id: AccountId) -> None:
         """Write down all features of an account as they are now."""
-        trails = self.runtime.ground.trails
+        trails = self.ground.trails
         names = [one.name for one in trails.features.features]
         try:
             with self.runtime.store.transaction() as session:

@@ -1,5 +1,9 @@
 """Features: a trail says exactly what the whole history says, live and over columns."""
 
+import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,9 +23,10 @@ from fenqi.core.risk.features.declaration import (
 from fenqi.core.risk.features.history import Asks, Fact, History, compute
 from fenqi.core.risk.features.moment import hour_of
 from fenqi.core.risk.features.row import compile_row
-from fenqi.core.risk.features.trail import Keeper
+from fenqi.core.risk.features.trail import Keeper, Trail
 from fenqi.core.risk.input import Input, Purpose, Unit, Value
 from fenqi.store.features import shipped
+from fenqi.store.trails import features_id, packed, unpacked
 from histories_of_facts import SECOND, START, ZONES, random_facts
 
 HISTORY = 100_000
@@ -29,6 +34,20 @@ ACCOUNTS = 2_000
 EACH = 5  # of how many facts one is followed by a look at all features
 KINDS = ("a", "b", "c", "other")
 MINUTE = 60 * SECOND
+
+
+def entries(trail: Trail) -> int:
+    """Return how many numbers and values a trail keeps."""
+    return sum(len(one) for one in trail.cells if isinstance(one, list | dict))
+
+
+def through_bytes(keeper: Keeper, trail: Trail) -> Trail:
+    """Return a trail as it comes back from where it was kept between two looks."""
+    form = packed(trail)
+    assert form is not None
+    again = unpacked(keeper, trail.zone, form)
+    assert (again.at, again.seen, again.cells) == (trail.at, trail.seen, trail.cells)
+    return again
 
 
 def input_of(name: str) -> Input:
@@ -230,6 +249,8 @@ def test_trail_and_columns_mean_what_is_declared(
             moment=fact.moment,
             fields=dict(fact.fields),
         )
+        if place % 2:
+            trail = trails[fact.account] = through_bytes(keeper, trail)
         now = fact.moment + waits[place % len(waits)]
         own = [one for one in facts[: place + 1] if one.account == fact.account]
         asks.append((fact.account, fact.number, now))
@@ -274,13 +295,14 @@ def test_live_equals_history_on_a_hundred_thousand_facts() -> None:
             fields=dict(fact.fields),
         )
         if place % EACH == 0:
+            trail = trails[fact.account] = through_bytes(keeper, trail)
             now = fact.moment + (place % 7) * 3_600 * SECOND * (place % 2) - SECOND
             asks.append((fact.account, fact.number, now))
             live.append(row(trail, now))
     different = [len({row[place] for row in live}) for place in range(len(names))]
     assert min(different) > 2, dict(zip(names, different, strict=True))
     assert over_columns(shipped(), facts, zones, names, asks) == live
-    assert max(trail.count() for trail in trails) < HISTORY * 0.05  # old ones are dropped
+    assert max(map(entries, trails)) < HISTORY * 0.05  # old ones are dropped
 
 
 def test_ten_thousand_facts_of_a_second_are_exact_and_take_little_room() -> None:
@@ -297,8 +319,7 @@ def test_ten_thousand_facts_of_a_second_are_exact_and_take_little_room() -> None
         )
     assert row(trail, START + SECOND) == [10_000, 10_000 * 10_001 // 2, 50]
     assert row(trail, START + 3_601 * SECOND)[:2] == [0, 10_000 * 10_001 // 2]
-    assert trail.points >= trail.count()
-    assert trail.count() < 600
+    assert entries(trail) < 600
 
 
 def test_what_a_flow_does_not_hand_in_is_unknown() -> None:
@@ -317,5 +338,35 @@ def test_a_features_past_is_dropped_once_no_window_reaches_it() -> None:
         fields = {"amount_minor": 5_000 - number % 100, "merchant": f"m{number}"}
         moment = START + number * MICROSECONDS_PER_DAY
         keeper.fold(trail, number=number, kind="purchase-captured", moment=moment, fields=fields)
-    assert trail.count() < 1_500
+    assert entries(trail) < 1_500
     assert compile_row(keeper, ["purchases_30d", "merchants_30d"])(trail, trail.at) == [30, 30]
+
+
+def test_a_number_beyond_64_bits_keeps_a_trail_from_being_packed() -> None:
+    keeper = Keeper(shipped())
+    trail = keeper.begin(ZONES[0])
+    for number in (1, 2):
+        fields = {"amount_minor": 2**63, "merchant": "m"}
+        keeper.fold(
+            trail, number=number, kind="purchase-captured", moment=START + number, fields=fields
+        )
+    assert packed(trail) is None
+    assert compile_row(keeper, ["purchase_amount_24h"])(trail, trail.at) == [2**64]
+
+
+def test_trails_of_other_features_are_told_apart_and_of_the_same_are_not() -> None:
+    set_of = shipped()
+    few = dataclasses.replace(set_of, features=set_of.features[:-1])
+    narrow = dataclasses.replace(
+        set_of, features=tuple(dataclasses.replace(one, window=1) for one in set_of.features)
+    )
+    named = dataclasses.replace(set_of, name="other", version=9, text="# as before")
+    ids = [features_id(one) for one in (set_of, few, narrow, named)]
+    assert len(set(ids)) == 3
+    assert ids[3] == ids[0]
+    asked = "from fenqi.store.trails import Trails; print(Trails()._features_id)"
+    for seed in ("1", "2"):  # the same in every program that starts
+        program = [sys.executable, "-c", asked]
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        said = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == str(ids[0])

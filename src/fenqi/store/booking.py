@@ -143,6 +143,7 @@ class Booking:
         self.touch(account)
         booked_on = account.book.business_date
         effective_on = effective_on or booked_on
+        text = payload if isinstance(payload, str) else ENCODE(payload)
         self._events.append(
             (
                 account.raw,
@@ -153,12 +154,12 @@ class Booking:
                 occurred_at or self.now,
                 booked_on,
                 effective_on,
-                payload if isinstance(payload, str) else ENCODE(payload),
+                text,
             )
         )
         if self.followed is not None:
             moment = moment_of(self.now)
-            self.followed.note(account, kind=kind, moment=moment, payload=payload)
+            self.followed.note(account, kind=kind, moment=moment, payload=text)
         if topic:
             self._outbox.append((account.raw, account.event_count, topic))
         return Happening(account, account.event_count, booked_on, effective_on)
@@ -327,6 +328,8 @@ class Booking:
                     sheet.add(other)
                 else:
                     other.fill(sheet)
+            if self.followed is not None:
+                self.followed.fill(sheet)
             self._projections.fill(sheet, session)
             for own in (self.operations, self._crossed(), self.transfers, *rows, self._changed()):
                 sheet.add(own)

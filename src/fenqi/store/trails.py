@@ -5,8 +5,14 @@ the events, for all accounts of a batch at once. So it is exact whoever wrote th
 another, and nothing has to be rebuilt after a crash. A trail belongs to the transaction that holds
 the account's row: it is taken out when it is asked for and put back only once that is committed, so
 what was rolled back was never in it.
+
+Between two looks a trail is packed: a string of bytes, which the collector of garbage passes over
+and of which a million fit into memory. Now and then, once it has come some events further, the
+transaction that carries it writes it down beside its own rows (`trails`), so that who knows nothing
+of an account, as every program after its start, reads that and the few events since.
 """
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
@@ -15,23 +21,39 @@ from uuid import UUID
 
 import msgspec
 
-from fenqi.core.risk.features.declaration import FeatureSet
+from fenqi.core.risk.features.declaration import FeatureSet, Key
 from fenqi.core.risk.features.row import Row, compile_row
-from fenqi.core.risk.features.trail import Keeper, Trail
+from fenqi.core.risk.features.trail import LAYOUT, Keeper, Trail
 from fenqi.store.accounts import Account
 from fenqi.store.columns import pack
 from fenqi.store.features import shipped
 from fenqi.store.pool import Session
+from fenqi.store.rows import Rows, Sheet, Upsert
 
-TRAILS_MAX = 100_000  # kept at a time; the one unused for longest goes first
-POINTS_MAX = 5_000_000  # entries of all trails kept, some 40 bytes each
+TRAILS_MAX = 1_000_000  # kept at a time; the one unused for longest goes first
+BYTES_MAX = 256_000_000  # of all trails kept
 EVENTS_MAX = 50_000  # read at a time
 ROWS_MAX = 256  # different lists of features
-PENDING_POINTS = 8  # what a fact put off counts, in entries
+WRITTEN_EVENTS = 128  # a trail may have come further than what is written of it
+PUT_OFF_MAX = 32  # facts put off
+ENTRY_BYTES = 250  # of one kept, beside its packed form
+FACT_BYTES = 120  # of a fact put off, beside its text
 
 DECODE = msgspec.json.Decoder(dict[str, Any]).decode
-ENCODE = msgspec.json.Encoder().encode
 
+TRAILS = Upsert(
+    "trails",
+    "account_id uuid, number bigint, features_id uuid?, packed bytea",
+    keys="account_id",
+)
+
+WRITTEN = """
+SELECT k.place, t.number, t.packed
+FROM UNNEST(%(accounts)s::uuid[], %(numbers)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY
+    AS k (account_id, number, last, place)
+JOIN trails AS t ON t.account_id = k.account_id AND t.number > k.number AND t.number <= k.last
+WHERE t.features_id = %(features_id)s
+"""
 MISSING = """
 SELECT k.place, e.number, e.kind, (EXTRACT(EPOCH FROM e.recorded_at) * 1000000)::bigint,
     e.payload::text
@@ -42,20 +64,97 @@ WHERE e.kind = ANY(%(kinds)s::text[])
 ORDER BY k.place, e.number LIMIT %(most)s
 """
 
+Fact = tuple[str, int, str | bytes]  # kind, moment, payload as JSON
+# Plain tuples, which the collector of garbage leaves alone once they hold nothing that could be in
+# a circle. A trail with a number beyond 64 bits is kept as it is.
+Kept = tuple[int, bytes | Trail, tuple[Fact, ...], int]  # number, trail, put off, written up to
+
+NOTHING: Kept = (0, b"", (), 0)
+
+
+class _Packed(msgspec.Struct, array_like=True, gc=False):
+    """What a trail is packed as."""
+
+    at: int
+    seen: int
+    cells: list[Any]
+
+
+PACK = msgspec.msgpack.Encoder().encode
+UNPACK = msgspec.msgpack.Decoder(_Packed).decode
+
+
+def packed(trail: Trail) -> bytes | None:
+    """Return a trail as bytes; None if a number in it does not fit 64 bits."""
+    try:
+        return PACK(_Packed(trail.at, trail.seen, trail.cells))
+    except OverflowError:
+        return None
+
+
+def unpacked(keeper: Keeper, zone: str, form: bytes) -> Trail:
+    """Return the trail that was packed; of no bytes that of an account without facts.
+
+    Errors: msgspec.MsgspecError.
+    """
+    trail = keeper.begin(zone)
+    if form:
+        kept = UNPACK(form)
+        trail.at, trail.seen, trail.cells = kept.at, kept.seen, kept.cells
+    return trail
+
+
+class _Held:
+    """What one transaction holds of an account: its trail, unpacked once somebody looks.
+
+    `number` is how far it has come, `put_off` are facts that belong to it but are folded only when
+    somebody looks: most customers do not come again so soon. `form` is the trail without them.
+    """
+
+    __slots__ = ("account", "form", "is_altered", "number", "put_off", "trail", "written")
+
+    def __init__(self, account: Account, kept: Kept) -> None:
+        self.account = account
+        self.number, self.form, self.put_off, self.written = kept
+        self.trail: Trail | None = None
+        self.is_altered = False  # the trail is no longer what its form says
+
+    def read(self, keeper: Keeper) -> Trail:
+        """Return the trail with all that was put off."""
+        trail = self.trail
+        if trail is None:
+            form, zone = self.form, self.account.book.zone
+            trail = form if isinstance(form, Trail) else unpacked(keeper, zone, form)
+            self.trail = trail
+        if self.put_off:
+            put_off, self.put_off, self.is_altered = self.put_off, (), True
+            for kind, moment, payload in put_off:
+                keeper.fold(
+                    trail, number=self.number, kind=kind, moment=moment, fields=DECODE(payload)
+                )
+        return trail
+
+    def kept(self, keeper: Keeper) -> Kept:
+        """Return it as it is kept until the next look."""
+        if len(self.put_off) > PUT_OFF_MAX:
+            self.read(keeper)
+        if self.trail is not None and self.is_altered:
+            self.form, self.is_altered = packed(self.trail) or self.trail, False
+        return (self.number, self.form, self.put_off, self.written)
+
 
 class Followed:
     """The trails of one transaction's accounts; a `Booking` notes its own events in them."""
 
-    def __init__(self, keeper: Keeper, trails: dict[UUID, Trail]) -> None:
-        self._keeper = keeper
-        self._trails = trails
+    def __init__(
+        self, keeper: Keeper, held: dict[bytes, _Held], features_id: UUID, written_events: int
+    ) -> None:
+        self._keeper, self._held = keeper, held
+        self._features_id, self._written_events = features_id, written_events
 
     def of(self, account: Account) -> Trail:
         """Return an account's trail, in step with what was booked so far. Errors: KeyError."""
-        trail = self._trails[account.account_id]
-        if trail.pending:
-            settle(self._keeper, trail)
-        return trail
+        return self._held[account.raw].read(self._keeper)
 
     def note(
         self,
@@ -63,27 +162,29 @@ class Followed:
         *,
         kind: str,
         moment: int,
-        payload: Mapping[str, object] | str | bytes,
+        payload: str | bytes,
     ) -> None:
-        """Take up the account's latest event, which is being booked.
+        """Take up the account's latest event, which is being booked; its payload is JSON.
 
         An account that is not followed is passed over. Units: `moment` in microseconds since 1970.
         """
-        trail = self._trails.get(account.account_id)
-        if trail is None or trail.number != account.event_count - 1:
+        held = self._held.get(account.raw)
+        if held is None or held.number != account.event_count - 1:
             return  # what is not in step here is read from the events next time
-        trail.number = account.event_count
+        held.number = account.event_count
         if kind in self._keeper.bits:
-            trail.pending += ((kind, moment, payload),)
-            trail.points += PENDING_POINTS
+            held.put_off += ((kind, moment, payload),)
 
-
-def settle(keeper: Keeper, trail: Trail) -> None:
-    """Fold what a trail has put off."""
-    pending, trail.pending = trail.pending, ()
-    for kind, moment, payload in pending:
-        fields = DECODE(payload if isinstance(payload, str | bytes) else ENCODE(payload))
-        keeper.fold(trail, number=trail.number, kind=kind, moment=moment, fields=fields)
+    def fill(self, sheet: Sheet) -> None:
+        """Write down the trails that have come far since they were written last."""
+        rows = Rows(TRAILS)
+        for raw, held in self._held.items():
+            if held.number - held.written >= self._written_events:
+                form = packed(held.read(self._keeper))
+                if form is not None:
+                    rows.add(raw, held.number, self._features_id, form)
+                    held.written = held.number
+        sheet.add(rows)
 
 
 class Trails:
@@ -94,14 +195,17 @@ class Trails:
         features: FeatureSet | None = None,
         *,
         trails_max: int = TRAILS_MAX,
-        points_max: int = POINTS_MAX,
+        bytes_max: int = BYTES_MAX,
+        written_events: int = WRITTEN_EVENTS,
     ) -> None:
         self.features = features or shipped()
         self._keeper = Keeper(self.features)
+        self._features_id = features_id(self.features)
         self._kinds = pack("text", self._keeper.kinds)
-        self._trails_max, self._points_max = trails_max, points_max
-        self._kept: OrderedDict[UUID, tuple[Trail, int]] = OrderedDict()
-        self._points = 0
+        self._trails_max, self._bytes_max = trails_max, bytes_max
+        self._written_events = written_events
+        self._kept: OrderedDict[bytes, Kept] = OrderedDict()
+        self._bytes = 0
         self._gate = threading.Lock()
         self._rows: dict[tuple[str, ...], Row] = {}
 
@@ -109,9 +213,9 @@ class Trails:
         return len(self._kept)
 
     @property
-    def points(self) -> int:
-        """Return how many entries are kept in all."""
-        return self._points
+    def memory_bytes(self) -> int:
+        """Return about how many bytes of memory all that is kept takes."""
+        return self._bytes
 
     def row(self, names: Sequence[str]) -> Row:
         """Return the function that computes some inputs, those of a policy."""
@@ -128,56 +232,57 @@ class Trails:
 
         If all are in step, nothing is asked of the database.
         """
-        taken: dict[UUID, Trail] = {}
-        behind: list[Account] = []
+        held: dict[bytes, _Held] = {}
+        behind: list[_Held] = []
         with self._gate:
             for account in accounts:
-                if account.account_id in taken:
+                if account.raw in held:
                     continue
-                trail = self._take(account.account_id)
-                if trail is None or trail.number > account.event_count:
-                    trail = self._keeper.begin(account.book.zone)
-                if trail.number < account.event_count:
-                    behind.append(account)
-                taken[account.account_id] = trail
+                kept = self._take(account.raw)
+                if kept is None or kept[0] > account.event_count:
+                    kept = NOTHING
+                one = held[account.raw] = _Held(account, kept)
+                if one.number < account.event_count:
+                    behind.append(one)
         if behind:
-            self._catch_up(session, behind, taken)
-        session.after_commit(lambda: self._put_back(taken))
-        return Followed(self._keeper, taken)
+            self._catch_up(session, behind)
+        session.after_commit(lambda: self._put_back(held))
+        return Followed(self._keeper, held, self._features_id, self._written_events)
 
-    def _take(self, account_id: UUID) -> Trail | None:
-        found = self._kept.pop(account_id, None)
-        if found is None:
-            return None
-        trail, points = found
-        self._points -= points
-        return trail
+    def _take(self, raw: bytes) -> Kept | None:
+        found = self._kept.pop(raw, None)
+        if found is not None:
+            self._bytes -= _size(found)
+        return found
 
-    def _put_back(self, taken: Mapping[UUID, Trail]) -> None:
+    def _put_back(self, held: Mapping[bytes, _Held]) -> None:
         """Keep trails again, the latest used last; make room by dropping the first."""
+        packed_again = [(raw, one.kept(self._keeper)) for raw, one in held.items()]
         with self._gate:
-            for account_id, trail in taken.items():
-                newer = self._kept.get(account_id)
+            for raw, kept in packed_again:
+                newer = self._kept.get(raw)
                 if newer is not None:
-                    if newer[0].number >= trail.number:
+                    if newer[0] >= kept[0]:
                         continue
-                    self._take(account_id)
-                points = trail.recount()
-                self._kept[account_id] = (trail, points)
-                self._points += points
-            while len(self._kept) > self._trails_max or self._points > self._points_max:
-                _, (_, points) = self._kept.popitem(last=False)
-                self._points -= points
+                    self._take(raw)
+                self._kept[raw] = kept
+                self._bytes += _size(kept)
+            while len(self._kept) > self._trails_max or self._bytes > self._bytes_max:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= _size(dropped)
 
-    def _catch_up(
-        self, session: Session, behind: Sequence[Account], taken: Mapping[UUID, Trail]
-    ) -> None:
-        """Read the events that trails lack."""
-        trails = [taken[account.account_id] for account in behind]
-        accounts = pack("uuid", [account.raw for account in behind])
+    def _catch_up(self, session: Session, behind: Sequence[_Held]) -> None:
+        """Read what trails lack: first what is written of those that lack much, then events."""
+        far = [
+            one for one in behind if one.account.event_count - one.number >= self._written_events
+        ]
+        if far:
+            self._read_written(session, far)
+        trails = [one.read(self._keeper) for one in behind]
+        accounts = pack("uuid", [one.account.raw for one in behind])
+        for one, trail in zip(behind, trails, strict=True):
+            trail.number = one.number
         fold = self._keeper.fold
-        for trail in trails:
-            settle(self._keeper, trail)
         while True:
             rows = session.rows(
                 MISSING,
@@ -189,6 +294,7 @@ class Trails:
                 },
             )
             for place, number, kind, moment, payload in rows:
+                behind[place - 1].is_altered = True
                 fold(
                     trails[place - 1],
                     number=number,
@@ -198,5 +304,44 @@ class Trails:
                 )
             if len(rows) < EVENTS_MAX:
                 break
-        for account, trail in zip(behind, trails, strict=True):
-            trail.number = account.event_count  # what came since looks at no feature
+        for one in behind:
+            one.number = one.account.event_count  # what came since looks at no feature
+
+    def _read_written(self, session: Session, far: Sequence[_Held]) -> None:
+        """Take up what is written down of trails; one nobody can read is as good as none."""
+        asked = {
+            "accounts": pack("uuid", [one.account.raw for one in far]),
+            "numbers": pack("bigint", [one.number for one in far]),
+            "lasts": pack("bigint", [one.account.event_count for one in far]),
+            "features_id": self._features_id,
+        }
+        for place, number, form in session.rows(WRITTEN, asked):
+            one = far[place - 1]
+            try:
+                trail = unpacked(self._keeper, one.account.book.zone, form)
+            except msgspec.MsgspecError:
+                continue
+            if form and len(trail.cells) == self._keeper.width:
+                one.form, one.trail, one.put_off = form, trail, ()
+                one.number = one.written = number
+
+
+def features_id(features: FeatureSet) -> UUID:
+    """Return what tells trails of these features from those of others, or of another layout.
+
+    Names, titles and purposes of features are no part of it: they change no trail.
+    """
+    asked = [
+        (one.key.value, one.stream, one.aggregate.value, one.window, one.field, one.part, *own)
+        for one in features.features
+        for own in [(one.known_by, one.name if one.key is not Key.ACCOUNT else None)]
+    ]
+    told = repr((LAYOUT, sorted(features.kinds), [*features.streams.values()], asked))
+    return UUID(bytes=hashlib.sha256(told.encode()).digest()[:16])
+
+
+def _size(kept: Kept) -> int:
+    """Return about how many bytes of memory an entry takes."""
+    _, form, put_off, _ = kept
+    size = ENTRY_BYTES + (8 * len(form.cells) if isinstance(form, Trail) else len(form))
+    return size + sum(FACT_BYTES + len(payload) for _, _, payload in put_off)

@@ -1,5 +1,6 @@
 """Facts told by others are kept as events, counted exactly, and seen at once by features."""
 
+import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -31,6 +32,7 @@ from fenqi.core.values.ids import AccountId
 from fenqi.desk import Desk
 from fenqi.flows.observe import FACTS_MAX, Observe, Observed, Told, observe
 from fenqi.store import accounts as account_rows
+from fenqi.store.booking import Booking
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Store
 from fenqi.store.trails import Trails
@@ -86,6 +88,13 @@ def values(ground: Ground, account: AccountId, *names: str) -> list[int | None]:
         followed = ground.trails.follow(session, list(locked.values()))
         moment = moment_of(ground.clock.now())
         return ground.trails.row(names)(followed.of(locked[account]), moment)
+
+
+def row_of(world: World, account: AccountId) -> tuple[int]:
+    found: tuple[int] = rows(
+        world.store, "SELECT number FROM trails WHERE account_id = %(one)s", one=account
+    )[0]
+    return found
 
 
 def every(ground: Ground, account: AccountId) -> list[int | None]:
@@ -365,10 +374,10 @@ def test_trails_keep_within_their_bounds(world: World) -> None:
     anew = Ground(world.store, world.clock, world.ground.ids, world.ground.catalogue, trails=fresh)
     for account in people:
         assert every(ground, account) == every(anew, account)
-    tiny = Trails(points_max=3)
+    tiny = Trails(bytes_max=3)
     ground = Ground(world.store, world.clock, world.ground.ids, world.ground.catalogue, trails=tiny)
     assert every(ground, people[0]) == every(anew, people[0])
-    assert tiny.points <= 3
+    assert tiny.memory_bytes <= 3
 
 
 def test_ten_thousand_facts_of_one_account_are_all_kept_and_exactly_counted(world: World) -> None:
@@ -391,4 +400,75 @@ def test_ten_thousand_facts_of_one_account_are_all_kept_and_exactly_counted(worl
     assert values(world.ground, account, "logins_24h", "devices_30d") == [10_000, 9]
     anew = Ground(world.store, world.clock, world.ground.ids, world.ground.catalogue)
     assert every(world.ground, account) == every(anew, account)
-    assert world.ground.trails.points < 500
+    assert world.ground.trails.memory_bytes < 10_000
+
+
+def lived(world: World, **bounds: int) -> tuple[Ground, AccountId]:
+    """Return a program whose trails are written down often, and an account with some facts."""
+    account = enrol(world)
+    ground = with_trails(world, Trails(**bounds))
+    for number in range(9):
+        done(observe(ground, [log_in(world, account, f"10.2.0.{number}")])[0])
+    return ground, account
+
+
+def with_trails(world: World, trails: Trails) -> Ground:
+    return Ground(world.store, world.clock, world.ground.ids, world.ground.catalogue, trails=trails)
+
+
+def test_who_knows_nothing_of_an_account_reads_what_is_written_of_it_and_events_since(
+    world: World,
+) -> None:
+    ground, account = lived(world, written_events=4)
+    (number,) = row_of(world, account)
+    assert 5 <= number < 10
+    asked, known = "logins_24h", values(ground, account, "logins_24h")
+    assert known == [9]
+    # As if what was before had never been: a program that still counts it did not read it.
+    with as_owner(world.store) as session:
+        session.run(
+            "UPDATE events SET kind = 'forgotten' WHERE kind = 'login' AND number <= %(number)s",
+            {"number": number},
+        )
+    assert values(with_trails(world, Trails(written_events=4)), account, asked) == known
+    assert values(with_trails(world, Trails(written_events=99)), account, asked) == [10 - number]
+
+
+def test_a_program_with_other_features_does_not_believe_what_is_written(world: World) -> None:
+    ground, account = lived(world, written_events=4)
+    fewer = dataclasses.replace(
+        ground.trails.features, features=ground.trails.features.features[3:]
+    )
+    other = with_trails(world, Trails(fewer, written_events=4))
+    assert every(other, account) == every(ground, account)[3:]
+    done(observe(other, [log_in(world, account)])[0])
+    assert every(with_trails(world, Trails(written_events=4)), account)[3:] == every(other, account)
+
+
+def test_what_nobody_can_read_is_as_good_as_nothing_written(world: World) -> None:
+    ground, account = lived(world, written_events=4)
+    for nonsense in (b"", b"\xff", b"\x93\x00\x00\x90"):  # the last one has no cells
+        with as_owner(world.store) as session:
+            session.run("UPDATE trails SET packed = %(nonsense)s", {"nonsense": nonsense})
+        anew = with_trails(world, Trails(written_events=4))
+        assert every(anew, account) == every(ground, account)
+
+
+def test_what_is_rolled_back_is_not_written_of_a_trail(world: World) -> None:
+    ground, account = lived(world, written_events=4)
+    before = dump(world.store)
+
+    def fail() -> None:
+        with ground.store.transaction() as session:
+            locked = account_rows.lock(session, [account])
+            booking = Booking(ground)
+            booking.followed = ground.trails.follow(session, list(locked.values()))
+            for _ in range(9):
+                booking.event(locked[account], "login", payload={})
+            booking.write(session)
+            raise RuntimeError("lost")
+
+    with pytest.raises(RuntimeError, match="lost"):
+        fail()
+    assert dump(world.store) == before
+    assert values(ground, account, "logins_24h") == [9]

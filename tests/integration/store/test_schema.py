@@ -17,6 +17,7 @@ CHANGEABLE = {
     "applications",  # where it stands, and what was decided about it
     # A case has its outcome, a protection its end, a link its last day, a place its kind.
     *("cases", "known_places", "links", "protections"),
+    "trails",  # what an account's facts have come to
     "presences",  # when an account was last seen with an identifier
 }
 DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}

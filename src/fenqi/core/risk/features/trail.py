@@ -22,7 +22,7 @@ from fenqi.core.risk.features.declaration import (
 from fenqi.core.risk.features.moment import hour_of
 
 TIDY_LENGTH = 32  # entries of a stream before its old ones are looked for
-RECOUNT_POINTS = 256
+LAYOUT = 1  # of what is kept; raised when the same facts come to other cells
 
 Fields = dict[str, Any]
 Cell = Any  # a moment, a list of numbers, latest moments by value; None is nothing yet
@@ -32,36 +32,19 @@ class Trail:
     """What is kept of one account's facts up to an event's number.
 
     `at` is the moment of the latest fact, `seen` has a bit for each kind the account has had.
-    Cells are laid out by the `Keeper`. `points` is how many entries it has at most, which is what
-    its memory grows with. `pending` are facts that belong to it but are folded only when somebody
-    looks: most customers do not come again so soon.
+    Cells are laid out by the `Keeper`.
 
     Units: moments in microseconds since 1970.
     """
 
-    __slots__ = ("_counted", "at", "cells", "number", "pending", "points", "seen", "zone")
+    __slots__ = ("at", "cells", "number", "seen", "zone")
 
     def __init__(self, zone: str, width: int) -> None:
         self.zone = zone
         self.number = 0
         self.at = 0
         self.seen = 0
-        self.points = 0
-        self._counted = 0
         self.cells: list[Cell] = [None] * width
-        self.pending: tuple[Any, ...] = ()
-
-    def count(self) -> int:
-        """Return how many entries are kept, and let `points` say so."""
-        found = sum(len(one) for one in self.cells if isinstance(one, list | dict))
-        self.points = self._counted = found
-        return found
-
-    def recount(self) -> int:
-        """Return `points`, counted anew if it has doubled since it was counted last."""
-        if self.points > 2 * self._counted + RECOUNT_POINTS:
-            return self.count()
-        return self.points
 
 
 class Highest:
@@ -256,7 +239,7 @@ class Keeper:
             for feature in needed[name]:
                 track.need(feature)
             width += track.width
-        self._width = width
+        self.width = width  # cells of a trail
         self._by_kind = {
             kind: tuple(one for one in self.tracks.values() if kind in one.stream.kinds)
             for kind in self.kinds
@@ -268,7 +251,7 @@ class Keeper:
 
     def begin(self, zone: str) -> Trail:
         """Return the trail of an account without facts, whose book is in a zone."""
-        return Trail(zone, self._width)
+        return Trail(zone, self.width)
 
     def fold(self, trail: Trail, *, number: int, kind: str, moment: int, fields: Fields) -> None:
         """Add the account's next event; of another kind than features look at it only counts.
@@ -289,4 +272,3 @@ class Keeper:
         # Of all streams first whether the fact belongs to them: none follows itself.
         for one in [one for one in self._by_kind[kind] if one.admits(cells, moment, fields)]:
             one.add(cells, moment, fields)
-            trail.points += one.width
