@@ -23,6 +23,7 @@ from fenqi.cli import (
     report,
     shadow,
     watch,
+    worker,
 )
 from fenqi.cli.errors import Group, interrupt_on_signals, keep_quiet, tell
 
@@ -66,6 +67,7 @@ replay.register(app)
 report.register(app)
 shadow.register(app)
 watch.register(app)
+worker.register(app)
 
 
 def main() -> None:

@@ -184,6 +184,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
+    "duties-setting-invalid": "{setting} is `{value}`; it must be {expected}.",
     "error": "Something is wrong.",
     "fact-invalid": "{kind}: {field} is {value}; it must be {expected}. Nothing was stored.",
     "fact-kind-unknown": "There is no kind of fact {kind}. There are: {known}.",

@@ -7,7 +7,6 @@ report is fresh. An application that cannot be decided keeps nobody else waiting
 """
 
 import logging
-import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,14 +20,12 @@ from fenqi.store import applications, books
 from fenqi.store import bureau as reports
 from fenqi.store.applications import Waiting
 from fenqi.store.ground import Ground
-from fenqi.store.pool import DatabaseFull, DatabaseGone, OutcomeUnknown, Session, TryAgain
+from fenqi.store.pool import Session, TryAgain
+from fenqi.worker.fault import AWAY, place, told
 
 BATCH_MAX = 64  # applications decided as one
 ASKED_AT_ONCE_MAX = 8
 ACTOR = "worker"
-AWAY = (DatabaseGone, OutcomeUnknown, DatabaseFull)  # nobody's application is to blame
-TOLD = ("fault", "place", "constraint", "table", "sqlstate", "pack", "product", "state", "rulebook")
-
 LOG = logging.getLogger(__name__)
 
 
@@ -106,14 +103,8 @@ def _note(ground: Ground, refused: Sequence[tuple[Waiting, FenqiError]]) -> None
         if isinstance(fault, TryAgain):
             continue  # somebody stood in the way; nothing is wrong with the application
         with ground.store.transaction() as session:
-            if applications.failed(session, one.account_id, _told(fault), ground.clock.now()):
-                LOG.error("application %s is parked: %s", one.account_id, _told(fault))
-
-
-def _told(fault: FenqiError) -> str:
-    """Return a fault for whoever mends it; of its values only those that are about no person."""
-    fields = {name: fault.fields[name] for name in TOLD if name in fault.fields}
-    return ", ".join([fault.code, *(f"{name} {value}" for name, value in fields.items())])
+            if applications.failed(session, one.account_id, told(fault), ground.clock.now()):
+                LOG.error("application %s is parked: %s", one.account_id, told(fault))
 
 
 def _foreign(fault: Exception) -> FenqiError:
@@ -121,9 +112,7 @@ def _foreign(fault: Exception) -> FenqiError:
     if isinstance(fault, FenqiError):
         return fault
     LOG.error("an application could not be decided", exc_info=fault)
-    steps = traceback.extract_tb(fault.__traceback__)
-    place = f"{steps[-1].filename.rpartition('/')[2]}:{steps[-1].lineno}" if steps else ""
-    broken = AdmissionFailed(fault=type(fault).__name__, place=place)
+    broken = AdmissionFailed(fault=type(fault).__name__, place=place(fault))
     broken.__cause__ = fault
     return broken
 
