@@ -31,6 +31,7 @@ from fenqi.flows.extend import Extend, extend
 from fenqi.flows.freeze import Freeze, Second, freeze, second
 from fenqi.flows.lift import Lift, lift
 from fenqi.flows.observe import Observe, observe
+from fenqi.flows.readmit import Readmit, readmit
 from fenqi.flows.receive import Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.reprice import Reprice, reprice
@@ -82,6 +83,7 @@ FLOWS: dict[type[Command], Flow] = {
     Observe: observe,
     Decide: decide,
     Enrol: enrol,
+    Readmit: readmit,
     Receive: receive,
     Refund: refund,
     Resolve: resolve,

@@ -11,6 +11,8 @@ Settings:
                         digits; else one is made and kept in the data folder
     FENQI_CATALOGUE     a folder with products/, packs/ and policies/ of your own, laid over the
                         shipped ones
+    FENQI_DUTIES        what `fenqi worker run` does by itself; by default watch,admit,shadow
+    FENQI_ASSESS_DAYS   days between two assessments of a book, if it is a duty (30)
     FENQI_BUREAU_URL    a credit bureau that is asked about who applies; then also
     FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2)
 """
@@ -35,6 +37,13 @@ BUREAU_SETTING = "FENQI_BUREAU_URL"
 BUREAU_SUBSCRIBER_SETTING = "FENQI_BUREAU_SUBSCRIBER"
 BUREAU_SECRET_SETTING = "FENQI_BUREAU_SECRET"  # noqa: S105 - the name of the setting
 BUREAU_SECONDS_SETTING = "FENQI_BUREAU_SECONDS"
+DUTIES_SETTING = "FENQI_DUTIES"
+ASSESS_DAYS_SETTING = "FENQI_ASSESS_DAYS"
+# What is done by itself unless somebody says otherwise: nothing that could cut anybody's limit.
+HARMLESS = ("watch", "admit", "shadow")
+DUTIES = (*HARMLESS, "assess-limit", "assess-price")
+ASSESS_DAYS = 30
+ASSESS_DAYS_MAX = 366
 BUREAU_SECONDS = 2
 BUREAU_SECONDS_MAX = 60
 # The first that is set counts; those of the system in the order of POSIX.
@@ -45,6 +54,12 @@ class BureauSettingsInvalid(Invalid):
     """A setting of the credit bureau is missing or makes no sense; its secret is not repeated."""
 
     code = "bureau-settings-invalid"
+
+
+class DutiesSettingInvalid(Invalid):
+    """A setting of the worker's duties makes no sense; names it and what it must be."""
+
+    code = "duties-setting-invalid"
 
 
 def speaks_chinese(environment: Mapping[str, str] | None = None) -> bool:
@@ -72,6 +87,8 @@ class Config:
     identity_key: str | None = field(default=None, repr=False)
     connections_max: int | None = None  # None leaves it to the store
     bureau: Access | None = None
+    duties: tuple[str, ...] = HARMLESS
+    assess_days: int = ASSESS_DAYS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
@@ -86,6 +103,8 @@ class Config:
             catalogue_folder=Path(catalogue).expanduser() if catalogue else None,
             identity_key=given.get(IDENTITY_KEY_SETTING) or None,
             bureau=_bureau_access(given),
+            duties=_duties(given),
+            assess_days=_assess_days(given),
         )
 
     @property
@@ -116,6 +135,28 @@ def _bureau_access(given: Mapping[str, str]) -> Access | None:
         raise BureauSettingsInvalid(setting=BUREAU_SECONDS_SETTING, expected=expected)
     subscriber, secret = given[BUREAU_SUBSCRIBER_SETTING], given[BUREAU_SECRET_SETTING]
     return Access(url, subscriber, secret, int(seconds))
+
+
+def _duties(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which duties are run. Errors: DutiesSettingInvalid."""
+    named = given.get(DUTIES_SETTING)
+    if not named:
+        return HARMLESS
+    names = tuple(dict.fromkeys(one.strip() for one in named.split(",")))
+    for one in names:
+        if one not in DUTIES:
+            expected = "some of " + ", ".join(DUTIES)
+            raise DutiesSettingInvalid(setting=DUTIES_SETTING, value=one, expected=expected)
+    return names
+
+
+def _assess_days(given: Mapping[str, str]) -> int:
+    """Return the days between two assessments. Errors: DutiesSettingInvalid."""
+    days = given.get(ASSESS_DAYS_SETTING) or str(ASSESS_DAYS)
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= ASSESS_DAYS_MAX):
+        expected = f"whole days from 1 to {ASSESS_DAYS_MAX}"
+        raise DutiesSettingInvalid(setting=ASSESS_DAYS_SETTING, value=days, expected=expected)
+    return int(days)
 
 
 def default_data_folder(environment: Mapping[str, str]) -> Path:

@@ -179,6 +179,11 @@ class Runtime:
         key, folder = self.config.identity_key, self.config.data_folder
         return identity_key.sealer(self.store, given=key, folder=folder, now=self.clock.now())
 
+    @property
+    def words(self) -> str:
+        """Return what this program is to others: what it was started as, and its process."""
+        return f"{_own_words()} (process {os.getpid()})"
+
     def refuse_others(self) -> None:
         """Refuse to work beside another program in this data folder. Errors: FolderInUse."""
         if self.others:

@@ -18,11 +18,13 @@ from fenqi.core.risk.identity import Sealer
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.place import fault_place
 from fenqi.flows.apply import Apply, ConsentGiven, Identifier, apply
+from fenqi.flows.readmit import Readmit, readmit
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.sign import Sign, sign
 from fenqi.lines import open_bureau
 from fenqi.machine import Config, speaks_chinese
 from fenqi.report.application import Shown, shown
+from fenqi.report.application import parked as parked_ones
 from fenqi.runtime import Runtime
 from fenqi.worker.admit import admit
 
@@ -57,6 +59,8 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("sign")(sign_offer)
     group.command("resolve")(resolve_one)
+    group.command("parked")(parked)
+    group.command("retry")(retry)
     app.add_typer(group, name="application")
 
 
@@ -134,6 +138,44 @@ def resolve_one(
         )
         _done(resolve(runtime.ground, [command])[0])
         _tell(shown(runtime.store, application, _language()), as_json=as_json)
+
+
+def parked(as_json: AsJson = False) -> None:
+    """List the applications that could not be decided and why; nobody tries them any more."""
+    with Runtime.open(stop_after=True) as runtime:
+        found = parked_ones(runtime.store)
+    if as_json:
+        typer.echo(json.dumps([one._asdict() for one in found], default=str, indent=2))
+        return
+    console = Console(highlight=False)
+    if not found:
+        console.print("No application is parked.")
+    for one in found:
+        console.print(
+            f"{one.account_id}  received {one.received_at:%Y-%m-%d %H:%M}, book {one.book_id}"
+        )
+        console.print(
+            f"  parked {one.parked_at:%Y-%m-%d %H:%M} after {one.failures} tries: {one.fault}",
+            markup=False,
+        )
+        console.print(f"  once that is mended: fenqi application retry {one.account_id} --by YOU")
+
+
+def retry(
+    application: OfApplication,
+    by: Annotated[str, typer.Option("--by", help="Who looked at it.")],
+) -> None:
+    """Let a parked application be tried again, once what went wrong is mended."""
+    with Runtime.open(stop_after=True) as runtime:
+        tell_of(runtime.others)
+        command = Readmit(
+            scope_id=str(application),
+            key=f"cli-{runtime.ids.new()}",
+            actor=by,
+            account_id=AccountId(application),
+        )
+        _done(readmit(runtime.ground, [command])[0])
+    Console(highlight=False).print(f"The application {application} waits for its turn again.")
 
 
 def _done(answer: Any) -> Any:

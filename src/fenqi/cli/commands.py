@@ -56,6 +56,7 @@ COMMANDS = {
     "plan": ("plan", "Look at a plan before it exists."),
     "policy": ("policy", "Policies: what decides, and by whose word."),
     "shadow": ("shadow", "Judge policies beside the live ones."),
+    "worker": ("worker", "What fenqi does by itself."),
 }
 
 

@@ -84,10 +84,15 @@ def list_(
     days: Annotated[
         int | None, typer.Option("--days", min=1, help="Only of the last days; default: all.")
     ] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="At most so many.")] = LISTED,
+    most: Annotated[
+        int, typer.Option("--most", min=1, max=1_000, help="At most so many.")
+    ] = LISTED,
+    before: Annotated[
+        UUID | None, typer.Option("--before", help="Go on after this decision, the last seen.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List decisions, the latest first."""
+    """List decisions, the latest first, page by page."""
     outcomes = [keeping.APPROVE, *(effect.value for effect in Effect)]
     if outcome is not None and outcome not in outcomes:
         raise typer.BadParameter("one of " + ", ".join(outcomes), param_hint="--outcome")
@@ -100,11 +105,14 @@ def list_(
             kind=kind.value if kind else None,
             outcome=outcome,
             most=most,
+            before=before,
         )
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in lines], default=str, ensure_ascii=False))
         return
     telling.show_list(lines, _console())
+    if len(lines) == most:
+        _console().print(f"more with --before {lines[-1].decision_id}")
 
 
 def changes(

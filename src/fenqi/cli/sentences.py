@@ -7,6 +7,10 @@ the first whose fields the error has is taken.
 SENTENCES: dict[str, str | tuple[str, ...]] = {
     "account-missing": "There is no account {account}.",
     "account-not-open": ("The account {account} is {status}: its limit is not looked at."),
+    "admission-failed": (
+        "The application could not be decided ({fault} at {place}). It is tried again; after three "
+        "times `fenqi application parked` has it."
+    ),
     "adopter-invalid": "This needs {expected}, not `{by}`.",
     "adopter-is-author": (
         "{by} wrote {policy} {version} and cannot adopt it: name a second person with --by."
@@ -25,6 +29,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "application-elsewhere": "The application {application} is {state}; this is not possible now.",
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
+    "application-not-parked": (
+        "The application {application} is not parked: it waits for its turn, or is decided."
+    ),
     "application-unreadable": (
         "{file}, line {line}, column {column}: {fault}. Correct the file.",
         "{file}: {field} must be {expected}.",
@@ -177,6 +184,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "desk-closed": "fenqi is stopping and takes no more commands. Try again.",
     "due-dates-invalid": "These due days cannot be: too many, none, or out of order.",
     "due-days-invalid": "The due days do not follow one another.",
+    "duties-setting-invalid": "{setting} is `{value}`; it must be {expected}.",
     "error": "Something is wrong.",
     "fact-invalid": "{kind}: {field} is {value}; it must be {expected}. Nothing was stored.",
     "fact-kind-unknown": "There is no kind of fact {kind}. There are: {known}.",

@@ -91,6 +91,12 @@ def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
     return Protected(len(taken), work.rings, work.places, work.held, work.frozen)
 
 
+def retry_suspicions(ground: Ground) -> int:
+    """Let suspicions that failed too often be answered again; return how many wait now."""
+    with ground.store.transaction() as session:
+        return links.revive(session, ground.clock.now())
+
+
 def _by_address(taken: Iterable[Suspicion]) -> list[tuple[bytes, datetime, datetime]]:
     """Return each address with its first and last suspicious instant, the oldest first."""
     merged: dict[bytes, tuple[datetime, datetime]] = {}

@@ -11,6 +11,7 @@ from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, applications, policies, scorecards
+from fenqi.store.applications import Parked
 from fenqi.store.pool import Store
 
 TEXTS = "data/reasons/application.toml"
@@ -55,6 +56,12 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
         needs_step_up=one.needs_step_up,
         decided_by=one.decided_by,
     )
+
+
+def parked(store: Store) -> list[Parked]:
+    """Return the applications that failed too often, the oldest first."""
+    with store.transaction() as session:
+        return applications.parked(session)
 
 
 def _text(code: str, language: str, policy: Policy) -> str:

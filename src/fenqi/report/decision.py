@@ -76,13 +76,15 @@ def listed(
     kind: str | None,
     outcome: str | None,
     most: int,
+    before: UUID | None = None,
 ) -> list[Line]:
-    """Return the decisions of the last days, the latest first."""
+    """Return the decisions of the last days, the latest first; the next page is before the last."""
     wanted = Wanted(
         since=clock.now() - timedelta(days=days) if days is not None else None,
         account_id=AccountId(account_id) if account_id else None,
         kind=kind,
         outcome=outcome,
+        before=before,
         most=most,
     )
     with store.transaction() as session:

@@ -21,6 +21,9 @@ WINDOW = timedelta(hours=24)
 RECENT_MAX = 100_000  # applications of the last day that one batch looks at
 COUNT_MAX = 32_767  # what the column holds
 LEASE = timedelta(minutes=2)  # longer than any enquiry takes
+TRIES_MAX = 3  # of one application, before it is parked
+FAULT_CHARS_MAX = 500
+PARKED_LISTED_MAX = 1_000
 
 
 class ApplicationMissing(Missing):
@@ -33,6 +36,12 @@ class ApplicationElsewhere(Conflict):
     """The application is in another state than this needs."""
 
     code = "application-elsewhere"
+
+
+class ApplicationNotParked(Conflict):
+    """The application was not put aside: it waits for its turn, or is decided."""
+
+    code = "application-not-parked"
 
 
 class ApplicationState(StrEnum):
@@ -253,7 +262,8 @@ WITH claimed AS (
     UPDATE applications SET leased_until = %(until)s
     WHERE account_id IN (
         SELECT account_id FROM applications
-        WHERE state = 'received' AND (leased_until IS NULL OR leased_until <= %(now)s)
+        WHERE state = 'received' AND parked_at IS NULL
+            AND (leased_until IS NULL OR leased_until <= %(now)s)
             AND (%(book_id)s::text IS NULL OR book_id = %(book_id)s)
         ORDER BY received_at, account_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
     )
@@ -281,3 +291,63 @@ def claim(
     """Take up to `most` applications that wait, oldest first; nobody else takes them now."""
     asked = {"now": now, "until": now + LEASE, "most": most, "book_id": book_id}
     return [Waiting(*row) for row in session.rows(CLAIM, asked)]
+
+
+FAILED = """
+UPDATE applications SET failures = failures + 1, fault = %(fault)s, leased_until = %(until)s,
+    parked_at = CASE WHEN failures + 1 >= %(failures_max)s THEN %(now)s::timestamptz END
+WHERE account_id = %(account_id)s AND state = 'received' AND parked_at IS NULL
+RETURNING parked_at IS NOT NULL
+"""
+
+
+def failed(session: Session, account_id: AccountId, fault: str, now: datetime) -> bool:
+    """Note that an application could not be decided; return whether it is parked now.
+
+    It waits for its next turn behind the others; after `TRIES_MAX` a person has to look.
+    """
+    asked = {
+        "account_id": account_id,
+        "fault": fault[:FAULT_CHARS_MAX],
+        "now": now,
+        "until": now + LEASE,
+        "failures_max": TRIES_MAX,
+    }
+    return session.rows(FAILED, asked) == [(True,)]
+
+
+class Parked(NamedTuple):
+    """An application that failed too often: what went wrong last, and since when it lies there."""
+
+    account_id: AccountId
+    book_id: str
+    received_at: datetime
+    parked_at: datetime
+    failures: int
+    fault: str
+
+
+PARKED = """
+SELECT account_id, book_id, received_at, parked_at, failures, fault FROM applications
+WHERE state = 'received' AND parked_at IS NOT NULL
+ORDER BY parked_at, account_id LIMIT %(most)s
+"""
+
+
+def parked(session: Session, most: int = PARKED_LISTED_MAX) -> list[Parked]:
+    """Return the applications that nobody tries any more, the oldest first."""
+    return [Parked(*row) for row in session.rows(PARKED, {"most": most})]
+
+
+RETRIED = """
+UPDATE applications SET failures = 0, parked_at = NULL, leased_until = NULL,
+    event_count = %(event_count)s
+WHERE account_id = %(account_id)s AND state = 'received' AND parked_at IS NOT NULL
+"""
+
+
+def retried(session: Session, one: Application) -> None:
+    """Let a parked application be tried again. Errors: ApplicationNotParked."""
+    asked = {"account_id": one.account_id, "event_count": one.event_count}
+    if not session.run(RETRIED, asked):
+        raise ApplicationNotParked(application=one.account_id)

@@ -1,4 +1,7 @@
-"""Decisions as they were kept, read back whole: a record names nothing that is elsewhere."""
+"""Decisions as they were kept, read back whole: a record names nothing that is elsewhere.
+
+Lists of them are read page by page along keys; nothing here scans the table.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Missing
-from fenqi.core.risk.record import Record, Rulebook
+from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.record import APPROVE, Record, Rulebook
 from fenqi.core.values.ids import AccountId
+from fenqi.store.decisions import floor
 from fenqi.store.pool import Session
 
 LISTED_MAX = 1000
@@ -82,39 +87,74 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which decisions are listed; None is any."""
+    """Which decisions are listed; None is any. `before` is the last of the page before."""
 
     since: datetime | None = None
     account_id: AccountId | None = None
     kind: str | None = None
     outcome: str | None = None
+    before: UUID | None = None
     most: int = 50
 
 
-LIST = """
+# Ids rise with time, so the key is the order of a list and what tells its next page. Each condition
+# stands in the statement only if it is asked, so that the database sees which index serves it.
+LINES = """
 SELECT decision_id, account_id, kind, outcome, effects, reasons, policy, policy_version, decided_at
-FROM decisions
-WHERE (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s::timestamptz)
-    AND (%(account_id)s::uuid IS NULL OR account_id = %(account_id)s::uuid)
-    AND (%(kind)s::text IS NULL OR kind = %(kind)s::text)
-    AND (%(outcome)s::text IS NULL OR outcome = %(outcome)s::text)
-ORDER BY decided_at DESC, decision_id DESC LIMIT %(most)s
-"""
+FROM decisions WHERE """
+CONDITIONS = {
+    "before": "decision_id < %(before)s",
+    "since": "decision_id >= %(since_id)s AND decided_at >= %(since)s",
+    "outcome": "outcome = %(outcome)s",
+    "kind": "kind = %(kind)s",
+}
+# What a partial index is for is said word for word.
+NOT_APPROVED = "outcome <> 'approve'"
+NO_PURCHASE = "kind <> 'purchase'"
+PURCHASE = "kind = 'purchase'"
+ANY = "TRUE"
+NEWEST = " ORDER BY decision_id DESC LIMIT %(most)s"
+# An account's purchases are named by its events; its other decisions have an index of their own.
+OF_ACCOUNT = "account_id = %(account_id)s"
+NAMED = """account_id = %(account_id)s AND decision_id = ANY(ARRAY(
+    SELECT (payload ->> 'decision_id')::uuid FROM events
+    WHERE account_id = %(account_id)s AND kind LIKE 'purchase-%%' AND payload ? 'decision_id'
+))"""
 
 
 def listed(session: Session, wanted: Wanted) -> list[Line]:
-    """Return the latest decisions of a kind, outcome or account, the latest first."""
-    rows = session.rows(
-        LIST,
-        {
-            "since": wanted.since,
-            "account_id": wanted.account_id,
-            "kind": wanted.kind,
-            "outcome": wanted.outcome,
-            "most": min(wanted.most, LISTED_MAX),
-        },
-    )
+    """Return the latest decisions of a kind, outcome or account, the latest first.
+
+    The next page begins before the last line of this one (`Wanted.before`).
+    """
+    asked = {
+        "since": wanted.since,
+        "since_id": floor(wanted.since) if wanted.since else None,
+        "account_id": wanted.account_id,
+        "kind": wanted.kind,
+        "outcome": wanted.outcome,
+        "before": wanted.before,
+        "most": min(wanted.most, LISTED_MAX),
+    }
+    rows = session.rows(statement(wanted), asked)
     return [
         Line(row[0], AccountId(row[1]), row[2], row[3], tuple(row[4]), tuple(row[5]), *row[6:])
         for row in rows
     ]
+
+
+def statement(wanted: Wanted) -> str:
+    """Return the statement that lists what is wanted."""
+    conditions = [text for name, text in CONDITIONS.items() if getattr(wanted, name) is not None]
+    if wanted.outcome not in (None, APPROVE):
+        conditions.append(NOT_APPROVED)
+    is_purchase = wanted.kind == DecisionKind.PURCHASE
+    if wanted.account_id is None:
+        if wanted.kind is not None and not is_purchase:
+            conditions.append(NO_PURCHASE)
+        return LINES + " AND ".join(conditions or [ANY]) + NEWEST
+    sources = {True: [NAMED, PURCHASE], False: [OF_ACCOUNT, NO_PURCHASE]}
+    if wanted.kind is not None:
+        return LINES + " AND ".join(conditions + sources[is_purchase]) + NEWEST
+    parts = [LINES + " AND ".join(conditions + one) + NEWEST for one in sources.values()]
+    return f"({parts[0]}) UNION ALL ({parts[1]}){NEWEST}"

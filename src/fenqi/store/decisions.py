@@ -24,6 +24,8 @@ from fenqi.store.rows import Rows, Sheet, Table, Upsert, array_text, lists
 
 LATENCY_MAX = 2**31 - 1  # what its column holds
 MICROSECOND = timedelta(microseconds=1)
+BACK = timedelta(hours=1)
+FLOOR_SHIFT = 80  # bits of an id below its milliseconds
 NORMAL = "normal"  # the regime while that room is unfurnished
 
 DECISIONS = Table(
@@ -150,6 +152,17 @@ class Decision(NamedTuple):
     would_change: str | None = None  # JSON
     latency_us: int | None = None
     regime: str = NORMAL
+
+
+def floor(since: datetime) -> UUID:
+    """Return an id below those of all decisions made since an instant.
+
+    An id begins with the milliseconds of its making. A clock that was set back while a batch was
+    decided makes an id younger than its decision, hence the hour; whoever asks compares
+    `decided_at` besides.
+    """
+    milliseconds = max(0, int((since - BACK).timestamp() * 1000))
+    return UUID(int=milliseconds << FLOOR_SHIFT)
 
 
 def latency_us(begun: datetime, ended: datetime) -> int:

@@ -176,6 +176,23 @@ def postpone(session: Session, now: datetime, *, wait: timedelta, tries: int) ->
     return UUID(str(rows[0][0]))
 
 
+DEAD = "SELECT COUNT(*) FROM jobs WHERE state = 'dead' AND kind = %(kind)s"
+REVIVE = """
+UPDATE jobs SET state = 'waiting', attempts = 0, not_before = %(now)s
+WHERE state = 'dead' AND kind = %(kind)s
+"""
+
+
+def dead(session: Session) -> int:
+    """Return how many suspicions failed so often that nobody looks at them any more."""
+    return int(session.rows(DEAD, {"kind": CROWD})[0][0])
+
+
+def revive(session: Session, now: datetime) -> int:
+    """Let those suspicions be looked at again; return how many."""
+    return session.run(REVIVE, {"kind": CROWD, "now": now})
+
+
 KNOWN = """
 SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(addresses)s)
 """

@@ -1,1 +1,1 @@
-"""Work that time asks for: the day close now; jobs and outbox delivery later."""
+"""Work that time asks for: the day close, and the duties fenqi takes care of by itself."""

@@ -3,14 +3,15 @@
 The bureau is asked between two transactions, never inside one. Whoever dies in between leaves the
 application to the next, after a while; the bureau knows the enquiry by its number and charges once.
 Nobody is asked about whom there is no consent for, who is excluded by law anyway, or of whom a
-report is fresh.
+report is fresh. An application that cannot be decided keeps nobody else waiting.
 """
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from fenqi.core.errors import FenqiError
+from fenqi.core.errors import Broken, FenqiError
 from fenqi.core.ports import Bureau
 from fenqi.core.risk.application import exclusions
 from fenqi.core.values.bureau import Enquiry
@@ -19,11 +20,22 @@ from fenqi.store import applications, books
 from fenqi.store import bureau as reports
 from fenqi.store.applications import Waiting
 from fenqi.store.ground import Ground
-from fenqi.store.pool import AlreadyThere, Session, TryAgain
+from fenqi.store.pool import Session, TryAgain
+from fenqi.worker.fault import AWAY, place, told
 
 BATCH_MAX = 64  # applications decided as one
 ASKED_AT_ONCE_MAX = 8
 ACTOR = "worker"
+LOG = logging.getLogger(__name__)
+
+
+class AdmissionFailed(Broken):
+    """An application could not be decided for a reason nobody foresaw; it is tried again."""
+
+    code = "admission-failed"
+
+
+Failures = dict[Waiting, FenqiError]
 
 
 def admit(
@@ -35,16 +47,21 @@ def admit(
 ) -> dict[str, Decided | FenqiError]:
     """Decide up to `most` applications that wait, oldest first; return how each came out, by id.
 
-    Without a bureau all are decided on what they say themselves.
+    Without a bureau all are decided on what they say themselves. Who fails, fails alone: it is
+    counted, tried again later and after some times parked with what went wrong.
+
+    Errors: those of a database that is away; what was not decided is taken up after its lease.
     """
     with ground.store.transaction() as session:
         waiting = applications.claim(
             session, now=ground.clock.now(), most=min(most, BATCH_MAX), book_id=book_id
         )
-        held = books.hold(session, {one.book_id for one in waiting})
-        to_ask = [one for one in waiting if bureau and _is_to_ask(ground, one, held[one.book_id])]
-        to_ask = _without_fresh(ground, session, to_ask, held)
-    asked = _ask(ground, bureau, to_ask) if bureau and to_ask else {}
+    if not waiting:
+        return {}
+    failures: Failures = {}
+    to_ask = _to_ask(ground, waiting, failures) if bureau else []
+    asked = _ask(ground, bureau, to_ask, failures) if bureau and to_ask else {}
+    left = [one for one in waiting if one not in failures]
     commands = [
         Decide(
             scope_id=str(one.account_id),
@@ -53,23 +70,65 @@ def admit(
             account_id=one.account_id,
             asked=asked.get(one),
         )
-        for one in waiting
+        for one in left
     ]
-    if not commands:
-        return {}
-    answers = _decide(ground, commands)
-    return {str(one.account_id): answer for one, answer in zip(waiting, answers, strict=True)}
+    answers: dict[Waiting, Decided | FenqiError] = dict(
+        zip(left, _decide(ground, commands), strict=True)
+    )
+    answers |= failures
+    refused = [(one, answer) for one, answer in answers.items() if isinstance(answer, FenqiError)]
+    _note(ground, refused)
+    return {str(one.account_id): answers[one] for one in waiting}
 
 
 def _decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiError]:
-    """Decide a batch, one by one if another program stood in its way.
+    """Decide a batch; if that fails, one by one, so that who cannot be decided fails alone.
 
-    Errors: those of the store; what was not decided is taken up again after its lease.
+    Errors: those of a database that is away.
     """
     try:
-        return decide(ground, commands)
-    except (AlreadyThere, TryAgain):
-        return [decide(ground, [one])[0] for one in commands]
+        return decide(ground, commands) if commands else []
+    except AWAY:
+        raise
+    except Exception as fault:
+        if len(commands) == 1:
+            return [_foreign(fault)]
+        LOG.warning("%s applications could not be decided together: %r", len(commands), fault)
+        return [_decide(ground, [one])[0] for one in commands]
+
+
+def _note(ground: Ground, refused: Sequence[tuple[Waiting, FenqiError]]) -> None:
+    """Count failures, each in its own transaction. Whom another program decided is passed over."""
+    for one, fault in refused:
+        if isinstance(fault, TryAgain):
+            continue  # somebody stood in the way; nothing is wrong with the application
+        with ground.store.transaction() as session:
+            if applications.failed(session, one.account_id, told(fault), ground.clock.now()):
+                LOG.error("application %s is parked: %s", one.account_id, told(fault))
+
+
+def _foreign(fault: Exception) -> FenqiError:
+    """Return a fault as an answer. Nothing of its text is kept: it may be about a person."""
+    if isinstance(fault, FenqiError):
+        return fault
+    LOG.error("an application could not be decided", exc_info=fault)
+    broken = AdmissionFailed(fault=type(fault).__name__, place=place(fault))
+    broken.__cause__ = fault
+    return broken
+
+
+def _to_ask(ground: Ground, waiting: Sequence[Waiting], failures: Failures) -> list[Waiting]:
+    """Return those about whom the bureau is to be asked."""
+    with ground.store.transaction() as session:
+        held = books.hold(session, {one.book_id for one in waiting})
+        to_ask = []
+        for one in waiting:
+            try:
+                if _is_to_ask(ground, one, held[one.book_id]):
+                    to_ask.append(one)
+            except Exception as fault:
+                failures[one] = _foreign(fault)
+        return _without_fresh(ground, session, to_ask, held)
 
 
 def _is_to_ask(ground: Ground, one: Waiting, book: books.Book) -> bool:
@@ -102,20 +161,25 @@ def _without_fresh(
     return left
 
 
-def _ask(ground: Ground, bureau: Bureau, to_ask: Sequence[Waiting]) -> dict[Waiting, Asked]:
+def _ask(
+    ground: Ground, bureau: Bureau, to_ask: Sequence[Waiting], failures: Failures
+) -> dict[Waiting, Asked]:
     """Ask about each, a few at once; a bureau that hangs is soon left alone."""
 
-    def one_of(one: Waiting) -> Asked:
+    def one_of(one: Waiting) -> Asked | FenqiError:
         now = ground.clock.now()
-        answer = bureau.ask(
-            Enquiry(
-                reference=str(one.account_id),
-                subject=one.subject,
-                consent=f"{one.person_id}/{one.consent_number}",
-                consented_at=one.consented_at or now,
-                asked_at=now,
+        try:
+            answer = bureau.ask(
+                Enquiry(
+                    reference=str(one.account_id),
+                    subject=one.subject,
+                    consent=f"{one.person_id}/{one.consent_number}",
+                    consented_at=one.consented_at or now,
+                    asked_at=now,
+                )
             )
-        )
+        except Exception as fault:  # of the way to the bureau: it may fail for one and not another
+            return _foreign(fault)
         return Asked(
             bureau=bureau.name,
             asked_at=now,
@@ -123,5 +187,11 @@ def _ask(ground: Ground, bureau: Bureau, to_ask: Sequence[Waiting]) -> dict[Wait
             answer=answer,
         )
 
+    asked: dict[Waiting, Asked] = {}
     with ThreadPoolExecutor(ASKED_AT_ONCE_MAX) as pool:
-        return dict(zip(to_ask, pool.map(one_of, to_ask), strict=True))
+        for one, answer in zip(to_ask, pool.map(one_of, to_ask), strict=True):
+            if isinstance(answer, FenqiError):
+                failures[one] = answer
+            else:
+                asked[one] = answer
+    return asked

@@ -1,11 +1,14 @@
 """All open accounts of a book are looked at again: their limits, or their prices.
 
 Page by page, each its own transaction; an account counts once a day, so a run that was cut off goes
-on where it stopped when it is begun again.
+on where it stopped when it is begun again. As a duty of the worker it goes on by a cursor, a few
+pages at a time, and begins with a book again after some of the book's days.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from uuid import UUID
 
 from fenqi.core.errors import FenqiError
@@ -14,8 +17,14 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.assess import Assess, assess
 from fenqi.flows.reprice import Reprice, reprice
 from fenqi.store import assessments, books
+from fenqi.store.duties import Cursor
 from fenqi.store.ground import Ground
+from fenqi.worker.fault import AWAY
 
+LOG = logging.getLogger(__name__)
+
+FAILED = "failed"  # what an account counts as that fell over
+PAGES_MAX = 20  # of one round
 PAGE_ACCOUNTS = 500  # locked at a time: purchases of others go on
 
 
@@ -37,8 +46,7 @@ def assess_book(
     found: Counter[str] = Counter()
     after = UUID(int=0)
     while True:
-        with ground.store.transaction() as session:
-            page = assessments.open_accounts(session, book_id, after=after, most=PAGE_ACCOUNTS)
+        page = _next(ground, book_id, after)
         if not page:
             return found
         found.update(_page(ground, page, subject, f"assess/{subject}/{day}"))
@@ -47,8 +55,64 @@ def assess_book(
             on_page(len(page))
 
 
+def assess_on(
+    ground: Ground, subject: Subject, cursor: Cursor, *, days: int
+) -> tuple[int, Cursor, bool]:
+    """Look at the next accounts of the books whose turn it is.
+
+    Returns how many, the cursor for the next call, and whether no book waits any more. The cursor
+    knows each book's last whole day and, of the book under way, its day and the last account.
+
+    Errors: those of the policy. What was looked at before stays; it counts once a day anyway.
+    """
+    done: dict[str, str] = dict(cursor.get("done", {}))
+    under_way: dict[str, str] = dict(cursor.get("under_way", {}))
+    looked, pages = 0, 0
+    with ground.store.transaction() as session:
+        days_of = {name: books.read(session, name).business_date for name in books.names(session)}
+    for book_id, day in sorted(days_of.items()):
+        is_begun = (under_way.get("book"), under_way.get("day")) == (book_id, str(day))
+        if not is_begun and not _is_turn(done.get(book_id), day, days):
+            continue
+        after = UUID(under_way["after"]) if is_begun else UUID(int=0)
+        while page := _next(ground, book_id, after):
+            if pages == PAGES_MAX:
+                at = {"book": book_id, "day": str(day), "after": str(after)}
+                return looked, {"done": done, "under_way": at}, False
+            looked += len(_page(ground, page, subject, f"assess/{subject}/{day}"))
+            after, pages = page[-1], pages + 1
+        done[book_id], under_way = str(day), {}
+    return looked, {"done": done}, True
+
+
+def _is_turn(last: str | None, day: date, days: int) -> bool:
+    return last is None or date.fromisoformat(last) + timedelta(days=days) <= day
+
+
+def _next(ground: Ground, book_id: str, after: UUID) -> list[AccountId]:
+    with ground.store.transaction() as session:
+        return assessments.open_accounts(session, book_id, after=after, most=PAGE_ACCOUNTS)
+
+
 def _page(ground: Ground, page: Sequence[AccountId], subject: Subject, key: str) -> list[str]:
-    """Return what became of each account."""
+    """Return what became of each account; one that falls over is left, the others go on.
+
+    Errors: those of a database that is away.
+    """
+    try:
+        return _together(ground, page, subject, key)
+    except AWAY:
+        raise
+    except Exception:
+        if len(page) == 1:
+            LOG.exception("the account %s could not be assessed", page[0])
+            return [FAILED]
+    half = len(page) // 2
+    halves = (page[:half], page[half:])
+    return [one for each in halves for one in _page(ground, each, subject, key)]
+
+
+def _together(ground: Ground, page: Sequence[AccountId], subject: Subject, key: str) -> list[str]:
     answers: Sequence[object]
     if subject is Subject.LIMIT:
         limits = [Assess(scope_id=str(one), key=key, account_id=one) for one in page]

@@ -13,8 +13,9 @@ from types import TracebackType
 from fenqi.core.errors import Unavailable
 from fenqi.flows.lift import lift_over
 from fenqi.flows.protect import Protected, protect
-from fenqi.store import links
+from fenqi.store import duties, links
 from fenqi.store.ground import Ground
+from fenqi.worker.fault import told
 
 PAUSE_SECONDS = 0.1  # between two looks that found nothing
 ROUNDS_PER_END = 10  # looks between two for protections that are over
@@ -22,6 +23,8 @@ AWAY_SECONDS = 1.0  # before a database that was gone is asked again
 TRIES_MAX = 5  # of one suspicion
 WAIT = timedelta(seconds=2)  # before a suspicion that failed is tried again
 STOP_SECONDS_MAX = 30
+WATCH = "watch"  # its name among the duties
+BEAT = timedelta(seconds=10)  # between two notes that it lives
 
 LOG = logging.getLogger(__name__)
 
@@ -29,9 +32,13 @@ LOG = logging.getLogger(__name__)
 class Watch:
     """Watches until it is closed."""
 
-    def __init__(self, ground: Ground, *, pause_seconds: float = PAUSE_SECONDS) -> None:
-        self._ground = ground
+    def __init__(
+        self, ground: Ground, *, pause_seconds: float = PAUSE_SECONDS, by: str = ""
+    ) -> None:
+        self._ground, self._by = ground, by
         self._pause_seconds = pause_seconds
+        self._beat_at = ground.clock.now()
+        self._answered = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
@@ -57,18 +64,42 @@ class Watch:
         while not self._stop.is_set():
             pause = self._pause_seconds
             try:
-                if look(self._ground).suspicions:
+                answered = look(self._ground).suspicions
+                self._answered += answered
+                if answered:
                     pause = 0.0
                 if rounds % ROUNDS_PER_END == 0:
                     lift_over(self._ground)
+                self._beat(None)
             except Unavailable:
                 LOG.warning("the watch waits for the database", exc_info=True)
                 pause = AWAY_SECONDS
-            except Exception:
+            except Exception as fault:
                 LOG.exception("the watch failed and goes on")
+                self._beat(fault)
                 pause = AWAY_SECONDS
             rounds += 1
             self._stop.wait(pause)
+
+    def _beat(self, fault: Exception | None) -> None:
+        """Write down now and then that the watch lives, and at once what failed."""
+        now = self._ground.clock.now()
+        if fault is None and now < self._beat_at:
+            return
+        try:
+            with self._ground.store.transaction() as session:
+                duties.begin(session, WATCH, by=self._by, now=now)
+                if fault is None:
+                    duties.end(
+                        session, WATCH, {}, touched=self._answered, due_at=now + BEAT, now=now
+                    )
+                else:
+                    duties.fail(session, WATCH, told(fault), due_at=now, now=now)
+        except Exception:
+            LOG.warning("the watch could not say that it lives", exc_info=True)
+            return
+        self._answered = 0 if fault is None else self._answered
+        self._beat_at = now + BEAT
 
 
 def look(ground: Ground) -> Protected:

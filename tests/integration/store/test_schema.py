@@ -18,6 +18,7 @@ CHANGEABLE = {
     # A case has its outcome, a protection its end, a link its last day, a place its kind.
     *("cases", "known_places", "links", "protections"),
     "trails",  # what an account's facts have come to
+    "duties",  # when each was run last, and where it goes on
     "presences",  # when an account was last seen with an identifier
 }
 DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
@@ -28,7 +29,7 @@ SHARED = {  # owned by a book or by nobody, small, or keyed by something account
     *("case_entries", "cases", "known_places", "links"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
     *("adoptions", "rulebooks", "bureau_reports", "consents", "identities"),
-    *("identity_keys", "presences"),
+    *("identity_keys", "presences", "duties"),
 }
 
 
@@ -160,7 +161,11 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         name: predicate for name, predicate in found.items() if not name.startswith("jobs")
     } == {
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
-        "applications_waiting": "(state = 'received'::text)",
+        "applications_waiting": "((state = 'received'::text) AND (parked_at IS NULL))",
+        "applications_parked": "((state = 'received'::text) AND (parked_at IS NOT NULL))",
+        "decisions_of_account": "(kind <> 'purchase'::text)",
+        "decisions_of_kind": "(kind <> 'purchase'::text)",
+        "decisions_not_approved": "(outcome <> 'approve'::text)",
         "identities_by_national_id": "(national_id_hash IS NOT NULL)",
         "accounts_in_credit": "(credit_minor > 0)",
         "breaker_trips_open": "(reset_at IS NULL)",

@@ -1,0 +1,103 @@
+"""What the worker does by itself: how each duty stands, and which program runs it at the moment.
+
+A round of a duty is run under an advisory lock that its transaction holds and nothing else: a
+program that dies frees it, and another goes on from the duty's cursor.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fenqi.store.pool import Session
+
+ROOM = 0x6475_7479  # "duty": of two-part advisory locks the first, so nobody else meets them
+DUTIES_MAX = 100
+FAULT_CHARS_MAX = 500
+Cursor = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a duty stands. `good_at` is the end of the last round that did not fail."""
+
+    name: str
+    cursor: Cursor
+    begun_at: datetime | None
+    ended_at: datetime | None
+    good_at: datetime | None
+    due_at: datetime | None
+    touched: int
+    failures: int
+    fault: str | None
+    run_by: str
+
+
+LOCK = "SELECT pg_try_advisory_xact_lock(%(room)s, %(key)s)"
+
+
+def own(session: Session, name: str) -> bool:
+    """Return whether this transaction may run a duty until it ends; False if another does."""
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
+    return session.rows(LOCK, {"room": ROOM, "key": key}) == [(True,)]
+
+
+COLUMNS = """
+SELECT name, cursor, begun_at, ended_at, good_at, due_at, touched, failures, fault, run_by
+FROM duties
+"""
+ONE = COLUMNS + "WHERE name = %(name)s"
+ALL = COLUMNS + "ORDER BY name LIMIT %(most)s"
+
+
+def find(session: Session, name: str) -> Standing:
+    """Return how a duty stands; one that never ran stands at its beginning."""
+    rows = session.rows(ONE, {"name": name})
+    nothing: tuple[Any, ...] = (name, {}, None, None, None, None, 0, 0, None, "")
+    return Standing(*(rows[0] if rows else nothing))
+
+
+def every(session: Session) -> list[Standing]:
+    """Return how all duties that ever ran stand."""
+    return [Standing(*row) for row in session.rows(ALL, {"most": DUTIES_MAX})]
+
+
+BEGIN = """
+INSERT INTO duties (name, begun_at, run_by) VALUES (%(name)s, %(now)s, %(by)s)
+ON CONFLICT (name) DO UPDATE SET begun_at = EXCLUDED.begun_at, run_by = EXCLUDED.run_by
+"""
+
+
+def begin(session: Session, name: str, *, by: str, now: datetime) -> None:
+    """Write down that a round begins, and which program runs it."""
+    session.run(BEGIN, {"name": name, "now": now, "by": by})
+
+
+END = """
+UPDATE duties SET ended_at = %(now)s, good_at = %(now)s, due_at = %(due_at)s, failures = 0,
+    fault = NULL, touched = touched + %(touched)s, cursor = %(cursor)s::jsonb
+WHERE name = %(name)s
+"""
+
+
+def end(
+    session: Session, name: str, cursor: Cursor, *, touched: int, due_at: datetime, now: datetime
+) -> None:
+    """Write down what a round came to, where the next goes on, and when."""
+    told = {"cursor": json.dumps(cursor), "touched": touched, "due_at": due_at}
+    session.run(END, {"name": name, "now": now} | told)
+
+
+FAIL = """
+UPDATE duties SET ended_at = %(now)s, due_at = %(due_at)s, failures = failures + 1,
+    fault = %(fault)s
+WHERE name = %(name)s
+"""
+
+
+def fail(session: Session, name: str, fault: str, *, due_at: datetime, now: datetime) -> None:
+    """Write down that a round failed; the cursor stays where it was."""
+    told = {"fault": fault[:FAULT_CHARS_MAX], "due_at": due_at}
+    session.run(FAIL, {"name": name, "now": now} | told)
