@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.ports import Clock
-from fenqi.report.terminal import BAD, GOLD
+from fenqi.report.ink import BAD, GOLD
 from fenqi.store import applications, duties, links
 from fenqi.store.duties import Standing
 from fenqi.store.pool import Store
