@@ -8,6 +8,7 @@ of its case: closing the case as a false alarm ends it.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
 
 PROTECTS = frozenset({Effect.HOLD, Effect.FREEZE})
+EFFECTS_MAX = 4096  # different effects of policies remembered
 REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 
 
@@ -59,8 +61,7 @@ class Consequences:
         What holds for all declines by itself (`is_floored`), so the policy's own decline does no
         harm then and is not counted.
         """
-        words = tuple(act.word for act in said.effects)
-        harms = HARMFUL.intersection(act.effect for act in said.effects)
+        words, harms = _told(said.effects)
         if not harms:
             return Weighed(words, said.effects, said.outcome)
         spent = {
@@ -153,6 +154,13 @@ class Consequences:
             docket=self._give().docket,
         )
         return held
+
+
+@lru_cache(maxsize=EFFECTS_MAX)
+def _told(effects: tuple[Act, ...]) -> tuple[tuple[str, ...], frozenset[Effect]]:
+    """Return effects as words, and which of them harm."""
+    harms = HARMFUL.intersection(act.effect for act in effects)
+    return tuple(act.word for act in effects), frozenset(harms)
 
 
 def _until(act: Act, now: datetime) -> datetime:

@@ -172,11 +172,10 @@ class Rulings:
         """Return the inputs of one purchase."""
         account = asked.account
         (passed,) = self._checks(trail, self._moment)
-        given = account.given(standing) | {
-            "amount_minor": asked.amount_minor,
-            "instalment_count": asked.instalments,
-            "is_stepped_up": int(bool(passed)),
-        }
+        given = account.given(standing)
+        given["amount_minor"] = asked.amount_minor
+        given["instalment_count"] = asked.instalments
+        given["is_stepped_up"] = int(bool(passed))
         return row(trail, self._moment, given)
 
     def _keep(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.policy.policy import Act, Offer
 
+NONE: frozenset[Effect] = frozenset()
 STOPS = frozenset({Effect.DECLINE, Effect.FREEZE, Effect.HOLD})
 
 Plans = tuple[tuple[str, int], ...]  # (product, count) each
@@ -50,9 +51,9 @@ def menu_of(
     return tuple((product, count) for product, count in left if count <= most)
 
 
-def course_of(effects: Iterable[Act], *, is_floored: bool, is_on_menu: bool) -> Course:
+def course_of(effects: Sequence[Act], *, is_floored: bool, is_on_menu: bool) -> Course:
     """Return what becomes of a purchase; `is_floored` if what holds for all forbids it."""
-    asked = {act.effect for act in effects}
+    asked = frozenset(act.effect for act in effects) if effects else NONE
     if is_floored or asked & STOPS:
         return Course.DECLINE
     if Effect.STEP_UP in asked:
