@@ -6,7 +6,8 @@ others under the breaker's caps. A review is opened before the harm it is about,
 of its case: closing the case as a false alarm ends it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -17,10 +18,9 @@ from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
-from fenqi.store import breaker
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.breaker import Decider
+from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
@@ -38,11 +38,16 @@ class Weighed(NamedTuple):
 
 
 class Consequences:
-    """The consequences of one batch; its accounts are locked."""
+    """The consequences of one batch of decisions of a kind; its accounts are locked."""
 
-    def __init__(self, ground: Ground, booking: Booking, session: Session) -> None:
+    def __init__(
+        self, ground: Ground, booking: Booking, session: Session, accounts: Iterable[Account]
+    ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
+        self._books = {one.book.book_id: one.book for one in accounts}
         self._responses: Responses | None = None  # most batches need nobody to respond
+        self._restraint: Restraint | None = None  # nor anybody to count
+        self._weighed: Counter[str] = Counter()  # decisions so far, by book
 
     def prepare(self, account_ids: Collection[AccountId], rulebook: Rulebook) -> None:
         """Read at once what the consequences for some accounts look at, before the first."""
@@ -59,6 +64,7 @@ class Consequences:
         What holds for all declines by itself (`is_floored`), so the policy's own decline does no
         harm then and is not counted.
         """
+        self._weighed[account.book.book_id] += 1
         words = tuple(act.word for act in said.effects)
         harms = HARMFUL.intersection(act.effect for act in said.effects)
         if not harms:
@@ -142,15 +148,21 @@ class Consequences:
         """Return the harm that finds no room under the breaker's caps."""
         if not harms:
             return frozenset()
-        (held,) = breaker.restrain(
-            self._session,
-            self._booking,
+        if self._restraint is None:
+            self._restraint = Restraint(
+                self._session,
+                self._booking,
+                self._books.values(),
+                rulebook.kind,
+                caps=self._ground.catalogue.conduct().caps_of(rulebook.kind),
+                ids=self._ground.ids,
+                docket=self._give().docket,
+            )
+        (held,) = self._restraint.hold_back(
             account.book,
             Decider(rulebook.kind, rulebook.name, rulebook.version),
             [[effect for effect in LADDER if effect in harms]],
-            caps=self._ground.catalogue.conduct().caps,
-            ids=self._ground.ids,
-            docket=self._give().docket,
+            decided=self._weighed[account.book.book_id],
         )
         return held
 

@@ -100,7 +100,7 @@ class Rulings:
         self._plans = _plans(ground)
         # What is known by identity is kept beside it, so that it does not go away.
         self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
-        self._consequences = Consequences(ground, booking, session)
+        self._consequences = Consequences(ground, booking, session, accounts)
         self._deciding = deciding
         self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
         self._rules: dict[str, _Rules] = {}  # by book

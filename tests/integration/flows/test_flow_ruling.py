@@ -394,7 +394,7 @@ def test_a_policy_that_declines_everybody_is_broken_off_and_a_person_looks(store
     world = under(open_book(store), shipped(BREAKING))
     conduct = world.ground.catalogue.conduct()
     effect = next(one for one in conduct.caps if one.value == "decline")
-    narrow = dataclasses.replace(conduct.caps[effect], hour_max=2)
+    narrow = dataclasses.replace(conduct.caps[effect], hour_least=2, hour_ppm=0)
     narrowed = dataclasses.replace(conduct, caps={**conduct.caps, effect: narrow})
     known = dataclasses.replace(
         world.ground.catalogue, conducts={(conduct.conduct_id, conduct.version): narrowed}
