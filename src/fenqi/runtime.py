@@ -11,7 +11,8 @@ Settings:
     FENQI_CATALOGUE     a folder with products/, packs/ and policies/ of your own, laid over the
                         shipped ones
     FENQI_BUREAU_URL    a credit bureau that is asked about who applies; then also
-    FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2)
+    FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2), and
+    FENQI_BUREAU_BUDGET what it may cost in any 24 hours, in minor units
 """
 
 import hashlib
@@ -55,6 +56,8 @@ BUREAU_SETTING = "FENQI_BUREAU_URL"
 BUREAU_SUBSCRIBER_SETTING = "FENQI_BUREAU_SUBSCRIBER"
 BUREAU_SECRET_SETTING = "FENQI_BUREAU_SECRET"  # noqa: S105 - the name of the setting
 BUREAU_SECONDS_SETTING = "FENQI_BUREAU_SECONDS"
+BUREAU_BUDGET_SETTING = "FENQI_BUREAU_BUDGET"
+BUREAU_BUDGET_MAX = 10**15
 BUREAU_SECONDS = 2
 BUREAU_SECONDS_MAX = 60
 # The first that is set counts; those of the system in the order of POSIX.
@@ -163,6 +166,7 @@ class Config:
     identity_key: str | None = field(default=None, repr=False)
     connections_max: int = CONNECTIONS_MAX
     bureau: Access | None = None
+    bureau_budget_minor: int | None = None  # in any 24 hours
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
@@ -177,6 +181,7 @@ class Config:
             catalogue_folder=Path(catalogue).expanduser() if catalogue else None,
             identity_key=given.get(IDENTITY_KEY_SETTING) or None,
             bureau=_bureau_access(given),
+            bureau_budget_minor=_bureau_budget(given),
         )
 
     @property
@@ -207,6 +212,20 @@ def _bureau_access(given: Mapping[str, str]) -> Access | None:
         raise BureauSettingsInvalid(setting=BUREAU_SECONDS_SETTING, expected=expected)
     subscriber, secret = given[BUREAU_SUBSCRIBER_SETTING], given[BUREAU_SECRET_SETTING]
     return Access(url, subscriber, secret, int(seconds))
+
+
+def _bureau_budget(given: Mapping[str, str]) -> int | None:
+    """Return what the bureau may cost in any 24 hours, None if nothing is said.
+
+    Errors: BureauSettingsInvalid.
+    """
+    said = given.get(BUREAU_BUDGET_SETTING)
+    if not said:
+        return None
+    if not (said.isascii() and said.isdigit() and int(said) <= BUREAU_BUDGET_MAX):
+        expected = f"whole minor units from 0 to {BUREAU_BUDGET_MAX}"
+        raise BureauSettingsInvalid(setting=BUREAU_BUDGET_SETTING, expected=expected)
+    return int(said)
 
 
 @contextmanager

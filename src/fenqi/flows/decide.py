@@ -49,11 +49,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decide(Command, frozen=True, kw_only=True):
-    """Decide an application. The scope is the account it may open; its key is always the same."""
+    """Decide an application. The scope is the account it may open.
+
+    The key of the first decision is always the same; a second step has one of its own.
+    """
 
     kind: ClassVar[str] = "decide"
     account_id: AccountId
     asked: Asked | None = None
+    is_again: bool = False  # the bureau may speak now about an offer made without its word
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiEr
         for place, command in inbox.fresh():
             try:
                 application = applications.find(known, command.account_id)
-                application.expect(ApplicationState.RECEIVED)
+                state = ApplicationState.OFFERED if command.is_again else ApplicationState.RECEIVED
+                application.expect(state)
                 _ = ground.catalogue.pack(held[application.book_id].pack).lends
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
@@ -92,7 +97,8 @@ def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiEr
             people = {application.person_id for *_, application in fresh}
             bench = _Bench(session, ground, booking, people, held.values())
             for place, command, application in fresh:
-                answer = bench.decide(held[application.book_id], application, command)
+                take = bench.decide_again if command.is_again else bench.decide
+                answer = take(held[application.book_id], application, command)
                 inbox.answer(place, command.account_id, answer)
             booking.others += [bench.reports, applications.changed(one for *_, one in fresh)]
         booking.write(session, inbox.kept(booking.now))
@@ -141,6 +147,36 @@ class _Bench:
         policy = self._deciding.of(book.book_id)
         inputs = self._inputs(book, one, policy, heard=heard, report=report)
         ruling = self._rule(book, policy, inputs, rules)
+        return self._conclude(account, one, command, policy, inputs, ruling)
+
+    def decide_again(self, book: books.Book, one: Application, command: Decide) -> Decided:
+        """Rule on an offer again now that a bureau may have spoken; it only ever gets better.
+
+        What was offered stands until its day, whatever the bureau says: an outage of ours does not
+        count against the customer (P5).
+        """
+        rules = self._ground.catalogue.pack(book.pack).lends
+        account = applicant(one.account_id, book, one.event_count)
+        heard, report = self._heard(account, one, command, rules)
+        one.event_count = account.event_count
+        policy = self._deciding.of(book.book_id)
+        inputs = self._inputs(book, one, policy, heard=heard, report=report)
+        ruling = rule(inputs, rules, self._card, opinion_of(policy))
+        if not heard or not _is_better(ruling, one):
+            return _standing(one)
+        return self._conclude(account, one, command, policy, inputs, ruling)
+
+    def _conclude(
+        self,
+        account: Account,
+        one: Application,
+        command: Decide,
+        policy: Rulebook,
+        inputs: Mapping[str, Value],
+        ruling: Ruling,
+    ) -> Decided:
+        """Keep a decision and what it makes of the application."""
+        book, rules = account.book, self._ground.catalogue.pack(account.book.pack).lends
         menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
@@ -335,6 +371,22 @@ class _Bench:
         return self._cost_table
 
 
+def _is_better(ruling: Ruling, one: Application) -> bool:
+    """Whether a ruling gives more than what was offered, and asks for nothing more."""
+    if ruling.is_declined or ruling.waits_for_a_person:
+        return False
+    counts = ruling.counts_max
+    is_cooler = counts is not None and (one.counts_max is None or counts < one.counts_max)
+    asks_more = ruling.has(Effect.STEP_UP) and not (one.needs_step_up or one.is_stepped_up)
+    is_dearer = ruling.price_grade > one.price_grade
+    return (
+        ruling.limit_minor > (one.limit_minor or 0)
+        and not is_cooler
+        and not asks_more
+        and not is_dearer
+    )
+
+
 def age_years(born_on: date, on: date) -> int:
     """Return how old somebody is on a day; who was born on 29 February ages on 1 March."""
     return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
@@ -344,8 +396,16 @@ def _age_days(report: BureauReport | None, now: datetime) -> int | None:
     return None if report is None else max(0, (now - report.as_of).days)
 
 
+def _standing(one: Application) -> Decided:
+    """Return what an offer says that stays as it was made."""
+    return _told_of(one, one.outcome or "", list(one.reasons))
+
+
 def _answer(one: Application, ruling: Ruling) -> Decided:
-    outcome, reasons = ruling.outcome, list(ruling.reasons)
+    return _told_of(one, ruling.outcome, list(ruling.reasons))
+
+
+def _told_of(one: Application, outcome: str, reasons: list[str]) -> Decided:
     if one.state is not ApplicationState.OFFERED:
         return Decided(one.state.value, outcome, reasons)
     return Decided(

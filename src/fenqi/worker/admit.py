@@ -3,7 +3,9 @@
 The bureau is asked between two transactions, never inside one. Whoever dies in between leaves the
 application to the next, after a while; the bureau knows the enquiry by its number and charges once.
 Nobody is asked about whom there is no consent for, who is excluded by law anyway, or of whom a
-report is fresh.
+report is fresh. What may be spent in a day is a budget: beyond it nobody is asked, which counts as
+unknown like any other silence. About an offer that was made without the bureau's word it is asked
+again later, and the offer grows if that is to the customer's good.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from datetime import timedelta
 from fenqi.core.errors import FenqiError
 from fenqi.core.ports import Bureau
 from fenqi.core.risk.application import exclusions
-from fenqi.core.values.bureau import Enquiry
+from fenqi.core.values.bureau import BureauAnswer, Enquiry, Finding
 from fenqi.flows.decide import Asked, Decide, Decided, age_years, decide
 from fenqi.store import applications, books
 from fenqi.store import bureau as reports
@@ -32,10 +34,12 @@ def admit(
     *,
     book_id: str | None = None,
     most: int = BATCH_MAX,
+    budget_minor: int | None = None,
 ) -> dict[str, Decided | FenqiError]:
     """Decide up to `most` applications that wait, oldest first; return how each came out, by id.
 
-    Without a bureau all are decided on what they say themselves.
+    Without a bureau all are decided on what they say themselves. `budget_minor` is what bureaus
+    may cost in any 24 hours, None if nothing holds it down.
     """
     with ground.store.transaction() as session:
         waiting = applications.claim(
@@ -44,7 +48,10 @@ def admit(
         held = books.hold(session, {one.book_id for one in waiting})
         to_ask = [one for one in waiting if bureau and _is_to_ask(ground, one, held[one.book_id])]
         to_ask = _without_fresh(ground, session, to_ask, held)
-    asked = _ask(ground, bureau, to_ask) if bureau and to_ask else {}
+        affordable = _affordable(ground, session, waiting, to_ask, budget_minor)
+    asked = _ask(ground, bureau, affordable) if bureau and affordable else {}
+    if bureau:
+        asked |= {one: _unasked(ground, bureau, one) for one in to_ask if one not in asked}
     commands = [
         Decide(
             scope_id=str(one.account_id),
@@ -59,6 +66,82 @@ def admit(
         return {}
     answers = _decide(ground, commands)
     return {str(one.account_id): answer for one, answer in zip(waiting, answers, strict=True)}
+
+
+def ask_again(
+    ground: Ground,
+    bureau: Bureau | None,
+    *,
+    book_id: str | None = None,
+    most: int = BATCH_MAX,
+    budget_minor: int | None = None,
+) -> dict[str, Decided | FenqiError]:
+    """Ask again about up to `most` offers made without a bureau's word; return what stands now.
+
+    The second step of an application: an offer becomes larger or stays as it was made. Whom the
+    budget has no room for is left for another time.
+    """
+    if bureau is None:
+        return {}
+    with ground.store.transaction() as session:
+        offered = applications.claim_again(
+            session, now=ground.clock.now(), most=min(most, BATCH_MAX), book_id=book_id
+        )
+        held = books.hold(session, {one.book_id for one in offered})
+        able = [one for one in offered if _is_to_ask(ground, one, held[one.book_id])]
+        to_ask = _without_fresh(ground, session, able, held)
+        affordable = _affordable(ground, session, offered, to_ask, budget_minor)
+    asked = _ask(ground, bureau, affordable) if affordable else {}
+    left = [one for one in able if one in asked or one not in to_ask]
+    commands = [
+        Decide(
+            scope_id=str(one.account_id),
+            key=f"decide-again/{ground.ids.new()}",
+            actor=ACTOR,
+            account_id=one.account_id,
+            asked=asked.get(one),
+            is_again=True,
+        )
+        for one in left
+    ]
+    answers = _decide(ground, commands) if commands else []
+    return {str(one.account_id): answer for one, answer in zip(left, answers, strict=True)}
+
+
+def _affordable(
+    ground: Ground,
+    session: Session,
+    taken: Sequence[Waiting],
+    to_ask: list[Waiting],
+    budget_minor: int | None,
+) -> list[Waiting]:
+    """Return those about whom the bureau can be asked within the budget, oldest first.
+
+    A report is taken to cost what the dearest of the last days did; while nobody knows, one
+    is asked about first.
+    """
+    if budget_minor is None or not to_ask:
+        return to_ask
+    now = ground.clock.now()
+    total, dearest = reports.spent(session, now)
+    left = budget_minor - total
+    if left <= 0:
+        return []
+    mine = [one.account_id for one in taken]
+    others = applications.under_way(session, mine, now=now)
+    if dearest is None:
+        return to_ask[: 0 if others else 1]
+    return to_ask[: max(0, left // max(dearest, 1) - others)]
+
+
+def _unasked(ground: Ground, bureau: Bureau, one: Waiting) -> Asked:
+    """Return how it ended for somebody whom the budget had no room for."""
+    return Asked(
+        bureau=bureau.name,
+        asked_at=ground.clock.now(),
+        consent_number=one.consent_number or 0,
+        answer=BureauAnswer(Finding.OVER_BUDGET, latency_us=0, tries=0),
+    )
 
 
 def _decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiError]:

@@ -112,12 +112,12 @@ def _house(world: World) -> AccountId:
 def test_the_list_says_what_decides_and_why_it_is_not_the_live_version(world: World) -> None:
     adopt(world, DecisionKind.LIMIT, 1)
     adopt(world, DecisionKind.LIMIT, 2, world.day)
-    adopt(world, DecisionKind.PRICE, 1)
-    adopt(world, DecisionKind.PRICE, 2)
-    trip(world, _house(world), DecisionKind.PRICE, "own", 2)
+    adopt(world, DecisionKind.PRICE, 3)
+    adopt(world, DecisionKind.PRICE, 4)
+    trip(world, _house(world), DecisionKind.PRICE, "own", 4)
     until(world, world.day + timedelta(days=1))
     told = {one.kind: (one.policy, one.version, one.because) for one in deciding(world.store)}
     assert told.keys() == {one.value for one in DecisionKind}
     assert told["limit"] == ("own", 1, "own 2: its time is over")
-    assert told["price"] == ("own", 1, "own 2: a breaker is open")
+    assert told["price"] == ("own", 3, "own 4: a breaker is open")
     assert told["access"] == ("access", 1, "")
