@@ -16,16 +16,18 @@ from fenqi.core.risk.breaker import outcome_of, soften
 from fenqi.core.risk.consequence import UNTOLD, cause_of, strength_of
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
+from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
-from fenqi.store.responses import Responses
+from fenqi.store.responses import Because, Responses
 
-PROTECTS = frozenset({Effect.HOLD, Effect.FREEZE})
+PROTECTS = frozenset({Effect.SMALLER_LIMIT, Effect.HOLD, Effect.FREEZE})
 REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 
 
@@ -74,7 +76,10 @@ class Consequences:
             for act in said.effects
             if act.effect in PROTECTS and not self._is_due(rulebook, account, said, act)
         }
-        counted = harms - spent - ({Effect.DECLINE} if is_floored else set())
+        # A smaller limit that runs is in force: nothing to place or count, and nothing held back.
+        running = spent & self._running(rulebook, account, said)
+        spent -= running
+        counted = harms - spent - running - ({Effect.DECLINE} if is_floored else set())
         held = spent | self._restrained(rulebook, account, counted)
         words = soften(words, held)
         acts = tuple(act for act in said.effects if act.effect not in held)
@@ -93,7 +98,7 @@ class Consequences:
         decision_id: UUID,
         evidence: Mapping[str, object],
     ) -> None:
-        """Give the responses a weighed verdict asks for; menus and limits are not among them."""
+        """Give the responses a weighed verdict asks for; menus are not among them."""
         reasons = said.reasons or (UNTOLD,)
         give, policy = self._give(), rulebook.policy
         case_id: UUID | None = None
@@ -113,17 +118,22 @@ class Consequences:
                         cause=cause,
                         decision_id=decision_id,
                     ).case_id
-                case Effect.HOLD | Effect.FREEZE:
-                    place = give.hold if act.effect is Effect.HOLD else give.freeze
-                    place(
-                        account,
-                        _until(act, self._booking.now),
-                        reasons=reasons,
-                        cause=cause,
-                        strength=strength_of(policy, said, act.effect),
-                        decision_id=decision_id,
-                        case_id=case_id,
-                    )
+                case Effect.HOLD | Effect.FREEZE | Effect.SMALLER_LIMIT:
+                    because: Because = {
+                        "reasons": reasons,
+                        "cause": cause,
+                        "strength": strength_of(policy, said, act.effect),
+                        "decision_id": decision_id,
+                        "case_id": case_id,
+                    }
+                    until = self._until(act)
+                    if act.effect is Effect.HOLD:
+                        give.hold(account, until, **because)
+                    elif act.effect is Effect.FREEZE:
+                        give.freeze(account, until, **because)
+                    else:
+                        ceiling = account.limit_minor * act.amount // PPM
+                        give.smaller_limit(account, until, ceiling_minor=ceiling, **because)
                 case _:
                     pass
 
@@ -137,7 +147,7 @@ class Consequences:
         return self._give().would_place(
             act.effect,
             account,
-            _until(act, self._booking.now),
+            self._until(act),
             cause=cause_of(rulebook.policy, said, act.effect),
             strength=strength_of(rulebook.policy, said, act.effect),
         )
@@ -166,7 +176,25 @@ class Consequences:
         )
         return held
 
+    def _running(self, rulebook: Rulebook, account: Account, said: Verdict) -> frozenset[Effect]:
+        """Return the smaller limit if one of the same cause runs."""
+        cause, now = cause_of(rulebook.policy, said, Effect.SMALLER_LIMIT), self._booking.now
+        runs = any(
+            one.kind is ProtectionKind.SMALLER_LIMIT
+            and one.cause == cause
+            and one.ended_at is None
+            and one.ends_at > now
+            for one in self._give().of(account)
+        )
+        return frozenset({Effect.SMALLER_LIMIT}) if runs else frozenset()
 
-def _until(act: Act, now: datetime) -> datetime:
-    is_hold = act.effect is Effect.HOLD
-    return now + (timedelta(hours=act.amount) if is_hold else timedelta(days=act.amount))
+    def _until(self, act: Act) -> datetime:
+        """Return when a protection ends by itself."""
+        now = self._booking.now
+        match act.effect:
+            case Effect.HOLD:
+                return now + timedelta(hours=act.amount)
+            case Effect.FREEZE:
+                return now + timedelta(days=act.amount)
+            case _:
+                return now + timedelta(days=self._ground.catalogue.conduct().ceiling_days)

@@ -18,6 +18,7 @@ from fenqi.core.values.rate import PPM
 Table = Mapping[str, object]
 
 DAYS_MAX = 3_650
+CEILING_DAYS = 7
 GRADES_MAX = 32
 POINT_PPM_MAX = 100_000
 TURNS_MAX = 365
@@ -55,6 +56,7 @@ class Conduct:
     grades: tuple[Grade, ...]
     caps: Mapping[Effect, Caps]
     kind_caps: Mapping[DecisionKind, Mapping[Effect, Caps]]
+    ceiling_days: int  # how long a smaller limit of a purchase's decision holds for later ones
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Conduct":
@@ -66,6 +68,9 @@ class Conduct:
         limit, price = reader.table("limit"), reader.table("price")
         breaker = reader.table("breaker")
         grades, harms = _grades(price, table), _inside(table, "breaker")
+        ceiling_days = CEILING_DAYS  # of conducts that were written before they said it
+        if "ceiling_days" in _inside(table, "limit"):
+            ceiling_days = limit.integer("ceiling_days", least=1, most=DAYS_MAX)
         conduct = cls(
             conduct_id=reader.identity("id"),
             version=reader.integer("version", least=1),
@@ -74,6 +79,7 @@ class Conduct:
             grades=grades,
             caps={one: _caps(breaker, one, harms) for one in LADDER if one in HARMFUL},
             kind_caps=_kind_caps(breaker, harms),
+            ceiling_days=ceiling_days,
         )
         for part in (limit, price, breaker):
             part.text("source")
