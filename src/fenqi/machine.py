@@ -14,7 +14,8 @@ Settings:
     FENQI_DUTIES        what `fenqi worker run` does by itself; by default watch,admit,shadow
     FENQI_ASSESS_DAYS   days between two assessments of a book, if it is a duty (30)
     FENQI_BUREAU_URL    a credit bureau that is asked about who applies; then also
-    FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2)
+    FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2), and
+    FENQI_BUREAU_BUDGET what it may cost in any 24 hours, in minor units
 """
 
 import os
@@ -44,6 +45,8 @@ HARMLESS = ("watch", "admit", "shadow")
 DUTIES = (*HARMLESS, "assess-limit", "assess-price")
 ASSESS_DAYS = 30
 ASSESS_DAYS_MAX = 366
+BUREAU_BUDGET_SETTING = "FENQI_BUREAU_BUDGET"
+BUREAU_BUDGET_MAX = 10**15
 BUREAU_SECONDS = 2
 BUREAU_SECONDS_MAX = 60
 # The first that is set counts; those of the system in the order of POSIX.
@@ -87,6 +90,7 @@ class Config:
     identity_key: str | None = field(default=None, repr=False)
     connections_max: int | None = None  # None leaves it to the store
     bureau: Access | None = None
+    bureau_budget_minor: int | None = None  # in any 24 hours
     duties: tuple[str, ...] = HARMLESS
     assess_days: int = ASSESS_DAYS
 
@@ -103,6 +107,7 @@ class Config:
             catalogue_folder=Path(catalogue).expanduser() if catalogue else None,
             identity_key=given.get(IDENTITY_KEY_SETTING) or None,
             bureau=_bureau_access(given),
+            bureau_budget_minor=_bureau_budget(given),
             duties=_duties(given),
             assess_days=_assess_days(given),
         )
@@ -135,6 +140,20 @@ def _bureau_access(given: Mapping[str, str]) -> Access | None:
         raise BureauSettingsInvalid(setting=BUREAU_SECONDS_SETTING, expected=expected)
     subscriber, secret = given[BUREAU_SUBSCRIBER_SETTING], given[BUREAU_SECRET_SETTING]
     return Access(url, subscriber, secret, int(seconds))
+
+
+def _bureau_budget(given: Mapping[str, str]) -> int | None:
+    """Return what the bureau may cost in any 24 hours, None if nothing is said.
+
+    Errors: BureauSettingsInvalid.
+    """
+    said = given.get(BUREAU_BUDGET_SETTING)
+    if not said:
+        return None
+    if not (said.isascii() and said.isdigit() and int(said) <= BUREAU_BUDGET_MAX):
+        expected = f"whole minor units from 0 to {BUREAU_BUDGET_MAX}"
+        raise BureauSettingsInvalid(setting=BUREAU_BUDGET_SETTING, expected=expected)
+    return int(said)
 
 
 def _duties(given: Mapping[str, str]) -> tuple[str, ...]:

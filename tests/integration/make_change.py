@@ -9,9 +9,9 @@ from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.change import Change, Pull, Subject, propose
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, breaker, changes
+from fenqi.store import accounts, changes
 from fenqi.store.booking import Booking
-from fenqi.store.breaker import Decider
+from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.cases import Docket
 from fenqi.store.changes import Changes
 
@@ -55,14 +55,12 @@ def trip(world: World, account: AccountId, kind: DecisionKind, name: str, versio
     with world.store.transaction() as session:
         docket = Docket(world.ground, session, booking.now)
         booking.others.append(docket)
-        breaker.restrain(
-            session,
-            booking,
-            accounts.lock(session, {account})[account].book,
-            Decider(kind, name, version),
-            [(Effect.SMALLER_LIMIT,)] * 2,
+        book = accounts.lock(session, {account})[account].book
+        restraint = Restraint(
+            *(session, booking, [book], kind),
             caps={Effect.SMALLER_LIMIT: Caps(1, 1)},
             ids=world.ground.ids,
             docket=docket,
         )
+        restraint.hold_back(book, Decider(kind, name, version), [(Effect.SMALLER_LIMIT,)] * 2)
         booking.write(session)

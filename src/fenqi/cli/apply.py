@@ -79,8 +79,10 @@ def apply_for(
         tell_of(runtime.others)
         command = _command(file, table, book_id, runtime.sealer(), is_checked=is_checked)
         received = _done(apply(runtime.ground, [command])[0])
-        while received.application_id not in (done := admit(runtime.ground, bureau)) and done:
-            pass  # those who applied before come first
+        done: dict[str, object] = {"": None}
+        budget = config.bureau_budget_minor
+        while done and received.application_id not in done:  # those who applied before come first
+            done = {**admit(runtime.ground, bureau, budget_minor=budget)}
         _tell(shown(runtime.store, UUID(received.application_id), _language()), as_json=as_json)
 
 

@@ -17,7 +17,7 @@ from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.lines import open_bureau
 from fenqi.machine import Config, SystemClock
 from fenqi.runtime import Runtime
-from fenqi.worker.admit import admit
+from fenqi.worker.admit import admit, ask_again
 
 PORT_MAX = 65_535
 
@@ -70,13 +70,17 @@ def ask(
 ) -> None:
     """Ask the bureau about everybody whose application waits, and decide it.
 
+    Then again about offers that were made without its word: they grow or stay as they are.
     Without FENQI_BUREAU_URL nobody is asked: all are decided on what they say themselves.
     """
     config = Config.from_environment()
     with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
         tell_of(runtime.others)
         answers: dict[str, Decided | FenqiError] = {}
-        while some := admit(runtime.ground, bureau, book_id=book_id):
+        budget = config.bureau_budget_minor
+        while some := admit(runtime.ground, bureau, book_id=book_id, budget_minor=budget):
+            answers |= some
+        while some := ask_again(runtime.ground, bureau, book_id=book_id, budget_minor=budget):
             answers |= some
     if as_json:
         told = {

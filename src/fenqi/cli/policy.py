@@ -79,13 +79,15 @@ def rollback(
 def list_(
     as_json: AsJson = False,
 ) -> None:
-    """List who adopted which policy, and when."""
+    """List who adopted which policy, and when, and what decides now in each book."""
     with Runtime.open(stop_after=True) as runtime:
         adoptions = telling.listed(runtime.store)
+        now = telling.deciding(runtime.store)
     if as_json:
         typer.echo(json.dumps([telling.adoption_to_json(one) for one in adoptions]))
         return
     telling.show_adoptions(adoptions, _console())
+    telling.show_deciding(now, _console())
 
 
 def diff(

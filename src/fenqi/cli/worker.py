@@ -36,7 +36,9 @@ def run(
     config = Config.from_environment()
     console = Console(highlight=False)
     with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
-        known = duties_of(bureau, assess_days=config.assess_days)
+        known = duties_of(
+            bureau, assess_days=config.assess_days, budget_minor=config.bureau_budget_minor
+        )
         if is_once:
             if WATCH in config.duties:
                 watch_once(runtime.ground)

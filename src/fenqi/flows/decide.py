@@ -5,7 +5,8 @@ and its time. No answer is "unknown": a smaller beginning, never a decline. An a
 a limit, a menu, a cost table by its digest, until a day.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import ClassVar
@@ -17,17 +18,20 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.risk.application import Ruling, content, inputs_of, opinion_of, rule, scored
 from fenqi.core.risk.case import CaseKind
 from fenqi.core.risk.consent import DataClass
-from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.decision import LADDER, DecisionKind, Effect
 from fenqi.core.risk.given import NORMAL
 from fenqi.core.risk.input import Purpose, Value
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
 from fenqi.core.values.ids import AccountId, PersonId
-from fenqi.store import accounts, applications, books, bureau, persons, policies, scorecards
+from fenqi.store import accounts, applications, books, bureau, persons, scorecards
 from fenqi.store.accounts import Account, applicant
 from fenqi.store.applications import Application, ApplicationState
 from fenqi.store.booking import Booking
+from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.commands import Command, Inbox
+from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Built, Decision, Decisions, Menu, built
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
@@ -45,11 +49,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decide(Command, frozen=True, kw_only=True):
-    """Decide an application. The scope is the account it may open; its key is always the same."""
+    """Decide an application. The scope is the account it may open.
+
+    The key of the first decision is always the same; a second step has one of its own.
+    """
 
     kind: ClassVar[str] = "decide"
     account_id: AccountId
     asked: Asked | None = None
+    is_again: bool = False  # the bureau may speak now about an offer made without its word
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,8 @@ def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiEr
         for place, command in inbox.fresh():
             try:
                 application = applications.find(known, command.account_id)
-                application.expect(ApplicationState.RECEIVED)
+                state = ApplicationState.OFFERED if command.is_again else ApplicationState.RECEIVED
+                application.expect(state)
                 _ = ground.catalogue.pack(held[application.book_id].pack).lends
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
@@ -86,9 +95,10 @@ def decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiEr
             fresh.append((place, command, application))
         if fresh:
             people = {application.person_id for *_, application in fresh}
-            bench = _Bench(session, ground, booking, people)
+            bench = _Bench(session, ground, booking, people, held.values())
             for place, command, application in fresh:
-                answer = bench.decide(held[application.book_id], application, command)
+                take = bench.decide_again if command.is_again else bench.decide
+                answer = take(held[application.book_id], application, command)
                 inbox.answer(place, command.account_id, answer)
             booking.others += [bench.reports, applications.changed(one for *_, one in fresh)]
         booking.write(session, inbox.kept(booking.now))
@@ -99,7 +109,12 @@ class _Bench:
     """Where the applications of one batch are decided."""
 
     def __init__(
-        self, session: Session, ground: Ground, booking: Booking, people: set[PersonId]
+        self,
+        session: Session,
+        ground: Ground,
+        booking: Booking,
+        people: set[PersonId],
+        of_books: Iterable[books.Book],
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
         self._identities = persons.identities(session, people)
@@ -107,11 +122,21 @@ class _Bench:
         self._people = people
         self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
         self._card = scorecards.shipped()
-        self._policy = policies.live(session, DecisionKind.APPLICATION)
+        self._deciding = Deciding(session, DecisionKind.APPLICATION)
         self._cost_table: UUID | None = None
-        self._rulebooks: dict[LendingRules, Built] = {}
+        self._rulebooks: dict[tuple[LendingRules, UUID], Built] = {}
         self._decisions = Decisions(booking)
         self._responses = Responses(ground, booking, session)
+        self._restraint = Restraint(
+            session,
+            booking,
+            of_books,
+            DecisionKind.APPLICATION,
+            caps=ground.catalogue.conduct().caps_of(DecisionKind.APPLICATION),
+            ids=ground.ids,
+            docket=self._responses.docket,
+        )
+        self._decided: Counter[str] = Counter()  # so far, by book
         self.reports = Rows(bureau.REPORTS)
 
     def decide(self, book: books.Book, one: Application, command: Decide) -> Decided:
@@ -119,13 +144,44 @@ class _Bench:
         rules = self._ground.catalogue.pack(book.pack).lends
         account = applicant(one.account_id, book, one.event_count)
         heard, report = self._heard(account, one, command, rules)
-        inputs = self._inputs(book, one, heard=heard, report=report)
-        ruling = rule(inputs, rules, self._card, opinion_of(self._policy))
+        policy = self._deciding.of(book.book_id)
+        inputs = self._inputs(book, one, policy, heard=heard, report=report)
+        ruling = self._rule(book, policy, inputs, rules)
+        return self._conclude(account, one, command, policy, inputs, ruling)
+
+    def decide_again(self, book: books.Book, one: Application, command: Decide) -> Decided:
+        """Rule on an offer again now that a bureau may have spoken; it only ever gets better.
+
+        What was offered stands until its day, whatever the bureau says: an outage of ours does not
+        count against the customer (P5).
+        """
+        rules = self._ground.catalogue.pack(book.pack).lends
+        account = applicant(one.account_id, book, one.event_count)
+        heard, report = self._heard(account, one, command, rules)
+        one.event_count = account.event_count
+        policy = self._deciding.of(book.book_id)
+        inputs = self._inputs(book, one, policy, heard=heard, report=report)
+        ruling = rule(inputs, rules, self._card, opinion_of(policy))
+        if not heard or not _is_better(ruling, one):
+            return _standing(one)
+        return self._conclude(account, one, command, policy, inputs, ruling)
+
+    def _conclude(
+        self,
+        account: Account,
+        one: Application,
+        command: Decide,
+        policy: Rulebook,
+        inputs: Mapping[str, Value],
+        ruling: Ruling,
+    ) -> Decided:
+        """Keep a decision and what it makes of the application."""
+        book, rules = account.book, self._ground.catalogue.pack(account.book.pack).lends
         menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
         self._decisions.add(
-            self._rulebook(rules),
+            self._rulebook(rules, policy),
             Decision(
                 account=account,
                 decision_id=one.decision_id.bytes,
@@ -165,6 +221,21 @@ class _Bench:
         one.event_count = account.event_count
         return answer
 
+    def _rule(
+        self, book: books.Book, policy: Rulebook, inputs: Mapping[str, Value], rules: LendingRules
+    ) -> Ruling:
+        """Return the ruling; what its policy harms passes the circuit breaker first."""
+        opine = opinion_of(policy)
+        self._decided[book.book_id] += 1
+        ruling = rule(inputs, rules, self._card, opine)
+        (held,) = self._restraint.hold_back(
+            book,
+            Decider(policy.kind, policy.name, policy.version),
+            [[effect for effect in LADDER if effect in ruling.harms]],
+            decided=self._decided[book.book_id],
+        )
+        return rule(inputs, rules, self._card, opine, held) if held else ruling
+
     def _alert(self, account: Account, one: Application, ruling: Ruling) -> None:
         """Open the case about a person's applications, or add to the one that is open."""
         case, is_new = self._responses.docket.open(
@@ -186,13 +257,14 @@ class _Bench:
         if is_new:
             self._responses.tell_case(account, case)
 
-    def _rulebook(self, rules: LendingRules) -> Built:
+    def _rulebook(self, rules: LendingRules, policy: Rulebook) -> Built:
         """Return what a ruling rests on: the pack's rules, the card, the policy."""
-        if rules not in self._rulebooks:
-            policy, rests_on = self._policy, content(rules, self._card, self._policy)
+        key = (rules, policy.rulebook_id)
+        if key not in self._rulebooks:
+            rests_on = content(rules, self._card, policy)
             named = (policy.name, policy.version)
-            self._rulebooks[rules] = built(DecisionKind.APPLICATION, *named, rests_on)
-        return self._rulebooks[rules]
+            self._rulebooks[key] = built(DecisionKind.APPLICATION, *named, rests_on)
+        return self._rulebooks[key]
 
     def _menu(self, ruling: Ruling) -> Menu:
         """Return the plans the account begins with: what the policy offers, as cool as it asks."""
@@ -259,7 +331,13 @@ class _Bench:
         )
 
     def _inputs(
-        self, book: books.Book, one: Application, *, heard: bool, report: BureauReport | None
+        self,
+        book: books.Book,
+        one: Application,
+        policy: Rulebook,
+        *,
+        heard: bool,
+        report: BureauReport | None,
     ) -> dict[str, Value]:
         """Return what a ruling looks at, by name."""
         person = self._identities[one.person_id]
@@ -284,13 +362,29 @@ class _Bench:
             "is_stepped_up": int(one.is_stepped_up),
         }
         complete = scored(values, self._card)
-        return {name: complete.get(name) for name in inputs_of(self._policy.policy)}
+        return {name: complete.get(name) for name in inputs_of(policy.policy)}
 
     def _offered_costs(self) -> UUID:
         if self._cost_table is None:
             catalogue = self._ground.catalogue
             self._cost_table = accounts.add_cost_table(self._session, catalogue)
         return self._cost_table
+
+
+def _is_better(ruling: Ruling, one: Application) -> bool:
+    """Whether a ruling gives more than what was offered, and asks for nothing more."""
+    if ruling.is_declined or ruling.waits_for_a_person:
+        return False
+    counts = ruling.counts_max
+    is_cooler = counts is not None and (one.counts_max is None or counts < one.counts_max)
+    asks_more = ruling.has(Effect.STEP_UP) and not (one.needs_step_up or one.is_stepped_up)
+    is_dearer = ruling.price_grade > one.price_grade
+    return (
+        ruling.limit_minor > (one.limit_minor or 0)
+        and not is_cooler
+        and not asks_more
+        and not is_dearer
+    )
 
 
 def age_years(born_on: date, on: date) -> int:
@@ -302,8 +396,16 @@ def _age_days(report: BureauReport | None, now: datetime) -> int | None:
     return None if report is None else max(0, (now - report.as_of).days)
 
 
+def _standing(one: Application) -> Decided:
+    """Return what an offer says that stays as it was made."""
+    return _told_of(one, one.outcome or "", list(one.reasons))
+
+
 def _answer(one: Application, ruling: Ruling) -> Decided:
-    outcome, reasons = ruling.outcome, list(ruling.reasons)
+    return _told_of(one, ruling.outcome, list(ruling.reasons))
+
+
+def _told_of(one: Application, outcome: str, reasons: list[str]) -> Decided:
     if one.state is not ApplicationState.OFFERED:
         return Decided(one.state.value, outcome, reasons)
     return Decided(

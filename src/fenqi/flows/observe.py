@@ -154,8 +154,6 @@ def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:
         "last_number": answer.last_number,
     }
     ruled = rulings.rule(one.account, addresses=one.addresses, evidence=evidence)
-    if ruled is None:
-        return answer
     return replace(
         answer,
         outcome=ruled.outcome,

@@ -5,10 +5,14 @@ are taken away and answered in one: whatever dies on the way is taken up again, 
 never answer the same one. An account is held once for one case, however often it comes back.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
+from fenqi.core.risk.breaker import outcome_of, soften
 from fenqi.core.risk.case import CaseKind, CaseOutcome
 from fenqi.core.risk.crowd import (
     Answer,
@@ -17,17 +21,22 @@ from fenqi.core.risk.crowd import (
     CrowdRule,
     Place,
     Visit,
+    content,
     gathered,
     judge,
+    ruled,
 )
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.links import Link, Step, Web
+from fenqi.core.risk.policy.policy import APPROVE
 from fenqi.core.risk.response import DAY, HOUR, Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, cases, links
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
+from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.cases import Case
+from fenqi.store.decisions import Decision, Decisions, built, latency_us
 from fenqi.store.ground import Ground
 from fenqi.store.links import Suspicion
 from fenqi.store.pool import Session
@@ -69,6 +78,13 @@ class _Scene:
     drawn: Sequence[Link]
 
 
+class _Made(NamedTuple):
+    """A decision about one account, and whether the breaker let it be carried out."""
+
+    decision_id: UUID
+    is_placed: bool
+
+
 def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
     """Answer the oldest suspicions; with none there it costs one look at an index."""
     booking = Booking(ground)
@@ -85,6 +101,7 @@ def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
         members = {one.account_id for scene in scenes for one in scene.crowd.answers}
         locked = accounts.lock(session, members)
         work = _Work(ground, booking, session, locked)
+        work.find(scenes)
         for scene in scenes:
             work.answer(scene)
         booking.write(session)
@@ -142,12 +159,31 @@ class _Work:
         session: Session,
         locked: Mapping[AccountId, Account],
     ) -> None:
-        self._rule = ground.crowd
+        self._ground, self._session, self._rule = ground, session, ground.crowd
         self._now = booking.now
         self._locked = locked
         self._responses = Responses(ground, booking, session)
         self._responses.know(list(locked))
+        named = (self._rule.rule_id, self._rule.version)
+        self._rulebook = built(DecisionKind.ACCESS, *named, content(self._rule))
+        self._decider = Decider(DecisionKind.ACCESS, *named)
+        self._decisions = Decisions(booking)
+        self._restraint = Restraint(
+            session,
+            booking,
+            [one.book for one in locked.values()],
+            DecisionKind.ACCESS,
+            caps=ground.catalogue.conduct().caps_of(DecisionKind.ACCESS),
+            ids=ground.ids,
+            docket=self._responses.docket,
+        )
+        self._decided: Counter[str] = Counter()  # so far, by book
         self.rings = self.places = self.held = self.frozen = 0
+
+    def find(self, scenes: Iterable[_Scene]) -> None:
+        """Lock the cases about all addresses, in one order, before anything is counted."""
+        for cause in sorted({links.crowd_cause(one.book_id, one.address) for one in scenes}):
+            self._responses.docket.find(cause)
 
     def answer(self, scene: _Scene) -> None:
         """Protect a ring's accounts; of a place only ask somebody to look."""
@@ -177,15 +213,18 @@ class _Work:
         known = self._responses.docket.find(cause)
         if not answers or (known is not None and self._is_cleared(known, answers[0])):
             return
-        is_open = known is not None and known.outcome is None
-        case = known if known is not None and is_open else self._write(scene, cause, answers)
-        changed = [(one, self._place(one, case)) for one in answers]
-        new = [one for one, effect in changed if effect is not None]
-        if is_open and new:
-            self._write(scene, cause, new)
+        case = known if known is not None and known.outcome is None else None
+        made = self._decide(answers, case)
+        if case is None:
+            case = self._write(scene, cause, answers, made)
+        elif made:
+            new = [one for one in answers if one.account_id in made]
+            self._write(scene, cause, new, made)
+        for one in answers:
+            if one.account_id in made:
+                self._place(one, case, made[one.account_id])
+        self._responses.docket.involve(case, [one.account_id for one in answers])
         self.rings += 1
-        self.held += sum(effect is Effect.HOLD for _, effect in changed)
-        self.frozen += sum(effect is Effect.FREEZE for _, effect in changed)
 
     def _is_cleared(self, known: Case, answer: Answer) -> bool:
         """Whether a person has just found that nothing is wrong at the address."""
@@ -194,7 +233,73 @@ class _Work:
         pause = self._responses.bounds(self._locked[answer.account_id]).pause_hours * HOUR
         return self._now < known.closed_at + pause
 
-    def _write(self, scene: _Scene, cause: str, answers: Sequence[Answer]) -> Case:
+    def _decide(self, answers: Sequence[Answer], case: Case | None) -> dict[AccountId, _Made]:
+        """Decide about those whom something is to happen to, and keep the decisions.
+
+        What their case has done already is decided already; so is what the breaker held back, once
+        they are part of the case.
+        """
+        due = [one for one in answers if self._is_due(one, case)]
+        if not due:
+            return {}
+        book = self._locked[due[0].account_id].book
+        held = self._restraint.hold_back(
+            book,
+            self._decider,
+            [(one.effect,) for one in due],
+            decided=self._decided[book.book_id] + len(due),
+        )
+        self._decided[book.book_id] += len(due)
+        known: set[AccountId] = set()
+        if case is not None and any(held):
+            known = cases.accounts_of(self._session, [case.case_id])[case.case_id]
+        made = {}
+        for one, none in zip(due, held, strict=True):
+            if not none or one.account_id not in known:
+                made[one.account_id] = _Made(self._keep(one, none), not none)
+        return made
+
+    def _is_due(self, answer: Answer, case: Case | None) -> bool:
+        """Whether a protection would be placed for one account, were it asked for now."""
+        return self._responses.would_place(
+            answer.effect,
+            self._locked[answer.account_id],
+            self._until(answer),
+            cause=_cause(case),
+            strength=_strength(answer),
+        )
+
+    def _until(self, answer: Answer) -> datetime:
+        is_freeze = answer.effect is Effect.FREEZE
+        return self._now + (self._rule.freeze_hours if is_freeze else self._rule.hold_hours) * HOUR
+
+    def _keep(self, answer: Answer, held: frozenset[Effect]) -> UUID:
+        """Keep one decision, so that it can be told and computed again; return its id."""
+        account, decision_id = self._locked[answer.account_id], self._ground.ids.new()
+        said = ruled(answer.seen, self._rule)
+        words = soften(said.words, held)
+        self._decisions.add(
+            self._rulebook,
+            Decision(
+                account=account,
+                decision_id=decision_id.bytes,
+                outcome=outcome_of(words, otherwise=APPROVE),
+                reasons=said.reasons,
+                inputs=list(answer.seen),
+                as_of_number=account.event_count,
+                effects=words,
+                latency_us=latency_us(self._now, self._ground.clock.now()),
+            ),
+        )
+        return decision_id
+
+    def _write(
+        self,
+        scene: _Scene,
+        cause: str,
+        answers: Sequence[Answer],
+        made: Mapping[AccountId, _Made],
+    ) -> Case:
         """Open the case of a ring, or take more accounts into it."""
         case, _ = self._responses.docket.open(
             [one.account_id for one in answers],
@@ -203,35 +308,29 @@ class _Work:
             cause=cause,
             subject=RING,
             priority=RING_PRIORITY,
-            evidence=self._graph(scene, answers),
+            evidence=self._graph(scene, answers, made),
         )
         for one in answers:
             self._responses.tell_case(self._locked[one.account_id], case)
         return case
 
-    def _place(self, answer: Answer, case: Case) -> Effect | None:
-        """Hold or freeze one account, as far as that may be; return what was done."""
-        account, rule = self._locked[answer.account_id], self._rule
-        cause = f"case/{case.case_id}"
-        if answer.effect is Effect.FREEZE:
-            done = self._responses.freeze(
-                account,
-                self._now + rule.freeze_hours * HOUR,
-                reasons=(rule.freeze_reason,),
-                cause=cause,
-                strength=Strength.STRONG,
-                case_id=case.case_id,
-            )
-        else:
-            done = self._responses.hold(
-                account,
-                self._now + rule.hold_hours * HOUR,
-                reasons=(rule.hold_reason,),
-                cause=cause,
-                strength=Strength.WEAK,
-                case_id=case.case_id,
-            )
-        return done.effect
+    def _place(self, answer: Answer, case: Case, made: _Made) -> None:
+        """Hold or freeze one account, as far as that may be."""
+        if not made.is_placed:
+            return
+        is_freeze = answer.effect is Effect.FREEZE
+        place = self._responses.freeze if is_freeze else self._responses.hold
+        done = place(
+            self._locked[answer.account_id],
+            self._until(answer),
+            reasons=(self._rule.freeze_reason if is_freeze else self._rule.hold_reason,),
+            cause=_cause(case),
+            strength=_strength(answer),
+            decision_id=made.decision_id,
+            case_id=case.case_id,
+        )
+        self.held += done.effect is Effect.HOLD
+        self.frozen += done.effect is Effect.FREEZE
 
     def _seen(self, scene: _Scene) -> dict[str, object]:
         """Return what a person needs to judge the crowd besides its accounts."""
@@ -249,7 +348,9 @@ class _Work:
             },
         }
 
-    def _graph(self, scene: _Scene, answers: Sequence[Answer]) -> dict[str, object]:
+    def _graph(
+        self, scene: _Scene, answers: Sequence[Answer], made: Mapping[AccountId, _Made]
+    ) -> dict[str, object]:
         """Return the evidence of a ring: who, why, and the links that tie them."""
         tied = {one for group in scene.crowd.groups for one in group}
         drawn = [
@@ -261,7 +362,10 @@ class _Work:
             "accounts": [
                 {
                     "account_id": one.account_id,
-                    "effect": one.effect.value,
+                    "effect": _done(one, made).value,
+                    "decision_id": made[one.account_id].decision_id
+                    if one.account_id in made
+                    else None,
                     "path": [_told(step) for step in one.ties],
                 }
                 for one in answers
@@ -272,6 +376,21 @@ class _Work:
                 for one in drawn[:DRAWN_MAX]
             ],
         }
+
+
+def _cause(case: Case | None) -> str:
+    """Return what protections of a case are remembered by; a case that is to be has done none."""
+    return f"case/{case.case_id if case else RING}"
+
+
+def _strength(answer: Answer) -> Strength:
+    return Strength.STRONG if answer.effect is Effect.FREEZE else Strength.WEAK
+
+
+def _done(answer: Answer, made: Mapping[AccountId, _Made]) -> Effect:
+    """Return what happens to an account of a case: a look at least."""
+    one = made.get(answer.account_id)
+    return answer.effect if one is not None and one.is_placed else Effect.REVIEW
 
 
 def _sample(scene: _Scene) -> list[AccountId]:

@@ -5,7 +5,7 @@ It holds the book alone, so no batch can book into the day between its totals an
 
 from datetime import timedelta
 
-from fenqi.store import books, closes
+from fenqi.store import books, closes, decisions
 from fenqi.store.closes import Task
 from fenqi.store.ground import Ground
 
@@ -18,5 +18,7 @@ def turn(ground: Ground, task: Task) -> int:
             return 0
         rows = closes.total(session, task)
         books.advance(session, task.book_id, task.day + timedelta(days=1))
-        closes.finish(session, task, rows, ground.clock.now())
+        now = ground.clock.now()
+        decisions.forget_minutes(session, task.book_id, now)
+        closes.finish(session, task, rows, now)
     return rows

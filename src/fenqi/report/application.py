@@ -7,12 +7,14 @@ from functools import lru_cache
 from importlib import resources
 from uuid import UUID
 
+from fenqi.core.risk.application import policy_in
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, applications, policies, scorecards
-from fenqi.store.applications import Parked
-from fenqi.store.pool import Store
+from fenqi.store import accounts, applications, decision_records, scorecards
+from fenqi.store.applications import Application, Parked
+from fenqi.store.deciding import Deciding
+from fenqi.store.pool import Session, Store
 
 TEXTS = "data/reasons/application.toml"
 
@@ -42,7 +44,7 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
     with store.transaction() as session:
         one = applications.read(session, AccountId(application_id))
         costs = accounts.costs_of(session, one.cost_table) if one.cost_table else []
-        policy = policies.live(session, DecisionKind.APPLICATION).policy
+        policy = _decided_by(session, one)
     return Shown(
         application_id=str(one.account_id),
         state=one.state.value,
@@ -62,6 +64,13 @@ def parked(store: Store) -> list[Parked]:
     """Return the applications that failed too often, the oldest first."""
     with store.transaction() as session:
         return applications.parked(session)
+
+
+def _decided_by(session: Session, one: Application) -> Policy:
+    """Return the policy that decided an application: its reasons are told in its words."""
+    if one.decision_id is None:
+        return Deciding(session, DecisionKind.APPLICATION).of(one.book_id).policy
+    return policy_in(decision_records.read(session, one.decision_id).rulebook.content)
 
 
 def _text(code: str, language: str, policy: Policy) -> str:

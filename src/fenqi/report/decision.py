@@ -185,11 +185,17 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    texts = texts_of(known.policy, _tag(language)) if known.policy else {}
+    texts = texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
     table = _table(_("Why"), _("What the customer is told"))
     for code in record.reasons:
         table.add_row(code, texts.get(code, ""))
     return table
+
+
+def _own_texts(record: Record, language: Language) -> dict[str, str]:
+    """Return the texts that a rulebook without a policy brings itself, as that of the crowds."""
+    told = record.rulebook.content.get("reasons", {})
+    return {code: texts.get(_tag(language), "") for code, texts in told.items()}
 
 
 def _tag(language: Language) -> str:

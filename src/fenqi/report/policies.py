@@ -1,18 +1,21 @@
 """Policies for people: what one says, what its check found, who adopted what, how two differ."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import Checked
 from fenqi.core.risk.policy.policy import Line, Policy
 from fenqi.report.ink import BAD, BRAND, GOLD
 from fenqi.report.policy_difference import Difference
-from fenqi.store import policies
+from fenqi.store import books, policies
+from fenqi.store.deciding import Deciding
 from fenqi.store.policies import Adoption
 from fenqi.store.pool import Store
 
@@ -40,6 +43,51 @@ def listed(store: Store) -> list[Adoption]:
     """Return every adoption, the oldest of each kind first."""
     with store.transaction() as session:
         return policies.history(session)
+
+
+class Now(NamedTuple):
+    """What decides about a kind in a book now; `because` it is not the live version, else empty."""
+
+    kind: str
+    book_id: str
+    policy: str
+    version: int
+    ends_on: date | None
+    because: str
+
+
+TRIPPED = "a breaker is open"
+OVER = "its time is over"
+
+
+def deciding(store: Store) -> list[Now]:
+    """Return what decides about each kind in each book."""
+    found = []
+    with store.transaction() as session:
+        names = books.names(session)
+        for kind in DecisionKind:
+            asked = Deciding(session, kind)
+            for name in names:
+                chosen = asked.chosen(name)
+                policy, live = chosen.rulebook.policy, chosen.live.policy
+                why = [TRIPPED] * chosen.is_tripped + [OVER] * chosen.is_over
+                told = f"{live.name} {live.version}: {', '.join(why)}" if why else ""
+                now = (policy.name, policy.version, policy.valid_until, told)
+                found.append(Now(kind.value, name, *now))
+    return found
+
+
+def show_deciding(found: Sequence[Now], console: Console) -> None:
+    """Print what decides, and whatever does not decide though it was adopted last."""
+    if not found:
+        return
+    grid = _grid("decides now", "book", "policy", "until", "")
+    for one in found:
+        until = str(one.ends_on) if one.ends_on else ""
+        style = f"bold {GOLD}" if one.because else ""
+        named = f"{one.policy} {one.version}"
+        grid.add_row(one.kind, one.book_id, named, until, one.because, style=style)
+    console.print(grid)
 
 
 def show_check(policy: Policy, checked: Checked, console: Console) -> None:

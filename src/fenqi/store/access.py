@@ -13,12 +13,10 @@ from uuid import UUID
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
-from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
-from fenqi.store import facts, policies
+from fenqi.store import facts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.books import Book
 from fenqi.store.consequences import Consequences
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Decision, Decisions, latency_us
@@ -55,23 +53,20 @@ class AccessRulings:
         self._moment = moment_of(booking.now)
         self._checks = ground.trails.row([CHECKS_PASSED])
         self._decisions = Decisions(booking)
-        self._consequences = Consequences(ground, booking, session)
+        self._consequences = Consequences(ground, booking, session, accounts.values())
         self._accounts, self._is_prepared = accounts.keys(), False
-        books = {one.book.book_id: one.book for one in accounts.values()}
         self._allowed = facts.asking_places(session, addresses)()
-        self._rulebooks = {name: _ruling(book, deciding) for name, book in books.items()}
+        books = {one.book.book_id for one in accounts.values()}
+        self._rulebooks = {name: deciding.of(name) for name in sorted(books)}
 
     def rule(
         self, account: Account, *, addresses: Collection[bytes], evidence: Mapping[str, object]
-    ) -> Ruled | None:
+    ) -> Ruled:
         """Decide about one account as it stands now, keep the decision and give the responses.
 
-        `addresses` are those its facts came from; `evidence` is what a reviewer is shown. None if
-        no policy decides in the account's book.
+        `addresses` are those its facts came from; `evidence` is what a reviewer is shown.
         """
         rulebook = self._rulebooks[account.book.book_id]
-        if rulebook is None:
-            return None
         as_of = account.event_count
         row = self._ground.trails.row([one.name for one in rulebook.policy.inputs])
         values = row(self._followed.of(account), self._moment, self._given(account, addresses))
@@ -111,9 +106,3 @@ class AccessRulings:
                 int(all(one in self._allowed for one in addresses)) if addresses else None
             ),
         }
-
-
-def _ruling(book: Book, deciding: Deciding) -> Rulebook | None:
-    """Return what decides in a book; None if the policy's time is over."""
-    found = deciding.of(book.book_id)
-    return None if policies.is_over(found.policy, book.business_date) else found

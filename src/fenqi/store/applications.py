@@ -257,18 +257,8 @@ class Waiting(NamedTuple):
     consented_at: datetime | None
 
 
-CLAIM = """
-WITH claimed AS (
-    UPDATE applications SET leased_until = %(until)s
-    WHERE account_id IN (
-        SELECT account_id FROM applications
-        WHERE state = 'received' AND parked_at IS NULL
-            AND (leased_until IS NULL OR leased_until <= %(now)s)
-            AND (%(book_id)s::text IS NULL OR book_id = %(book_id)s)
-        ORDER BY received_at, account_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor
-)
+# The tail of a claim: what is to be known of those that were taken.
+OF_CLAIMED = """
 SELECT c.account_id, c.book_id, c.person_id, p.reference, c.received_at, i.born_on, i.is_student,
     c.income_evidenced_minor, s.number, s.stated_at
 FROM claimed AS c JOIN persons AS p USING (person_id)
@@ -282,6 +272,68 @@ LEFT JOIN LATERAL (
     ORDER BY number DESC LIMIT 1
 ) AS s ON s.is_given
 ORDER BY c.received_at, c.account_id
+"""
+CLAIM = (
+    """
+WITH claimed AS (
+    UPDATE applications SET leased_until = %(until)s
+    WHERE account_id IN (
+        SELECT account_id FROM applications
+        WHERE state = 'received' AND parked_at IS NULL
+            AND (leased_until IS NULL OR leased_until <= %(now)s)
+            AND (%(book_id)s::text IS NULL OR book_id = %(book_id)s)
+        ORDER BY received_at, account_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor
+)
+"""  # noqa: S608 - constants only
+    + OF_CLAIMED
+)
+# Offers that stand and were made without a bureau's word: it was asked for them and told nothing.
+# The wait doubles with each time it was asked.
+CLAIM_AGAIN = (
+    """
+WITH claimed AS (
+    UPDATE applications SET leased_until = %(until)s
+    WHERE account_id IN (
+        SELECT a.account_id FROM applications AS a JOIN books AS b USING (book_id)
+        CROSS JOIN LATERAL (
+            SELECT COUNT(*) AS tries, MAX(asked_at) AS last_at,
+                COUNT(*) FILTER (WHERE finding IN ('report', 'nobody')) AS heard
+            FROM bureau_reports AS r
+            WHERE r.person_id = a.person_id AND r.asked_for = a.account_id
+        ) AS r
+        WHERE a.state = 'offered' AND a.received_at > %(since)s
+            AND a.offer_ends_on >= b.business_date
+            AND (a.leased_until IS NULL OR a.leased_until <= %(now)s)
+            AND (%(book_id)s::text IS NULL OR a.book_id = %(book_id)s)
+            AND r.heard = 0 AND r.tries >= 1 AND r.tries < %(tries)s
+            AND r.last_at + %(wait)s * POWER(2, r.tries - 1) <= %(now)s
+        ORDER BY a.received_at, a.account_id LIMIT %(most)s FOR UPDATE OF a SKIP LOCKED
+    )
+    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor
+)
+"""  # noqa: S608 - constants only
+    + OF_CLAIMED
+)
+AGAIN_TRIES_MAX = 8  # asked so often about one application: over some three days
+AGAIN_WAIT = timedelta(minutes=15)  # before the first time it is asked again
+AGAIN_DAYS = timedelta(days=92)  # older offers have ended
+
+# Taken by others at this moment, and not told of yet: their reports will cost something.
+UNDER_WAY = """
+SELECT COUNT(*) FROM applications AS a
+WHERE a.state IN ('received', 'offered') AND a.received_at > %(since)s AND a.leased_until > %(now)s
+    AND a.account_id <> ALL(%(mine)s::uuid[])
+    AND (a.state = 'received' OR EXISTS (
+        SELECT 1 FROM bureau_reports AS r
+        WHERE r.person_id = a.person_id AND r.asked_for = a.account_id
+    ))
+    AND NOT EXISTS (
+        SELECT 1 FROM bureau_reports AS r
+        WHERE r.person_id = a.person_id AND r.asked_for = a.account_id
+            AND r.asked_at >= a.leased_until - %(lease)s
+    )
 """
 
 
@@ -351,3 +403,26 @@ def retried(session: Session, one: Application) -> None:
     asked = {"account_id": one.account_id, "event_count": one.event_count}
     if not session.run(RETRIED, asked):
         raise ApplicationNotParked(application=one.account_id)
+
+
+def claim_again(
+    session: Session, *, now: datetime, most: int, book_id: str | None = None
+) -> list[Waiting]:
+    """Take up to `most` offers about which a bureau is to be asked again, oldest first."""
+    asked = {
+        "now": now,
+        "until": now + LEASE,
+        "most": most,
+        "book_id": book_id,
+        "since": now - AGAIN_DAYS,
+        "tries": AGAIN_TRIES_MAX,
+        "wait": AGAIN_WAIT,
+    }
+    return [Waiting(*row) for row in session.rows(CLAIM_AGAIN, asked)]
+
+
+def under_way(session: Session, mine: Collection[AccountId], *, now: datetime) -> int:
+    """Return how many applications others have taken, about which a bureau may be asked now."""
+    asked = {"mine": list(mine), "now": now, "since": now - AGAIN_DAYS, "lease": LEASE}
+    ((count,),) = session.rows(UNDER_WAY, asked)
+    return int(count)

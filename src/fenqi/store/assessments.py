@@ -6,7 +6,7 @@ passes the circuit breaker first.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
@@ -23,10 +23,10 @@ from fenqi.core.risk.pulls import HARMS, SCORE_INPUT, Lost, wants
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.risk.scorecard import Scorecard, score
 from fenqi.core.values.ids import AccountId
-from fenqi.store import breaker, changes, scorecards
+from fenqi.store import changes, scorecards
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.breaker import Decider
+from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.changes import Changes, History
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Decision, Decisions
@@ -88,12 +88,16 @@ class Assessor:
         of_books: dict[str, dict[AccountId, Account]] = {}
         for account_id, account in accounts.items():
             of_books.setdefault(account.book.book_id, {})[account_id] = account
+        restraint = self._restraint(accounts.values())
         for book_id in sorted(of_books):
-            made += self._assess_book(of_books[book_id], asked_minor or {})
+            made += self._assess_book(of_books[book_id], asked_minor or {}, restraint)
         return made
 
     def _assess_book(
-        self, accounts: Mapping[AccountId, Account], asked_minor: Mapping[AccountId, int]
+        self,
+        accounts: Mapping[AccountId, Account],
+        asked_minor: Mapping[AccountId, int],
+        restraint: Restraint,
     ) -> list[Assessment]:
         book = next(iter(accounts.values())).book
         live = self._deciding.of(book.book_id)
@@ -108,17 +112,25 @@ class Assessor:
             history, asked = histories[account_id], asked_minor.get(account_id)
             change = self._propose(live, account, history, verdict, lost=lost, asked_minor=asked)
             proposed.append((account, row, verdict, change))
-        held = breaker.restrain(
-            self._session,
-            self._booking,
+        held = restraint.hold_back(
             book,
             Decider(live.kind, live.name, live.version),
             [self._harm(change) for *_, change in proposed],
-            caps=self.conduct.caps,
+            decided=len(proposed),
+        )
+        return [self._keep(live, *one, held=none) for one, none in zip(proposed, held, strict=True)]
+
+    def _restraint(self, accounts: Iterable[Account]) -> Restraint:
+        kind = KINDS[self._subject]
+        return Restraint(
+            self._session,
+            self._booking,
+            [one.book for one in accounts],
+            kind,
+            caps=self.conduct.caps_of(kind),
             ids=self._ground.ids,
             docket=self.responses.docket,
         )
-        return [self._keep(live, *one, held=none) for one, none in zip(proposed, held, strict=True)]
 
     def _propose(
         self,

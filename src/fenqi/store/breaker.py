@@ -1,21 +1,21 @@
 """The circuit breaker's counts: kept in the database, so that all programs share one cap.
 
-Who wants a harmful effect locks its row until his transaction ends and counts after that, so that
-programs count one after another; what is rolled back was never counted. Rows are locked after
-accounts and books, in a fixed order. A kind whose breaker is open is decided by the last good
-version of its policy until a named person resets it.
+The first decision of a batch that wants harm locks the rows of all effects of its kind in all books
+of the batch at once, in a fixed order, and counts after that: so programs count one after another
+and never wait for each other in a ring. What is rolled back was never counted. Rows are locked
+after accounts, books and cases; the house accounts last of all. A kind whose breaker is open is
+decided by the last good version of its policy until a named person resets it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Invalid, Missing
 from fenqi.core.ports import IdSource
 from fenqi.core.risk.breaker import (
-    Admission,
     Caps,
     Taken,
     Window,
@@ -26,13 +26,15 @@ from fenqi.core.risk.breaker import (
     minute_of,
 )
 from fenqi.core.risk.case import PRIORITIES, CaseKind
-from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
+from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
 from fenqi.store.cases import Docket
 from fenqi.store.pool import Session
+from fenqi.store.rows import Rows, Sheet, Upsert
 
 TRIPS_MAX = 1000
 
@@ -60,28 +62,35 @@ class Decider:
 
 LOCK = """
 INSERT INTO breakers (book_id, kind, effect, last_wanted_at)
-SELECT %(book_id)s, %(kind)s, effect, %(now)s FROM UNNEST(%(effects)s::text[]) AS wanted (effect)
-ORDER BY effect
+SELECT book_id, %(kind)s, effect, %(now)s
+FROM UNNEST(%(books)s::text[]) AS own (book_id)
+CROSS JOIN UNNEST(%(effects)s::text[]) AS wanted (effect)
+ORDER BY book_id, effect
 ON CONFLICT (book_id, kind, effect) DO UPDATE SET last_wanted_at = EXCLUDED.last_wanted_at
 """
 TAKEN = """
-SELECT effect, COALESCE(SUM(taken) FILTER (WHERE minute >= %(hour)s), 0)::integer,
+SELECT book_id, effect, COALESCE(SUM(taken) FILTER (WHERE minute >= %(hour)s), 0)::integer,
     SUM(taken)::integer
 FROM breaker_minutes
-WHERE book_id = %(book_id)s AND kind = %(kind)s AND effect = ANY(%(effects)s)
-    AND minute >= %(day)s
-GROUP BY effect
+WHERE book_id = ANY(%(books)s) AND kind = %(kind)s AND minute >= %(day)s
+GROUP BY book_id, effect
 """
-TAKE = """
-INSERT INTO breaker_minutes (book_id, kind, effect, minute, taken)
-SELECT %(book_id)s, %(kind)s, effect, %(minute)s, taken
-FROM UNNEST(%(effects)s::text[], %(counts)s::integer[]) AS wanted (effect, taken)
-ON CONFLICT (book_id, kind, effect, minute)
-    DO UPDATE SET taken = breaker_minutes.taken + EXCLUDED.taken
+DECIDED = """
+SELECT book_id, COALESCE(SUM(decided) FILTER (WHERE minute >= %(hour)s), 0)::integer,
+    SUM(decided)::integer
+FROM decision_minutes
+WHERE book_id = ANY(%(books)s) AND kind = %(kind)s AND minute >= %(day)s
+GROUP BY book_id
 """
+MINUTES = Upsert(
+    "breaker_minutes",
+    "book_id word, kind word, effect word, minute timestamptz, taken integer",
+    keys="book_id, kind, effect, minute",
+    adds=True,
+)
 OPEN = """
-SELECT effect FROM breaker_trips
-WHERE book_id = %(book_id)s AND kind = %(kind)s AND reset_at IS NULL
+SELECT book_id, effect, policy, policy_version FROM breaker_trips
+WHERE book_id = ANY(%(books)s) AND kind = %(kind)s AND reset_at IS NULL
 """
 TRIP = """
 INSERT INTO breaker_trips
@@ -92,100 +101,140 @@ VALUES
 """
 
 
-def restrain(
-    session: Session,
-    booking: Booking,
-    book: Book,
-    decider: Decider,
-    effects: Sequence[Sequence[Effect]],
-    *,
-    caps: Mapping[Effect, Caps],
-    ids: IdSource,
-    docket: Docket,
-) -> list[frozenset[Effect]]:
-    """Return what each decision of a batch may not do, in their order, and count what it may.
+class Restraint:
+    """What the decisions of one batch and kind may still do under the caps; made once a batch.
 
-    What finds no room is for a person to review (`soften`); then the breaker opens: an event on
-    the book's house account says so, the outbox calls a person, and a case is opened in `docket`.
     The accounts and books of the batch are locked already. A batch that harms nobody asks nothing.
     """
-    wanted = harms_of(effects)
-    if not wanted:
-        return [frozenset()] * len(effects)
-    asked = {
-        "book_id": book.book_id,
-        "kind": decider.kind.value,
-        "effects": sorted(effect.value for effect in wanted),
-        "now": booking.now,
-        "minute": minute_of(booking.now),
-        "hour": begins(Window.HOUR, booking.now),
-        "day": begins(Window.DAY, booking.now),
-    }
-    session.run(LOCK, asked)
-    taken = {Effect(effect): Taken(hour, day) for effect, hour, day in session.rows(TAKEN, asked)}
-    admissions = {
-        effect: admit(count, taken.get(effect, Taken()), caps[effect])
-        for effect, count in wanted.items()
-    }
-    allowed = {effect: admission.allowed for effect, admission in admissions.items()}
-    counted = {effect.value: count for effect, count in allowed.items() if count}
-    if counted:
-        counts = {"effects": list(counted), "counts": list(counted.values())}
-        session.run(TAKE, asked | counts)
-    if allowed != wanted:
-        _trip(session, booking, book, decider, admissions, caps, ids, docket, asked)
-    return held_back(effects, allowed)
 
+    def __init__(
+        self,
+        session: Session,
+        booking: Booking,
+        books: Iterable[Book],
+        kind: DecisionKind,
+        *,
+        caps: Mapping[Effect, Caps],
+        ids: IdSource,
+        docket: Docket,
+    ) -> None:
+        self._session, self._booking, self._ids = session, booking, ids
+        self._books = {one.book_id: one for one in books}
+        self._kind, self._caps, self._docket = kind, caps, docket
+        self._is_begun = False
+        self._taken: dict[tuple[str, Effect], Taken] = {}
+        self._decided: dict[str, Taken] = {}
+        self._added: Counter[tuple[str, Effect]] = Counter()
+        self._open: set[tuple[str, str, str, int]] = set()
+        self._houses: dict[AccountId, Account] = {}
+        booking.others.append(self)
 
-def _trip(
-    session: Session,
-    booking: Booking,
-    book: Book,
-    decider: Decider,
-    admissions: Mapping[Effect, Admission],
-    caps: Mapping[Effect, Caps],
-    ids: IdSource,
-    docket: Docket,
-    asked: dict[str, Any],
-) -> None:
-    """Open the breakers whose caps were met, if they are not open already."""
-    known = {effect for (effect,) in session.rows(OPEN, asked)}
-    met = {
-        effect: admission.tripped
-        for effect, admission in admissions.items()
-        if admission.tripped is not None and effect.value not in known
-    }
-    if not met:
-        return
-    house = _house(session, book)
-    for effect, span in met.items():
-        cap = caps[effect].of(span)
-        told = {
-            "kind": decider.kind.value,
-            "effect": effect.value,
-            "span": span.value,
-            "cap": cap,
-            "policy": decider.policy,
-            "policy_version": decider.policy_version,
+    def hold_back(
+        self, book: Book, decider: Decider, effects: Sequence[Sequence[Effect]], *, decided: int = 0
+    ) -> list[frozenset[Effect]]:
+        """Return what each of some decisions may not do, in their order, and count what it may.
+
+        `decided` is how many decisions of the batch are not stored yet, harmful or not. What finds
+        no room is for a person to review (`soften`); then the breaker opens: an event on the book's
+        house account says so, the outbox calls a person, and a case is opened.
+        """
+        wanted = harms_of(effects)
+        if not wanted:
+            return [frozenset()] * len(effects)
+        self._begin()
+        name = book.book_id
+        made = self._decided.get(name, Taken()).plus(decided)
+        allowed: dict[Effect, int] = {}
+        met: dict[Effect, tuple[Window, int]] = {}
+        for effect, count in wanted.items():
+            taken = self._taken.get((name, effect), Taken())
+            admission = admit(count, taken, self._caps[effect], made)
+            allowed[effect] = admission.allowed
+            self._taken[name, effect] = taken.plus(admission.allowed)
+            self._added[name, effect] += admission.allowed
+            if admission.tripped is not None:
+                cap = self._caps[effect].of(admission.tripped, made.of(admission.tripped))
+                met[effect] = (admission.tripped, cap)
+        self._trip(book, decider, met)
+        return held_back(effects, allowed)
+
+    def fill(self, sheet: Sheet) -> None:
+        """Put what the batch took on its sheet."""
+        rows, minute = Rows(MINUTES), minute_of(self._booking.now)
+        for (book_id, effect), count in self._added.items():
+            if count:
+                rows.add(book_id, self._kind.value, effect.value, minute, count)
+        sheet.add(rows)
+
+    def _begin(self) -> None:
+        """Lock the rows of the kind and read what was taken, once."""
+        if self._is_begun:
+            return
+        self._is_begun = True
+        now = self._booking.now
+        asked = {
+            "books": sorted(self._books),
+            "kind": self._kind.value,
+            "effects": sorted(effect.value for effect in HARMFUL),
+            "now": now,
+            "hour": begins(Window.HOUR, now),
+            "day": begins(Window.DAY, now),
         }
-        happening = booking.event(house, "breaker-tripped", payload=told, topic="operations")
-        trip = told | {"trip_id": ids.new(), "event_number": happening.number}
-        session.run(TRIP, asked | trip)
-        docket.open(
-            [house.account_id],
-            book_id=book.book_id,
-            kind=CaseKind.INVESTIGATION,
-            cause=f"breaker/{book.book_id}/{decider.kind.value}/{effect.value}",
-            subject=f"breaker-{effect.value}",
-            priority=PRIORITIES[0],
-            evidence=told,
-        )
+        session = self._session
+        session.run(LOCK, asked)
+        with session.pipeline():
+            taken, decided = session.ask(TAKEN, asked), session.ask(DECIDED, asked)
+            trips = session.ask(OPEN, asked)
+        self._taken = {(book, Effect(one)): Taken(*counts) for book, one, *counts in taken()}
+        self._decided = {book: Taken(*counts) for book, *counts in decided()}
+        self._open = {(book, effect, policy, number) for book, effect, policy, number in trips()}
 
+    def _trip(self, book: Book, decider: Decider, met: Mapping[Effect, tuple[Window, int]]) -> None:
+        """Open the breakers whose caps were met, if they are not open for this version already."""
+        for effect, (span, cap) in met.items():
+            name = (book.book_id, effect.value, decider.policy, decider.policy_version)
+            if name in self._open:
+                continue
+            self._open.add(name)
+            house = self._house(book)
+            told = {
+                "kind": decider.kind.value,
+                "effect": effect.value,
+                "span": span.value,
+                "cap": cap,
+                "policy": decider.policy,
+                "policy_version": decider.policy_version,
+            }
+            happening = self._booking.event(
+                house, "breaker-tripped", payload=told, topic="operations"
+            )
+            trip = told | {
+                "trip_id": self._ids.new(),
+                "book_id": book.book_id,
+                "event_number": happening.number,
+                "now": self._booking.now,
+            }
+            self._session.run(TRIP, trip)
+            self._docket.open(
+                [house.account_id],
+                book_id=book.book_id,
+                kind=CaseKind.INVESTIGATION,
+                cause=f"breaker/{book.book_id}/{decider.kind.value}/{effect.value}",
+                subject=f"breaker-{effect.value}",
+                priority=PRIORITIES[0],
+                evidence=told,
+            )
 
-def _house(session: Session, book: Book) -> Account:
-    """Lock the house account: last of all locks, and nobody who holds it waits for a customer's."""
-    house = book.house_account_id
-    return accounts.find(accounts.lock(session, {house}), house)
+    def _house(self, book: Book) -> Account:
+        """Return a book's house account; those of all books of the batch are locked at once.
+
+        Last of all locks, and nobody who holds one waits for a customer's. One value for the whole
+        batch, so that each event gets a number of its own.
+        """
+        if not self._houses:
+            houses = {one.house_account_id for one in self._books.values()}
+            self._houses = accounts.lock(self._session, houses)
+        return accounts.find(self._houses, book.house_account_id)
 
 
 @dataclass(frozen=True, slots=True)

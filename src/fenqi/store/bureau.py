@@ -1,7 +1,7 @@
 """What bureaus said: every call and every line of a file, whether or not it told something."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +60,29 @@ def newest(
         PersonId(person): BureauReport(as_of, *(rest if finding == Finding.REPORT else ()))
         for person, finding, as_of, *rest in session.rows(NEWEST, asked)
     }
+
+
+# Whoever counts what is left of a budget waits for whoever counts at this moment.
+LOCK_BUDGET = "SELECT pg_advisory_xact_lock(%(key)s)"
+BUDGET_KEY = {"key": 0x62756467}  # "budg"
+SPENT = """
+SELECT COALESCE(SUM(cost_minor) FILTER (WHERE asked_at > %(since)s), 0)::bigint, MAX(cost_minor)
+FROM bureau_reports WHERE asked_at > %(lately)s AND source = 'channel'
+"""
+BUDGET_WINDOW = timedelta(hours=24)
+LATELY = timedelta(days=7)  # what a report cost then it may cost again
+
+
+def spent(session: Session, now: datetime) -> tuple[int, int | None]:
+    """Return what bureaus cost in the last 24 hours, and the dearest report lately; minor units.
+
+    Until the transaction ends nobody else counts, so that programs do not spend the same rest.
+    """
+    session.run(LOCK_BUDGET, BUDGET_KEY)
+    ((total, dearest),) = session.rows(
+        SPENT, {"since": now - BUDGET_WINDOW, "lately": now - LATELY}
+    )
+    return total, dearest
 
 
 THERE = """

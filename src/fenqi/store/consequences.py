@@ -6,7 +6,8 @@ others under the breaker's caps. A review is opened before the harm it is about,
 of its case: closing the case as a false alarm ends it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,17 +17,18 @@ from fenqi.core.risk.breaker import outcome_of, soften
 from fenqi.core.risk.consequence import UNTOLD, cause_of, strength_of
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
+from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
-from fenqi.store import breaker
+from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.breaker import Decider
+from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
-from fenqi.store.responses import Responses
+from fenqi.store.responses import Because, Responses
 
-PROTECTS = frozenset({Effect.HOLD, Effect.FREEZE})
+PROTECTS = frozenset({Effect.SMALLER_LIMIT, Effect.HOLD, Effect.FREEZE})
 EFFECTS_MAX = 4096  # different effects of policies remembered
 REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 
@@ -40,11 +42,16 @@ class Weighed(NamedTuple):
 
 
 class Consequences:
-    """The consequences of one batch; its accounts are locked."""
+    """The consequences of one batch of decisions of a kind; its accounts are locked."""
 
-    def __init__(self, ground: Ground, booking: Booking, session: Session) -> None:
+    def __init__(
+        self, ground: Ground, booking: Booking, session: Session, accounts: Iterable[Account]
+    ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
+        self._books = {one.book.book_id: one.book for one in accounts}
         self._responses: Responses | None = None  # most batches need nobody to respond
+        self._restraint: Restraint | None = None  # nor anybody to count
+        self._weighed: Counter[str] = Counter()  # decisions so far, by book
 
     def prepare(self, account_ids: Collection[AccountId], rulebook: Rulebook) -> None:
         """Read at once what the consequences for some accounts look at, before the first."""
@@ -61,6 +68,7 @@ class Consequences:
         What holds for all declines by itself (`is_floored`), so the policy's own decline does no
         harm then and is not counted.
         """
+        self._weighed[account.book.book_id] += 1
         words, harms = _told(said.effects)
         if not harms:
             return Weighed(words, said.effects, said.outcome)
@@ -69,7 +77,10 @@ class Consequences:
             for act in said.effects
             if act.effect in PROTECTS and not self._is_due(rulebook, account, said, act)
         }
-        counted = harms - spent - ({Effect.DECLINE} if is_floored else set())
+        # A smaller limit that runs is in force: nothing to place or count, and nothing held back.
+        running = spent & self._running(rulebook, account, said)
+        spent -= running
+        counted = harms - spent - running - ({Effect.DECLINE} if is_floored else set())
         held = spent | self._restrained(rulebook, account, counted)
         words = soften(words, held)
         acts = tuple(act for act in said.effects if act.effect not in held)
@@ -88,7 +99,7 @@ class Consequences:
         decision_id: UUID,
         evidence: Mapping[str, object],
     ) -> None:
-        """Give the responses a weighed verdict asks for; menus and limits are not among them."""
+        """Give the responses a weighed verdict asks for; menus are not among them."""
         reasons = said.reasons or (UNTOLD,)
         give, policy = self._give(), rulebook.policy
         case_id: UUID | None = None
@@ -108,17 +119,22 @@ class Consequences:
                         cause=cause,
                         decision_id=decision_id,
                     ).case_id
-                case Effect.HOLD | Effect.FREEZE:
-                    place = give.hold if act.effect is Effect.HOLD else give.freeze
-                    place(
-                        account,
-                        _until(act, self._booking.now),
-                        reasons=reasons,
-                        cause=cause,
-                        strength=strength_of(policy, said, act.effect),
-                        decision_id=decision_id,
-                        case_id=case_id,
-                    )
+                case Effect.HOLD | Effect.FREEZE | Effect.SMALLER_LIMIT:
+                    because: Because = {
+                        "reasons": reasons,
+                        "cause": cause,
+                        "strength": strength_of(policy, said, act.effect),
+                        "decision_id": decision_id,
+                        "case_id": case_id,
+                    }
+                    until = self._until(act)
+                    if act.effect is Effect.HOLD:
+                        give.hold(account, until, **because)
+                    elif act.effect is Effect.FREEZE:
+                        give.freeze(account, until, **because)
+                    else:
+                        ceiling = account.limit_minor * act.amount // PPM
+                        give.smaller_limit(account, until, ceiling_minor=ceiling, **because)
                 case _:
                     pass
 
@@ -132,7 +148,7 @@ class Consequences:
         return self._give().would_place(
             act.effect,
             account,
-            _until(act, self._booking.now),
+            self._until(act),
             cause=cause_of(rulebook.policy, said, act.effect),
             strength=strength_of(rulebook.policy, said, act.effect),
         )
@@ -143,17 +159,46 @@ class Consequences:
         """Return the harm that finds no room under the breaker's caps."""
         if not harms:
             return frozenset()
-        (held,) = breaker.restrain(
-            self._session,
-            self._booking,
+        if self._restraint is None:
+            self._restraint = Restraint(
+                self._session,
+                self._booking,
+                self._books.values(),
+                rulebook.kind,
+                caps=self._ground.catalogue.conduct().caps_of(rulebook.kind),
+                ids=self._ground.ids,
+                docket=self._give().docket,
+            )
+        (held,) = self._restraint.hold_back(
             account.book,
             Decider(rulebook.kind, rulebook.name, rulebook.version),
             [[effect for effect in LADDER if effect in harms]],
-            caps=self._ground.catalogue.conduct().caps,
-            ids=self._ground.ids,
-            docket=self._give().docket,
+            decided=self._weighed[account.book.book_id],
         )
         return held
+
+    def _running(self, rulebook: Rulebook, account: Account, said: Verdict) -> frozenset[Effect]:
+        """Return the smaller limit if one of the same cause runs."""
+        cause, now = cause_of(rulebook.policy, said, Effect.SMALLER_LIMIT), self._booking.now
+        runs = any(
+            one.kind is ProtectionKind.SMALLER_LIMIT
+            and one.cause == cause
+            and one.ended_at is None
+            and one.ends_at > now
+            for one in self._give().of(account)
+        )
+        return frozenset({Effect.SMALLER_LIMIT}) if runs else frozenset()
+
+    def _until(self, act: Act) -> datetime:
+        """Return when a protection ends by itself."""
+        now = self._booking.now
+        match act.effect:
+            case Effect.HOLD:
+                return now + timedelta(hours=act.amount)
+            case Effect.FREEZE:
+                return now + timedelta(days=act.amount)
+            case _:
+                return now + timedelta(days=self._ground.catalogue.conduct().ceiling_days)
 
 
 @lru_cache(maxsize=EFFECTS_MAX)
@@ -161,8 +206,3 @@ def _told(effects: tuple[Act, ...]) -> tuple[tuple[str, ...], frozenset[Effect]]
     """Return effects as words, and which of them harm."""
     harms = HARMFUL.intersection(act.effect for act in effects)
     return tuple(act.word for act in effects), frozenset(harms)
-
-
-def _until(act: Act, now: datetime) -> datetime:
-    is_hold = act.effect is Effect.HOLD
-    return now + (timedelta(hours=act.amount) if is_hold else timedelta(days=act.amount))

@@ -10,16 +10,19 @@ Source: docs/adr/0018-keep-decisions-exactly.md.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from fenqi.core.account import POLICY, AccountStatus, Standing
+from fenqi.core.risk.breaker import minute_of
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.input import Value
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
+from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet, Table, Upsert, array_text, lists
 
 LATENCY_MAX = 2**31 - 1  # what its column holds
@@ -40,6 +43,14 @@ RULEBOOKS = Upsert(
     "rulebook_id uuid, kind word, name word, version integer, content jsonb",
     keys="rulebook_id",
     keeps=True,
+)
+# How many decisions there were, by the minute: what the caps of the circuit breaker are shares of.
+# Whose connection counts is filled in by the database.
+MINUTES = Upsert(
+    "decision_minutes",
+    "book_id word, kind word, minute timestamptz, decided integer",
+    keys="book_id, kind, minute, writer",
+    adds=True,
 )
 MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True)
 
@@ -203,8 +214,20 @@ class Decisions:
             offered |= {one.menu.menu_id: one.menu for one in made if one.menu}
         for menu in offered.values():
             menus.add(menu.menu_id, menu.text)
-        for one in (rows, rulebooks, menus):
+        for one in (rows, rulebooks, menus, self._counted()):
             sheet.add(one)
+
+    def _counted(self) -> Rows:
+        """Return how many decisions of each kind were made in each book."""
+        counts = Counter(
+            (one.account.book.book_id, book.kind.value)
+            for book, made in self._made.values()
+            for one in made
+        )
+        rows, minute = Rows(MINUTES), minute_of(self._now)
+        for (book_id, kind), count in counts.items():
+            rows.add(book_id, kind, minute, count)
+        return rows
 
     def _fill_of(self, rows: Rows, book: Rulebook, made: Sequence[Decision]) -> None:
         """Add the decisions of one rulebook as columns."""
@@ -234,3 +257,12 @@ class Decisions:
             latencies,
             [one.book.business_date for one in owners],
         )
+
+
+FORGET = "DELETE FROM decision_minutes WHERE book_id = %(book_id)s AND minute < %(before)s"
+MINUTES_KEPT = timedelta(days=2)  # the longest window is a day
+
+
+def forget_minutes(session: Session, book_id: str, now: datetime) -> None:
+    """Delete counts that no window reaches any more."""
+    session.run(FORGET, {"book_id": book_id, "before": now - MINUTES_KEPT})

@@ -133,13 +133,13 @@ def live(session: Session, kind: DecisionKind) -> Rulebook:
     return asking(session, kind)()
 
 
-def before(session: Session, kind: DecisionKind) -> Rulebook | None:
-    """Return the last good version: what decided before the live one, None if nothing did.
+def earlier(session: Session, kind: DecisionKind) -> Iterator[Rulebook]:
+    """Yield the versions that decided before the live one, the last good one first.
 
-    The circuit breaker falls back to it.
+    Who cannot go on by the live one falls back to them.
     """
-    stack = _stack(history(session, kind))
-    return SHELF.get(session, stack[-2].rulebook_id) if len(stack) > 1 else None
+    for one in reversed(_stack(history(session, kind))[:-1]):
+        yield SHELF.get(session, one.rulebook_id)
 
 
 HISTORY = """

@@ -86,15 +86,17 @@ class Table(Target):
 class Upsert(Table):
     """How rows are inserted, or written over where a row of the same `keys` is there.
 
-    With `keeps` a row that is there stays as it is.
+    With `keeps` a row that is there stays as it is; with `adds` what comes is added to it.
     """
 
-    def __init__(self, name: str, columns: str, *, keys: str, keeps: bool = False) -> None:
+    def __init__(
+        self, name: str, columns: str, *, keys: str, keeps: bool = False, adds: bool = False
+    ) -> None:
         super().__init__(name, columns)
+        there = [column.name for column in self.columns if column.name not in keys.split(", ")]
         assigned = ", ".join(
-            f"{column.name} = EXCLUDED.{column.name}"
-            for column in self.columns
-            if column.name not in keys.split(", ")
+            f"{one} = {name}.{one} + EXCLUDED.{one}" if adds else f"{one} = EXCLUDED.{one}"
+            for one in there
         )
         then = "NOTHING" if keeps else f"UPDATE SET {assigned}"
         self._conflict = f" ON CONFLICT ({keys}) DO {then}"

@@ -100,7 +100,7 @@ class Rulings:
         self._plans = _plans(ground)
         # What is known by identity is kept beside it, so that it does not go away.
         self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
-        self._consequences = Consequences(ground, booking, session)
+        self._consequences = Consequences(ground, booking, session, accounts)
         self._deciding = deciding
         self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
         self._rules: dict[str, _Rules] = {}  # by book
@@ -141,7 +141,7 @@ class Rulings:
         plans = self._menu(account, said.offers, acts)
         course = course_of(
             acts,
-            is_floored=is_floored or _is_narrowed(acts, standing, asked.amount_minor),
+            is_floored=is_floored or _is_narrowed(acts, account, asked.amount_minor),
             is_on_menu=(asked.product, asked.instalments) in plans,
         )
         reasons = said.reasons
@@ -247,12 +247,16 @@ class Rulings:
         return found[0]
 
 
-def _is_narrowed(acts: Sequence[Act], standing: Standing, amount_minor: int) -> bool:
-    """Return whether the amount is above the share of the limit that is left to new purchases."""
+def _is_narrowed(acts: Sequence[Act], account: Account, amount_minor: int) -> bool:
+    """Return whether the amount is above the share of the limit that is left to new purchases.
+
+    Of the limit itself: a ceiling that runs already is not made smaller by the same share again.
+    """
     shares = [act.amount for act in acts if act.effect is Effect.SMALLER_LIMIT]
     if not shares:
         return False
-    return standing.used_minor + amount_minor > standing.limit_minor * min(shares) // PPM
+    used_minor = account.principal_open_minor + account.held_minor
+    return used_minor + amount_minor > account.limit_minor * min(shares) // PPM
 
 
 def _plans(ground: Ground) -> Plans:

@@ -172,6 +172,7 @@ UNJUDGED = """
 SELECT d.account_id, d.decision_id, d.decided_at, d.inputs, r.content -> 'inputs'
 FROM decisions AS d JOIN rulebooks AS r USING (rulebook_id)
 WHERE d.decided_at >= %(since)s AND d.decided_at < %(until)s AND d.kind = %(kind)s
+    AND r.content ->> 'judge' IS DISTINCT FROM 'crowd'  -- no policy decides about crowds
     AND NOT EXISTS (
         SELECT 1 FROM shadow_verdicts AS v
         WHERE v.account_id = d.account_id AND v.challenger_id = %(challenger_id)s

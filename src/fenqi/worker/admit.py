@@ -3,7 +3,10 @@
 The bureau is asked between two transactions, never inside one. Whoever dies in between leaves the
 application to the next, after a while; the bureau knows the enquiry by its number and charges once.
 Nobody is asked about whom there is no consent for, who is excluded by law anyway, or of whom a
-report is fresh. An application that cannot be decided keeps nobody else waiting.
+report is fresh. What may be spent in a day is a budget: beyond it nobody is asked, which counts as
+unknown like any other silence. About an offer that was made without the bureau's word it is asked
+again later, and the offer grows if that is to the customer's good. An application that cannot be
+decided keeps nobody else waiting.
 """
 
 import logging
@@ -14,7 +17,7 @@ from datetime import timedelta
 from fenqi.core.errors import Broken, FenqiError
 from fenqi.core.ports import Bureau
 from fenqi.core.risk.application import exclusions
-from fenqi.core.values.bureau import Enquiry
+from fenqi.core.values.bureau import BureauAnswer, Enquiry, Finding
 from fenqi.flows.decide import Asked, Decide, Decided, age_years, decide
 from fenqi.store import applications, books
 from fenqi.store import bureau as reports
@@ -44,11 +47,13 @@ def admit(
     *,
     book_id: str | None = None,
     most: int = BATCH_MAX,
+    budget_minor: int | None = None,
 ) -> dict[str, Decided | FenqiError]:
     """Decide up to `most` applications that wait, oldest first; return how each came out, by id.
 
-    Without a bureau all are decided on what they say themselves. Who fails, fails alone: it is
-    counted, tried again later and after some times parked with what went wrong.
+    Without a bureau all are decided on what they say themselves. `budget_minor` is what bureaus
+    may cost in any 24 hours, None if nothing holds it down. Who fails, fails alone: it is counted,
+    tried again later and after some times parked with what went wrong.
 
     Errors: those of a database that is away; what was not decided is taken up after its lease.
     """
@@ -59,8 +64,16 @@ def admit(
     if not waiting:
         return {}
     failures: Failures = {}
-    to_ask = _to_ask(ground, waiting, failures) if bureau else []
-    asked = _ask(ground, bureau, to_ask, failures) if bureau and to_ask else {}
+    asked: dict[Waiting, Asked] = {}
+    if bureau:
+        with ground.store.transaction() as session:
+            able = _able(ground, session, waiting, failures)
+            to_ask = _without_fresh(ground, session, able)
+            affordable = _affordable(ground, session, waiting, to_ask, budget_minor)
+        asked = _ask(ground, bureau, affordable, failures)
+        for one in to_ask:
+            if one not in asked and one not in failures:
+                asked[one] = _unasked(ground, bureau, one)
     left = [one for one in waiting if one not in failures]
     commands = [
         Decide(
@@ -79,6 +92,84 @@ def admit(
     refused = [(one, answer) for one, answer in answers.items() if isinstance(answer, FenqiError)]
     _note(ground, refused)
     return {str(one.account_id): answers[one] for one in waiting}
+
+
+def ask_again(
+    ground: Ground,
+    bureau: Bureau | None,
+    *,
+    book_id: str | None = None,
+    most: int = BATCH_MAX,
+    budget_minor: int | None = None,
+) -> dict[str, Decided | FenqiError]:
+    """Ask again about up to `most` offers made without a bureau's word; return what stands now.
+
+    The second step of an application: an offer becomes larger or stays as it was made. Whom the
+    budget has no room for is left for another time.
+    """
+    if bureau is None:
+        return {}
+    failures: Failures = {}
+    with ground.store.transaction() as session:
+        offered = applications.claim_again(
+            session, now=ground.clock.now(), most=min(most, BATCH_MAX), book_id=book_id
+        )
+        able = _able(ground, session, offered, failures)
+        to_ask = _without_fresh(ground, session, able)
+        affordable = _affordable(ground, session, offered, to_ask, budget_minor)
+    asked = _ask(ground, bureau, affordable, failures)
+    left = [one for one in able if one in asked or one not in to_ask]
+    commands = [
+        Decide(
+            scope_id=str(one.account_id),
+            key=f"decide-again/{ground.ids.new()}",
+            actor=ACTOR,
+            account_id=one.account_id,
+            asked=asked.get(one),
+            is_again=True,
+        )
+        for one in left
+    ]
+    answers: dict[Waiting, Decided | FenqiError] = dict(
+        zip(left, _decide(ground, commands), strict=True)
+    )
+    return {str(one.account_id): answer for one, answer in (answers | failures).items()}
+
+
+def _affordable(
+    ground: Ground,
+    session: Session,
+    taken: Sequence[Waiting],
+    to_ask: list[Waiting],
+    budget_minor: int | None,
+) -> list[Waiting]:
+    """Return those about whom the bureau can be asked within the budget, oldest first.
+
+    A report is taken to cost what the dearest of the last days did; while nobody knows, one
+    is asked about first.
+    """
+    if budget_minor is None or not to_ask:
+        return to_ask
+    now = ground.clock.now()
+    total, dearest = reports.spent(session, now)
+    left = budget_minor - total
+    if left <= 0:
+        return []
+    mine = [one.account_id for one in taken]
+    others = applications.under_way(session, mine, now=now)
+    if dearest is None:
+        return to_ask[: 0 if others else 1]
+    return to_ask[: max(0, left // max(dearest, 1) - others)]
+
+
+def _unasked(ground: Ground, bureau: Bureau, one: Waiting) -> Asked:
+    """Return how it ended for somebody whom the budget had no room for."""
+    return Asked(
+        bureau=bureau.name,
+        asked_at=ground.clock.now(),
+        consent_number=one.consent_number or 0,
+        answer=BureauAnswer(Finding.OVER_BUDGET, latency_us=0, tries=0),
+    )
 
 
 def _decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiError]:
@@ -117,18 +208,19 @@ def _foreign(fault: Exception) -> FenqiError:
     return broken
 
 
-def _to_ask(ground: Ground, waiting: Sequence[Waiting], failures: Failures) -> list[Waiting]:
-    """Return those about whom the bureau is to be asked."""
-    with ground.store.transaction() as session:
-        held = books.hold(session, {one.book_id for one in waiting})
-        to_ask = []
-        for one in waiting:
-            try:
-                if _is_to_ask(ground, one, held[one.book_id]):
-                    to_ask.append(one)
-            except Exception as fault:
-                failures[one] = _foreign(fault)
-        return _without_fresh(ground, session, to_ask, held)
+def _able(
+    ground: Ground, session: Session, waiting: Sequence[Waiting], failures: Failures
+) -> list[Waiting]:
+    """Return those about whom a bureau may be asked, and could change anything."""
+    held = books.hold(session, {one.book_id for one in waiting})
+    able = []
+    for one in waiting:
+        try:
+            if _is_to_ask(ground, one, held[one.book_id]):
+                able.append(one)
+        except Exception as fault:
+            failures[one] = _foreign(fault)
+    return able
 
 
 def _is_to_ask(ground: Ground, one: Waiting, book: books.Book) -> bool:
@@ -144,10 +236,9 @@ def _is_to_ask(ground: Ground, one: Waiting, book: books.Book) -> bool:
     return not exclusions(known, rules)
 
 
-def _without_fresh(
-    ground: Ground, session: Session, to_ask: list[Waiting], held: dict[str, books.Book]
-) -> list[Waiting]:
+def _without_fresh(ground: Ground, session: Session, to_ask: list[Waiting]) -> list[Waiting]:
     """Leave out those of whom a bureau's word is fresh enough to be used again."""
+    held = books.hold(session, {one.book_id for one in to_ask})
     left = []
     days_of = {}
     for book_id, book in held.items():
@@ -165,6 +256,8 @@ def _ask(
     ground: Ground, bureau: Bureau, to_ask: Sequence[Waiting], failures: Failures
 ) -> dict[Waiting, Asked]:
     """Ask about each, a few at once; a bureau that hangs is soon left alone."""
+    if not to_ask:
+        return {}
 
     def one_of(one: Waiting) -> Asked | FenqiError:
         now = ground.clock.now()

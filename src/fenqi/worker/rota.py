@@ -20,7 +20,7 @@ from fenqi.core.risk.change import Subject
 from fenqi.store import duties
 from fenqi.store.duties import Cursor
 from fenqi.store.ground import Ground
-from fenqi.worker.admit import admit
+from fenqi.worker.admit import admit, ask_again
 from fenqi.worker.assess import assess_on
 from fenqi.worker.fault import told
 from fenqi.worker.shadow import follow_on
@@ -53,13 +53,16 @@ class Duty:
     every: timedelta
 
 
-def duties_of(bureau: Bureau | None, *, assess_days: int) -> tuple[Duty, ...]:
-    """Return all duties that are run in rounds."""
+def duties_of(
+    bureau: Bureau | None, *, assess_days: int, budget_minor: int | None = None
+) -> tuple[Duty, ...]:
+    """Return all duties that are run in rounds; `budget_minor` is what bureaus may cost a day."""
 
     def admits(ground: Ground, _: Cursor) -> Round:
         decided = 0
         for _batch in range(ADMIT_BATCHES_MAX):
-            found = admit(ground, bureau)
+            found = admit(ground, bureau, budget_minor=budget_minor)
+            found = found or ask_again(ground, bureau, budget_minor=budget_minor)
             decided += len(found)
             if not found:
                 return Round(decided, {}, is_whole=True)

@@ -157,8 +157,7 @@ def test_a_rollback_goes_back_step_by_step(world: World) -> None:
         roll_back(world.ground, "own", by="Third Person", because=" ")
     adopt(world.ground, own(3, above=300_000), by="Second Person")
     with world.ground.store.transaction() as session:
-        fallback = policies.before(session, DecisionKind.PURCHASE)
-        assert fallback is not None
+        fallback = next(policies.earlier(session, DecisionKind.PURCHASE))
         assert (fallback.name, fallback.version) == ("own", 1)
         numbers = [one.number for one in policies.history(session, DecisionKind.PURCHASE)]
     assert numbers == [1, 2, 3, 4, 5, 6]
@@ -166,7 +165,7 @@ def test_a_rollback_goes_back_step_by_step(world: World) -> None:
 
 def test_nothing_before_the_first_adoption_is_a_last_good_version(world: World) -> None:
     with world.ground.store.transaction() as session:
-        assert policies.before(session, DecisionKind.PURCHASE) is None
+        assert list(policies.earlier(session, DecisionKind.PURCHASE)) == []
 
 
 def test_a_stored_rulebook_that_was_altered_is_not_decided_by(world: World) -> None:

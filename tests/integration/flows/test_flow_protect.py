@@ -19,11 +19,15 @@ from make_book import (
 )
 from make_crowd import hashed, log_in, make_old, only_case, people, protections
 
+from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.crowd import PlaceKind
+from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.record import from_json, replay, to_json
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.protect import Protected, protect
-from fenqi.store import groups, links
+from fenqi.store import decision_records, groups, links
+from fenqi.store.deciding import Deciding
 from fenqi.store.pool import Store
 
 MINUTE = timedelta(minutes=1)
@@ -33,7 +37,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture(autouse=True)
 def only_the_crowd_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the access policy does about single logins has tests of its own."""
-    monkeypatch.setattr("fenqi.store.access.AccessRulings.rule", lambda *_, **__: None)
+    monkeypatch.setattr("fenqi.flows.observe._rule", lambda _rulings, _one, answer: answer)
 
 
 @pytest.fixture
@@ -150,9 +154,9 @@ def test_a_device_that_shows_up_later_turns_a_hold_into_a_freeze(world: World) -
     ring = people(world, 10)
     log_in(world, ring, "1.2.3.4")
     assert protect(world.ground).held == 10
-    log_in(world, ring[:2], "1.2.3.4", device="farm")
-    assert protect(world.ground).frozen == 2
-    assert protections(world) == {"hold": set(ring), "freeze": set(ring[:2])}
+    log_in(world, ring[:3], "1.2.3.4", device="farm")
+    assert protect(world.ground).frozen == 3
+    assert protections(world) == {"hold": set(ring), "freeze": set(ring[:3])}
 
 
 def test_a_hold_ends_by_itself_and_the_same_ring_is_not_held_at_once_again(world: World) -> None:
@@ -249,6 +253,9 @@ def test_a_hub_ties_nobody(world: World) -> None:
 
 
 def test_a_path_may_lead_over_somebody_who_was_not_there(world: World) -> None:
+    world = replace(
+        world, ground=replace(world.ground, crowd=replace(world.ground.crowd, group_min=2))
+    )
     ring, outside = people(world, 12), people(world, 3, "outside")
     log_in(world, outside[:1], "elsewhere", device="one", card="two")
     log_in(world, outside[1:2], "elsewhere", device="three", card="four")
@@ -325,3 +332,77 @@ def test_several_rings_are_answered_in_one_batch(world: World) -> None:
         log_in(world, ring, f"1.2.3.{number}")
     assert protect(world.ground).rings == 3
     assert rows(world.store, "SELECT COUNT(*) FROM cases")[0][0] == 3
+
+
+def test_a_couple_with_one_tablet_in_a_ring_is_held_like_the_rest_and_not_frozen(
+    world: World,
+) -> None:
+    crowd = people(world, 12)
+    log_in(world, crowd[:10], "1.2.3.4")
+    log_in(world, crowd[10:], "1.2.3.4", device="the tablet at home")
+    answer = protect(world.ground)
+    assert (answer.held, answer.frozen) == (12, 0)
+
+
+def test_each_protection_of_a_ring_has_its_decision_which_is_made_again_exactly(
+    world: World,
+) -> None:
+    ring = people(world, 12)
+    log_in(world, ring[:8], "1.2.3.4")
+    log_in(world, ring[8:], "1.2.3.4", device="farm")
+    protect(world.ground)
+    placed = rows(world.store, "SELECT account_id, kind, reasons, decision_id FROM protections")
+    assert len(placed) == 12
+    for account, kind, reasons, decision_id in placed:
+        with world.store.transaction() as session:
+            record = decision_records.read(session, decision_id)
+        assert (record.kind, record.outcome, record.account_id) == ("access", kind, account)
+        assert list(record.reasons) == reasons
+        assert record.effects == ("freeze:3",) if kind == "freeze" else ("hold:6",)
+        assert record.given["crowd_size"] == 12
+        assert record.given["group_size"] == (4 if kind == "freeze" else 1)
+        again = from_json(to_json(record), file="elsewhere.json")
+        assert replay(again) is None
+        milder = replace(again, inputs=(*again.inputs[:-1], 1))  # a long-standing account
+        assert (replay(milder) is None) == (kind == "hold")
+    told = "".join(text for texts in told_texts(world) for text in texts)
+    assert str(placed[0][3]) in told
+    # Nobody is decided about again while it lasts.
+    log_in(world, ring, "1.2.3.4")
+    protect(world.ground)
+    assert row(world.store, "SELECT COUNT(*) FROM decisions") == 12
+
+
+def told_texts(world: World) -> list[list[str]]:
+    return list(told(world).values())
+
+
+def test_beyond_the_breakers_cap_a_ring_is_left_to_a_person_and_counted_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(world.ground.catalogue.conduct().caps, Effect.HOLD, Caps(7, 7))  # type: ignore[arg-type]
+    ring = people(world, 10)
+    log_in(world, ring, "1.2.3.4")
+    assert protect(world.ground).held == 7
+    log_in(world, ring, "1.2.3.4")
+    assert protect(world.ground).held == 0
+    outcomes = rows(
+        world.store,
+        "SELECT outcome, effects, COUNT(*)::int FROM decisions GROUP BY 1, 2 ORDER BY 1",
+    )
+    assert outcomes == [
+        ("hold", ["hold:6"], 7),
+        ("review", ["review:1", "held-back:hold"], 3),
+    ]
+    trip = row(world.store, "SELECT kind, effect, policy, policy_version FROM breaker_trips")
+    assert trip == ("access", "hold", "crowd", 2)
+    assert row(world.store, "SELECT SUM(taken) FROM breaker_minutes") == 7
+    sql = """
+        SELECT COUNT(*) FROM case_accounts JOIN cases USING (case_id) WHERE subject = 'ring'
+    """
+    assert row(world.store, sql) == 10
+    for (decision_id,) in rows(world.store, "SELECT decision_id FROM decisions"):
+        with world.store.transaction() as session:
+            assert replay(decision_records.read(session, decision_id)) is None
+    with world.store.transaction() as session:  # the policy of single accesses goes on
+        assert Deciding(session, DecisionKind.ACCESS).of("book").name == "access"

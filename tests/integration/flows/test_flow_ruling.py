@@ -394,7 +394,7 @@ def test_a_policy_that_declines_everybody_is_broken_off_and_a_person_looks(store
     world = under(open_book(store), shipped(BREAKING))
     conduct = world.ground.catalogue.conduct()
     effect = next(one for one in conduct.caps if one.value == "decline")
-    narrow = dataclasses.replace(conduct.caps[effect], hour_max=2)
+    narrow = dataclasses.replace(conduct.caps[effect], hour_least=2, hour_ppm=0)
     narrowed = dataclasses.replace(conduct, caps={**conduct.caps, effect: narrow})
     known = dataclasses.replace(
         world.ground.catalogue, conducts={(conduct.conduct_id, conduct.version): narrowed}
@@ -419,3 +419,53 @@ def test_each_decision_tells_how_long_it_took_and_its_event_names_it(world: Worl
     ((payload,),) = rows(world.store, "SELECT payload FROM events WHERE kind = 'purchase-captured'")
     assert payload["decision_id"] == str(decision_id)
     assert json.dumps(payload)
+
+
+NARROWING = (
+    OURS
+    + """
+[[rules]]
+id = "busy"
+purpose = "credit"
+when = "purchases_24h >= 2"
+effects = [{ effect = "smaller-limit", limit_ppm = 500000 }]
+reason = "busy"
+
+[[reasons]]
+code = "busy"
+zh = "新消费的额度暂时减半。"
+en = "Several purchases within a day: for a week half the limit is left for new purchases."
+"""
+)
+
+
+def test_a_smaller_limit_holds_for_its_time_and_for_later_purchases_only(store: Store) -> None:
+    world = under(open_book(store), shipped(NARROWING))
+    account = enrol(world, limit_minor=1_000_000)
+    for _ in range(2):
+        assert try_buy(world, account, 100_000).outcome == "approve"
+    # Half of the limit is 5,000.00 now, and 3,000.00 of it are used after this one.
+    assert try_buy(world, account, 100_000).outcome == "approve"
+    outcome, effects, reasons = decisions(world)[-1][:3]
+    assert (outcome, effects, reasons) == ("smaller-limit", ["smaller-limit:500000"], ["busy"])
+    found = rows(world.store, "SELECT kind, ceiling_minor, ends_at, reasons FROM protections")
+    ends_at = world.clock.now() + timedelta(days=7)
+    assert found == [("smaller-limit", 500_000, ends_at, ["busy"])]
+    told = rows(
+        world.store,
+        "SELECT e.payload ->> 'kind' FROM events AS e JOIN outbox AS o ON o.account_id = "
+        "e.account_id AND o.event_number = e.number WHERE o.topic = 'customer'",
+    )
+    assert told == [("smaller-limit",)]
+    # It is in force and is not placed, counted or told again; nor made smaller by itself.
+    assert try_buy(world, account, 150_000).outcome == "approve"
+    assert try_buy(world, account, 100_000).outcome == "decline"
+    assert rows(world.store, "SELECT COUNT(*) FROM protections") == [(1,)]
+    assert rows(world.store, "SELECT SUM(taken) FROM breaker_minutes") == [(1,)]
+    # A day later nothing is busy, but the smaller limit lasts its week; then the whole is back.
+    world.clock.set(world.clock.now() + timedelta(days=2))
+    assert try_buy(world, account, 100_000).reasons == ["limit-exceeded"]
+    world.clock.set(ends_at + timedelta(seconds=1))
+    assert try_buy(world, account, 100_000).outcome == "approve"
+    assert_replays(world)
+    assert_sound(world, plans=5)

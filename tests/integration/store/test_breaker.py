@@ -1,11 +1,11 @@
 """The circuit breaker counts in the database: exact across programs, opened once, reset by name."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
-from make_book import BOOK, World, beside, enrol, open_book, row, rows
+from make_book import BOOK, World, beside, enrol, open_book, row, rows, until
 
 from fenqi.core.risk.breaker import Caps, effect_of, soften
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
@@ -13,8 +13,9 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.reset import reset
 from fenqi.store import accounts, breaker
 from fenqi.store.booking import Booking
-from fenqi.store.breaker import Decider
+from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.cases import Docket
+from fenqi.store.decisions import STARTER, Decision, Decisions
 from fenqi.store.pool import Store
 
 CAPS = dict.fromkeys(HARMFUL, Caps(5, 8))
@@ -30,23 +31,29 @@ def world(store: Store) -> World:
 
 
 def restrain(
-    world: World, account: AccountId, wanted: Wanted, *, decider: Decider = DECIDER
+    world: World,
+    account: AccountId,
+    wanted: Wanted,
+    *,
+    decider: Decider = DECIDER,
+    caps: Mapping[Effect, Caps] | None = None,
+    decided: int = 0,
 ) -> list[tuple[Effect, ...]]:
     booking = Booking(world.ground)
     with world.store.transaction() as session:
         book = accounts.lock(session, {account})[account].book
         docket = Docket(world.ground, session, booking.now)
         booking.others.append(docket)
-        held = breaker.restrain(
+        restraint = Restraint(
             session,
             booking,
-            book,
-            decider,
-            wanted,
-            caps=CAPS,
+            [book],
+            decider.kind,
+            caps=caps or CAPS,
             ids=world.ground.ids,
             docket=docket,
         )
+        held = restraint.hold_back(book, decider, wanted, decided=decided)
         booking.write(session)
     softer = [soften(words, none) for words, none in zip(wanted, held, strict=True)]
     return [tuple(one for one in map(effect_of, words) if one) for words in softer]
@@ -157,8 +164,14 @@ def take_and_fail(world: World, account: AccountId) -> None:
         book = accounts.lock(session, {account})[account].book
         wanted = [(HOLD,)] * 6
         docket = Docket(world.ground, session, booking.now)
-        asked = {"caps": CAPS, "ids": world.ground.ids, "docket": docket}
-        breaker.restrain(session, booking, book, DECIDER, wanted, **asked)  # type: ignore[arg-type]
+        restraint = Restraint(
+            *(session, booking, [book], DECIDER.kind),
+            caps=CAPS,
+            ids=world.ground.ids,
+            docket=docket,
+        )
+        restraint.hold_back(book, DECIDER, wanted)
+        booking.write(session)
         raise ZeroDivisionError
 
 
@@ -190,3 +203,130 @@ def test_many_programs_at_once_never_pass_the_cap(world: World, database_url: st
     assert (given.count(HOLD), given.count(FREEZE)) == (5, 5)
     assert taken(world) == {"hold": 5, "freeze": 5}
     assert sorted(trip.effect for trip in trips(world)) == ["freeze", "hold"]
+
+
+def test_two_effects_that_meet_their_caps_in_one_batch_open_two_breakers(world: World) -> None:
+    """Each on an event of its own, whether they meet them at once or one after the other."""
+    account = enrol(world)
+    booking = Booking(world.ground)
+    with world.store.transaction() as session:
+        book = accounts.lock(session, {account})[account].book
+        docket = Docket(world.ground, session, booking.now)
+        booking.others.append(docket)
+        restraint = Restraint(
+            *(session, booking, [book], DECIDER.kind),
+            caps=CAPS,
+            ids=world.ground.ids,
+            docket=docket,
+        )
+        for _ in range(6):
+            restraint.hold_back(book, DECIDER, [(FREEZE,)])
+            restraint.hold_back(book, DECIDER, [(HOLD, Effect.DECLINE)])
+        booking.write(session)
+    assert sorted(one.effect for one in trips(world)) == ["decline", "freeze", "hold"]
+    assert taken(world) == {"decline": 5, "freeze": 5, "hold": 5}
+    told = rows(
+        world.store,
+        "SELECT number, payload ->> 'effect' FROM events WHERE kind = 'breaker-tripped' ORDER BY 1",
+    )
+    numbers = [number for number, _ in told]
+    assert numbers == list(range(numbers[0], numbers[0] + 3))
+    house = row(world.store, "SELECT event_count FROM accounts WHERE kind <> 'customer'")
+    assert house == numbers[-1]
+
+
+def test_batches_that_meet_the_effects_in_other_orders_never_wait_in_a_ring(
+    world: World, database_url: str
+) -> None:
+    people = [enrol(world, f"person-{number}") for number in range(6)]
+    other = Store.open(database_url)
+    worlds = [world, beside(world, other)]
+    faults: list[Exception] = []
+    gate = threading.Barrier(len(people))
+
+    def want(place: int) -> None:
+        first, second = (HOLD, FREEZE) if place % 2 else (FREEZE, HOLD)
+        mine, account = worlds[place % 2], people[place]
+        try:
+            gate.wait()
+            for _ in range(4):
+                booking = Booking(mine.ground)
+                with mine.store.transaction() as session:
+                    book = accounts.lock(session, {account})[account].book
+                    docket = Docket(mine.ground, session, booking.now)
+                    booking.others.append(docket)
+                    restraint = Restraint(
+                        *(session, booking, [book], DECIDER.kind),
+                        caps=CAPS,
+                        ids=mine.ground.ids,
+                        docket=docket,
+                    )
+                    restraint.hold_back(book, DECIDER, [(first,)])
+                    restraint.hold_back(book, DECIDER, [(second,)])
+                    booking.write(session)
+        except Exception as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=want, args=(place,)) for place in range(len(people))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert faults == []
+    assert taken(world) == {"hold": 5, "freeze": 5}
+    assert sorted(one.effect for one in trips(world)) == ["freeze", "hold"]
+
+
+@pytest.mark.parametrize(("decisions", "room"), [(10, 3), (100, 10), (1_000, 100)])
+def test_a_cap_grows_with_the_decisions_of_its_window(
+    world: World, decisions: int, room: int
+) -> None:
+    account = enrol(world)
+    decide_about(world, account, decisions)
+    later(world, minutes=10)
+    caps = dict.fromkeys(HARMFUL, Caps(3, 3, hour_ppm=100_000, day_ppm=100_000))
+    may = restrain(world, account, [(HOLD,)] * 150, caps=caps)
+    assert may.count((HOLD,)) == room
+    (trip,) = trips(world)
+    assert (trip.span, trip.cap) == ("hour", room)
+    later(world, days=2)  # those decisions count for nothing any more
+    assert restrain(world, account, [(HOLD,)] * 4, caps=caps).count((HOLD,)) == 3
+
+
+def test_the_decisions_of_the_batch_itself_count_too(world: World) -> None:
+    caps = dict.fromkeys(HARMFUL, Caps(0, 0, hour_ppm=100_000, day_ppm=100_000))
+    may = restrain(world, enrol(world), [(HOLD,)] * 9 + [()] * 31, caps=caps, decided=40)
+    assert may.count((HOLD,)) == 4
+
+
+def decide_about(world: World, account: AccountId, count: int) -> None:
+    """Keep some decisions of the kind about one account."""
+    booking = Booking(world.ground)
+    with world.store.transaction() as session:
+        one = accounts.lock(session, {account})[account]
+        made = Decisions(booking)
+        for _ in range(count):
+            decision_id = world.ground.ids.new().bytes
+            made.add(
+                STARTER,
+                Decision(one, decision_id, "approve", (), [0, 1, 0, 0, 1, 0], one.event_count),
+            )
+        booking.write(session)
+
+
+def test_a_version_that_is_out_of_use_does_not_hide_another_that_meets_the_cap(
+    world: World,
+) -> None:
+    account = enrol(world)
+    restrain(world, account, [(HOLD,)] * 6)
+    restrain(world, account, [(HOLD,)], decider=Decider(DecisionKind.PURCHASE, "careful", 4))
+    assert sorted(one.policy_version for one in trips(world)) == [3, 4]
+
+
+def test_counts_that_no_window_reaches_are_forgotten_when_the_day_turns(world: World) -> None:
+    decide_about(world, enrol(world), 5)
+    until(world, world.day + timedelta(days=1))
+    assert row(world.store, "SELECT SUM(decided) FROM decision_minutes") == 5
+    until(world, world.day + timedelta(days=3))
+    assert rows(world.store, "SELECT 1 FROM decision_minutes") == []

@@ -27,7 +27,7 @@ def install(store: Store, folder: Path) -> int:
 
 
 def test_an_own_conduct_with_a_higher_version_is_followed(store: Store, tmp_path: Path) -> None:
-    text = SHIPPED.read_text("utf-8").replace("version = 1", "version = 2")
+    text = SHIPPED.read_text("utf-8").replace("version = 2", "version = 3")
     text = text.replace("cool_down_days = 30", "cool_down_days = 60")
     assert install(store, own(tmp_path, text)) == 60
 

@@ -13,7 +13,7 @@ CHANGEABLE = {
     *("accounts", "attempts", "books", "changed_instalments", "jobs", "orders", "outbox"),
     *("plans", "receipts"),
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
-    *("breaker_minutes", "breaker_trips", "breakers", "challengers", "offers"),
+    *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes", "offers"),
     "applications",  # where it stands, and what was decided about it
     # A case has its outcome, a protection its end, a link its last day, a place its kind.
     *("cases", "known_places", "links", "protections"),
@@ -21,9 +21,9 @@ CHANGEABLE = {
     "duties",  # when each was run last, and where it goes on
     "presences",  # when an account was last seen with an identifier
 }
-DELETABLE = {"allocations", "jobs", "known_places", "link_groups", "outbox"}
+DELETABLE = {"allocations", "decision_minutes", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
-    *("breaker_minutes", "breaker_trips", "breakers", "challengers"),
+    *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes"),
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("case_entries", "cases", "known_places", "links"),

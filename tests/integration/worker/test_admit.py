@@ -3,24 +3,35 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 from make_application import EVERYTHING, SaidBureau, applied, consents
-from make_book import World, done, open_book, row, rows
+from make_book import World, as_owner, done, kinds, open_book, row, rows
 from msgspec import structs
 
 from fenqi.channels.bureau import FAILURES_MAX, HttpBureau
 from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau, report_of
-from fenqi.core.values.bureau import Access, BureauAnswer, Enquiry
+from fenqi.core.risk.record import replay
+from fenqi.core.values.bureau import Access, BureauAnswer, Enquiry, Finding
+from fenqi.core.values.ids import AccountId
 from fenqi.flows.decide import Decide, decide
 from fenqi.flows.readmit import Readmit, readmit
 from fenqi.flows.resolve import ResolutionInvalid
 from fenqi.report.application import parked
-from fenqi.store.applications import LEASE, TRIES_MAX, ApplicationElsewhere
+from fenqi.store import decision_records
+from fenqi.store.applications import LEASE, TRIES_MAX, ApplicationElsewhere, claim
 from fenqi.store.ground import Ground
 from fenqi.store.pool import DatabaseGone, Store
-from fenqi.worker.admit import ASKED_AT_ONCE_MAX, BATCH_MAX, AdmissionFailed, admit
+from fenqi.worker.admit import (
+    ASKED_AT_ONCE_MAX,
+    BATCH_MAX,
+    AdmissionFailed,
+    admit,
+    ask_again,
+)
 
 SECONDS_MAX = 1
 GOOD = [
@@ -234,3 +245,106 @@ def test_a_database_that_is_away_is_nobodys_failure(
     assert row(world.store, "SELECT failures FROM applications") == 0
     wait_for_lease(world)
     assert done(admit(world.ground, None)[one]).state == "offered"
+
+
+def later(world: World, **time: int) -> None:
+    world.clock.set(world.clock.now() + timedelta(**time))
+
+
+def silent(world: World, *people: str) -> list[str]:
+    """Let some apply while the bureau says nothing; return their applications."""
+    received = [applied(world, one) for one in people]
+    admit(world.ground, SaidBureau(Finding.TIMEOUT))
+    return [one.application_id for one in received]
+
+
+def test_an_offer_made_while_the_bureau_was_silent_grows_once_it_speaks(world: World) -> None:
+    (ann,) = silent(world, "ann")
+    assert row(world.store, "SELECT limit_minor FROM applications") == 300_000
+    bureau = SaidBureau()
+    assert ask_again(world.ground, bureau) == {}  # not at once
+    later(world, minutes=15)
+    answer = done(ask_again(world.ground, bureau)[ann])
+    assert (answer.state, answer.limit_minor, answer.reasons) == ("offered", 2_000_000, [])
+    assert [one.reference for one in bureau.asked] == [ann]
+    told = kinds(world, AccountId(UUID(ann)))
+    assert told == [
+        *("application-received", "bureau-asked", "application-offered"),
+        *("bureau-asked", "application-offered"),
+    ]
+    assert row(world.store, "SELECT COUNT(*) FROM decisions") == 2
+    for (decision_id,) in rows(world.store, "SELECT decision_id FROM decisions"):
+        with world.store.transaction() as session:
+            assert replay(decision_records.read(session, decision_id)) is None
+    later(world, days=2)
+    assert ask_again(world.ground, bureau) == {}  # it has spoken
+
+
+def test_what_a_bureau_says_late_never_takes_from_an_offer(world: World) -> None:
+    (ann,) = silent(world, "ann")
+    before = row(world.store, "SELECT limit_minor, offer_ends_on, decision_id FROM applications")
+    later(world, minutes=20)
+    bad = SaidBureau(overdue_accounts=5, worst_overdue_days=200)
+    answer = done(ask_again(world.ground, bad)[ann])
+    assert (answer.state, answer.limit_minor) == ("offered", 300_000)
+    after = row(world.store, "SELECT limit_minor, offer_ends_on, decision_id FROM applications")
+    assert after == before
+    assert row(world.store, "SELECT COUNT(*) FROM decisions") == 1
+    assert row(world.store, "SELECT COUNT(*) FROM bureau_reports WHERE finding = 'report'") == 1
+
+
+def test_it_is_asked_again_less_and_less_often_and_not_for_ever(world: World) -> None:
+    silent(world, "ann")
+    mute = SaidBureau(Finding.UNREACHABLE)
+    minutes = 0
+    asked_at = []
+    while minutes < 6 * 24 * 60:
+        later(world, minutes=15)
+        minutes += 15
+        if ask_again(world.ground, mute):
+            asked_at.append(minutes)
+    assert asked_at == [15, 45, 105, 225, 465, 945, 1905]
+
+
+def test_an_offer_that_ended_or_was_signed_is_not_asked_about(world: World) -> None:
+    silent(world, "ann")
+    later(world, days=1)
+    with as_owner(world.store) as session:
+        session.run("UPDATE applications SET offer_ends_on = '2026-01-04'")
+    assert ask_again(world.ground, SaidBureau()) == {}
+
+
+def test_beyond_the_days_budget_nobody_is_asked_until_there_is_room_again(world: World) -> None:
+    people = ["ann", "ben", "cid", "dan"]
+    received = [applied(world, one).application_id for one in people]
+    bureau = SaidBureau()  # 100 a report
+    answers = admit(world.ground, bureau, budget_minor=250)
+    assert len(bureau.asked) == 1  # nobody knows yet what one costs
+    limits = [done(answers[one]).limit_minor for one in received]
+    assert limits == [2_000_000, 300_000, 300_000, 300_000]
+    assert [done(answers[one]).reasons for one in received[1:]] == [["no-bureau-report"]] * 3
+    kept = rows(world.store, "SELECT finding, cost_minor FROM bureau_reports ORDER BY report_id")
+    assert sorted(kept) == [("over-budget", None)] * 3 + [("report", 100)]
+    later(world, minutes=20)
+    assert len(ask_again(world.ground, bureau, budget_minor=250)) == 1
+    later(world, minutes=20)
+    assert ask_again(world.ground, bureau, budget_minor=250) == {}
+    assert len(bureau.asked) == 2
+    later(world, hours=24)
+    assert len(ask_again(world.ground, bureau, budget_minor=250)) == 2
+    assert len(bureau.asked) == 4
+
+
+def test_what_others_ask_at_this_moment_counts_before_it_is_told(world: World) -> None:
+    applied(world, "ann")
+    admit(world.ground, SaidBureau())
+    for name in ("ben", "cid"):
+        applied(world, name)
+    with world.store.transaction() as session:  # another program has taken ben's
+        claim(session, now=world.clock.now(), most=1)
+    bureau = SaidBureau()
+    admit(world.ground, bureau, budget_minor=299)
+    assert bureau.asked == []
+    applied(world, "dan")
+    admit(world.ground, bureau, budget_minor=300)
+    assert len(bureau.asked) == 1

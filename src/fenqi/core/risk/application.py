@@ -8,11 +8,12 @@ cooler menu, a smaller beginning, a look by a person, or decline. What is unknow
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from fenqi.core.risk.affordability import Bound, Means, carried
+from fenqi.core.risk.breaker import HELD_BACK
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Policy
@@ -101,6 +102,7 @@ class Ruling:
     hits: tuple[int, ...] = ()
     counts_max: int | None = None
     offers: tuple[tuple[str, int], ...] | None = None
+    harms: frozenset[Effect] = frozenset()  # those that the policy wanted; law and means are none
 
     @property
     def price_grade(self) -> int:
@@ -125,15 +127,24 @@ class Ruling:
     def waits_for_a_person(self) -> bool:
         """Whether somebody must look first.
 
-        With a check that the applicant can pass by themselves the look goes on beside it.
+        With a check that the applicant can pass by themselves the look goes on beside it, but not
+        if the look stands in the place of harm that the breaker held back.
         """
-        return self.has(Effect.REVIEW) and not self.has(Effect.STEP_UP)
+        is_held_back = any(one.partition(":")[0] == HELD_BACK for one in self.effects)
+        return self.has(Effect.REVIEW) and (is_held_back or not self.has(Effect.STEP_UP))
 
 
 def rule(
-    inputs: Mapping[str, Value], rules: LendingRules, card: Scorecard | None, opine: Opine
+    inputs: Mapping[str, Value],
+    rules: LendingRules,
+    card: Scorecard | None,
+    opine: Opine,
+    held: frozenset[Effect] = frozenset(),
 ) -> Ruling:
     """Return the ruling on one application; `inputs` come from `scored`.
+
+    `held` is harm of the policy's that the circuit breaker holds back: a person looks first. Law
+    and what can be carried are no policy's harm, and nothing holds them back.
 
     Units: minor units of the book's currency.
     """
@@ -146,10 +157,22 @@ def rule(
     bound = OF_BOUND.get(limit.bound)
     if limit.limit_minor < rules.limit_minor_least and bound is not None:
         return _declined([bound], points)
-    opinion = _spelled_out(opine(inputs), inputs, card)
-    return _concluded(
-        opinion, _Room(asked, limit.limit_minor, rules.limit_minor_least, bound), points
-    )
+    wanted = _spelled_out(opine(inputs), inputs, card)
+    room = _Room(asked, limit.limit_minor, rules.limit_minor_least, bound)
+    ruling = _concluded(_restrained(wanted, held), room, points)
+    harms = HARMFUL.intersection(effect for effect, _ in wanted.acts)
+    told = tuple(f"{HELD_BACK}:{effect}" for effect in LADDER if effect in held & harms)
+    return replace(ruling, effects=ruling.effects + told, harms=harms)
+
+
+def _restrained(opinion: Opinion, held: frozenset[Effect]) -> Opinion:
+    """Return an opinion without what is held back, which a person reviews instead."""
+    left = tuple(act for act in opinion.acts if act[0] not in held)
+    if left == opinion.acts:
+        return opinion
+    if all(effect is not Effect.REVIEW for effect, _ in left):
+        left += ((Effect.REVIEW, 1),)
+    return opinion._replace(acts=left)
 
 
 def scored(inputs: Mapping[str, Value], card: Scorecard | None) -> dict[str, Value]:
@@ -295,8 +318,17 @@ def content(rules: LendingRules, card: Scorecard | None, book: Rulebook) -> dict
     }
 
 
-def rule_again(content: Mapping[str, Any], values: Sequence[Value]) -> Ruling:
+def policy_in(content: Mapping[str, Any]) -> Policy:
+    """Return the policy in a rulebook's content. Errors: those of `rulebook.restored`."""
+    return restored(content["policy"]).policy
+
+
+def rule_again(
+    content: Mapping[str, Any], values: Sequence[Value], held: frozenset[Effect] = frozenset()
+) -> Ruling:
     """Return the ruling of a stored decision from its rulebook's content and its inputs.
+
+    `held` is what the breaker held back, as the record tells.
 
     Errors: ScorecardInvalid if the card in it was changed; those of `rulebook.restored`.
     """
@@ -304,7 +336,7 @@ def rule_again(content: Mapping[str, Any], values: Sequence[Value]) -> Ruling:
     rules = LendingRules(**lending | {"students": Students(lending["students"])})
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
     inputs = dict(zip(content["inputs"], values, strict=True))
-    return rule(inputs, rules, card, opinion_of(restored(content["policy"])))
+    return rule(inputs, rules, card, opinion_of(restored(content["policy"])), held)
 
 
 def is_told(ruling: Ruling) -> bool:

@@ -1,6 +1,8 @@
 """The circuit breaker: how many customers one kind of decision may harm in an hour and in a day.
 
-Beyond a cap nobody is harmed by a machine any more: what the policy wanted becomes a review by a
+A cap is a share of the decisions of its window, and an absolute least below which a share says
+nothing: so a shop of a hundred accounts and a lender of ten million are both guarded. Beyond a cap
+nobody is harmed by a machine any more: what the policy wanted becomes a review by a
 person, the policy falls back to its last good version, and somebody is called. Counts are kept by
 the minute, and a window counts every minute it touches, so that no sixty minutes and no day,
 wherever they begin, ever hold more than the cap.
@@ -12,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
+from fenqi.core.values.rate import PPM
 
 HELD_BACK = "held-back"  # a word among the effects of a decision: what was not carried out
 REVIEW_FIRST = "review:1"  # the most urgent
@@ -31,14 +34,21 @@ class Window(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many decisions of one kind may have one harmful effect in any hour, and in any day."""
+    """How many decisions of one kind may have one harmful effect in any hour, and in any day.
 
-    hour_max: int
-    day_max: int
+    Units: `least` decisions, whatever was decided besides; `ppm` of the decisions of the window.
+    """
 
-    def of(self, window: Window) -> int:
-        """Return the cap of a window."""
-        return self.hour_max if window is Window.HOUR else self.day_max
+    hour_least: int
+    day_least: int
+    hour_ppm: int = 0
+    day_ppm: int = 0
+
+    def of(self, window: Window, decided: int = 0) -> int:
+        """Return the cap of a window in which so many decisions were made."""
+        is_hour = window is Window.HOUR
+        least, ppm = (self.hour_least, self.hour_ppm) if is_hour else (self.day_least, self.day_ppm)
+        return max(least, decided * ppm // PPM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,13 @@ class Taken:
         """Return the count of a window."""
         return self.hour if window is Window.HOUR else self.day
 
+    def plus(self, more: int) -> "Taken":
+        """Return the counts after some more now."""
+        return Taken(self.hour + more, self.day + more)
+
+
+NONE = Taken()
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -61,9 +78,14 @@ class Admission:
     tripped: Window | None
 
 
-def admit(wanted: int, taken: Taken, caps: Caps) -> Admission:
-    """Return how many of `wanted` harmful effects fit under both caps."""
-    rooms = {window: max(0, caps.of(window) - taken.of(window)) for window in Window}
+def admit(wanted: int, taken: Taken, caps: Caps, decided: Taken = NONE) -> Admission:
+    """Return how many of `wanted` harmful effects fit under both caps.
+
+    `decided` is how many decisions there were in the windows, harmful or not.
+    """
+    rooms = {
+        window: max(0, caps.of(window, decided.of(window)) - taken.of(window)) for window in Window
+    }
     tightest = min(Window, key=lambda window: rooms[window])
     allowed = min(wanted, rooms[tightest])
     return Admission(allowed, tightest if allowed < wanted else None)

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.change import ChangeTerms, Subject
-from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
+from fenqi.core.risk.decision import HARMFUL, LADDER, DecisionKind, Effect
 from fenqi.core.terms.reading import WHOLE_MAX, Reader
 from fenqi.core.values.rate import PPM
 
+Table = Mapping[str, object]
+
 DAYS_MAX = 3_650
+CEILING_DAYS = 7
 GRADES_MAX = 32
 POINT_PPM_MAX = 100_000
 TURNS_MAX = 365
@@ -42,7 +45,8 @@ class Grade:
 class Conduct:
     """One version of a lender's conduct. Grades rise in price; grade 0 is what accounts begin with.
 
-    A harmful effect without caps is not in `caps`: reading refuses that, so all have them.
+    A harmful effect without caps is not in `caps`: reading refuses that, so all have them. A kind
+    of decision may have caps of its own for some effects (`kind_caps`).
     """
 
     conduct_id: str
@@ -51,6 +55,8 @@ class Conduct:
     price: ChangeTerms
     grades: tuple[Grade, ...]
     caps: Mapping[Effect, Caps]
+    kind_caps: Mapping[DecisionKind, Mapping[Effect, Caps]]
+    ceiling_days: int  # how long a smaller limit of a purchase's decision holds for later ones
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Conduct":
@@ -61,20 +67,29 @@ class Conduct:
         reader = Reader(table, ConductInvalid)
         limit, price = reader.table("limit"), reader.table("price")
         breaker = reader.table("breaker")
-        grades = _grades(price, table)
+        grades, harms = _grades(price, table), _inside(table, "breaker")
+        ceiling_days = CEILING_DAYS  # of conducts that were written before they said it
+        if "ceiling_days" in _inside(table, "limit"):
+            ceiling_days = limit.integer("ceiling_days", least=1, most=DAYS_MAX)
         conduct = cls(
             conduct_id=reader.identity("id"),
             version=reader.integer("version", least=1),
             limit=_limit(limit),
             price=_price(price, grades),
             grades=grades,
-            caps={effect: _caps(breaker.table(effect)) for effect in LADDER if effect in HARMFUL},
+            caps={one: _caps(breaker, one, harms) for one in LADDER if one in HARMFUL},
+            kind_caps=_kind_caps(breaker, harms),
+            ceiling_days=ceiling_days,
         )
         for part in (limit, price, breaker):
             part.text("source")
             part.done()
         reader.done()
         return conduct
+
+    def caps_of(self, kind: DecisionKind) -> Mapping[Effect, Caps]:
+        """Return the caps on a kind of decision."""
+        return {**self.caps, **self.kind_caps.get(kind, {})}
 
     def grade_of(self, level_ppm: int) -> int:
         """Return the number of the grade that stands for a price."""
@@ -154,8 +169,36 @@ def _grades(price: Reader, table: Mapping[str, object]) -> tuple[Grade, ...]:
     return tuple(grades)
 
 
-def _caps(reader: Reader) -> Caps:
-    hour = reader.integer("hour_max")
-    caps = Caps(hour, reader.integer("day_max", least=hour))
+def _kind_caps(breaker: Reader, whole: Table) -> dict[DecisionKind, dict[Effect, Caps]]:
+    """Return the caps of kinds that have their own, `[breaker.KIND]`."""
+    found: dict[DecisionKind, dict[Effect, Caps]] = {}
+    for kind in DecisionKind:
+        if kind.value in whole:
+            own, known = breaker.table(kind.value), _inside(whole, kind.value)
+            effects = [one for one in LADDER if one in HARMFUL and one.value in known]
+            found[kind] = {effect: _caps(own, effect, known) for effect in effects}
+            own.done()
+    return found
+
+
+def _caps(breaker: Reader, effect: Effect, whole: Table) -> Caps:
+    reader = breaker.table(effect.value)
+    if "hour_max" in _inside(whole, effect.value):  # as conducts were written before shares
+        most = reader.integer("hour_max")
+        caps = Caps(most, reader.integer("day_max", least=most))
+    else:
+        least = reader.integer("hour_least")
+        caps = Caps(
+            hour_least=least,
+            day_least=reader.integer("day_least", least=least),
+            hour_ppm=reader.integer("hour_ppm", most=PPM),
+            day_ppm=reader.integer("day_ppm", most=PPM),
+        )
     reader.done()
     return caps
+
+
+def _inside(table: Table, name: str) -> Table:
+    """Return a table within a table, empty where there is none; the reader names what is wrong."""
+    found = table.get(name)
+    return found if isinstance(found, Mapping) else {}

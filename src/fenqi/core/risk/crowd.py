@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.input import Value
 from fenqi.core.risk.links import TYING, LinkRule, Step, Web
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.values.ids import AccountId
@@ -103,6 +104,23 @@ class CrowdRule:
         return timedelta(seconds=self.window_seconds)
 
 
+class Figures(NamedTuple):
+    """What of a rule a single decision depends on. Units: as `CrowdRule`."""
+
+    size_max: int
+    group_min: int
+    hold_hours: int
+    freeze_hours: int
+    place_good_min: int
+    place_good_share_ppm: int
+    crowd_good_share_ppm: int
+    hold_reason: str
+    freeze_reason: str
+
+
+Rule = CrowdRule | Figures  # what a decision looks at of either
+
+
 def _texts(reader: Reader) -> dict[str, str]:
     texts = {language: reader.text(language) for language in ("zh", "en")}
     reader.done()
@@ -143,13 +161,35 @@ class CrowdKind(StrEnum):
     TOO_LARGE = "too-large"  # to be held on weak evidence: a person decides
 
 
+class Seen(NamedTuple):
+    """What a decision about one account of a crowd looks at, in the order of its record.
+
+    Units: counts of accounts; flags are 0 or 1. The last two are the account's own.
+    """
+
+    crowd_size: int
+    crowd_good: int  # long-standing accounts in good order among them
+    is_known_place: int
+    place_seen: int
+    place_good: int
+    was_ring: int
+    group_size: int = 0  # of the crowd's accounts that paths tie to it, itself included
+    is_good: int = 0
+
+    @classmethod
+    def of(cls, place: Place, *, size: int, good: int, was_ring: bool) -> "Seen":
+        """Return what is seen of a crowd as a whole."""
+        return cls(size, good, int(place.is_known), place.seen, place.good, int(was_ring))
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What happens to one account of a crowd; `ties` is the path to another of them."""
 
     account_id: AccountId
     effect: Effect
-    ties: tuple[Step, ...] = ()
+    ties: tuple[Step, ...]
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +199,7 @@ class Crowd:
     kind: CrowdKind
     answers: tuple[Answer, ...]
     groups: tuple[frozenset[AccountId], ...]  # of its accounts that paths tie together
+    seen: Seen
 
 
 def gathered(visits: Iterable[Visit], rule: CrowdRule) -> list[AccountId]:
@@ -201,25 +242,38 @@ def judge(
     not turn it over with each login.
     """
     crowd = set(account_ids)
-    whole = (group & crowd for group in web.groups(account_ids))
+    whole = [group & crowd for group in web.groups(account_ids)]
     groups = tuple(group for group in whole if len(group) >= rule.group_min)
-    looks_shared = is_place(place, rule, size=len(crowd), good=len(good & crowd))
-    if place.is_known or (looks_shared and not was_ring):
-        return Crowd(CrowdKind.PLACE, (), groups)
-    if len(crowd) > rule.size_max:
-        return Crowd(CrowdKind.TOO_LARGE, (), groups)
-    tied = {one: group for group in groups for one in group}
+    tied = {one: group for group in whole for one in group}
+    seen = Seen.of(place, size=len(crowd), good=len(good & crowd), was_ring=was_ring)
+    kind = kind_of(seen, rule)
+    if kind is not CrowdKind.RING:
+        return Crowd(kind, (), groups, seen)
     answers = []
     for one in account_ids:
-        if one in tied and one not in good:
-            nearest = _nearest(web, one, tied[one])
-            answers.append(Answer(one, Effect.FREEZE, nearest))
-        else:
-            answers.append(Answer(one, Effect.HOLD))
-    return Crowd(CrowdKind.RING, tuple(answers), groups)
+        mine = seen._replace(group_size=len(tied.get(one, ())), is_good=int(one in good))
+        effect = effect_of(mine, rule)
+        ties = _nearest(web, one, tied[one]) if effect is Effect.FREEZE else ()
+        answers.append(Answer(one, effect, ties, mine))
+    return Crowd(kind, tuple(answers), groups, seen)
 
 
-def is_place(place: Place, rule: CrowdRule, *, size: int, good: int) -> bool:
+def kind_of(seen: Seen, rule: Rule) -> CrowdKind:
+    """Return what a crowd is taken for, by what was counted."""
+    place = Place(bool(seen.is_known_place), seen.place_seen, seen.place_good)
+    looks_shared = is_place(place, rule, size=seen.crowd_size, good=seen.crowd_good)
+    if place.is_known or (looks_shared and not seen.was_ring):
+        return CrowdKind.PLACE
+    return CrowdKind.TOO_LARGE if seen.crowd_size > rule.size_max else CrowdKind.RING
+
+
+def effect_of(seen: Seen, rule: Rule) -> Effect:
+    """Return what happens to one account of a ring: those tied to others of it are frozen."""
+    is_tied = seen.group_size >= rule.group_min and not seen.is_good
+    return Effect.FREEZE if is_tied else Effect.HOLD
+
+
+def is_place(place: Place, rule: Rule, *, size: int, good: int) -> bool:
     """Whether many honest people share an address: it is known, or its customers show it.
 
     Those who came before the crowd say more than the crowd itself, which may bring some good
@@ -245,3 +299,52 @@ def _nearest(web: Web, one: AccountId, group: frozenset[AccountId]) -> tuple[Ste
 def sort_visits(visits: Iterable[tuple[datetime, AccountId]]) -> list[Visit]:
     """Return visits by time, and at one instant by account."""
     return [Visit(*one) for one in sorted(visits)]
+
+
+# What a record of such a decision holds, to be computed again.
+
+JUDGE = "crowd"
+HOURS_A_DAY = 24
+
+
+class Ruled(NamedTuple):
+    """What is decided about one account: its effects as decisions keep them, and why."""
+
+    effect: Effect | None
+    words: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def content(rule: CrowdRule) -> dict[str, object]:
+    """Return what decisions about the accounts of a crowd rest on, as JSON values."""
+    return {
+        "judge": JUDGE,
+        "inputs": list(Seen._fields),
+        "choices": {},
+        "rule": {name: getattr(rule, name) for name in Figures._fields},
+        "reasons": {code: dict(texts) for code, texts in rule.texts.items()},
+    }
+
+
+def rule_again(content: Mapping[str, Any], values: Sequence[Value]) -> Ruled:
+    """Return what a stored decision comes to, from its rulebook's content and its inputs.
+
+    Errors: CrowdRuleInvalid if it lacks a figure or a value.
+    """
+    try:
+        figures = Figures(**content["rule"])
+        seen = Seen(*(int(str(value)) for value in values))
+    except (KeyError, TypeError, ValueError) as fault:
+        raise CrowdRuleInvalid(field="rule", value=str(fault), expected="a whole record") from fault
+    return ruled(seen, figures)
+
+
+def ruled(seen: Seen, rule: Rule) -> Ruled:
+    """Return what is decided about one account of a crowd; nothing where it is no ring."""
+    if kind_of(seen, rule) is not CrowdKind.RING:
+        return Ruled(None, (), ())
+    effect = effect_of(seen, rule)
+    if effect is Effect.FREEZE:
+        days = -(-rule.freeze_hours // HOURS_A_DAY)  # as the ladder counts freezes
+        return Ruled(effect, (f"{effect}:{days}",), (rule.freeze_reason,))
+    return Ruled(effect, (f"{effect}:{rule.hold_hours}",), (rule.hold_reason,))

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from fenqi.core.account import AccountStatus, Standing, judge
 from fenqi.core.errors import Invalid
-from fenqi.core.risk import application
+from fenqi.core.risk import application, crowd
 from fenqi.core.risk.breaker import held_in, outcome_of, soften
+from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.rulebook import JUDGE, policy_of
@@ -123,14 +124,10 @@ def replay(record: Record) -> Difference | None:
 
     Errors: RecordAltered, RulebookUnknown; those of reading the rulebook's policy.
     """
-    made = decide(record.rulebook, record.inputs)
-    effects = soften(made.effects, held_in(record.effects))
-    outcome = made.outcome
-    if effects != made.effects:
-        outcome = outcome_of(effects, otherwise=APPROVE)
+    made = decide(record.rulebook, record.inputs, held_in(record.effects))
     computed = {
-        "outcome": outcome,
-        "effects": effects,
+        "outcome": made.outcome,
+        "effects": made.effects,
         "reasons": made.reasons,
         "hits": made.hits,
         "points": made.points,
@@ -142,23 +139,33 @@ def replay(record: Record) -> Difference | None:
     return None
 
 
-def decide(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+def decide(
+    rulebook: Rulebook, inputs: Sequence[Value], held: frozenset[Effect] = frozenset()
+) -> Made:
     """Return what a rulebook decides about values in the order of its inputs.
+
+    `held` is what the circuit breaker held back of it.
 
     Errors: RecordAltered, RulebookUnknown; those of reading the rulebook's policy.
     """
     rulebook.check()
     if len(inputs) != len(rulebook.inputs):
         raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id)
+    if rulebook.content.get("judge") == application.JUDGE:
+        return _application(rulebook, inputs, held)  # a limit depends on what is held back
     judges: dict[object, Callable[[Rulebook, Sequence[Value]], Made]] = {
         STARTER: _starter,
         JUDGE: _policy,
-        application.JUDGE: _application,
+        crowd.JUDGE: _crowd,
     }
     judged = judges.get(rulebook.content.get("judge"))
     if judged is None:
         raise RulebookUnknown(rulebook=rulebook.rulebook_id, name=rulebook.name)
-    return judged(rulebook, inputs)
+    made = judged(rulebook, inputs)
+    effects = soften(made.effects, held)
+    if effects == made.effects:
+        return made
+    return made._replace(effects=effects, outcome=outcome_of(effects, otherwise=APPROVE))
 
 
 def _starter(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
@@ -183,10 +190,20 @@ def _starter(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
     return Made(verdict.outcome.value, (), reasons, None, ())
 
 
-def _application(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+def _application(rulebook: Rulebook, inputs: Sequence[Value], held: frozenset[Effect]) -> Made:
     """Return what law, affordability and the policy in a rulebook decide about who applies."""
-    ruling = application.rule_again(rulebook.content, inputs)
+    ruling = application.rule_again(rulebook.content, inputs, held)
     return Made(ruling.outcome, ruling.effects, ruling.reasons, ruling.points, ruling.hits)
+
+
+def _crowd(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+    """Return what the rule of the crowds decides about one account; it has no lines."""
+    try:
+        found = crowd.rule_again(rulebook.content, inputs)
+    except crowd.CrowdRuleInvalid as fault:
+        raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id) from fault
+    outcome = APPROVE if found.effect is None else found.effect.value
+    return Made(outcome, found.words, found.reasons, None, ())
 
 
 def _policy(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:

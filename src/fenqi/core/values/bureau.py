@@ -28,6 +28,7 @@ class Finding(StrEnum):
     GARBLED = "garbled"  # no signature of the bureau's, or nothing that can be read
     REFUSED = "refused"  # the bureau does not answer this question
     SUSPENDED = "suspended"  # not asked: it failed too often a moment ago
+    OVER_BUDGET = "over-budget"  # not asked: what may be spent in a day is spent
 
 
 # What is known at once and stays so; after the others the bureau may be asked again.

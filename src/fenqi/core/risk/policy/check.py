@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.input import Input, Unit, Value
 from fenqi.core.risk.policy.cost import STEPS_MAX, steps
 from fenqi.core.risk.policy.expression import (
@@ -26,11 +27,24 @@ from fenqi.core.risk.policy.expression import (
     names,
     walk,
 )
-from fenqi.core.risk.policy.policy import Example, Line, Policy, Table, Verdict
+from fenqi.core.risk.policy.policy import Act, Example, Line, Offer, Policy, Table, Verdict
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import truth_of
+from fenqi.core.values.rate import PPM
 
 IT = Named("it")
+# What each kind of decision carries out; anything else would be told and kept, but not done.
+PROTECTING = frozenset(
+    {Effect.NUDGE, Effect.STEP_UP, Effect.SMALLER_LIMIT, Effect.REVIEW, Effect.HOLD, Effect.FREEZE}
+)
+DONE = {
+    DecisionKind.APPLICATION: frozenset(Effect) - {Effect.NUDGE, Effect.HOLD, Effect.FREEZE},
+    DecisionKind.PURCHASE: frozenset(Effect) - {Effect.DEARER_PRICE},
+    DecisionKind.LIMIT: frozenset({Effect.NUDGE, Effect.SMALLER_LIMIT, Effect.REVIEW}),
+    DecisionKind.PRICE: frozenset({Effect.NUDGE, Effect.DEARER_PRICE, Effect.REVIEW}),
+    DecisionKind.ACCESS: PROTECTING,
+    DecisionKind.REPAYMENT: PROTECTING,
+}
 CASES_MAX = 200_000  # sets of rows that are told apart while a table is walked
 
 
@@ -75,6 +89,9 @@ def check(policy: Policy, *, today: date | None = None) -> Checked:
         findings += _table(policy, table)
     for line in policy.lines:
         findings += _line(line, is_shown=line.number in shown)
+        findings += _idle(policy.kind, _name(line), line.acts, line.offers)
+    for threshold in policy.thresholds:
+        findings += _idle(policy.kind, f"threshold {threshold.at_least}", threshold.acts, ())
     findings += _reasons(policy)
     if today is not None and policy.valid_until is not None and policy.valid_until < today:
         findings.append(Finding("valid_until", f"it ended on {policy.valid_until}"))
@@ -106,6 +123,25 @@ def _line(line: Line, *, is_shown: bool) -> Iterator[Finding]:
         yield Finding(_name(line), "it can never be hit: its comparisons exclude one another")
     if not line.acts and not line.points and not line.offers and line.reason:
         yield Finding(_name(line), "nothing follows from it but a reason", is_fault=False)
+
+
+def _idle(
+    kind: DecisionKind, where: str, acts: Sequence[Act], offers: Sequence[Offer]
+) -> Iterator[Finding]:
+    """Yield what would be decided, told and kept, but not done."""
+    for act in acts:
+        if act.effect not in DONE[kind]:
+            told = f"{act.effect} does nothing in a policy of kind {kind}"
+            if act.effect is Effect.DEARER_PRICE:
+                told += "; prices move by policies of kind price"
+            yield Finding(where, told)
+    for offer in offers:
+        if offer.price_ppm != PPM:
+            told = (
+                f"{offer.product} at {offer.price_ppm} ppm of its price: a plan costs what its "
+                "product says; offer a cheaper product, or move the account's grade of price"
+            )
+            yield Finding(where, told)
 
 
 def _name(line: Line) -> str:

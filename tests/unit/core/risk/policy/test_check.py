@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from fenqi.core.risk.policy.check import Finding, check
+from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.policy.check import DONE, Finding, check
 from make_policy import HEAD, VOCABULARY, policy, policy_text, read
 
 OFFER = 'offers = [{product = "flat", counts = [3]}]'
@@ -108,3 +109,34 @@ def test_a_policy_past_its_end_is_a_fault() -> None:
     made = read(policy_text('[[rules]]\nid = "a"\nwhen = "is_held"\n', head=head), VOCABULARY)
     assert check(made, today=date(2026, 6, 30)).is_sound
     assert not check(made, today=date(2026, 7, 1)).is_sound
+
+
+def test_what_would_be_told_but_not_done_keeps_a_policy_from_being_adopted() -> None:
+    dearer = (
+        '[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\nreason = "late"\n'
+        'effects = [{effect = "dearer-price", rise_ppm = 100000}]\n'
+        '[[examples]]\nsays = "late"\ngiven = { overdue_days = 9 }\noutcome = "dearer-price"\n'
+    )
+    idle = "dearer-price does nothing in a policy of kind purchase"
+    assert told(dearer) == [("rule r", f"{idle}; prices move by policies of kind price")]
+    price = policy_text(dearer, head=HEAD.replace('"purchase"', '"price"'))
+    assert not [one for one in check(read(price, VOCABULARY)).findings if one.is_fault]
+    hold = dearer.replace('"dearer-price", rise_ppm = 100000', '"decline"')
+    hold = hold.replace('outcome = "dearer-price"', 'outcome = "decline"')
+    limit = policy_text(hold, head=HEAD.replace('"purchase"', '"limit"'))
+    (found,) = [one for one in check(read(limit, VOCABULARY)).findings if one.is_fault]
+    assert found.told == "decline does nothing in a policy of kind limit"
+
+
+def test_a_price_on_the_menu_other_than_the_products_own_is_refused() -> None:
+    offer = 'offers = [{product = "flat", counts = [3], price_ppm = 900000}]'
+    rule = f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\n{offer}\n'
+    ((where, said),) = told(rule)
+    assert where == "rule r"
+    assert "flat at 900000 ppm of its price" in said
+
+
+def test_each_kind_says_what_it_carries_out() -> None:
+    for kind, effects in DONE.items():
+        assert effects <= frozenset(Effect), kind
+    assert DONE.keys() == set(DecisionKind)
