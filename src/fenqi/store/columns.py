@@ -9,6 +9,7 @@ Source: array_send and the types' send functions of PostgreSQL; all integers big
 import struct
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -175,7 +176,7 @@ def _array(kind: str, values: NDArray[Any]) -> bytes:
     width = WIDTHS[kind]
     if width < values.dtype.itemsize:
         most = 1 << 8 * width - 1
-        least, greatest = int(values.min()), int(values.max())
+        least, greatest = int(np.minimum.reduce(values)), int(np.maximum.reduce(values))
         if least < -most or greatest >= most:
             raise OverflowError(f"{kind} cannot hold {least if least < -most else greatest}")
     return _sized(width, f">i{width}", values)
@@ -206,10 +207,16 @@ def _gapped(kind: str, values: Sequence[Any]) -> bytes:
 
 
 def _sized(width: int, kind: str, values: NDArray[Any]) -> bytes:
-    packed = np.empty(len(values), dtype=[("length", ">i4"), ("value", kind)])
+    packed = np.empty(len(values), dtype=_sized_type(kind))
     packed["length"] = width
     packed["value"] = values
     return packed.tobytes()
+
+
+@lru_cache(maxsize=len(KINDS))
+def _sized_type(kind: str) -> "np.dtype[np.void]":
+    """Return the type of an element with its length before it, made once."""
+    return np.dtype([("length", ">i4"), ("value", kind)])
 
 
 class _PackedDumper(Dumper):

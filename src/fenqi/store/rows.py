@@ -139,6 +139,9 @@ class Ragged:
         return len(self.lengths)
 
 
+MANY = (list, tuple, np.ndarray, Ragged)  # a union would be built anew in each of many calls
+
+
 class Rows:
     """The rows one batch adds to a table, or changes in it, in the order they came."""
 
@@ -385,7 +388,7 @@ def _source(target: Target, reads: Sequence[Read], numbers: int) -> str:
 
 
 def _is_many(values: Any) -> bool:
-    return isinstance(values, list | tuple | np.ndarray | Ragged)
+    return isinstance(values, MANY)
 
 
 def _listed(parts: Iterable[tuple[int, Any]]) -> list[Any]:

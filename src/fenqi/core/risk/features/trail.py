@@ -24,6 +24,8 @@ from fenqi.core.risk.features.moment import hour_of
 TIDY_LENGTH = 32  # entries of a stream before its old ones are looked for
 LAYOUT = 1  # of what is kept; raised when the same facts come to other cells
 
+PLAIN = (int, str)  # named once, since a union is built anew in each call
+
 Fields = dict[str, Any]
 Cell = Any  # a moment, a list of numbers, latest moments by value; None is nothing yet
 
@@ -211,7 +213,7 @@ def meets(condition: Condition, value: int | str | None) -> bool:
 
 def plain(value: object) -> int | str | None:
     """Return a whole number or a text, None for anything else; true is 1."""
-    return value if isinstance(value, int | str) else None
+    return value if isinstance(value, PLAIN) else None
 
 
 def whole(value: object) -> int | None:
