@@ -456,8 +456,8 @@ def assert_sound(world: World, *, accounts: int | None = None, plans: int | None
     assert plans is None or checked.plans == plans
 
 
-# What a transaction leaves behind besides its facts: its own number and the hour of writing.
-TRACES = ("recorded_by", "finished_at")
+# What a transaction leaves besides its facts: its own number, the hour, whose connection it was.
+TRACES = ("recorded_by", "finished_at", "writer")
 TABLES = """
 SELECT c.relname, array_agg(a.attname ORDER BY a.attnum) FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
