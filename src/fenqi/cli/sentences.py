@@ -131,7 +131,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {key}: {product} is not offered in {count} instalments. Offered: {offered}.",
         "{product} is not offered in {count} instalments. Offered: {offered}.",
     ),
-    "crowd-rule-invalid": "The crowd rule's {field} is {value}; it must be {expected}.",
+    "crowd-rule-invalid": (
+        "{file}, line {line}, column {column}: {field} is {value}; it must be {expected}.",
+        "{file}: {field} is {value}; it must be {expected}.",
+        "The crowd rule's {field} is {value}; it must be {expected}.",
+    ),
     "currency-mixed": "{left} and {right} cannot be added.",
     "currency-outside-pack": "The pack {pack} is not made for {currency}, only for {currencies}.",
     "currency-unknown": "The currency {code} is not known. Known are {known}.",
@@ -295,7 +299,6 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
-    "policy-unreadable": "{file}: {fault}. Correct the file.",
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),

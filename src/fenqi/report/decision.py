@@ -56,10 +56,12 @@ def read_file(file: Path) -> Record:
 
     Errors: FileTooLarge, RecordUnreadable, RecordAltered.
     """
-    if file.stat().st_size > FILE_BYTES_MAX:
+    with file.open("rb") as opened:  # a device says no size, and has no end
+        content = opened.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
         raise FileTooLarge(file=str(file), bytes_max=FILE_BYTES_MAX)
     try:
-        text = file.read_text("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         raise keeping.RecordUnreadable(
             file=str(file), line=1, column=1, fault="it is not written in UTF-8"
