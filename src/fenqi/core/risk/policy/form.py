@@ -142,9 +142,7 @@ class Form:
 
     def _meant(self, name: str, known: Iterable[str] | None = None) -> str:
         """Return which known key a name is close to, in words; nothing if it is one, or none."""
-        close = get_close_matches(
-            name, self._taken | self._asked if known is None else known, n=1, cutoff=0.75
-        )
+        close = get_close_matches(name, self._taken | self._asked if known is None else known, n=1)
         return f" (is {close[0]} meant?)" if close and name not in close else ""
 
     def refusal(self, field: str, fault: str, **more: object) -> PolicyInvalid:
