@@ -276,4 +276,4 @@ def _tell(one: Shown, *, as_json: bool) -> None:
         table = {name: getattr(one, name) for name in names}
         typer.echo(json.dumps(table, ensure_ascii=False, indent=2))
         return
-    telling.show(one, Console(highlight=False), preferred_language())
+    telling.show(one, Console(highlight=False, markup=False), preferred_language())

@@ -106,4 +106,4 @@ def diff(
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)

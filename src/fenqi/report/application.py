@@ -75,15 +75,17 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
 
 def _text(code: str, language: str, policy: Policy) -> str:
     """Return what a customer reads for a reason; the code itself if nobody wrote a text."""
-    for known in (_texts(), scorecards.shipped().reasons, policy.reasons):
+    for known in (texts_of_law(), policy.reasons):
         if code in known:
             return known[code][language]
     return code
 
 
 @lru_cache(maxsize=1)
-def _texts() -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads((resources.files("fenqi") / TEXTS).read_text("utf-8"))
+def texts_of_law() -> Mapping[str, Mapping[str, str]]:
+    """Return what customers read for reasons of law, means and score, by code and language."""
+    law = tomllib.loads((resources.files("fenqi") / TEXTS).read_text("utf-8"))
+    return {**scorecards.shipped().reasons, **law}
 
 
 def show(one: Shown, console: Console, language: Language) -> None:
@@ -92,7 +94,8 @@ def show(one: Shown, console: Console, language: Language) -> None:
     _, unit = speech.gettext, currency(one.currency)
     colour = {"offered": BRAND, "accepted": BRAND, "declined": BAD}.get(one.state, GOLD)
     state = Text(_states(speech)[one.state], style=f"bold {colour}")
-    console.print(Text(f"{_('Application')} {one.application_id}: ").append(state))
+    heading = _("Application %(id)s:") % {"id": one.application_id}
+    console.print(Text(f"{heading} ").append(state))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")  # Chinese has no spaces to break at
@@ -132,7 +135,8 @@ def _show_costs(one: Shown, console: Console, speech: Speech) -> None:
         "day": _("a day"),
         "deferral": _("each time"),
     }
-    console.print(Text(f"  {_('Costs; nothing else is ever charged')}", style="dim"))
+    heading = _("Costs; nothing else is ever charged")
+    console.print(Text(f"  {heading}", style="dim"))
     grid = Table.grid(padding=(0, 2))
     for line, rate_ppm, period in one.costs:
         up_to = _("up to %(share)s %(period)s") % {

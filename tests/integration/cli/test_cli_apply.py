@@ -106,6 +106,13 @@ def test_a_decline_is_told_in_the_language_of_the_person(fenqi: Run, tmp_path: P
     assert "Credit is given to adults only." in ended.stdout
     ended = fenqi("apply", form(tmp_path, text + CONSENTS), "--book", BOOK, FENQI_LANGUAGE="zh-CN")
     assert "须年满法定年龄" in ended.stdout
+    decision = ended.stdout.partition("decision show ")[2].split()[0]
+    told = fenqi("decision", "show", decision)
+    assert "under-age" in told.stdout
+    assert "Credit is given to adults only." in told.stdout
+    assert "deep-overdue-elsewhere" in told.stdout
+    assert "bureau_overdue_accounts = unknown" in told.stdout
+    assert "age in years" in told.stdout
 
 
 def test_the_form_of_the_handbook_is_taken_in_and_told_in_chinese_too(
