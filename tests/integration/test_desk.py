@@ -37,7 +37,7 @@ from fenqi.store.accounts import AlreadyEnrolled
 from fenqi.store.books import BeforeBook, MerchantMissing
 from fenqi.store.commands import Command, KeyReused
 from fenqi.store.lending import Lending
-from fenqi.store.pool import AlreadyThere, StatementBroken, Store
+from fenqi.store.pool import AlreadyThere, StatementBroken, Store, TextUnstorable
 
 WAIT_SECONDS_MAX = 20
 
@@ -273,14 +273,14 @@ def test_a_poisoned_command_fails_alone_and_nineteen_are_booked_once(store: Stor
     buyers = [enrol(world, f"person-{number}") for number in range(20)]
     commands = [purchase(world, buyer, 1_000, "flat", 3) for buyer in buyers]
     commands[7] = purchase(world, buyers[7], 1_000, merchant_order="no text holds \0")
-    with pytest.raises(StatementBroken):
+    with pytest.raises(TextUnstorable):
         authorise(world.ground, commands)
     assert counts(store)["plans"] == 0
     with paused(world) as (desk, go):
         futures = [desk.submit(command) for command in commands]
         go()
         answers = [outcome(future) for future in futures]
-    assert isinstance(answers[7], StatementBroken)
+    assert isinstance(answers[7], TextUnstorable)
     booked = [answer for answer in answers if isinstance(answer, Authorised)]
     assert len({answer.plan_id for answer in booked}) == 19
     assert counts(store)["plans"] == 19

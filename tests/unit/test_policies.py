@@ -34,6 +34,12 @@ def test_who_is_unknown_is_harmed_by_nothing(kind: DecisionKind) -> None:
     assert compile_row(made)([None] * len(made.inputs)).outcome == "approve"
 
 
+def test_the_policy_of_the_handbook_can_be_adopted() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "policies.md"
+    text = page.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    assert check(read(text, FEATURES.vocabulary)).findings == ()
+
+
 def test_the_purchase_policy_looks_at_fifteen_features_and_more() -> None:
     computed = {one.name for one in FEATURES.features}
     assert len(computed & {one.name for one in policy(DecisionKind.PURCHASE).inputs}) >= 15

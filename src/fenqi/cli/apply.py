@@ -1,9 +1,11 @@
 """`fenqi apply` and `fenqi application`: from the wish for credit to the signed agreement."""
 
 import json
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -12,23 +14,29 @@ import typer
 from rich.console import Console
 
 from fenqi.cli.errors import tell_of
+from fenqi.cli.language import preferred_language
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk.identity import Identifier as Kind
-from fenqi.core.risk.identity import Sealer
+from fenqi.core.risk.identity import IdentityInvalid, Sealer
 from fenqi.core.values.ids import AccountId
-from fenqi.core.values.place import fault_place
-from fenqi.flows.apply import Apply, ConsentGiven, Identifier, apply
+from fenqi.core.values.place import key_place
+from fenqi.core.values.toml import NotToml, table_of
+from fenqi.flows.apply import ApplicationInvalid, Apply, ConsentGiven, Identifier, apply
 from fenqi.flows.readmit import Readmit, readmit
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.sign import Sign, sign
 from fenqi.lines import open_bureau
 from fenqi.machine import Config, speaks_chinese
+from fenqi.report import application as telling
 from fenqi.report.application import Shown, shown
 from fenqi.report.application import parked as parked_ones
 from fenqi.runtime import Runtime
 from fenqi.worker.admit import admit
 
 IDENTIFIERS = ("phone", "device", "card")
+FILE_BYTES_MAX = 1 << 20
+KINDS = {str: "a text in quotes", int: "a whole number, without quotes", bool: "true or false"}
+AS_IN_THE_FILE = {"person_reference": "person"}  # what the flow names otherwise
 PLAIN = {  # what is taken as it stands, and of which type
     "legal_name": str,
     "asked_minor": int,
@@ -39,7 +47,9 @@ PLAIN = {  # what is taken as it stands, and of which type
     "is_student": bool,
     "statement_day": int,
 }
+REPEATED = frozenset({*PLAIN, "consents", "key"} - {"legal_name"})  # what names nobody
 NEEDED = ("person", "legal_name", "born_on", "asked_minor", "income_declared_minor", "consents")
+TEXTS = ("person", "national_id", "key", *IDENTIFIERS)
 FIELDS = frozenset({*PLAIN, *NEEDED, *IDENTIFIERS, "national_id"})
 JSON_HELP = "Print JSON for programs."
 OfApplication = Annotated[UUID, typer.Argument(help="The id that `fenqi apply` printed.")]
@@ -73,12 +83,15 @@ def apply_for(
     as_json: AsJson = False,
 ) -> None:
     """Apply for an account: take in FILE, ask the bureau if there is one, tell the decision."""
-    table = _read(file)
+    form = Form.read(file)
     config = Config.from_environment()
     with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
         tell_of(runtime.others)
-        command = _command(file, table, book_id, runtime.sealer(), is_checked=is_checked)
-        received = _done(apply(runtime.ground, [command])[0])
+        command = form.command(book_id, runtime.sealer(), is_checked=is_checked)
+        try:
+            received = _done(apply(runtime.ground, [command])[0])
+        except ApplicationInvalid as refusal:
+            raise form.placed(refusal) from refusal
         done: dict[str, object] = {"": None}
         budget = config.bureau_budget_minor
         while done and received.application_id not in done:  # those who applied before come first
@@ -98,6 +111,7 @@ def sign_offer(
     is_checked: Annotated[
         bool, typer.Option("--checked", help="A second factor showed who signs.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Sign the offered agreement; the account opens."""
     with Runtime.open(stop_after=True) as runtime:
@@ -109,21 +123,23 @@ def sign_offer(
             cost_table=costs,
             is_stepped_up=is_checked,
         )
-        signed = _done(sign(runtime.ground, [command])[0])
-    Console(highlight=False).print(
-        f"The account {signed.account_id} is open, with a limit of {signed.limit_minor:,} minor "
-        "units."
-    )
+        _done(sign(runtime.ground, [command])[0])
+        _tell(shown(runtime.store, application, _language()), as_json=as_json)
 
 
 def resolve_one(
     application: OfApplication,
     by: Annotated[str, typer.Option("--by", help="Who decides.")],
     limit_minor: Annotated[
-        int | None, typer.Option("--limit", help="Offer this limit; without it, decline.")
+        int | None,
+        typer.Option(
+            "--limit",
+            help="Offer this limit, in minor units (300000 is 3,000.00 CNY); else decline.",
+        ),
     ] = None,
     reasons: Annotated[
-        list[str] | None, typer.Option("--reason", help="Why, 1 to 4 times to decline.")
+        list[str] | None,
+        typer.Option("--reason", help="Why, by its code; 1 to 4 times to decline."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -190,82 +206,114 @@ def _language() -> str:
     return "zh" if speaks_chinese() else "en"
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """Return a file's table. Errors: ApplicationUnreadable."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text)
-    except UnicodeDecodeError as fault:
-        raise ApplicationUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
-    except OSError as fault:
-        raise ApplicationUnreadable(file=str(file), fault=fault.strerror) from fault
-    except tomllib.TOMLDecodeError as fault:
-        place = fault_place(str(fault), text)
-        problem = f"this is no TOML, {fault}"
-        raise ApplicationUnreadable(file=str(file), fault=problem, **place) from fault
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a person says, as a file says it: its text tells where something stands.
 
-
-def _command(
-    file: Path, table: Mapping[str, Any], book_id: str, sealer: Sealer, *, is_checked: bool
-) -> Apply:
-    """Return the command of a table; what could be guessed is sealed here. Its key is given or new.
-
-    Errors: ApplicationUnreadable, IdentityInvalid.
+    Errors: ApplicationUnreadable with file, line and column, of every method.
     """
-    for name in sorted(set(table) - FIELDS - {"key"}):
-        raise _fault(file, name, "a field there is: " + ", ".join(sorted(FIELDS)))
-    for name in NEEDED:
-        if name not in table:
-            raise _fault(file, name, "given")
-    for name, kind in PLAIN.items():
-        if name in table and type(table[name]) is not kind:
-            raise _fault(file, name, f"a value of type {kind.__name__}")
-    texts = ("person", "national_id", "key", *IDENTIFIERS)
-    for name in texts:
-        if name in table and not isinstance(table[name], str):
-            raise _fault(file, name, "a text")
-    if type(table["born_on"]) is not date:
-        raise _fault(file, "born_on", "a day such as 1995-06-01")
-    marks = tuple(
-        Identifier(kind=name, hash=sealer.seal(Kind(name), table[name]))
-        for name in IDENTIFIERS
-        if name in table
-    )
-    national_id = table.get("national_id")
-    return Apply(
-        scope_kind="book",
-        scope_id=book_id,
-        key=table.get("key") or str(uuid4()),
-        actor="operator",
-        book_id=book_id,
-        person_reference=table["person"],
-        born_on=table["born_on"],
-        national_id=None if national_id is None else sealer.national_id(national_id),
-        identifiers=marks,
-        consents=_consents(file, table["consents"]),
-        is_stepped_up=is_checked,
-        **{name: table[name] for name in PLAIN if name in table},
-    )
 
+    file: Path
+    text: str
+    table: Mapping[str, Any]
 
-def _consents(file: Path, table: object) -> tuple[ConsentGiven, ...]:
-    """Return the consents of a table: class = { stated_at, text_sha256 }."""
-    expected = "a table of classes, each with stated_at and text_sha256"
-    if not isinstance(table, dict):
-        raise _fault(file, "consents", expected)
-    given = []
-    for name, one in table.items():
-        if not isinstance(one, dict) or set(one) != {"stated_at", "text_sha256"}:
-            raise _fault(file, f"consents.{name}", expected)
-        at, text = one["stated_at"], one["text_sha256"]
-        if not isinstance(at, datetime) or not isinstance(text, str):
-            raise _fault(file, f"consents.{name}", "an instant, and the sha256 of a text")
-        given.append(ConsentGiven(data_class=name, stated_at=at, text_sha256=text))
-    return tuple(given)
+    @classmethod
+    def read(cls, file: Path) -> "Form":
+        """Return a file's form, not looked at yet."""
+        try:
+            with file.open("rb") as opened:
+                content = opened.read(FILE_BYTES_MAX + 1)
+            text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as fault:
+            raise ApplicationUnreadable(
+                file=str(file), fault="it is not written in UTF-8"
+            ) from fault
+        except OSError as fault:
+            raise ApplicationUnreadable(file=str(file), fault=fault.strerror) from fault
+        if len(content) > FILE_BYTES_MAX:
+            problem = f"it is larger than {FILE_BYTES_MAX} bytes"
+            raise ApplicationUnreadable(file=str(file), fault=problem)
+        try:
+            return cls(file, text, table_of(text))
+        except NotToml as fault:
+            problem = f"this is no TOML, {fault.said}"
+            raise ApplicationUnreadable(file=str(file), fault=problem, **fault.place) from fault
 
+    def command(self, book_id: str, sealer: Sealer, *, is_checked: bool) -> Apply:
+        """Return the command; what could be guessed is sealed here. Its key is given or new."""
+        self._check()
+        table = self.table
+        marks = tuple(
+            Identifier(kind=name, hash=self._sealed(name, partial(sealer.seal, Kind(name))))
+            for name in IDENTIFIERS
+            if name in table
+        )
+        is_named = "national_id" in table
+        return Apply(
+            scope_kind="book",
+            scope_id=book_id,
+            key=table.get("key", str(uuid4())),
+            actor="operator",
+            book_id=book_id,
+            person_reference=table["person"],
+            born_on=table["born_on"],
+            national_id=self._sealed("national_id", sealer.national_id) if is_named else None,
+            identifiers=marks,
+            consents=self._consents(),
+            is_stepped_up=is_checked,
+            **{name: table[name] for name in PLAIN if name in table},
+        )
 
-def _fault(file: Path, field: str, expected: str) -> ApplicationUnreadable:
-    return ApplicationUnreadable(file=str(file), field=field, expected=expected)
+    def placed(self, refusal: ApplicationInvalid) -> ApplicationUnreadable:
+        """Return a refusal of the flow with the place of what it is about."""
+        field, expected = (str(refusal.fields[name]) for name in ("field", "expected"))
+        return self._fault(AS_IN_THE_FILE.get(field, field), expected)
+
+    def _check(self) -> None:
+        for name in sorted(set(self.table) - FIELDS - {"key"}):
+            close = get_close_matches(name, FIELDS, n=1)
+            meant = f" (is {close[0]} meant?)" if close else ""
+            known = ", ".join(sorted(FIELDS))
+            raise self._fault(name, f"one of the fields there are{meant}: {known}")
+        for name in NEEDED:
+            if name not in self.table:
+                raise self._fault(name, "given")
+        for name, kind in (PLAIN | dict.fromkeys(TEXTS, str)).items():
+            if name in self.table and type(self.table[name]) is not kind:
+                raise self._fault(name, KINDS[kind])
+        if type(self.table["born_on"]) is not date:
+            raise self._fault("born_on", "a day such as 1995-06-01, without quotes")
+
+    def _sealed(self, name: str, seal: Callable[[str], str]) -> str:
+        try:
+            return seal(self.table[name])
+        except IdentityInvalid as refusal:
+            raise self._fault(name, str(refusal.fields["expected"])) from refusal
+
+    def _consents(self) -> tuple[ConsentGiven, ...]:
+        """Return the consents of a table: class = { stated_at, text_sha256 }."""
+        expected = "a table of classes, each with stated_at and text_sha256"
+        table = self.table["consents"]
+        if not isinstance(table, dict):
+            raise self._fault("consents", expected)
+        given = []
+        for name, one in table.items():
+            if not isinstance(one, dict) or set(one) != {"stated_at", "text_sha256"}:
+                raise self._fault(f"consents.{name}", expected)
+            at, text = one["stated_at"], one["text_sha256"]
+            if not isinstance(at, datetime) or not isinstance(text, str):
+                raise self._fault(f"consents.{name}", "an instant, and the sha256 of a text")
+            given.append(ConsentGiven(data_class=name, stated_at=at, text_sha256=text))
+        return tuple(given)
+
+    def _fault(self, field: str, expected: str) -> ApplicationUnreadable:
+        """Return a refusal of a field; what could tell who applies is not repeated."""
+        place = key_place(self.text, field)
+        told: dict[str, object] = {"field": field, "expected": expected}
+        value = self.table.get(field)
+        if value is not None and field in REPEATED:
+            told["value"] = f'"{value}"' if isinstance(value, str) else str(value).lower()
+        return ApplicationUnreadable(file=str(self.file), **place, **told)
 
 
 def _tell(one: Shown, *, as_json: bool) -> None:
@@ -274,17 +322,4 @@ def _tell(one: Shown, *, as_json: bool) -> None:
         table = {name: getattr(one, name) for name in names}
         typer.echo(json.dumps(table, ensure_ascii=False, indent=2))
         return
-    console = Console(highlight=False)
-    console.print(f"application {one.application_id}: {one.state}")
-    for text in one.texts:
-        console.print(f"  - {text}")
-    if one.state != "offered":
-        return
-    console.print(f"  limit {one.limit_minor:,} minor units, to be signed by {one.offer_ends_on}")
-    console.print("  costs, nothing else is ever charged:")
-    for line, rate_ppm, period in one.costs:
-        console.print(f"    {line:12} up to {rate_ppm:>9,} ppm per {period}")
-    check = " --checked" if one.needs_step_up else ""
-    console.print(
-        f"  sign with: fenqi application sign {one.application_id} --costs {one.cost_table}{check}"
-    )
+    telling.show(one, Console(highlight=False, markup=False), preferred_language())

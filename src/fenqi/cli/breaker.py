@@ -38,7 +38,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in trips], default=str, ensure_ascii=False))
         return
-    telling.show(trips, Console(highlight=False))
+    telling.show(trips, Console(highlight=False, markup=False))
 
 
 def reset(

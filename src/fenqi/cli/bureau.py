@@ -51,7 +51,7 @@ def import_file(
         }
         typer.echo(json.dumps(counts))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(f"{file}: {done.stored:,} reports are known now.")
     for count, what in (
         (done.known, "were known already"),
@@ -89,7 +89,7 @@ def ask(
         }
         typer.echo(json.dumps(told))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not answers:
         console.print("No application waits.")
         return

@@ -226,4 +226,4 @@ def _of_case(runtime: Runtime, case_id: UUID, by: str) -> dict[str, Any]:
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)

@@ -41,7 +41,7 @@ def close_day(
     """Close every open day of a book up to DAY; a day that is closed already stays as it is."""
     with (
         Runtime.open(stop_after=True) as runtime,
-        Progress(console=Console(stderr=True), transient=True) as progress,
+        Progress(console=Console(stderr=True, markup=False), transient=True) as progress,
     ):
         tell_of(runtime.others)
         task = progress.add_task("Closing", total=None)
@@ -54,7 +54,7 @@ def close_day(
         days = [one.isoformat() for one in closed.days]
         typer.echo(json.dumps({"book": book_id, "days": days, "touched": closed.touched}))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not closed.days:
         console.print(f"{book_id}: {day.date()} is closed already; nothing was changed.")
         return

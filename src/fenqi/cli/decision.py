@@ -18,6 +18,7 @@ from fenqi.runtime import Runtime
 
 DIFFERS = 1
 LISTED = 50
+DAYS_MAX = 36_500
 
 Which = Annotated[UUID, typer.Argument(metavar="ID", help="The decision's id.")]
 AsRecord = Annotated[
@@ -82,7 +83,8 @@ def list_(
         str | None, typer.Option("--outcome", help="Only with this outcome, such as decline.")
     ] = None,
     days: Annotated[
-        int | None, typer.Option("--days", min=1, help="Only of the last days; default: all.")
+        int | None,
+        typer.Option("--days", min=1, max=DAYS_MAX, help="Only of the last days; default: all."),
     ] = None,
     most: Annotated[
         int, typer.Option("--most", min=1, max=1_000, help="At most so many.")
@@ -129,4 +131,4 @@ def changes(
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)

@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from fenqi.cli.errors import BROKEN
 from fenqi.report import beancount
@@ -105,11 +106,12 @@ def _show(checked: checking.Checked) -> None:
     if rest > 0:
         console.print(f"and {rest:,} more; --json prints them all")
     word = "contradiction" if len(checked.findings) == 1 else "contradictions"
-    console.print(f"[bold red]{len(checked.findings):,} {word}[/]: {looked}.")
+    found = (f"{len(checked.findings):,} {word}", "bold red")
+    console.print(Text.assemble(found, f": {looked}."))
 
 
 def _progress() -> Progress:
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(complete_style="#2a9d83", finished_style="#2a9d83"),
@@ -122,4 +124,4 @@ def _progress() -> Progress:
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)

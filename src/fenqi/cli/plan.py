@@ -58,7 +58,7 @@ def quote(
     if as_json:
         typer.echo(quoting.to_json(quoted))
         return
-    quoting.show(quoted, Console(highlight=False))
+    quoting.show(quoted, Console(highlight=False, markup=False))
 
 
 def preview(
@@ -114,4 +114,4 @@ def preview(
     if as_json:
         typer.echo(previewing.to_json(shown))
         return
-    previewing.show(shown, Console(highlight=False))
+    previewing.show(shown, Console(highlight=False, markup=False))

@@ -109,4 +109,4 @@ def diff(
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)

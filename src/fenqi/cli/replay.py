@@ -60,7 +60,7 @@ def demo(
     config = Config.from_environment()
     is_own = config.database_url is None
     clock = MovingClock(START)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     plan = run.of_population(
         size=shoppers, seed=seed, first_on=DEMO_FIRST_ON, days=days, book_id="demo"
     )
@@ -107,14 +107,14 @@ def replay(
         tell_of(runtime.others)
         run.check_offers(runtime, mapping, mapping_file)
         found = _live(runtime, clock, plan, stream, out)
-        _finish(runtime, found, out, Console(highlight=False))
+        _finish(runtime, found, out, Console(highlight=False, markup=False))
 
 
 def _read(
     file: Path, mapping: Mapping, skip_bad: Path | None, mapping_file: Path, out: Path
 ) -> Stream:
     """Read the file before anything is booked; lines that make no sense go to `skip_bad`."""
-    console = Console(highlight=False, stderr=True)
+    console = Console(highlight=False, markup=False, stderr=True)
     if skip_bad is None:
         with console.status("Reading the file"):
             return source.load(file, mapping)
@@ -170,7 +170,7 @@ class _Bar:
             MofNCompleteColumn(),
             TextColumn("days"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(stderr=True, markup=False),
         )
         self._task = self._progress.add_task("Opening the book", total=None)
 

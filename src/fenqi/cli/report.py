@@ -54,4 +54,4 @@ def report(
     if html is not None:
         typer.echo(f"The report is in {html}")
         return
-    terminal.show(found, Console(highlight=False))
+    terminal.show(found, Console(highlight=False, markup=False))

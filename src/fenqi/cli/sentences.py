@@ -34,6 +34,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "application-unreadable": (
         "{file}, line {line}, column {column}: {fault}. Correct the file.",
+        "{file}, line {line}, column {column}: {field} is {value}; it must be {expected}.",
+        "{file}, line {line}, column {column}: {field} must be {expected}.",
         "{file}: {field} must be {expected}.",
         "{file}: {fault}. Give another file.",
     ),
@@ -138,7 +140,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: {key}: {product} is not offered in {count} instalments. Offered: {offered}.",
         "{product} is not offered in {count} instalments. Offered: {offered}.",
     ),
-    "crowd-rule-invalid": "The crowd rule's {field} is {value}; it must be {expected}.",
+    "crowd-rule-invalid": (
+        "{file}, line {line}, column {column}: {field} is {value}; it must be {expected}.",
+        "{file}: {field} is {value}; it must be {expected}.",
+        "The crowd rule's {field} is {value}; it must be {expected}.",
+    ),
     "currency-mixed": "{left} and {right} cannot be added.",
     "currency-outside-pack": "The pack {pack} is not made for {currency}, only for {currencies}.",
     "currency-unknown": "The currency {code} is not known. Known are {known}.",
@@ -229,8 +235,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "invalid": "This makes no sense as it was asked.",
     "key-invalid": "A key has 1 to {length_max} characters; this one is {key}.",
     "key-reused": (
-        "The command {key} was sent before with other words. A book goes on with the file, mapping "
-        "and options it was begun with; name another one with --book."
+        "The command {key} was sent before with other words. Give this one a key of its own. A "
+        "replay goes on with the file, mapping and options its book was begun with: name another "
+        "book with --book."
     ),
     "limit-invalid": "A limit is not negative; this one is {limit_minor} minor units.",
     "line-unreadable": (
@@ -303,7 +310,6 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}: the policy is refused: {fault}.",
         "The policy: {fault}.",
     ),
-    "policy-unreadable": "{file}: {fault}. Correct the file.",
     "preview-unclear": (
         "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
     ),
@@ -428,6 +434,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "statement-missing": "The account {account} has no statement {statement}.",
     "statement-past": (
         "The statement {statement} is past; only the latest one, {latest}, can become a plan."
+    ),
+    "text-unstorable": (
+        "A text that was given holds a character that cannot be kept (such as NUL). Take it out."
     ),
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "

@@ -63,14 +63,14 @@ def report(
     if as_json:
         typer.echo(json.dumps(telling.as_table(found), ensure_ascii=False, indent=2))
         return
-    telling.show(found, Console(highlight=False))
+    telling.show(found, Console(highlight=False, markup=False))
 
 
 def list_() -> None:
     """List the challengers, those that run and those that ended."""
     with Runtime.open(stop_after=True) as runtime:
         found = telling.every(runtime.store)
-    telling.show_all(found, Console(highlight=False))
+    telling.show_all(found, Console(highlight=False, markup=False))
 
 
 def stop(challenger_id: Which, by: Person) -> None:

@@ -20,7 +20,7 @@ def watch(
     is_once: Annotated[bool, typer.Option("--once", help="Answer what is there and end.")] = False,
 ) -> None:
     """Hold rings within a second of their tenth login, until Ctrl-C; any number may watch."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     with Runtime.open(stop_after=True) as runtime:
         if is_once:
             found, over = watch_once(runtime.ground)

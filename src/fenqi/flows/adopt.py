@@ -4,6 +4,8 @@ What is adopted was checked first: its examples come out, nobody of whom nothing
 It decides from the next batch on, in every program.
 """
 
+import unicodedata
+
 from fenqi.core.errors import Conflict, Forbidden, Invalid
 from fenqi.core.risk.policy.check import Checked, check
 from fenqi.core.risk.policy.fair import refuse_forbidden
@@ -48,7 +50,7 @@ def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adop
     """
     name = _name(by)
     now = ground.clock.now()
-    if name.casefold() == policy.author.strip().casefold():
+    if _as_heard(name) == _as_heard(policy.author):
         raise AdopterIsAuthor(policy=policy.name, version=policy.version, by=name)
     if policies.is_over(policy, now.date()):
         until = policy.valid_until or "any day"
@@ -74,6 +76,11 @@ def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adop
     with ground.store.transaction() as session:
         kind = policies.kind_of(session, name)
         return policies.roll_back(session, kind, ground.clock.now(), by=person, because=told)
+
+
+def _as_heard(name: str) -> str:
+    """Return a name without what only its writing differs in: case, width, spaces."""
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
 def refuse_unsound(policy: Policy, checked: Checked) -> None:

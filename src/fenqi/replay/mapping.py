@@ -5,7 +5,6 @@ there. `docs/reference/mapping.md` documents each key.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping as AnyMapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fenqi.core.values.money import CURRENCIES, Currency
-from fenqi.core.values.place import Place, fault_place, key_place
+from fenqi.core.values.place import Place, key_place
+from fenqi.core.values.toml import NotToml, table_of
 from fenqi.replay.keys import Keys, MappingInvalid
 
 FORMAT = 1
@@ -192,12 +192,9 @@ def read_mapping(path: Path) -> Mapping:
     """
     text = _text_of(path)
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        said = re.sub(r" \(at [^)]*\)$", "", str(error))
-        raise MappingInvalid(
-            file=str(path), **fault_place(str(error), text), problem=said
-        ) from error
+        table = table_of(text)
+    except NotToml as error:
+        raise MappingInvalid(file=str(path), **error.place, problem=error.said) from error
     try:
         return Mapping.read(table, str(path))
     except MappingInvalid as refusal:

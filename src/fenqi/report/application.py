@@ -1,17 +1,26 @@
 """One application as a person reads it: where it stands, why, and on an offer what it costs."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from fenqi.core.risk.application import policy_in
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, applications, decision_records, scorecards
+from fenqi.core.values.money import currency
+from fenqi.report.ink import BAD, BRAND, GOLD
+from fenqi.report.language import Language, Speech
+from fenqi.store import accounts, applications, books, decision_records, scorecards
 from fenqi.store.applications import Application, Parked
 from fenqi.store.deciding import Deciding
 from fenqi.store.pool import Session, Store
@@ -21,10 +30,13 @@ TEXTS = "data/reasons/application.toml"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An application. Units: minor units of the book's currency; cost lines as (line, ppm, per)."""
+    """An application. Units: minor units of `currency`; cost lines as (line, ppm, per)."""
 
     application_id: str
     state: str
+    currency: str
+    asked_minor: int
+    decision_id: str | None
     outcome: str | None
     reasons: tuple[str, ...]
     texts: tuple[str, ...]
@@ -45,9 +57,13 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
         one = applications.read(session, AccountId(application_id))
         costs = accounts.costs_of(session, one.cost_table) if one.cost_table else []
         policy = _decided_by(session, one)
+        book = books.read(session, one.book_id)
     return Shown(
         application_id=str(one.account_id),
         state=one.state.value,
+        currency=book.currency,
+        asked_minor=one.asked_minor,
+        decision_id=str(one.decision_id) if one.decision_id else None,
         outcome=one.outcome,
         reasons=tuple(one.reasons),
         texts=tuple(_text(code, language, policy) for code in one.reasons),
@@ -75,12 +91,109 @@ def _decided_by(session: Session, one: Application) -> Policy:
 
 def _text(code: str, language: str, policy: Policy) -> str:
     """Return what a customer reads for a reason; the code itself if nobody wrote a text."""
-    for known in (_texts(), scorecards.shipped().reasons, policy.reasons):
+    for known in (texts_of_law(), policy.reasons):
         if code in known:
             return known[code][language]
     return code
 
 
 @lru_cache(maxsize=1)
-def _texts() -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads((resources.files("fenqi") / TEXTS).read_text("utf-8"))
+def texts_of_law() -> Mapping[str, Mapping[str, str]]:
+    """Return what customers read for reasons of law, means and score, by code and language."""
+    law = tomllib.loads((resources.files("fenqi") / TEXTS).read_text("utf-8"))
+    return {**scorecards.shipped().reasons, **law}
+
+
+def show(one: Shown, console: Console, language: Language) -> None:
+    """Print an application for a person: a command it names stays on one line, to be copied."""
+    speech = Speech(language)
+    _, unit = speech.gettext, currency(one.currency)
+    colour = {"offered": BRAND, "accepted": BRAND, "declined": BAD}.get(one.state, GOLD)
+    state = Text(_states(speech)[one.state], style=f"bold {colour}")
+    heading = _("Application %(id)s:") % {"id": one.application_id}
+    console.print(Text(f"{heading} ").append(state))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")  # Chinese has no spaces to break at
+
+    def tell(label: str, text: str) -> None:
+        grid.add_row(Text(f"  {label}", style="dim"), Text(text))
+
+    tell(_("Asked for"), f"{speech.amount(one.asked_minor, unit)} {unit.code}")
+    if one.limit_minor is not None and one.state != "declined":
+        tell(_("Limit"), f"{speech.amount(one.limit_minor, unit)} {unit.code}")
+    for place, text in enumerate(one.texts):
+        tell("" if place else _("Why"), text)
+    if one.decided_by is not None:
+        tell(_("Decided by"), one.decided_by)
+    if one.state == "offered" and one.offer_ends_on is not None:
+        tell(_("To be signed by"), speech.day(date.fromisoformat(one.offer_ends_on)))
+    console.print(grid)
+    if one.state == "offered":
+        _show_costs(one, console, speech)
+    for label, command in _commands(one, speech):
+        console.print(Text(f"  {label}", style="dim"))
+        console.print(Text(f"    {command}"), soft_wrap=True)
+
+
+def _show_costs(one: Shown, console: Console, speech: Speech) -> None:
+    _ = speech.gettext
+    lines = {
+        "flat-fee": _("flat fee, of what was bought"),
+        "interest": _("interest, of what is owed"),
+        "late-charge": _("late charge, of what is overdue"),
+        "deferral-fee": _("paying an instalment later"),
+        "extension-fee": _("more instalments"),
+    }
+    periods = {
+        "instalment": _("an instalment"),
+        "year": _("a year"),
+        "day": _("a day"),
+        "deferral": _("each time"),
+    }
+    heading = _("Costs; nothing else is ever charged")
+    console.print(Text(f"  {heading}", style="dim"))
+    grid = Table.grid(padding=(0, 2))
+    for line, rate_ppm, period in one.costs:
+        up_to = _("up to %(share)s %(period)s") % {
+            "share": _exact_percent(rate_ppm),
+            "period": periods.get(period, period),
+        }
+        grid.add_row(f"    {lines.get(line, line)}", up_to)
+    console.print(grid)
+
+
+def _exact_percent(ppm: int) -> str:
+    """Return a rate in per cent with all its digits: a cost is never rounded."""
+    return f"{(Decimal(ppm) / 10_000).normalize():f} %"
+
+
+def _commands(one: Shown, speech: Speech) -> Iterator[tuple[str, str]]:
+    """Yield what can be asked or done next, with the command for it."""
+    _ = speech.gettext
+    if one.decision_id is not None:
+        yield _("From what it was decided"), f"fenqi decision show {one.decision_id}"
+    if one.state == "review":
+        command = f"fenqi application resolve {one.application_id} --by NAME"
+        yield _("Offer up to that limit, in minor units"), f"{command} --limit {one.limit_minor}"
+        yield _("Or decline, with 1 to 4 reasons"), f"{command} --reason {_first(one)}"
+    if one.state == "offered":
+        check = " --checked" if one.needs_step_up else ""
+        told = _("Sign, once a second factor showed who signs") if check else _("Sign")
+        command = f"fenqi application sign {one.application_id} --costs {one.cost_table}{check}"
+        yield told, command
+
+
+def _first(one: Shown) -> str:
+    return one.reasons[0] if one.reasons else "CODE"
+
+
+def _states(speech: Speech) -> Mapping[str, str]:
+    _ = speech.gettext
+    return {
+        "received": _("received, not yet decided"),
+        "offered": _("offered"),
+        "review": _("waits for a person"),
+        "declined": _("declined"),
+        "accepted": _("signed; the account is open"),
+    }

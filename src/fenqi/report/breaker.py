@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fenqi.report.book import choose
 from fenqi.report.ink import BAD
@@ -34,9 +35,9 @@ def show(trips: Sequence[Trip], console: Console) -> None:
     for label in ("met at", "book", "kind", "effect", "cap", "policy", "state"):
         table.add_column(label, overflow="fold")
     for one in trips:
-        state = f"[{BAD}]open[/]"
+        state = Text("open", style=BAD)
         if one.reset_at is not None:
-            state = f"reset by {one.reset_by}: {one.finding}"
+            state = Text(f"reset by {one.reset_by}: {one.finding}")
         table.add_row(
             f"{one.tripped_at:%Y-%m-%d %H:%M}",
             one.book_id,

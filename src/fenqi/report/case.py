@@ -74,7 +74,7 @@ def show_list(lines: Sequence[Line], clock: Clock, console: Console) -> None:
 def show(story: Story, clock: Clock, console: Console) -> None:
     """Print one case: what is known, who is held, who did what."""
     line = story.line
-    console.print(f"[bold]{line.kind}: {line.subject}[/]  {line.case_id}")
+    console.print(Text.assemble((f"{line.kind}: {line.subject}", "bold"), f"  {line.case_id}"))
     outcome = f"{line.outcome} (by {story.closed_by})" if line.outcome else "open"
     console.print(
         f"priority {line.priority}, {outcome}, with {line.assignee or 'nobody'}, due ",
@@ -89,7 +89,7 @@ def show(story: Story, clock: Clock, console: Console) -> None:
     _show_accounts(story, console)
     for entry in story.entries:
         head = f"{entry.number:>3}  {entry.written_at:%Y-%m-%d %H:%M:%S}  {entry.kind}"
-        console.print(f"[dim]{head}[/]  {entry.author}  ", Text(entry.text), sep="")
+        console.print(Text.assemble((head, "dim"), f"  {entry.author}  {entry.text}"))
         for sentence in _evidence(entry.evidence):
             console.print(f"     {sentence}", markup=False)
 

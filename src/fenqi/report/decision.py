@@ -18,6 +18,7 @@ from rich.text import Text
 
 from fenqi.core.errors import Invalid
 from fenqi.core.ports import Clock
+from fenqi.core.risk import application
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.input import Input, Unit, Vocabulary
 from fenqi.core.risk.policy.policy import Policy
@@ -29,6 +30,7 @@ from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
+from fenqi.report.application import texts_of_law
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.store import changes, decision_records, features
@@ -56,10 +58,12 @@ def read_file(file: Path) -> Record:
 
     Errors: FileTooLarge, RecordUnreadable, RecordAltered.
     """
-    if file.stat().st_size > FILE_BYTES_MAX:
+    with file.open("rb") as opened:  # a device says no size, and has no end
+        content = opened.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
         raise FileTooLarge(file=str(file), bytes_max=FILE_BYTES_MAX)
     try:
-        text = file.read_text("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         raise keeping.RecordUnreadable(
             file=str(file), line=1, column=1, fault="it is not written in UTF-8"
@@ -109,11 +113,13 @@ class _Known:
     def of(cls, record: Record) -> "_Known":
         """Read the rulebook; the built-in judge has no policy, its inputs are the shipped ones."""
         content = record.rulebook.content
+        if content.get("judge") == application.JUDGE:  # law and means, and then a policy
+            content = content["policy"]
         if content.get("judge") != JUDGE:
             return cls(features.shipped().vocabulary, None, ())
         policy = policy_of(content)
-        _, told = trace(policy, record.inputs)
-        return cls(vocabulary_of(content), policy, told)
+        _, told = trace(policy, [record.given.get(one.name) for one in policy.inputs])
+        return cls({**features.shipped().vocabulary, **vocabulary_of(content)}, policy, told)
 
 
 def show(record: Record, console: Console, language: Language) -> None:
@@ -125,14 +131,14 @@ def show(record: Record, console: Console, language: Language) -> None:
         console.print(_reasons(record, known, _, language))
     console.print(_inputs(record, known.vocabulary, _, language))
     if known.policy is not None:
-        console.print(_rules(known, _))
+        console.print(_rules(known, currency(record.currency), _))
     for part in _rest(record, known, _, language):
         console.print(part)
 
 
-def _rules(known: _Known, _: Callable[[str], str]) -> RenderableType:
+def _rules(known: _Known, unit: Currency, _: Callable[[str], str]) -> RenderableType:
     """Return what became of each rule, those that were hit or unknown first."""
-    table = _table(_("Rule"), _("What became of it"), _("Condition"), _("Value"))
+    table = _table(_("Rule"), _("What became of it"), _("Condition, and the values it saw"))
     order = list(Status)
     said = {
         Status.HIT: _("hit"),
@@ -143,19 +149,25 @@ def _rules(known: _Known, _: Callable[[str], str]) -> RenderableType:
         Status.NOT_ASKED: _("not asked"),
     }
     for one in sorted(known.told, key=lambda told: order.index(told.status)):
-        parts = ", ".join(f"{text} = {_part(value, _)}" for text, value in one.parts)
         colour = {Status.HIT: BRAND, Status.UNKNOWN: GOLD, Status.ERROR: BAD}.get(one.status, "")
-        told = Text(said[one.status], style=colour)
-        table.add_row(f"{one.line.number} {one.line.name}", told, one.line.text, parts)
+        seen = Text("\n".join([one.line.text, *_seen(one, known.vocabulary, unit, _)]))
+        seen.stylize("dim", len(one.line.text))
+        table.add_row(
+            f"{one.line.number} {one.line.name}", Text(said[one.status], style=colour), seen
+        )
     return table
 
 
-def _part(value: object, _: Callable[[str], str]) -> str:
-    if value is None:
-        return _("unknown")
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    return f"{value:,}"
+def _seen(told: Told, vocabulary: Vocabulary, unit: Currency, _: Callable[[str], str]) -> list[str]:
+    """Return the inputs a condition looked at with their values, one a line.
+
+    What was computed from them can be seen from these; the parts are in `trace` for programs.
+    """
+    return [
+        f"{name} = " + (_("unknown") if value is None else _value(value, vocabulary[name], unit, _))
+        for name, value in told.parts
+        if name in vocabulary
+    ]
 
 
 def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
@@ -185,7 +197,10 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    texts = texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
+    texts = {code: one[_tag(language)] for code, one in texts_of_law().items()}
+    texts |= (
+        texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
+    )
     table = _table(_("Why"), _("What the customer is told"))
     for code in record.reasons:
         table.add_row(code, texts.get(code, ""))
@@ -232,6 +247,8 @@ def _value(value: int, known: Input | None, unit: Currency, _: Callable[[str], s
             return money_text(value, unit)
         case Unit.PPM:
             return percent_text(value, 2)
+        case Unit.COUNT:
+            return f"{value:,}"
         case _:
             return f"{value:,} {known.unit.value}"
 
@@ -242,7 +259,10 @@ def _rest(
     if record.offers:
         shown = ", ".join(_offer(one) for one in record.offers)
         yield Group(Text(_("Plans offered"), style="dim"), shown)
-    turn = turned(known.policy, compile_row(known.policy), record.inputs) if known.policy else None
+    policy = known.policy
+    if policy is None or len(policy.inputs) != len(record.inputs):
+        return  # law and means had a say beside the policy: what turns it alone turns nothing
+    turn = turned(policy, compile_row(policy), record.inputs)
     if turn is not None:
         one, unit = known.vocabulary[turn.name], currency(record.currency)
         was, would = (_value(value, one, unit, _) for value in (turn.value, turn.would_be))
@@ -283,8 +303,11 @@ def show_difference(difference: Difference | None, record: Record, console: Cons
         )
         return
     console.print(
-        f"[bold {BAD}]It differs[/] in {difference.what}: recorded {difference.recorded!s}, "
-        f"computed {difference.computed!s} ({book.name} {book.version})."
+        Text.assemble(
+            ("It differs", f"bold {BAD}"),
+            f" in {difference.what}: recorded {difference.recorded!s}, computed "
+            f"{difference.computed!s} ({book.name} {book.version}).",
+        )
     )
 
 

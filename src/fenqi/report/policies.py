@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import Checked
@@ -94,9 +95,11 @@ def show_check(policy: Policy, checked: Checked, console: Console) -> None:
     """Print what a policy says, how much of it its examples show, and what it may cost."""
     until = f" until {policy.valid_until}" if policy.valid_until else ""
     console.print(
-        f"[bold {BRAND}]{policy.name} {policy.version}[/]: decides {policy.kind.value}, serves "
-        f"{policy.purpose.value}, of {policy.owner}, by {policy.author}, from "
-        f"{policy.valid_from}{until}"
+        Text.assemble(
+            (f"{policy.name} {policy.version}", f"bold {BRAND}"),
+            f": decides {policy.kind.value}, serves {policy.purpose.value}, of {policy.owner}, "
+            f"by {policy.author}, from {policy.valid_from}{until}",
+        )
     )
     console.print(_lines(policy.lines, checked))
     for threshold in sorted(policy.thresholds, key=lambda one: one.at_least):
@@ -107,8 +110,8 @@ def show_check(policy: Policy, checked: Checked, console: Console) -> None:
     console.print(f"{checked.examples} examples show {shown}.")
     console.print(f"A decision takes at most {checked.steps} of {checked.steps_max} steps.")
     for one in checked.findings:
-        word = f"[bold {BAD}]fault[/]" if one.is_fault else f"[{GOLD}]note[/]"
-        console.print(f"  {word} {one.where}: {one.told}")
+        word = ("fault", f"bold {BAD}") if one.is_fault else ("note", GOLD)
+        console.print(Text.assemble("  ", word, f" {one.where}: {one.told}"))
 
 
 def _lines(lines: Sequence[Line], checked: Checked) -> Grid:
@@ -189,7 +192,8 @@ def show_difference(found: Difference, console: Console) -> None:
         f"{found.changed:,} come out otherwise."
     )
     for names, count in found.left_out.items():
-        console.print(f"  [{GOLD}]left out[/] {count:,}: not recorded for them: {names}")
+        lacking = f" {count:,}: not recorded for them: {names}"
+        console.print(Text.assemble("  ", ("left out", GOLD), lacking))
     if not found.compared:
         return
     matrix = _grid(found.first, found.second, "decisions", "share")

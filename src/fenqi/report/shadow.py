@@ -9,23 +9,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fenqi.core.errors import Invalid
-from fenqi.core.risk.policy import read as policies
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
 from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
-from fenqi.store import features, shadows
+from fenqi.store import features, policies, shadows
 from fenqi.store.pool import Store
 from fenqi.store.shadows import Challenger, Example
 
 EXAMPLES = 10
 IDS = frozenset({"decision", "challenger"})  # columns of ids
-
-
-class PolicyUnreadable(Invalid):
-    """A policy's file is no text."""
-
-    code = "policy-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +34,10 @@ class Shadowed:
 def rulebook_of(file: Path) -> Rulebook:
     """Return the rulebook of a policy's file over the shipped features.
 
-    Errors: PolicyInvalid, PolicyUnreadable.
+    Errors: FileUnreadable, PolicyInvalid.
     """
     declared = features.shipped()
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise PolicyUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
-    policy = policies.read(text, declared.vocabulary, file=str(file))
+    policy = policies.read_file(file)
     return rulebook(policy, declared.vocabulary, features=declared.text)
 
 

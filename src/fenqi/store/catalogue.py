@@ -6,8 +6,6 @@ operator's own folder (`FENQI_CATALOGUE`) lies over the shipped one, file by fil
 
 import hashlib
 import json
-import re
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +20,8 @@ from fenqi.core.risk.conduct import Conduct
 from fenqi.core.terms.pack import CapBroken, Pack, check_product
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.reading import NO_SUCH_FIELD
-from fenqi.core.values.place import Place, fault_place, key_place
+from fenqi.core.values.place import Place, key_place
+from fenqi.core.values.toml import NotToml, table_of
 
 if TYPE_CHECKING:  # the files are read where no database is, without its driver
     from fenqi.store.pool import Session
@@ -30,7 +29,8 @@ if TYPE_CHECKING:  # the files are read where no database is, without its driver
 CONDUCT = "standard"  # the one every book follows
 SHIPPED = Path(str(resources.files("fenqi"))) / "data"
 FOLDERS = {"product": "products", "pack": "packs", "conduct": "conduct"}
-OTHER_FOLDERS = ("policies",)  # of an operator's folder, read by `policies`
+OTHER_FOLDERS = ("policies", "crowds")  # of an operator's folder, read by those modules
+FILE_BYTES_MAX = 1 << 20
 CAPPED_FIELDS = {  # what a cap other than the yearly one is about, and the key that sets it
     "late_rate_ppm_per_day": "late_charge.rate_ppm_per_day",
     "late_cap_ppm": "late_charge.cap_ppm",
@@ -137,23 +137,32 @@ def _read(own: Path | None) -> dict[tuple[str, str], tuple[dict[str, object], Pa
             continue
         for kind, folder in FOLDERS.items():
             for file in sorted((root / folder).glob("*.toml")):
-                tables[kind, file.name] = _parse(file), file
+                tables[kind, file.name] = parse(file), file
     return tables
 
 
-def _parse(file: Path) -> dict[str, object]:
+def read_text(file: Path) -> str:
+    """Return the text of a person's file, of a size a person writes. Errors: FileUnreadable."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with file.open("rb") as opened:
+            content = opened.read(FILE_BYTES_MAX + 1)
+        if len(content) > FILE_BYTES_MAX:
+            raise FileUnreadable(file=str(file), fault=f"it is larger than {FILE_BYTES_MAX} bytes")
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as fault:
         raise FileUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
     except OSError as fault:
         raise FileUnreadable(file=str(file), fault=fault.strerror) from fault
+
+
+def parse(file: Path) -> dict[str, object]:
+    """Return the table of a person's file. Errors: FileUnreadable, with line and column."""
+    text = read_text(file)
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        said = re.sub(r" \(at [^)]*\)$", "", str(fault))
-        place = fault_place(str(fault), text)
-        raise FileUnreadable(file=str(file), fault=f"this is no TOML, {said}", **place) from fault
+        return table_of(text)
+    except NotToml as fault:
+        said = f"this is no TOML, {fault.said}"
+        raise FileUnreadable(file=str(file), fault=said, **fault.place) from fault
 
 
 def _place_of(file: str, field: str) -> Place:

@@ -1,11 +1,12 @@
 """The crowd rule, read from its file: the shipped one, or an operator's own laid over it."""
 
-import tomllib
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from fenqi.core.risk.crowd import CrowdRule, CrowdRuleInvalid
+from fenqi.core.values.place import key_place
+from fenqi.store.catalogue import parse, read_text
 
 FOLDER = "crowds"
 FILE = "shipped.toml"
@@ -25,11 +26,10 @@ def own(folder: Path | None) -> CrowdRule:
 
 
 def read(file: Path) -> CrowdRule:
-    """Return the rule of a file. Errors: CrowdRuleInvalid, naming the file."""
+    """Return the rule of a file. Errors: FileUnreadable, CrowdRuleInvalid, naming the place."""
+    table = parse(file)
     try:
-        return CrowdRule.read(tomllib.loads(file.read_text(encoding="utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        problem = {"field": "text", "value": str(fault), "expected": "TOML in UTF-8"}
-        raise CrowdRuleInvalid(file=str(file), **problem) from fault
+        return CrowdRule.read(table)
     except CrowdRuleInvalid as fault:
-        raise CrowdRuleInvalid(file=str(file), **fault.fields) from fault
+        place = key_place(read_text(file), str(fault.fields["field"]))
+        raise CrowdRuleInvalid(file=str(file), **place, **fault.fields) from fault

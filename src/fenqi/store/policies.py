@@ -24,7 +24,7 @@ from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import Rulebook, restored, rulebook
 from fenqi.store import features, scorecards
-from fenqi.store.catalogue import FileUnreadable
+from fenqi.store.catalogue import read_text
 from fenqi.store.decisions import floor
 from fenqi.store.pool import Session
 
@@ -350,16 +350,6 @@ def content(session: Session, rulebook_id: UUID) -> dict[str, Any]:
 
 
 # Files.
-
-
-def read_text(file: Path) -> str:
-    """Return a file's text. Errors: FileUnreadable."""
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise FileUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
-    except OSError as fault:
-        raise FileUnreadable(file=str(file), fault=fault.strerror) from fault
 
 
 def read_file(file: Path) -> Policy:

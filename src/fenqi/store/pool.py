@@ -115,6 +115,16 @@ class StatementBroken(Broken):
     code = "statement-broken"
 
 
+class TextUnstorable(Invalid):
+    """A text holds a character that no text of the database can hold, as NUL; not repeated here."""
+
+    code = "text-unstorable"
+
+
+# Characters no text holds: the driver's own refusal of NUL has no code, the server's have these.
+UNSTORABLE = frozenset({None, "22021", "22P05"})
+
+
 class Session:
     """One open transaction, acting as role fenqi_app. Belongs to the thread that opened it."""
 
@@ -326,6 +336,8 @@ def _ours(fault: psycopg.Error) -> Exception:
         case errors.ProgramLimitExceeded() | errors.StatementTooComplex():
             # Of the driver's family "operational", but the fault is in the values.
             return StatementBroken(said=said, sqlstate=fault.sqlstate or "")
+        case psycopg.DataError() if fault.sqlstate in UNSTORABLE:
+            return TextUnstorable(said=said)
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return DatabaseGone(said=said)
         case _:

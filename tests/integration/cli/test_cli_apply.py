@@ -80,9 +80,11 @@ def test_a_person_applies_sees_the_costs_and_signs(
     told = json.loads(ended.stdout)
     assert (told["state"], told["limit_minor"], told["reasons"]) == ("offered", 500_000, [])
     again = fenqi("apply", form(tmp_path), "--book", BOOK)
-    assert f"application {told['application_id']}: offered" in again.stdout
-    assert "limit 500,000 minor units" in again.stdout
-    assert "late-charge" in again.stdout
+    assert f"Application {told['application_id']}: offered" in again.stdout
+    assert "5,000.00 CNY" in again.stdout
+    assert "late charge, of what is overdue  up to 0.05 % a day" in again.stdout
+    assert f"fenqi decision show {told['decision_id']}\n" in again.stdout
+    assert f"sign {told['application_id']} --costs {told['cost_table']}\n" in again.stdout
     assert row(store, "SELECT COUNT(*) FROM applications") == 1
     sign = ["application", "sign", told["application_id"], "--costs"]
     wrong = fenqi(*sign, "another")
@@ -100,9 +102,28 @@ def test_a_person_applies_sees_the_costs_and_signs(
 def test_a_decline_is_told_in_the_language_of_the_person(fenqi: Run, tmp_path: Path) -> None:
     text = FORM.replace("1990-02-03", "2020-02-03").replace("is_student = false", "")
     ended = fenqi("apply", form(tmp_path, text + CONSENTS), "--book", BOOK)
-    assert "declined\n  - Credit is given to adults only." in ended.stdout
+    assert ": declined\n" in ended.stdout
+    assert "Credit is given to adults only." in ended.stdout
     ended = fenqi("apply", form(tmp_path, text + CONSENTS), "--book", BOOK, FENQI_LANGUAGE="zh-CN")
     assert "须年满法定年龄" in ended.stdout
+    decision = ended.stdout.partition("decision show ")[2].split()[0]
+    told = fenqi("decision", "show", decision)
+    assert "under-age" in told.stdout
+    assert "Credit is given to adults only." in told.stdout
+    assert "deep-overdue-elsewhere" in told.stdout
+    assert "bureau_overdue_accounts = unknown" in told.stdout
+    assert "age in years" in told.stdout
+
+
+def test_the_form_of_the_handbook_is_taken_in_and_told_in_chinese_too(
+    fenqi: Run, tmp_path: Path
+) -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "applications.md"
+    text = page.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    ended = fenqi("apply", form(tmp_path, text), "--book", BOOK, FENQI_LANGUAGE="zh-CN")
+    assert ended.exit_code == 0, ended.output
+    assert "申请额度" in ended.stdout
+    assert "每日最高 0.05 %" in ended.stdout
 
 
 def test_a_bureau_that_hangs_is_a_smaller_beginning(
@@ -120,15 +141,26 @@ def test_a_bureau_that_hangs_is_a_smaller_beginning(
     [
         ("person = \n", "line 1, column"),
         (FORM, "consents must be given"),
-        (FORM + 'nickname = "x"\n' + CONSENTS, "nickname must be a field there is"),
-        (FORM.replace("500000", '"much"') + CONSENTS, "asked_minor must be a value of type int"),
-        (FORM.replace("500000", "true") + CONSENTS, "asked_minor must be a value of type int"),
+        (FORM.replace("person =", "persn ="), "one of the fields there are (is person meant?)"),
+        (FORM.replace('"form-1"', '""') + CONSENTS, "A key has 1 to 200 characters"),
+        (FORM.replace('"form-1"', '"a\\u0000"') + CONSENTS, "character that cannot be kept"),
+        (FORM + "more = " + "[" * 9000, "too deep"),
+        (FORM + 'nickname = "x"\n' + CONSENTS, "nickname must be one of the fields"),
+        (
+            FORM.replace("500000", '"much"') + CONSENTS,
+            'line 6, column 1: asked_minor is "much"; it must be a whole number',
+        ),
+        (FORM.replace("500000", "true") + CONSENTS, "asked_minor is true; it must be a whole"),
+        (FORM.replace("500000", "-5") + CONSENTS, "line 6, column 1: asked_minor is -5; it must"),
         (FORM.replace("1990-02-03", '"old"') + CONSENTS, "born_on must be a day"),
-        (FORM + "consents = 3\n", "consents must be a table of classes"),
+        (FORM + "consents = 3\n", "consents is 3; it must be a table of classes"),
         (FORM + "[consents.identity]\nstated_at = 3\n", "consents.identity must be"),
         (FORM + CONSENTS.replace("contact", "device"), "no consent of the person to data"),
-        (FORM.replace("payslip", "trust me") + CONSENTS, "evidence is trust me"),
-        (FORM.replace("138 0013", "x") + CONSENTS, "phone"),
+        (FORM.replace("payslip", "trust me") + CONSENTS, 'evidence is "trust me"'),
+        (
+            FORM.replace("138 0013", "x") + CONSENTS,
+            "line 5, column 1: phone must be 5 to 17 digits",
+        ),
     ],
 )
 def test_a_form_that_makes_no_sense_is_named(

@@ -18,6 +18,7 @@ from fenqi.store.pool import (
     Session,
     StatementBroken,
     Store,
+    TextUnstorable,
     TryAgain,
 )
 
@@ -133,6 +134,13 @@ def test_the_drivers_errors_arrive_as_ours(
     with pytest.raises(expected) as caught, things.transaction() as session:
         session.run(sql)
     assert caught.value.fields[field] == value
+
+
+def test_a_text_with_a_nul_is_refused_as_bad_input(things: Store) -> None:
+    with pytest.raises(TextUnstorable) as caught, things.transaction() as session:
+        session.run(ADD, {"name": "Li\0Hua", "size": 1})
+    assert "Hua" not in str(caught.value)
+    assert sizes(things) == []
 
 
 def test_an_error_never_shows_the_values_of_a_row(things: Store) -> None:

@@ -75,8 +75,15 @@ def check_name(field: str, name: str) -> str:
 
 
 def check_text(text: str) -> str:
-    """Return a person's own words. Errors: CaseInvalid if there are none, or too many."""
+    """Return a person's own words.
+
+    Errors: CaseInvalid if there are none, too many, or a character that a terminal would obey.
+    """
     clean = text.strip()
+    strange = next((one for one in clean if not one.isprintable() and one not in "\n\t"), None)
+    if strange is not None:
+        expected = "printable characters, tabs and line ends"
+        raise CaseInvalid(field="text", value=f"with {strange!a}", expected=expected)
     if not 0 < len(clean) <= TEXT_LENGTH_MAX:
         expected = f"1 to {TEXT_LENGTH_MAX} characters"
         raise CaseInvalid(field="text", value=f"{len(clean)} characters", expected=expected)

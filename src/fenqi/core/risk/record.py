@@ -260,6 +260,9 @@ def from_json(text: str, *, file: str) -> Record:
         raise RecordUnreadable(
             file=file, line=fault.lineno, column=fault.colno, fault=fault.msg
         ) from fault
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
+        told = "it is deeper, or its numbers are longer, than any record"
+        raise RecordUnreadable(file=file, line=1, column=1, fault=told) from None
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         raise RecordUnreadable(file=file, line=1, column=1, fault=f"no record of schema {SCHEMA}")
     told = body.pop("sha256", None)

@@ -9,7 +9,6 @@ Source: points to double the odds, factor = points_to_double / ln 2 (any text on
 
 import hashlib
 import json
-import tomllib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,8 +22,9 @@ from numpy.typing import NDArray
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.input import Purpose, Unit, Value, Vocabulary
 from fenqi.core.terms.reading import Reader
-from fenqi.core.values.place import fault_place, key_place
+from fenqi.core.values.place import key_place
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
+from fenqi.core.values.toml import NotToml, table_of
 
 SCHEMA = 1  # of the file and of its JSON form
 REASONS_MAX = 4
@@ -209,14 +209,14 @@ def read(text: str, vocabulary: Vocabulary | None = None, *, file: str = "") -> 
     Errors: ScorecardInvalid with file, line and column of the field.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
+        table = table_of(text)
+    except NotToml as fault:
         raise ScorecardInvalid(
             file=file,
             field="the file",
-            value=str(fault),
+            value=fault.said,
             expected="TOML",
-            **fault_place(str(fault), text),
+            **fault.place,
         ) from fault
     try:
         card = _card(table)

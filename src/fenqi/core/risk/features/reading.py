@@ -9,7 +9,6 @@ docs/reference/features.md explains the fields.
 """
 
 import re
-import tomllib
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -27,6 +26,7 @@ from fenqi.core.risk.features.declaration import (
 )
 from fenqi.core.risk.input import Input, Purpose, Unit
 from fenqi.core.terms.reading import Reader
+from fenqi.core.values.toml import NotToml, table_of
 
 GIVEN_MAX = 100
 STREAMS_MAX = 100
@@ -48,7 +48,6 @@ CONDITION_EXPECTED = (
     'a list of {field = "...", is = [...]}, {field = "...", from = 0, below = 6} '
     'or {field = "...", absent = true}'
 )
-TOML_PLACE = re.compile(r"line (\d+)")
 # Which unit follows from how facts are gathered; any other unit is what the field holds.
 UNITS = {
     Aggregate.COUNT: Unit.COUNT,
@@ -75,15 +74,14 @@ def read(text: str, *, file: str) -> FeatureSet:
     expected.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        place = TOML_PLACE.search(str(fault))
+        table = table_of(text)
+    except NotToml as fault:
         raise FeaturesInvalid(
             file=file,
-            line=int(place[1]) if place else 1,
+            line=fault.place.get("line", 1),
             entry="",
             field="",
-            value=str(fault),
+            value=fault.said,
             expected="TOML",
         ) from None
     reading = _Reading()

@@ -29,7 +29,7 @@ from fenqi.core.risk.policy.expression import (
 )
 from fenqi.core.risk.policy.policy import Act, Example, Line, Offer, Policy, Table, Verdict
 from fenqi.core.risk.policy.rows import compile_row
-from fenqi.core.risk.policy.trace import truth_of
+from fenqi.core.risk.policy.trace import Status, trace, truth_of
 from fenqi.core.values.rate import PPM
 
 IT = Named("it")
@@ -108,7 +108,17 @@ def _failed(policy: Policy, example: Example, verdict: Verdict) -> Iterator[Find
     for what, (wanted, given) in found.items():
         if wanted is not None and wanted != given:
             told = f"{what} should be {_listed(wanted)}, decided was {_listed(given)}"
-            yield Finding(f"example {example.says}", told)
+            yield Finding(f"example {example.says}", told + _left_open(policy, example))
+
+
+def _left_open(policy: Policy, example: Example) -> str:
+    """Return, in words, which lines count for nothing because an input is not given."""
+    _, lines = trace(policy, policy.row(example.given))
+    for one in lines:
+        if one.status is Status.UNKNOWN:
+            missing = names(policy.condition(one.line)) - set(example.given)
+            return f" ({_name(one.line)} is unknown without {', '.join(sorted(missing))})"
+    return ""
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -4,15 +4,16 @@ What the fields mean together is `read`'s; here a field is there, has its type a
 """
 
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeVar
 
 from fenqi.core.risk.policy.fault import PolicyInvalid
 from fenqi.core.terms.reading import Reader
-from fenqi.core.values.place import Place, fault_place, key_place
+from fenqi.core.values.place import Place, key_place
+from fenqi.core.values.toml import NotToml, table_of
 
 TEXT_BYTES_MAX = 500_000
 FOR_PEOPLE = frozenset({"title", "note", "source"})
@@ -34,9 +35,11 @@ class Form:
         self._text, self._table, self._keys, self.where = text, table, keys, where
         self._reader = Reader(table, PolicyInvalid)
         self._taken = set(FOR_PEOPLE)
+        self._asked: set[str] = set()  # what may be left out, to name what was probably meant
 
     def has(self, field: str) -> bool:
         """Whether the field is there."""
+        self._asked.add(field)
         return field in self._table
 
     def text(self, field: str) -> str:
@@ -125,12 +128,22 @@ class Form:
         """Refuse what nobody took."""
         left = sorted(set(self._table) - self._taken)
         if left:
-            raise self.refusal(left[0], f"{left[0]} is no key that is known here; take it away")
+            fault = f"{left[0]} is no key that is known here; take it away"
+            raise self.refusal(left[0], fault + self._meant(left[0]))
 
     def wrong(self, field: str, expected: str) -> PolicyInvalid:
         """Return the error about a field that is not what was expected."""
-        value = self._table.get(field, "(missing)")
-        return self.refusal(field, f"{field} is {value}; it must be {expected}")
+        if field not in self._table:
+            fault = f"{field} is missing; it must be {expected}"
+            slip = next((one for one in self._table if self._meant(one, [field])), None)
+            return self.refusal(slip or field, fault + (f" (is {slip} meant?)" if slip else ""))
+        told = written(self._table[field])
+        return self.refusal(field, f"{field} is {told}; it must be {expected}")
+
+    def _meant(self, name: str, known: Iterable[str] | None = None) -> str:
+        """Return which known key a name is close to, in words; nothing if it is one, or none."""
+        close = get_close_matches(name, self._taken | self._asked if known is None else known, n=1)
+        return f" (is {close[0]} meant?)" if close and name not in close else ""
 
     def refusal(self, field: str, fault: str, **more: object) -> PolicyInvalid:
         """Return an error about a field."""
@@ -158,12 +171,25 @@ def opened(text: str) -> Form:
     if len(text.encode()) > TEXT_BYTES_MAX:
         raise PolicyInvalid(fault=f"a policy has at most {TEXT_BYTES_MAX} bytes")
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        told = str(fault).partition(" (at ")[0]
-        place = fault_place(str(fault), text)
-        raise PolicyInvalid(fault=f"this is no TOML: {told}", **place) from fault
+        table = table_of(text)
+    except NotToml as fault:
+        raise PolicyInvalid(fault=f"this is no TOML: {fault.said}", **fault.place) from fault
     return Form(text, table, keys=("",), where="the policy")
+
+
+def written(value: object) -> str:
+    """Return a value as its TOML shows it, so that a number in quotes looks like one."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case dict():
+            return "a table"
+        case list():
+            return f"[{', '.join(map(written, value))}]"
+        case _:
+            return str(value)
 
 
 def _below(key: str, field: str) -> str:

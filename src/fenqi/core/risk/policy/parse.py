@@ -156,6 +156,13 @@ class _Parser:
         said = self._text.strip() or "(nothing)"
         return PolicyInvalid(said=said, at=self.token.start + 1, fault=fault)
 
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > DEPTH_MAX:
+            raise self.refusal_here(
+                f"more than {DEPTH_MAX} parentheses, calls, nots and signs in one another"
+            )
+
     def truth_of(self, piece: Piece) -> Truth:
         """Return a piece where yes or no is needed."""
         if piece.kind is Kind.FLAG and isinstance(piece.node, Named):
@@ -167,11 +174,7 @@ class _Parser:
         return piece.node
 
     def expression(self) -> Piece:
-        self._depth += 1
-        if self._depth > DEPTH_MAX:
-            raise self.refusal_here(
-                f"more than {DEPTH_MAX} parentheses, calls and nots in one another"
-            )
+        self._deeper()
         piece = self._joined("or", Any, lambda: self._joined("and", All, self._negated))
         self._depth -= 1
         return piece
@@ -194,11 +197,7 @@ class _Parser:
         if not self._is_word("not"):
             return self.tail(self.sum())
         start = self.take().start
-        self._depth += 1
-        if self._depth > DEPTH_MAX:
-            raise self.refusal_here(
-                f"more than {DEPTH_MAX} parentheses, calls and nots in one another"
-            )
+        self._deeper()
         inner = self._negated()
         self._depth -= 1
         return Piece(Not(self.truth_of(inner)), Kind.TRUTH, start, inner.end)
@@ -390,7 +389,9 @@ class _Parser:
         token = self.token
         if self._is_sign("-"):
             self.take()
+            self._deeper()
             piece = self._sign_or_atom()
+            self._depth -= 1
             if piece.kind not in NUMERIC:
                 raise self.refusal(piece, f"a number is needed here; this is {piece.kind.value}")
             if isinstance(piece.node, Number):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.risk.input import Purpose, Unit, Value, Vocabulary
 from fenqi.core.risk.policy.cost import CELLS_MAX, LINES_MAX, refuse_cost
-from fenqi.core.risk.policy.expression import Always, Truth, both, names
+from fenqi.core.risk.policy.expression import LEAST, MOST, Always, Truth, both, names
 from fenqi.core.risk.policy.fair import refuse_unfair
 from fenqi.core.risk.policy.fault import PolicyInvalid
-from fenqi.core.risk.policy.form import Form, opened
+from fenqi.core.risk.policy.form import Form, opened, written
 from fenqi.core.risk.policy.parse import Column, Parsed, parse, parse_cell, parse_column
 from fenqi.core.risk.policy.policy import (
     APPROVE,
@@ -326,11 +326,12 @@ class _Reading:
         if known.unit is Unit.CHOICE and value in known.choices:
             return known.choices.index(str(value))
         is_number = known.unit not in (Unit.FLAG, Unit.CHOICE)
-        if is_number and isinstance(value, int) and not isinstance(value, bool):
-            return value
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if is_number and is_whole and LEAST <= int(str(value)) <= MOST:
+            return int(str(value))
         wanted = {Unit.FLAG: "true or false", Unit.CHOICE: f"one of {', '.join(known.choices)}"}
-        told = wanted.get(known.unit, f"a whole number ({known.unit.value})")
-        raise form.refusal("given", f"{name} is {value}; it must be {told}")
+        told = wanted.get(known.unit, f"a whole number of 64 bits ({known.unit.value})")
+        raise form.refusal("given", f"{name} is {written(value)}; it must be {told}")
 
     def _parsed(self, form: Form, field: str, parsing: Callable[[], Parsed]) -> Truth:
         try:

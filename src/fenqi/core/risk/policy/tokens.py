@@ -12,7 +12,7 @@ TEXT_MAX = 2000  # characters of one condition
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+)
-    | (?P<number>\d[\d_]*(?:\.\d+)?)
+    | (?P<number>[0-9][0-9_]*(?:\.[0-9]+)?)
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
     | "(?P<double>[^"\n]*)" | '(?P<single>[^'\n]*)'
     | (?P<sign><=|>=|==|!=|//|[-<>=+*(),%])

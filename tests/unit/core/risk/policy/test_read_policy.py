@@ -91,7 +91,6 @@ def test_a_type_error_names_file_line_part_and_types() -> None:
             "a whole number from 1 to 72",
         ),
         (rule(more="effects = []"), "rule one", "effects is empty"),
-        (rule(more="point = 3"), "rule one", "point is no key that is known here"),
         (rule() + rule(), "rule one", "there are two lines one"),
         (rule(more='suppressed_by = ["two"]'), "rule one", "two is no rule above this one"),
         (rule("channel_failures_30d > 3"), "rule one", "channel_failures_30d serves service"),
@@ -184,8 +183,24 @@ def test_a_type_error_names_file_line_part_and_types() -> None:
         (
             rule() + '[[examples]]\nsays = "x"\ngiven = {is_held = true}\noutcome = "maybe"\n',
             "example x",
-            "outcome is maybe; it must be one of approve",
+            'outcome is "maybe"; it must be one of approve',
         ),
+        (
+            rule(more='points = "3"'),
+            "rule one",
+            'points is "3"; it must be a whole number from -1000 to 1000',
+        ),
+        (rule(more="point = 3"), "rule one", "take it away (is points meant?)"),
+        (rule().replace("when", "wen"), "rule one", "when is missing; it must be text (is wen"),
+        (
+            rule()
+            + '[[examples]]\nsays = "x"\noutcome = "approve"\n'
+            + "given = {overdue_days = 9223372036854775808}\n",
+            "example x",
+            "it must be a whole number of 64 bits (days)",
+        ),
+        (rule("overdue_days > " + "-" * 900 + "5"), "rule one", "signs in one another"),
+        (rule("purchases_24h > \uff15"), "rule one", "\uff15 has no meaning in a condition"),
     ],
 )
 def test_a_policy_is_refused_with_where_and_why(body: str, where: str, told: str) -> None:
@@ -233,6 +248,10 @@ def test_what_is_no_toml_is_told_with_its_line() -> None:
     fields = refusal("[[rules]\n")
     assert str(fields["fault"]).startswith("this is no TOML")
     assert fields["line"] == 19
+
+
+def test_what_is_no_toml_for_its_depth_is_told_too() -> None:
+    assert "too deep" in str(refusal("a = " + "[" * 5000 + "]" * 5000)["fault"])
 
 
 def test_a_policy_says_who_owns_it_and_when_it_begins() -> None:
