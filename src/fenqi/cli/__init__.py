@@ -14,6 +14,7 @@ from fenqi.cli import (
     bureau,
     case,
     close,
+    contest,
     db,
     decision,
     ledger,
@@ -57,6 +58,7 @@ breaker.register(app)
 bureau.register(app)
 case.register(app)
 close.register(app)
+contest.register(app)
 db.register(app)
 decision.register(app)
 ledger.register(app)
