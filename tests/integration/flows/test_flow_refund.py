@@ -27,9 +27,10 @@ from make_book import (
     used,
 )
 
-from fenqi.flows.refund import RefundAboveOrder, Refunded, refund
+from fenqi.flows.refund import Refunded, refund
 from fenqi.store.orders import OrderMissing
 from fenqi.store.pool import Store
+from fenqi.store.returns import RefundAboveOrder
 
 # A purchase of 300000 in three: each instalment 100000 and a fee of 1500, due on the tenth of
 # February, March and April.

@@ -18,7 +18,7 @@ def suspend(walk: Walk, operation: Suspend) -> None:
     given = [operation.on + timedelta(days=place) for place in range(operation.days)]
     walk.excused = frozenset(walk.excused).union(given)
     rows = [row for row in walk.rows if row.kind in IN_SCHEDULE]
-    first = next((place for place, row in enumerate(rows) if row.is_open), len(rows))
+    first = next((place for place, row in enumerate(rows) if row.open_minor), len(rows))
     later = timedelta(days=operation.days)
     if rows[first:]:
         redate(walk, rows[first:], [row.due_on + later for row in rows[first:]])
