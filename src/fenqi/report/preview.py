@@ -123,14 +123,19 @@ def _offered(product: Product, packs: Sequence[Pack]) -> Allowances:
     return allowances(product, max(packs, key=lambda one: one.version))
 
 
+def check_single(wish: Wish) -> None:
+    """Refuse a wish for nothing, or for several things. Errors: PreviewUnclear."""
+    wishes = [getattr(wish, field.name) for field in dataclasses.fields(wish)[1:]]
+    if sum(one is not None for one in wishes) != 1:
+        raise PreviewUnclear()
+
+
 def operation_of(life: Life, wish: Wish) -> Operation:
     """Return what is wished for as an operation of a plan.
 
     Errors: PreviewUnclear; OperationUntimely where nothing could be asked for.
     """
-    wishes = [getattr(wish, field.name) for field in dataclasses.fields(wish)[1:]]
-    if sum(one is not None for one in wishes) != 1:
-        raise PreviewUnclear()
+    check_single(wish)
     on = wish.on
     if wish.defer_days is not None:
         return customer.deferral(life, on, days=wish.defer_days)

@@ -26,6 +26,7 @@ from fenqi.report.preview import (
     Part,
     PreviewUnclear,
     Wish,
+    check_single,
     header_of,
     operation_of,
     parts_of,
@@ -107,6 +108,7 @@ def preview(
             return _split(ground, session, account, bill)
         if plan_id is None or wish is None:
             raise PreviewUnclear()
+        check_single(wish)
         key = (account_id, plan_id)
         record = plans.find(plans.load(session, {key}, ground.catalogue), key)
         if wish.refund_minor is not None:
