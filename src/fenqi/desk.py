@@ -24,6 +24,7 @@ from fenqi.flows.assess import Assess, assess
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture, capture
 from fenqi.flows.change_due_day import ChangeDueDay, change_due_day
+from fenqi.flows.contest import CloseContest, OpenContest, close_contest, open_contest
 from fenqi.flows.decide import Decide, decide
 from fenqi.flows.defer import Defer, defer
 from fenqi.flows.enrol import Enrol, enrol
@@ -102,6 +103,8 @@ FLOWS: dict[type[Command], Flow] = {
     AssignCase: assign_case,
     NoteCase: note_case,
     CloseCase: close_case,
+    OpenContest: open_contest,
+    CloseContest: close_contest,
     Sign: sign,
     WithdrawConsent: withdraw_consent,
 }

@@ -96,6 +96,7 @@ def test_the_demo_lives_and_a_stranger_accepts_its_ledger(
     assert_a_stranger_accepts(out / "ledger.beancount")
     report = json.loads((out / "report.json").read_text())
     assert report["rests_on_drawn_payments"], "the report must say what rests on drawn payments"
+    assert len(report["requests"]) > 1, "people ask for more than goods"
     checked = json.loads(fenqi(database_url, "ledger", "check", "--json").stdout)
     assert checked["findings"] == []
     assert checked["plans"] == report["plans"] > 0

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from fenqi.core.errors import FenqiError
+from fenqi.core.servicing.contest import Ground as Why
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId, PlanId, ReceiptId
 from fenqi.flows.authorise import Authorise, Authorised, authorise
 from fenqi.flows.capture import Capture, Captured, capture
 from fenqi.flows.change_due_day import ChangeDueDay
+from fenqi.flows.contest import OpenContest
 from fenqi.flows.defer import Defer
 from fenqi.flows.enrol import Enrol, Enrolled
 from fenqi.flows.enrol import enrol as enrol_all
@@ -324,6 +326,18 @@ def bill_split(
         product=product,
         count=count,
         amount_minor=amount_minor,
+        asked_at=noon(world.day),
+    )
+
+
+def contested(world: World, account: AccountId, plan: PlanId) -> OpenContest:
+    return OpenContest(
+        scope_id=str(account),
+        key=key(world),
+        account_id=account,
+        plan_id=plan,
+        ground=Why.NOT_RECEIVED,
+        text="The parcel never came.",
         asked_at=noon(world.day),
     )
 

@@ -50,6 +50,7 @@ COMMANDS = {
     "breaker": ("breaker", "See which caps on harm were met; reset them."),
     "bureau": ("bureau", "What credit bureaus say of those who apply."),
     "case": ("case", "Work on cases."),
+    "contest": ("contest", "Purchases that customers contest."),
     "db": ("db", "Start, stop and look into the database server."),
     "decision": ("decision", "Look at decisions, and make them again."),
     "ledger": ("ledger", "Check the ledger, or export it."),

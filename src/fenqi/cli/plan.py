@@ -1,21 +1,36 @@
-"""`fenqi plan`: what a purchase would cost, and what a request would make of it."""
+"""`fenqi plan`: what a purchase would cost, and what a request would make of a plan."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
+from fenqi.core.values.ids import AccountId, PlanId
+from fenqi.core.values.money import currency as currency_of
 from fenqi.machine import SystemClock
 from fenqi.report import preview as previewing
 from fenqi.report import quote as quoting
+from fenqi.report import request as requesting
+from fenqi.report.quote import read_amount
+from fenqi.runtime import Runtime
 
 DAY = ["%Y-%m-%d"]
+
+Product = Annotated[str, typer.Option(help="The product's name.")]
+Count = Annotated[int, typer.Option(help="In how many instalments.")]
+Unit = Annotated[str, typer.Option(help="The currency's ISO 4217 code.")]
+StatementDay = Annotated[int, typer.Option(help="The day of the month statements are cut on.")]
+DueAfter = Annotated[int, typer.Option(help="How many days after the statement it falls due.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the program."""
-    group = typer.Typer(no_args_is_help=True, help="Look at a plan before it exists.")
+    group = typer.Typer(no_args_is_help=True, help="Look at a plan before it exists or changes.")
     group.command()(quote)
     group.command()(preview)
     app.add_typer(group, name="plan")
@@ -23,24 +38,20 @@ def register(app: typer.Typer) -> None:
 
 def quote(
     amount: Annotated[str, typer.Argument(help="What is bought for, such as 1299.50.")],
-    product: Annotated[str, typer.Option(help="The product's name.")] = "flat",
-    count: Annotated[int, typer.Option(help="In how many instalments.")] = 6,
+    product: Product = "flat",
+    count: Count = 6,
     on: Annotated[
         datetime | None,
         typer.Option("--on", formats=DAY, help="The day of purchase; default: today, in UTC."),
     ] = None,
-    currency: Annotated[str, typer.Option(help="The currency's ISO 4217 code.")] = "CNY",
-    statement_day: Annotated[
-        int, typer.Option(help="The day of the month statements are cut on.")
-    ] = 1,
-    due_after_days: Annotated[
-        int, typer.Option(help="How many days after the statement it falls due.")
-    ] = quoting.DUE_AFTER_DAYS,
+    currency: Unit = "CNY",
+    statement_day: StatementDay = 1,
+    due_after_days: DueAfter = quoting.DUE_AFTER_DAYS,
     settle_on: Annotated[
         datetime | None,
         typer.Option("--settle-on", formats=DAY, help="Also quote ending it early that day."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print schedule, cost table and yearly rates; needs no database."""
     quoted = quoting.quote(
@@ -62,20 +73,26 @@ def quote(
 
 
 def preview(
-    amount: Annotated[str, typer.Argument(help="What was bought for, such as 1299.50.")],
-    on: Annotated[datetime, typer.Option("--on", formats=DAY, help="The day of purchase.")],
+    amount: Annotated[
+        str | None, typer.Argument(help="What was bought for, such as 1299.50; not with --plan.")
+    ] = None,
+    on: Annotated[
+        datetime | None, typer.Option("--on", formats=DAY, help="The day of purchase.")
+    ] = None,
     asked_on: Annotated[
-        datetime, typer.Option("--asked-on", formats=DAY, help="The day of the request.")
-    ],
-    product: Annotated[str, typer.Option(help="The product's name.")] = "flat",
-    count: Annotated[int, typer.Option(help="In how many instalments.")] = 6,
-    currency: Annotated[str, typer.Option(help="The currency's ISO 4217 code.")] = "CNY",
-    statement_day: Annotated[
-        int, typer.Option(help="The day of the month statements are cut on.")
-    ] = 1,
-    due_after_days: Annotated[
-        int, typer.Option(help="How many days after the statement it falls due.")
-    ] = quoting.DUE_AFTER_DAYS,
+        datetime | None,
+        typer.Option("--asked-on", formats=DAY, help="The day of the request; stored: today."),
+    ] = None,
+    account: Annotated[UUID | None, typer.Option(help="Whose stored plan or statement.")] = None,
+    plan: Annotated[UUID | None, typer.Option(help="A stored plan, by its id.")] = None,
+    statement: Annotated[
+        int | None, typer.Option(help="A stored statement that becomes --product in --count.")
+    ] = None,
+    product: Product = "flat",
+    count: Count = 6,
+    currency: Unit = "CNY",
+    statement_day: StatementDay = 1,
+    due_after_days: DueAfter = quoting.DUE_AFTER_DAYS,
     defer: Annotated[
         int | None, typer.Option(help="Pay the next instalment so many days later.")
     ] = None,
@@ -89,29 +106,71 @@ def preview(
     ] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw from it.")] = False,
     settle: Annotated[bool, typer.Option("--settle", help="End it early.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End it on the day it began.")] = False,
+    refund: Annotated[
+        str | None, typer.Option(help="Goods of so much go back, such as 99.50.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Print a plan before and after a request, all paid on time so far; needs no database."""
-    asked = quoting.Asked(
-        amount=amount,
-        currency=currency,
-        product=product,
-        count=count,
-        on=on.date(),
-        statement_day=statement_day,
-        due_after_days=due_after_days,
-    )
+    """Print a plan before and after a request, as it would be booked; nothing is booked.
+
+    Of a stored plan (--account and --plan) or statement (--account and --statement); or of a
+    purchase that is described here, all paid on time so far, which needs no database.
+    """
     wish = previewing.Wish(
-        on=asked_on.date(),
+        on=(asked_on or SystemClock().now()).date(),
         defer_days=defer,
         due_day=due_day,
         extend_count=extend,
         split_through=split_bill.date() if split_bill else None,
         withdraws=withdraw or None,
         settles=settle or None,
+        cancels=cancel or None,
+        refund_minor=read_amount(refund, currency_of(currency)) if refund else None,
     )
-    shown = previewing.preview(asked, wish)
-    if as_json:
-        typer.echo(previewing.to_json(shown))
+    bill = requesting.Bill(statement, product, count) if statement is not None else None
+    if account is not None and amount is None:
+        stored = _stored(AccountId(account), plan, bill, wish, is_today=asked_on is None)
+        _print(requesting.to_json, requesting.show, stored, as_json=as_json)
         return
-    previewing.show(shown, Console(highlight=False, markup=False))
+    if amount is None or on is None or asked_on is None or account or plan or bill:
+        raise previewing.PreviewUnclear()
+    place = (statement_day, due_after_days)
+    asked = quoting.Asked(amount, currency, product, count, on.date(), *place)
+    shown = previewing.preview(asked, wish)
+    _print(previewing.to_json, previewing.show, shown, as_json=as_json)
+
+
+def _stored(
+    account_id: AccountId,
+    plan: UUID | None,
+    bill: requesting.Bill | None,
+    wish: previewing.Wish,
+    *,
+    is_today: bool,
+) -> requesting.Answer:
+    """Return what a request would make of what is stored. Errors: PreviewUnclear."""
+    is_clear = wish == previewing.Wish(wish.on) if bill else wish.split_through is None
+    if (plan is None) == (bill is None) or not is_clear:
+        raise previewing.PreviewUnclear()
+    with Runtime.open(stop_after=True) as runtime:
+        if is_today:
+            wish = replace(wish, on=requesting.today(runtime.ground, account_id))
+        plan_id = None if plan is None else PlanId(plan)
+        return requesting.preview(runtime.ground, account_id, plan_id=plan_id, wish=wish, bill=bill)
+
+
+Shown = TypeVar("Shown")
+
+
+def _print(
+    to_json: Callable[[Shown], str],
+    show: Callable[[Shown, Console], None],
+    shown: Shown,
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        typer.echo(to_json(shown))
+        return
+    show(shown, Console(highlight=False, markup=False))

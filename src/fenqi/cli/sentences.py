@@ -44,9 +44,23 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "Of the statement {statement} {asked_minor} minor units are to pay, not {shown_minor}. "
         "Show the customer what it asks for now."
     ),
+    "bill-moved-used-up": (
+        "What the statement {statement} asks for was moved {moved} times already, and {product} "
+        "takes over what was moved {allowed} times at most. Pay it, defer its next instalment or "
+        "ask for an extension."
+    ),
+    "bill-plan-not-offered": (
+        "The account is not offered {product}. Choose one that takes over bills and that it is "
+        "offered: {offered}."
+    ),
     "bill-too-small": (
         "Of the statement {statement} {amount_minor} minor units could become a plan; it takes "
         "{least_minor} at least."
+    ),
+    "bills-split-used-up": (
+        "In the twelve months before, {used} statements of the account became plans, and {product} "
+        "allows {allowed}. From {again_on} on another one may; until then pay it, defer an "
+        "instalment or ask for an extension."
     ),
     "book-busy": (
         "Another program closes the book {book} at this moment, and goes on with {day}. Let it "
@@ -127,6 +141,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "conflict": "The state does not allow this now.",
     "consent-missing": "There is no consent of the person to data of the class {data_class}.",
     "constraint-broken": "A row of table {table} breaks {constraint}. Nothing was booked.",
+    "contest-ended": "The contest {contest} was decided already: {outcome}.",
+    "contest-missing": (
+        "There is no contest {contest} of this account. `fenqi contest list` tells which there are."
+    ),
     "cost-table-differs": (
         "The costs of {offered} were offered, not those of {signed}. Show the offer again."
     ),
@@ -301,6 +319,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "person-needed": ("Say who looked (--by) and what was found (--finding)."),
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
+    "plan-contested": (
+        "The plan {plan} is contested since {since}: nothing of it is claimed until that is "
+        "decided."
+    ),
+    "plan-has-no-order": (
+        "The plan {plan} took over a statement. Ask for the refund at the plan of the purchase."
+    ),
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
     "policy-invalid": (
@@ -311,7 +336,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The policy: {fault}.",
     ),
     "preview-unclear": (
-        "Ask for one thing: --defer, --due-day, --extend, --split-bill, --withdraw or --settle."
+        "Say of what (an amount with --on and --asked-on, --account with --plan, or --account with "
+        "--statement), and for a plan ask one thing: --defer, --due-day, --extend, --split-bill, "
+        "--withdraw, --settle, --cancel or --refund."
     ),
     "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "policy-input-forbidden": (
@@ -437,6 +464,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "text-unstorable": (
         "A text that was given holds a character that cannot be kept (such as NUL). Take it out."
+    ),
+    "takes-no-bills": (
+        "No statement becomes a plan of {product}. Those that take over bills: {offered}."
     ),
     "too-many-bad-lines": (
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "

@@ -6,7 +6,7 @@ money was received, and what is above it becomes credit balance.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 from fenqi.core import ledger
@@ -84,11 +84,19 @@ def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiEr
     return inbox.answers()
 
 
-def _quote(account: Account, record: PlanRecord, command: Settle) -> int:
+def quote_of(record: PlanRecord, on: date) -> int:
+    """Return what ending a stored plan on a day asks for. Units: minor units.
+
+    Errors: PlanNotRunning.
+    """
     if record.state is not Status.ACTIVE:
         raise PlanNotRunning(plan=record.plan_id, state=record.state.value)
+    return settle_quote(record.terms, record.operations, on, excused=record.excused)
+
+
+def _quote(account: Account, record: PlanRecord, command: Settle) -> int:
     on = max(account.book.day_of(command.received_at), record.terms.starts_on)
-    quote = settle_quote(record.terms, record.operations, on, excused=record.excused)
+    quote = quote_of(record, on)
     if command.amount_minor < quote:
         raise SettlementShort(
             plan=record.plan_id, amount_minor=command.amount_minor, quote_minor=quote

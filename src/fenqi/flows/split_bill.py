@@ -1,47 +1,24 @@
 """What a statement asks for becomes a plan of its own (bill instalment); no money moves.
 
-The plans that the statement names give over exactly what falls due through its last day, and the
-new plan lends that, under the terms of the product that was chosen. What a product does not offer
-to give over stays where it is. What was paid since the statement was cut is not asked for any more.
+What may be asked for and what it comes to is `store.splits`, which shows it as well.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from fenqi.core.errors import Conflict, FenqiError
-from fenqi.core.servicing.statement import due_days
-from fenqi.core.terms.allowances import BillInstalmentRule
-from fenqi.core.terms.life import customer
-from fenqi.core.terms.life.operations import BillInstalment
-from fenqi.core.terms.life.preview import preview
-from fenqi.core.terms.pack import allowances, check_amount
-from fenqi.core.terms.replay import life_of, stored_form
-from fenqi.core.terms.schedule import Frame, Terms
+from fenqi.core.terms.replay import stored_form
 from fenqi.core.values.ids import AccountId, PlanId
-from fenqi.store import accounts, plans, statements
+from fenqi.store import accounts
 from fenqi.store.accounts import Account
 from fenqi.store.bills import Bills, taking_over
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
-from fenqi.store.plans import PlanKey, PlanRecord
-from fenqi.store.statements import Named, StatementMissing
-
-ANY_PART = BillInstalmentRule(least_minor=1)  # the least is asked of the whole bill
-
-
-class StatementPast(Conflict):
-    """Only the latest statement can become a plan."""
-
-    code = "statement-past"
-
-
-class BillTooSmall(Conflict):
-    """What could become a plan is less than the products ask for."""
-
-    code = "bill-too-small"
+from fenqi.store.splits import Split, Splits, Wanted
 
 
 class BillDiffers(Conflict):
@@ -61,6 +38,11 @@ class SplitBill(Command, frozen=True, kw_only=True):
     amount_minor: int
     asked_at: datetime
 
+    @property
+    def wanted(self) -> Wanted:
+        """What is asked for, without what was shown of it."""
+        return Wanted(self.statement, self.product, self.count, self.asked_at)
+
 
 @dataclass(frozen=True, slots=True)
 class BillSplit:
@@ -75,14 +57,6 @@ class BillSplit:
     open_minor: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Bill:
-    """A statement that may become a plan: who gives over what, and the plan's terms."""
-
-    parts: list[tuple[PlanRecord, BillInstalment]]
-    terms: Terms
-
-
 def split_bill(ground: Ground, commands: Sequence[SplitBill]) -> list[BillSplit | FenqiError]:
     """Turn each command's statement into a plan."""
     booking = Booking(ground)
@@ -91,85 +65,30 @@ def split_bill(ground: Ground, commands: Sequence[SplitBill]) -> list[BillSplit 
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[SplitBill, BillSplit] = Inbox(session, commands, BillSplit)
         fresh = list(inbox.fresh())
-        named = statements.named(session, {(one.account_id, one.statement) for _, one in fresh})
-        keys = {(key[0], plan) for key, one in named.items() for plan in one.plan_ids}
-        found = plans.load(session, keys, ground.catalogue)
+        keys = {(one.account_id, one.statement) for _, one in fresh}
+        splits = Splits(session, keys, ground.catalogue)
         for place, command in fresh:
             try:
                 account = accounts.find(locked, command.account_id)
-                statement = named.get((command.account_id, command.statement))
-                bill = _bill(ground, account, statement, found, command)
+                split = splits.split(account, command.wanted)
+                _check_shown(split, command)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            answer = _book(ground, bills, booking, account, bill, command)
+            answer = _book(ground, bills, booking, account, split, command)
+            splits.history.note(
+                account.account_id,
+                PlanId(UUID(answer.plan_id)),
+                [record.plan_id for record, _ in split.parts],
+                split.terms.starts_on,
+            )
             inbox.answer(place, account.account_id, answer)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
 
-def _bill(
-    ground: Ground,
-    account: Account,
-    statement: Named | None,
-    found: dict[PlanKey, PlanRecord],
-    command: SplitBill,
-) -> _Bill:
-    """Return what would be booked.
-
-    Errors: StatementMissing, StatementPast, BillTooSmall, BillDiffers, OperationUntimely,
-    ProductMissing, CountNotOffered, CapBroken.
-    """
-    if statement is None:
-        raise StatementMissing(account=command.account_id, statement=command.statement)
-    if command.statement != account.statement_count:
-        raise StatementPast(statement=command.statement, latest=account.statement_count)
-    on = account.book.day_of_lending(command.asked_at)
-    records = [found[account.account_id, plan] for plan in statement.plan_ids]
-    parts = [
-        (record, part)
-        for record in records
-        if (part := _part(record, on, statement.through)) is not None
-    ]
-    _check_amount(parts, command)
-    frame = Frame(
-        product=ground.catalogue.product(command.product),
-        count=command.count,
-        starts_on=on,
-        due_on=due_days(account.cycle, account.book.business_date, command.count),
-    )
-    pack = ground.catalogue.packs[account.book.pack, account.book.pack_version]
-    check_amount(frame, command.amount_minor, pack)
-    return _Bill(parts, frame.terms(command.amount_minor))
-
-
-def _part(record: PlanRecord, on: date, through: date) -> BillInstalment | None:
-    """Return what a plan gives over, or None where it has nothing to give or does not offer it.
-
-    Errors: OperationUntimely where something is overdue.
-    """
-    offered = allowances(record.terms.product, record.pack)
-    if offered.bill_instalment is None or on < record.terms.starts_on:
-        return None
-    life = life_of(
-        record.terms,
-        record.operations,
-        allowances=replace(offered, bill_instalment=ANY_PART),
-        excused=record.excused,
-    )
-    part = customer.bill_instalment(life, on, through=through)
-    if not part.amount_minor:
-        return None
-    preview(life, part)
-    return part
-
-
-def _check_amount(parts: Sequence[tuple[PlanRecord, BillInstalment]], command: SplitBill) -> None:
-    amount = sum(part.amount_minor for _, part in parts)
-    rules = [record.terms.product.allowances.bill_instalment for record, _ in parts]
-    least = max((rule.least_minor for rule in rules if rule is not None), default=1)
-    if amount < least:
-        raise BillTooSmall(statement=command.statement, amount_minor=amount, least_minor=least)
+def _check_shown(split: Split, command: SplitBill) -> None:
+    amount = split.terms.principal_minor
     if amount != command.amount_minor:
         raise BillDiffers(
             statement=command.statement, shown_minor=command.amount_minor, asked_minor=amount
@@ -181,11 +100,11 @@ def _book(
     bills: Bills,
     booking: Booking,
     account: Account,
-    bill: _Bill,
+    split: Split,
     command: SplitBill,
 ) -> BillSplit:
     plan_id = PlanId(ground.ids.new())
-    on = bill.terms.starts_on
+    on = split.terms.starts_on
     happening = booking.event(
         account,
         "bill-split",
@@ -195,7 +114,7 @@ def _book(
             "amount_minor": command.amount_minor,
             "product": command.product,
             "count": command.count,
-            "parents": [record.plan_id for record, _ in bill.parts],
+            "parents": [record.plan_id for record, _ in split.parts],
         },
         occurred_at=command.asked_at,
         effective_on=on,
@@ -204,7 +123,7 @@ def _book(
         topic="customer",
     )
     parts = []
-    for record, part in bill.parts:
+    for record, part in split.parts:
         kind, amount, parameters = stored_form(part)
         number = len(record.operations) + 1
         booking.change(
@@ -216,8 +135,8 @@ def _book(
         )
         parts.append((record, number, amount))
     pack = ground.catalogue.packs[account.book.pack, account.book.pack_version]
-    parent = bill.parts[0][0].plan_id
-    begun = taking_over(account, plan_id, bill.terms, pack, parent)
+    parent = split.parts[0][0].plan_id
+    begun = taking_over(account, plan_id, split.terms, pack, parent)
     bills.begin(happening, begun, parts)
     rows = begun.projection().rows
     return BillSplit(

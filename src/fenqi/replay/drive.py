@@ -15,6 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fenqi.core.account import Outcome
+from fenqi.core.errors import FenqiError
 from fenqi.core.values.day import days_between
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId
 from fenqi.desk import Desk
@@ -22,13 +23,16 @@ from fenqi.flows.authorise import Authorise
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.receive import Receive
 from fenqi.flows.refund import Refund as RefundCommand
+from fenqi.replay.asking import Asking, Request
 from fenqi.replay.behaviour import Behaviour, payment
 from fenqi.replay.facts import Fact, Opening, Purchase, Refund
+from fenqi.replay.wishes import Wishes
 from fenqi.report.dues import Due
 
 NOON = time(12)
 EVENING = time(18)
 CHANNEL = "bank"
+KEY_REUSED = "key-reused"
 
 
 class SettableClock(Protocol):
@@ -54,6 +58,7 @@ class World:
     merchants: Mapping[str, MerchantId]
     dues: Callable[[date], Iterable[Due]]
     close_day: Callable[[date], None]
+    command_of: Callable[[Asking], Request | None]
 
 
 @dataclass(slots=True)
@@ -70,14 +75,16 @@ class Driven:
     refunds: int = 0
     payments: int = 0
     paid_minor: int = 0
+    requests: Counter[str] = field(default_factory=Counter)  # that were granted, by their kind
 
 
 class Drive:
     """One replay on its way. `run` it; interrupt it when you must, and run it again."""
 
-    def __init__(self, world: World, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, behaviour: Behaviour, wishes: Wishes | None = None) -> None:
         self._world = world
         self._behaviour = behaviour
+        self._wishes = wishes
         self._accounts: dict[str, AccountId] = {}
         self._persons: dict[UUID, str] = {}
         self._opened: dict[str, date] = {}
@@ -125,6 +132,8 @@ class Drive:
                 case Purchase():
                     answer = self._buy(fact)
                     self._orders[fact.key] = answer
+                    if self._wishes is not None:
+                        self._wishes.bought(fact.person, fact.key, day)
                     waiting.append((fact, answer))
                 case Refund():
                     refunded = self._give_back(fact)
@@ -135,6 +144,8 @@ class Drive:
         for fact, future in waiting:
             self._count(fact, future.result())
         if day >= self._world.open_day:
+            self._world.clock.set(datetime.combine(day, EVENING, self._world.zone))
+            self._ask(day)
             self._pay(day)
             self._world.close_day(day)
 
@@ -160,6 +171,8 @@ class Drive:
             self._accounts[opening.person] = account_id
             self._persons[account_id] = opening.person
             self._opened[opening.person] = day
+            if self._wishes is not None:
+                self._wishes.meet(opening.person, day)
             self.driven.accounts += 1
 
     def _buy(self, purchase: Purchase) -> "Future[Any]":
@@ -212,9 +225,28 @@ class Drive:
         why = " ".join(reasons)
         self.driven.declined_lines.extend((line, fact.key, what, why) for line in fact.lines)
 
+    def _ask(self, day: date) -> None:
+        """Let everybody who wishes something today ask for it; what is not granted is not asked."""
+        if self._wishes is None:
+            return
+        at = datetime.combine(day, EVENING, self._world.zone)
+        for person, wish in self._wishes.on(day):
+            account_id = self._accounts.get(person)
+            if account_id is None:
+                continue
+            command = self._world.command_of(Asking(account_id, wish, at))
+            if command is None:
+                continue
+            try:
+                self._world.desk.submit(command).result()
+            except FenqiError as refused:
+                if refused.code != KEY_REUSED:
+                    raise
+                continue  # it was booked before this day was cut off, and asks for more now
+            self.driven.requests[wish.value] += 1
+
     def _pay(self, day: date) -> None:
         """Let everybody who is asked to pay today pay what they mean to."""
-        self._world.clock.set(datetime.combine(day, EVENING, self._world.zone))
         answers = []
         for due in self._world.dues(day):
             person = self._persons.get(due.account_id)

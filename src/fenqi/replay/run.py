@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from heapq import merge
 from operator import attrgetter
 from pathlib import Path
@@ -21,13 +22,14 @@ from fenqi.core.errors import Invalid, Missing
 from fenqi.core.terms.schedule import CountNotOffered
 from fenqi.desk import Desk
 from fenqi.flows.found import Found, enlist, found
-from fenqi.replay import drive, figures, leftovers, population
+from fenqi.replay import asking, drive, figures, leftovers, population
 from fenqi.replay.behaviour import Behaviour
 from fenqi.replay.drive import Drive, Driven, World
 from fenqi.replay.facts import Fact, Purchase
 from fenqi.replay.leftovers import LeftOut
 from fenqi.replay.mapping import Mapping, place_of
 from fenqi.replay.source import Stream
+from fenqi.replay.wishes import Wishes
 from fenqi.report import book as book_report
 from fenqi.report.book import Book
 from fenqi.report.dues import due_on
@@ -62,6 +64,7 @@ class Plan:
     first_on: date
     last_on: date
     payments_seed: int
+    has_wishes: bool = False  # whether people ask for more than to buy, pay and return
 
     def signed(self) -> "Plan":
         """Return the plan with the digest of all it does in its book, and who draws payments.
@@ -116,6 +119,7 @@ def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: s
         first_on=first_on,
         last_on=first_on + timedelta(days=days - 1),
         payments_seed=seed,
+        has_wishes=True,
     ).signed()
 
 
@@ -188,9 +192,13 @@ def live(
             merchants=merchants,
             dues=lambda day: due_on(ground, book_id, day),
             close_day=close_day,
+            command_of=partial(asking.command_of, runtime),
         )
+        wishes = Wishes(plan.payments_seed, plan.last_on) if plan.has_wishes else None
         behaviour = Behaviour(figures.read_repayment(), plan.payments_seed)
-        return Drive(world, behaviour).run(plan.facts, plan.first_on, plan.last_on, progress.lived)
+        return Drive(world, behaviour, wishes).run(
+            plan.facts, plan.first_on, plan.last_on, progress.lived
+        )
 
 
 def leave(runtime: Runtime, plan: Plan, driven: Driven, stream: Stream | None, out: Path) -> Book:

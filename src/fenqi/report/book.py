@@ -45,6 +45,7 @@ RESTS_ON_RECEIPTS = (
     "write_offs",
     "recoveries",
     "purchases",
+    "requests",
     "liabilities",
     "statements",
     "plans",
@@ -242,6 +243,7 @@ class Book:
     write_offs: WriteOffs
     recoveries: Recoveries
     purchases: Purchases
+    requests: tuple[ReasonCount, ...]  # what customers asked for and were granted, by its event
     liabilities: Liabilities
     months: tuple[Month, ...]
     vintages: tuple[Vintage, ...]
@@ -340,6 +342,7 @@ def figures(
             ledger.lines(Account.SUSPENSE, Account.RECOVERY), -ledger.balance(Account.RECOVERY)
         ),
         purchases=_purchases(views.decisions(session, book_id, as_of)),
+        requests=_reason_counts(views.requests(session, book_id, as_of)),
         liabilities=_liabilities(ledger),
         months=_months(months, portfolio),
         vintages=vintage.read(session, book_id, as_of=as_of, business_date=book.business_date),

@@ -177,7 +177,7 @@ def _compared(record: PlanRecord, stored: Stored) -> Iterator[tuple[str, object,
     yield "state", projection.status.value, record.state.value
     principal = projection.open_of(Component.PRINCIPAL)
     yield "open principal", principal, record.principal_open_minor
-    yield "oldest claim", str(projection.oldest_claim_due_on), str(record.oldest_due_on)
+    yield "oldest claim", str(record.claimed_since()), str(record.oldest_due_on)
     yield "bucket of the last crossing", stored.crossed_to, record.bucket
     if projection.status is Status.CLOSED:
         yield "nothing left to bill", None, record.unbilled_due_on

@@ -22,9 +22,9 @@ from fenqi.core.terms.allowances import Allowances
 from fenqi.core.terms.cap import check_changed
 from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.operations import Operation, Receive
+from fenqi.core.terms.life.operations import Operation, Receive, Settle
 from fenqi.core.terms.life.preview import preview as previewed
-from fenqi.core.terms.life.state import Row
+from fenqi.core.terms.life.view import View
 from fenqi.core.terms.pack import Pack, allowances
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.replay import life_of, stored_form
@@ -52,6 +52,8 @@ class Wish:
     split_through: date | None = None
     withdraws: bool | None = None
     settles: bool | None = None
+    cancels: bool | None = None
+    refund_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,13 @@ def preview(asked: Asked, wish: Wish) -> Shown:
     """
     terms, packs = signed(asked)
     life = life_of(terms, paid_before(terms, wish.on), allowances=_offered(terms.product, packs))
-    operation = _operation(life, wish)
+    operation = operation_of(life, wish)
     shown = previewed(life, operation)
     kind, amount, _ = stored_form(operation)
     if amount and not isinstance(operation, Receive):
         for pack in packs:
             check_changed(terms, shown.after, pack)
-    is_paid = isinstance(operation, Receive) and wish.split_through is None
+    is_paid = isinstance(operation, Settle)
     return Shown(
         request=kind.value,
         product=terms.product.product_id,
@@ -109,8 +111,8 @@ def preview(asked: Asked, wish: Wish) -> Shown:
         cost_minor=shown.cost_minor,
         to_pay_minor=amount if is_paid else None,
         moved_minor=sum(sum(row.moved) for row in shown.after.rows),
-        before=_parts(shown.before.rows),
-        after=_parts(shown.after.rows),
+        before=parts_of(shown.before),
+        after=parts_of(shown.after),
     )
 
 
@@ -121,10 +123,19 @@ def _offered(product: Product, packs: Sequence[Pack]) -> Allowances:
     return allowances(product, max(packs, key=lambda one: one.version))
 
 
-def _operation(life: Life, wish: Wish) -> Operation:
+def check_single(wish: Wish) -> None:
+    """Refuse a wish for nothing, or for several things. Errors: PreviewUnclear."""
     wishes = [getattr(wish, field.name) for field in dataclasses.fields(wish)[1:]]
     if sum(one is not None for one in wishes) != 1:
         raise PreviewUnclear()
+
+
+def operation_of(life: Life, wish: Wish) -> Operation:
+    """Return what is wished for as an operation of a plan.
+
+    Errors: PreviewUnclear; OperationUntimely where nothing could be asked for.
+    """
+    check_single(wish)
     on = wish.on
     if wish.defer_days is not None:
         return customer.deferral(life, on, days=wish.defer_days)
@@ -134,10 +145,15 @@ def _operation(life: Life, wish: Wish) -> Operation:
         return customer.extension(life, on, count=wish.extend_count, reviewed_by=REVIEWER)
     if wish.split_through is not None:
         return customer.bill_instalment(life, on, through=wish.split_through)
+    if wish.refund_minor is not None:
+        return customer.refund(life, on, wish.refund_minor)
+    if wish.cancels:
+        return customer.cancellation(life, on)
     return customer.withdrawal(life, on) if wish.withdraws else customer.settlement(life, on)
 
 
-def _parts(rows: Sequence[Row]) -> tuple[Part, ...]:
+def parts_of(plan: View) -> tuple[Part, ...]:
+    """Return the instalments of a plan as they are shown."""
     return tuple(
         Part(
             number=place,
@@ -146,7 +162,7 @@ def _parts(rows: Sequence[Row]) -> tuple[Part, ...]:
             open_minor=row.open_minor,
             moved_minor=sum(row.moved),
         )
-        for place, row in enumerate(rows, start=1)
+        for place, row in enumerate(plan.rows, start=1)
     )
 
 
@@ -160,36 +176,41 @@ def show(shown: Shown, console: Console) -> None:
     unit = currency(shown.currency)
     console.print()
     console.print(Padding(_header(shown, unit), (0, 1)))
-    console.print(_table(shown, unit))
+    console.print(table_of(shown.before, shown.after, unit))
     console.print(Padding(_sums(shown, unit), (0, 2)))
     console.print()
 
 
 def _header(shown: Shown, unit: Currency) -> Text:
-    cost = shown.cost_minor
-    said = ("costs nothing", "") if not cost else ("costs ", money_text(cost, unit))
-    if cost < 0:
-        said = ("saves ", money_text(-cost, unit))
+    of = f"{shown.product} v{shown.product_version}"
+    return header_of(shown.request, of, shown.on, shown.cost_minor, unit)
+
+
+def header_of(request: str, of: str, on: date, cost_minor: int, unit: Currency) -> Text:
+    """Return what is asked for, of what, when, and what it costs, in two lines."""
+    said = ("costs nothing", "") if not cost_minor else ("costs ", money_text(cost_minor, unit))
+    if cost_minor < 0:
+        said = ("saves ", money_text(-cost_minor, unit))
     return Text.assemble(
         ("▌", BRAND),
-        (shown.request.replace("-", " "), "bold"),
-        (f" of {shown.product} v{shown.product_version} on {shown.on:%d %b %Y}", "dim"),
+        (request.replace("-", " "), "bold"),
+        (f" of {of} on {on:%d %b %Y}", "dim"),
         ("\n  ", ""),
         (said[0], "dim"),
         (said[1], "bold"),
     )
 
 
-def _table(shown: Shown, unit: Currency) -> Table:
+def table_of(before: Sequence[Part], after: Sequence[Part], unit: Currency) -> Table:
     """Return what is still to pay, before and after."""
     table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    for label, parts in (("before", shown.before), ("after", shown.after)):
+    for label, parts in (("before", before), ("after", after)):
         total = money_text(sum(part.open_minor for part in parts), unit)
         table.add_column(f"Due {label}", no_wrap=True)
         table.add_column("To pay", total, justify="right", no_wrap=True)
-    for place, (before, after) in enumerate(zip_longest(shown.before, shown.after), start=1):
-        table.add_row(str(place), *_cells(before, unit), *_cells(after, unit))
+    for place, (was, will_be) in enumerate(zip_longest(before, after), start=1):
+        table.add_row(str(place), *_cells(was, unit), *_cells(will_be, unit))
     return table
 
 

@@ -308,6 +308,10 @@ def _purchases(book: Book) -> list[RenderableType]:
     )
     people = f"{book.customers:,} customers · {book.statements:,} statements"
     parts = [_section("Purchases", table, people)]
+    if book.requests:
+        asked = [(one.reason.replace("-", " "), one.count, BRAND) for one in book.requests]
+        total = sum(one.count for one in book.requests)
+        parts.append(_section("Customers asked for", _counts(asked, total), f"{total:,} granted"))
     if book.exceptions is not None:
         parts.append(_exceptions(book.exceptions))
     return parts

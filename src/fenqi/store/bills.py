@@ -5,6 +5,7 @@ new plan, and in the ledger it passes through one account that stands at zero.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -83,13 +84,6 @@ def taking_over(
     Errors: Broken if the account has no agreement; only the house has none.
     """
     ensure(account.cost_table is not None, "an-account-has-a-cost-table")
-    lent = Operation(
-        1,
-        OperationKind.DISBURSE,
-        terms.starts_on,
-        account.book.business_date,
-        terms.principal_minor,
-    )
     return PlanRecord(
         account_id=account.account_id,
         plan_id=plan_id,
@@ -99,7 +93,7 @@ def taking_over(
         cost_table=account.cost_table,  # type: ignore[arg-type] # looked at above
         pack=pack,
         terms=terms,
-        operations=[lent],
+        operations=[lent(terms, account.book.business_date)],
         charged_through=terms.starts_on,
         recognised_through=terms.starts_on,
         version=1,
@@ -112,6 +106,12 @@ def taking_over(
         is_rearranged=False,
         excused=account.book.excused,
     )
+
+
+def lent(terms: Terms, booked_on: date) -> Operation:
+    """Return the first operation of a plan that takes over what others owe."""
+    kind = OperationKind.DISBURSE
+    return Operation(1, kind, terms.starts_on, booked_on, terms.principal_minor)
 
 
 def _columns(record: PlanRecord) -> tuple[Any, ...]:
@@ -174,6 +174,52 @@ WITH RECURSIVE taken (account_id, parent_plan_id, operation_number, plan_id, dep
 SELECT DISTINCT account_id, parent_plan_id, operation_number, plan_id FROM taken
 ORDER BY account_id, parent_plan_id, operation_number
 """
+
+HISTORY = """
+SELECT b.account_id, b.plan_id, b.parent_plan_id, p.starts_on
+FROM bill_parts AS b JOIN plans AS p ON p.account_id = b.account_id AND p.plan_id = b.plan_id
+WHERE b.account_id = ANY(%(accounts)s)
+ORDER BY b.account_id, b.plan_id, b.parent_plan_id
+"""
+
+
+class History:
+    """Which statements of some accounts became plans already, and what these had taken over."""
+
+    def __init__(self, rows: Collection[tuple[AccountId, PlanId, PlanId, date]]) -> None:
+        self._began: dict[PlanKey, date] = {}
+        self._parents: dict[PlanKey, set[PlanId]] = {}
+        for account, plan, parent, began_on in rows:
+            self.note(account, plan, [parent], began_on)
+
+    def note(
+        self, account: AccountId, plan: PlanId, parents: Collection[PlanId], began_on: date
+    ) -> None:
+        """Learn of a statement that became a plan."""
+        self._began[account, plan] = began_on
+        self._parents.setdefault((account, plan), set()).update(parents)
+
+    def since(self, account: AccountId, day: date) -> list[date]:
+        """Return the days after a day on which statements of an account became plans."""
+        days = [on for (owner, _), on in self._began.items() if owner == account and on > day]
+        return sorted(days)
+
+    def moved(self, account: AccountId, plan: PlanId) -> int:
+        """Return how often what a plan asks for was moved already; 0 of a purchase."""
+        times, plans = 0, {plan}
+        while plans := {
+            parent for one in plans for parent in self._parents.get((account, one), ())
+        }:
+            times += 1
+            ensure(times <= DEPTH_MAX, "no-plan-takes-over-itself", plan=plan)
+        return times
+
+
+def history(session: Session, account_ids: Collection[AccountId]) -> History:
+    """Return what became plans of the statements of some accounts."""
+    rows = session.rows(HISTORY, {"accounts": list(account_ids)})
+    return History([(row[0], row[1], row[2], row[3]) for row in rows])
+
 
 Taken = dict[tuple[AccountId, PlanId, int], PlanRecord]  # by the parent and its operation
 

@@ -209,19 +209,12 @@ class Booking:
         before = record.projection()
         posted = record.postings()
         self._projections.change(record)
-        # Money that was on its way before the plan began counts from the plan's first day.
-        effective_on = max(happening.effective_on, record.terms.starts_on)
-        added = [
-            Operation(
-                len(record.operations) + place,
-                kind,
-                effective_on,
-                happening.booked_on,
-                amount,
-                parameters,
-            )
-            for place, (kind, amount) in enumerate(operations, start=1)
-        ]
+        added = record.following(
+            operations,
+            effective_on=happening.effective_on,
+            booked_on=happening.booked_on,
+            parameters=parameters,
+        )
         for operation in added:
             self._append(happening, record, operation)
         record.recognised_through = max(
@@ -307,8 +300,8 @@ class Booking:
         happening.account.principal_open_minor += principal - record.principal_open_minor
         record.principal_open_minor = principal
         record.state = after.status
-        if record.oldest_due_on != after.oldest_claim_due_on:
-            record.oldest_due_on = after.oldest_claim_due_on
+        if record.oldest_due_on != (since := record.claimed_since()):
+            record.oldest_due_on = since
             self._owing[id(happening.account)] = happening.account
         record.unbilled_due_on = record.first_unbilled()
         record.note_rearranged()

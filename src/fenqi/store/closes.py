@@ -167,13 +167,16 @@ def to_recognise(session: Session, book: Book, task: Task, non_accrual: date) ->
 TO_PAY = """
 SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.oldest_due_on <= %(day)s AND a.book_id = %(book_id)s
-    AND a.statement_day = ANY(%(statement_days)s)
+    AND (a.statement_day = ANY(%(statement_days)s) OR p.is_rearranged AND p.oldest_due_on = %(day)s)
 ORDER BY p.account_id, p.plan_id
 """
 
 
 def to_pay(session: Session, book: Book, day: date, statement_days: Sequence[int]) -> list[PlanKey]:
-    """Return the plans that owe something by `day`, of accounts with one of these cycles."""
+    """Return the plans that owe something by `day`, of accounts with one of these cycles.
+
+    A plan whose due days were moved is asked for on its own day too.
+    """
     asked = {"book_id": book.book_id, "day": day, "statement_days": list(statement_days)}
     return keys_of(session.rows(TO_PAY, asked))
 

@@ -2,27 +2,28 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from msgspec import convert
 
-from fenqi.core.errors import Missing
+from fenqi.core.errors import Conflict, Missing
 from fenqi.core.ledger import Account, Postings, postings
 from fenqi.core.servicing.allocation import Debt
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.life.view import View
-from fenqi.core.terms.operation import PARAMETERS, Operation, OperationKind
+from fenqi.core.terms.operation import PARAMETERS, Operation, OperationKind, Parameters
 from fenqi.core.terms.pack import Pack, allowances
 from fenqi.core.terms.replay import life_of, replay
 from fenqi.core.terms.schedule import Terms
-from fenqi.core.values.ids import AccountId, MerchantId, PlanId
+from fenqi.core.values.ids import AccountId, MerchantId, OrderId, PlanId
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.pool import Session
 
 PlanKey = tuple[AccountId, PlanId]
+NEVER = date(9999, 12, 31)  # what is contested is claimed on no day
 PAGE = 500  # plans loaded at once when walking a whole book
 
 
@@ -35,6 +36,18 @@ class PlanMissing(Missing):
     """No such plan of this account."""
 
     code = "plan-missing"
+
+
+class PlanHasNoOrder(Conflict):
+    """The plan took over a statement; goods go back to the purchases that the statement named."""
+
+    code = "plan-has-no-order"
+
+
+class PlanContested(Conflict):
+    """The plan is contested: nothing of it is claimed, so nothing of it can be put off."""
+
+    code = "plan-contested"
 
 
 @dataclass(slots=True)
@@ -65,6 +78,7 @@ class PlanRecord:
     unbilled_due_on: date | None
     is_rearranged: bool  # rows were added or fall due on other days than signed
     excused: Collection[date]
+    contested_on: date | None = None  # since when, while it is; nothing is claimed meanwhile
     _projection: View | None = field(default=None, repr=False)
 
     @property
@@ -104,8 +118,15 @@ class PlanRecord:
             excused=self.excused,
         )
 
+    def claimed_since(self) -> date | None:
+        """Return the due day of the oldest claim; a day that never comes while it is contested."""
+        oldest = self.projection().oldest_claim_due_on
+        return oldest if oldest is None or self.contested_on is None else NEVER
+
     def debts(self) -> list[Debt]:
-        """Return what the plan's instalments still claim, oldest first."""
+        """Return what the plan claims, oldest first; while it is contested, nothing."""
+        if self.contested_on is not None:
+            return []
         return [
             Debt(
                 plan_id=self.plan_id,
@@ -119,7 +140,7 @@ class PlanRecord:
 
     def first_unbilled(self) -> date | None:
         """Return the due day of the first open instalment that no statement has named yet."""
-        if self.state is not Status.ACTIVE:
+        if self.state is not Status.ACTIVE or self.contested_on is not None:
             return None
         unbilled = self.projection().rows[self.billed_count :]
         return next((part.due_on for part in unbilled if part.open_minor), None)
@@ -129,6 +150,31 @@ class PlanRecord:
         if not self.is_rearranged:
             days = tuple(part.due_on for part in self.projection().rows)
             self.is_rearranged = days != self.terms.due_on
+
+    def following(
+        self,
+        asked: Sequence[tuple[OperationKind, int]],
+        *,
+        effective_on: date,
+        booked_on: date,
+        parameters: Parameters | None = None,
+    ) -> list[Operation]:
+        """Return operations, (kind, amount) each, as they would be appended."""
+        # Money that was on its way before the plan began counts from the plan's first day.
+        on = max(effective_on, self.terms.starts_on)
+        return [
+            Operation(len(self.operations) + place, kind, on, booked_on, amount, parameters)
+            for place, (kind, amount) in enumerate(asked, start=1)
+        ]
+
+    def tried(self, operations: Sequence[Operation], charged_through: date) -> View:
+        """Return the state after more operations; nothing is changed."""
+        return replay(
+            self.terms,
+            [*self.operations, *operations],
+            charged_through=max(self.charged_through, charged_through),
+            excused=self.excused,
+        )
 
     def extend(self, operations: Collection[Operation], charged_through: date) -> View:
         """Append operations, count late charges at least through a day, and replay."""
@@ -143,10 +189,14 @@ SELECT p.account_id, p.plan_id, p.merchant_id, p.agreement_version, p.product, p
     p.count, p.principal_minor, p.starts_on, p.due_on, p.charged_through, p.recognised_through,
     p.version, p.state, p.bucket, p.billed_count, p.principal_open_minor, p.oldest_due_on,
     p.unbilled_due_on, p.pack, p.pack_version, p.cost_table, p.parent_plan_id, p.is_rearranged,
-    ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000)
+    ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000),
+    c.opened_on, b.business_date
 FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
 JOIN plans AS p USING (account_id, plan_id)
 JOIN accounts AS a USING (account_id)
+JOIN books AS b ON b.book_id = a.book_id
+LEFT JOIN contests AS c
+    ON c.account_id = p.account_id AND c.plan_id = p.plan_id AND c.outcome IS NULL
 ORDER BY p.account_id, p.plan_id
 """
 LOAD_OPERATIONS = """
@@ -156,6 +206,14 @@ FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_
 JOIN operations AS o USING (account_id, plan_id)
 ORDER BY o.account_id, o.plan_id, o.number
 """
+
+
+def open_days(contested_on: date | None, through: date) -> frozenset[date]:
+    """Return the days of a contest that is open; none of them counts against the customer."""
+    if contested_on is None:
+        return frozenset()
+    count = (through - contested_on).days + 1
+    return frozenset(contested_on + timedelta(days=place) for place in range(count))
 
 
 def find(loaded: Mapping[PlanKey, PlanRecord], key: PlanKey) -> PlanRecord:
@@ -206,7 +264,8 @@ def load(
             principal_open_minor=row[16],
             oldest_due_on=row[17],
             unbilled_due_on=row[18],
-            excused=frozenset(row[24]),
+            excused=frozenset(row[24]) | open_days(row[25], row[26]),
+            contested_on=row[25],
         )
     return records
 
@@ -257,6 +316,29 @@ def of_orders(
     for account, plan, order in rows:
         found.setdefault((account, order), []).append(records[account, plan])
     return found
+
+
+RUNNING = """
+SELECT plan_id FROM plans WHERE account_id = %(account)s AND state = 'active'
+ORDER BY plan_id DESC LIMIT %(most)s
+"""
+
+
+def running(session: Session, account_id: AccountId) -> list[PlanId]:
+    """Return an account's running plans, the newest first."""
+    rows = session.rows(RUNNING, {"account": account_id, "most": PAGE})
+    return [PlanId(row[0]) for row in rows]
+
+
+ORDER_OF = """
+SELECT order_id FROM plans WHERE account_id = %(account)s AND plan_id = %(plan)s
+"""
+
+
+def order_of(session: Session, key: PlanKey) -> OrderId | None:
+    """Return the order a plan began with; None if it took over a statement, or is not there."""
+    rows = session.rows(ORDER_OF, {"account": key[0], "plan": key[1]})
+    return rows[0][0] if rows else None
 
 
 WALK = """

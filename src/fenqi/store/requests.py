@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.terms.cap import check_changed
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.operations import Operation
+from fenqi.core.terms.life.operations import Operation, Settle
 from fenqi.core.terms.life.preview import Preview, preview
 from fenqi.core.terms.replay import Stored, stored_form
 from fenqi.core.values.ids import AccountId, PlanId
@@ -21,7 +21,7 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import COST_LINES, Booking, Happening
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
-from fenqi.store.plans import PlanRecord
+from fenqi.store.plans import PlanContested, PlanRecord
 from fenqi.store.pool import Session
 
 
@@ -83,7 +83,9 @@ def grant(
             try:
                 account = accounts.find(locked, command.account_id)
                 record = plans.find(found, (command.account_id, command.plan_id))
-                change = _change(session, account, record, command, ask)
+                on = max(account.book.day_of(command.asked_at), record.terms.starts_on)
+                life = record.life()
+                change = weigh(session, record, life, ask(life, command, on), on)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -100,25 +102,21 @@ def grant(
     return inbox.answers()
 
 
-def _change(
-    session: Session,
-    account: Account,
-    record: PlanRecord,
-    command: AnyRequest,
-    ask: Ask[AnyRequest],
+def weigh(
+    session: Session, record: PlanRecord, life: Life, operation: Operation, on: date
 ) -> Change:
-    """Return what a request would do.
+    """Return what a request would do to a plan, of which `life` is the life.
 
-    Errors: OperationSenseless, OperationUntimely, CapBroken, CostNotAgreed.
+    Errors: PlanContested, OperationSenseless, OperationUntimely, CapBroken, CostNotAgreed.
     """
-    on = max(account.book.day_of(command.asked_at), record.terms.starts_on)
-    life = record.life()
-    operation = ask(life, command, on)
+    if record.contested_on is not None and not isinstance(operation, Settle):
+        raise PlanContested(plan=record.plan_id, since=record.contested_on)
     change = Change(stored_form(operation), on, preview(life, operation))
     kind, amount, _ = change.stored
-    if amount:
+    line = COST_LINES.get(kind)
+    if amount and line is not None:
         check_changed(record.terms, change.shown.after, record.pack)
-        _check_named(session, record, COST_LINES[kind], amount)
+        _check_named(session, record, line, amount)
     return change
 
 

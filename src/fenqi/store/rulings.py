@@ -237,11 +237,8 @@ class Rulings:
         key = (id(offers), acts, account.price_grade)
         found = self._menus.get(key)
         if found is None:
-            grades = self._conduct.grades
-            named = frozenset().union(*(one.products for one in grades))
-            graded = grades[min(account.price_grade, len(grades) - 1)].products
-            # A product that no grade names is offered to all.
-            products = frozenset(name for name, _ in self._plans if name not in named) | graded
+            names = {name for name, _ in self._plans}
+            products = self._conduct.offered(names, account.price_grade)
             plans = menu_of(self._plans, offers, acts, products)
             found = self._menus[key] = (plans, offers)
         return found[0]

@@ -287,6 +287,29 @@ def decisions(session: Session, book_id: str, as_of: date) -> list[DecisionCount
     return [DecisionCount(*row) for row in rows]
 
 
+# What customers asked for, by the event that says so.
+REQUESTED = (
+    "instalment-deferred",
+    "due-day-changed",
+    "plan-extended",
+    "bill-split",
+    "plan-settled",
+    "contract-withdrawn",
+    "plan-contested",
+)
+REQUESTS = """
+SELECT e.kind, COUNT(*) FROM events AS e JOIN accounts AS a USING (account_id)
+WHERE a.book_id = %(book_id)s AND e.kind = ANY(%(kinds)s::text[]) AND e.booked_on <= %(as_of)s
+GROUP BY e.kind ORDER BY e.kind LIMIT %(most)s
+"""
+
+
+def requests(session: Session, book_id: str, as_of: date) -> list[tuple[str, int]]:
+    """Return how often customers asked for what, by the kind of event, of those granted."""
+    asked = {"book_id": book_id, "as_of": as_of, "kinds": list(REQUESTED), "most": REASONS_MAX}
+    return [(kind, count) for kind, count in session.rows(REQUESTS, asked)]
+
+
 @dataclass(frozen=True, slots=True)
 class RefundSum:
     """What merchants took back. Units: minor units."""

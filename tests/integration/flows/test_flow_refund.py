@@ -27,9 +27,10 @@ from make_book import (
     used,
 )
 
-from fenqi.flows.refund import RefundAboveOrder, Refunded, refund
+from fenqi.flows.refund import Refunded, refund
 from fenqi.store.orders import OrderMissing
 from fenqi.store.pool import Store
+from fenqi.store.returns import RefundAboveOrder
 
 # A purchase of 300000 in three: each instalment 100000 and a fee of 1500, due on the tenth of
 # February, March and April.
@@ -181,4 +182,23 @@ def test_the_lender_gives_earned_cost_back_with_the_goods(store: Store) -> None:
     assert "income-fee" not in found
     assert "deferred-income" not in found
     assert [one[2] for one in instalments(world, plan)] == [1_500] * 3  # as signed, and relieved
+    assert_sound(world)
+
+
+def test_after_a_write_off_goods_still_go_back_and_nothing_is_claimed_for_them(
+    store: Store,
+) -> None:
+    world = open_book(store)
+    account = enrol(world)
+    order, plan = buy(world, account, 300_000, "flat", 3)
+    until(world, date(2026, 3, 2))
+    pay(world, account, PART + 3_000)
+    until(world, date(2026, 10, 1))
+    assert state(world, plan) == "written-off"
+    pay(world, account, 40_000)  # a recovery
+    paid = PART + 43_000 - owed_to(world, account)[0]
+    refunded = give_back(world, account, order, 300_000)
+    assert (refunded.principal_minor, refunded.returned_minor) == (300_000, paid)
+    assert penalties(world, plan) == [0, 0, 0]
+    assert state(world, plan) == "closed"
     assert_sound(world)

@@ -33,11 +33,12 @@ from fenqi.core.values.ids import PlanId
 from fenqi.flows.change_due_day import change_due_day
 from fenqi.flows.defer import defer
 from fenqi.flows.extend import extend
-from fenqi.flows.split_bill import BillDiffers, BillTooSmall, StatementPast, split_bill
+from fenqi.flows.split_bill import BillDiffers, split_bill
 from fenqi.flows.withdraw import withdraw
 from fenqi.report.check import check
 from fenqi.store import views
 from fenqi.store.pool import Store
+from fenqi.store.splits import BillTooSmall, StatementPast
 from fenqi.store.statements import StatementMissing
 
 OPEN_ON = """

@@ -15,8 +15,9 @@ CHANGEABLE = {
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes", "offers"),
     "applications",  # where it stands, and what was decided about it
-    # A case has its outcome, a protection its end, a link its last day, a place its kind.
-    *("cases", "known_places", "links", "protections"),
+    # A case and a contest have their outcome, a protection its end, a link its last day, a place
+    # its kind.
+    *("cases", "contests", "known_places", "links", "protections"),
     "trails",  # what an account's facts have come to
     "duties",  # when each was run last, and where it goes on
     "presences",  # when an account was last seen with an identifier
@@ -162,6 +163,7 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
     } == {
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
         "applications_waiting": "((state = 'received'::text) AND (parked_at IS NULL))",
+        "applications_offered": "(state = 'offered'::text)",
         "applications_parked": "((state = 'received'::text) AND (parked_at IS NOT NULL))",
         "decisions_of_account": "(kind <> 'purchase'::text)",
         "decisions_of_kind": "(kind <> 'purchase'::text)",
@@ -172,6 +174,7 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         "challengers_running": "(stopped_at IS NULL)",
         "offers_open": "(state = 'open'::text)",
         "cases_open": "(outcome IS NULL)",
+        "contests_open": "(outcome IS NULL)",
         "cases_open_by_cause": "(outcome IS NULL)",
         "orders_held": "(hold_expires_on IS NOT NULL)",
         "outbox_waiting": "(state = 'waiting'::text)",

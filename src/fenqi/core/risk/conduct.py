@@ -5,7 +5,7 @@ puts on the menu, and the caps of the circuit breaker (`breaker`). Each part nam
 come from. What a decision was made by includes its conduct, so that it is computed again exactly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fenqi.core.errors import Invalid
@@ -94,6 +94,15 @@ class Conduct:
     def grade_of(self, level_ppm: int) -> int:
         """Return the number of the grade that stands for a price."""
         return [grade.level_ppm for grade in self.grades].index(level_ppm)
+
+    def offered(self, products: Iterable[str], grade: int) -> frozenset[str]:
+        """Return which of some products an account of a grade of price is offered.
+
+        A product that no grade names is offered to all.
+        """
+        named = frozenset().union(*(one.products for one in self.grades))
+        graded = self.grades[min(grade, len(self.grades) - 1)].products
+        return frozenset(one for one in products if one not in named or one in graded)
 
     def terms(self, subject: Subject) -> ChangeTerms:
         """Return how a subject changes."""

@@ -51,6 +51,19 @@ class BillInstalmentRule:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOverRule:
+    """A product's plans may take over what statements ask for, within these bounds.
+
+    Without them a debt could be moved from plan to plan for ever. Both bound the account: so many
+    of its statements become plans in a year, by whatever product, and what was moved already is
+    moved again so many times only.
+    """
+
+    times_a_year: int
+    again_max: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawalRule:
     """The customer may withdraw without a reason within some days after the day of the contract."""
 

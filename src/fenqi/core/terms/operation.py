@@ -23,6 +23,7 @@ class OperationKind(StrEnum):
     EXTEND = "extend"  # what is to come is laid over more instalments
     BILL_INSTALMENT = "bill-instalment"  # another plan took over what a statement asks for
     WITHDRAW = "withdraw"  # the customer withdrew from the contract, paying what was used
+    CONTEST = "contest"  # it was contested for some days, which do not count
     LATE_CHARGE = "late-charge"  # derived: what being late cost since it was last booked
 
 
@@ -59,13 +60,21 @@ class Bill:
     through: date
 
 
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """For how many days, from the operation's own on."""
+
+    days: int
+
+
 # What an operation of these kinds was asked with; all others say everything by their amount.
-Parameters = Deferral | DueDay | Extension | Bill
-PARAMETERS: dict[OperationKind, type[Deferral | DueDay | Extension | Bill]] = {
+Parameters = Deferral | DueDay | Extension | Bill | Contested
+PARAMETERS: dict[OperationKind, type[Parameters]] = {
     OperationKind.DEFER: Deferral,
     OperationKind.CHANGE_DUE_DAY: DueDay,
     OperationKind.EXTEND: Extension,
     OperationKind.BILL_INSTALMENT: Bill,
+    OperationKind.CONTEST: Contested,
 }
 
 

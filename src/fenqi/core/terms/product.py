@@ -16,6 +16,7 @@ from fenqi.core.terms.allowances import (
     DeferralRule,
     DueDayRule,
     ExtensionRule,
+    TakeOverRule,
 )
 from fenqi.core.terms.reading import Reader
 from fenqi.core.values.money import OddUnits
@@ -24,6 +25,9 @@ from fenqi.core.values.rate import PPM, Rounding
 COUNT_MAX = 60  # instalments of one plan
 DAYS_MAX = 31  # of a deferral and of a quote
 CUSTOMER = "customer"  # a table a product may leave out
+TAKES_OVER_BILLS = "takes_over_bills"  # likewise; left out, no statement becomes a plan of it
+TIMES_A_YEAR_MAX = 12  # statements in a year
+AGAIN_MAX = 12  # times that what was moved is moved again
 
 
 class ProductInvalid(Invalid):
@@ -110,6 +114,7 @@ class Product:
     late: LateRule
     allowances: Allowances = NOTHING_OFFERED
     quote_days: int = 0  # how long a quote of an early settlement holds after its day
+    takes_over: TakeOverRule | None = None  # statements that become plans; None takes none
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Product":
@@ -141,6 +146,8 @@ class Product:
         late.done()
         if CUSTOMER in table:
             product = _with_customer(product, reader.table(CUSTOMER))
+        if TAKES_OVER_BILLS in table:
+            product = replace(product, takes_over=_takes_over(reader.table(TAKES_OVER_BILLS)))
         reader.done()
         _check_kind(product)
         return product
@@ -179,6 +186,16 @@ def _with_customer(product: Product, reader: Reader) -> Product:
         bill_instalment=BillInstalmentRule(least) if least else None,
     )
     return replace(product, allowances=allowances, quote_days=quote_days)
+
+
+def _takes_over(reader: Reader) -> TakeOverRule:
+    """Return the bounds within which statements become plans of a product."""
+    rule = TakeOverRule(
+        times_a_year=reader.integer("times_a_year", least=1, most=TIMES_A_YEAR_MAX),
+        again_max=reader.integer("again_max", most=AGAIN_MAX),
+    )
+    reader.done()
+    return rule
 
 
 def _allocation(reader: Reader) -> tuple[Component, ...]:

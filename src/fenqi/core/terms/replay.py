@@ -25,6 +25,7 @@ from fenqi.core.terms.life.operations import (
     Receipt,
     Receive,
     Settle,
+    Suspend,
     WriteOff,
 )
 from fenqi.core.terms.life.operations import Operation as LifeOperation
@@ -48,6 +49,7 @@ from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.operation import (
     DERIVED,
     Bill,
+    Contested,
     Deferral,
     DueDay,
     Extension,
@@ -206,6 +208,7 @@ def life_operation(stored: Operation) -> LifeOperation:
             | OperationKind.CHANGE_DUE_DAY
             | OperationKind.EXTEND
             | OperationKind.BILL_INSTALMENT
+            | OperationKind.CONTEST
         ):
             return _requested(stored)
         case OperationKind.LATE_CHARGE:
@@ -243,6 +246,8 @@ def _requested(stored: Operation) -> LifeOperation:
             return BillInstalment(
                 number=number, on=on, booked_on=booked_on, through=through, amount_minor=amount
             )
+        case Contested(days):
+            return Suspend(number=number, on=on, booked_on=booked_on, days=days)
         case None:
             raise OperationSenseless(
                 operation=number, reason="nothing says what was asked for", kind=stored.kind.value
@@ -271,6 +276,8 @@ def stored_form(operation: LifeOperation) -> Stored:
         case Settle(amount_minor=amount, is_withdrawal=is_withdrawal):
             kind = OperationKind.WITHDRAW if is_withdrawal else OperationKind.SETTLE
             return kind, amount, None
+        case Receive(receipt=Receipt.MERCHANT_REFUND, amount_minor=amount):
+            return OperationKind.REFUND, amount, None
         case _:
             raise OperationSenseless(operation=operation.number, reason="no request")
 

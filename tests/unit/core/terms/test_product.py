@@ -11,6 +11,7 @@ from fenqi.core.terms.allowances import (
     DeferralRule,
     DueDayRule,
     ExtensionRule,
+    TakeOverRule,
 )
 from fenqi.core.terms.product import (
     DEFAULT_ALLOCATION,
@@ -110,6 +111,30 @@ def test_an_offer_out_of_range_is_named(field: str, value: int) -> None:
     with pytest.raises(ProductInvalid) as refusal:
         Product.read(table(customer={**CUSTOMER, field: value}))
     assert refusal.value.fields["field"] == f"customer.{field}"
+
+
+def test_a_product_takes_over_bills_only_if_it_says_so_and_how_often() -> None:
+    assert Product.read(table()).takes_over is None
+    bounds = {"times_a_year": 4, "again_max": 0}
+    assert Product.read(table(takes_over_bills=bounds)).takes_over == TakeOverRule(4, 0)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "field"),
+    [
+        ({"times_a_year": 0, "again_max": 0}, "times_a_year"),
+        ({"times_a_year": 13, "again_max": 0}, "times_a_year"),
+        ({"times_a_year": 4, "again_max": 13}, "again_max"),
+        ({"times_a_year": 4}, "again_max"),
+        ({"times_a_year": 4, "again_max": 1, "for_ever": 1}, "for_ever"),
+    ],
+)
+def test_bounds_of_taking_over_are_named_where_they_are_wrong(
+    bounds: dict[str, int], field: str
+) -> None:
+    with pytest.raises(ProductInvalid) as refusal:
+        Product.read(table(takes_over_bills=bounds))
+    assert refusal.value.fields["field"] == f"takes_over_bills.{field}"
 
 
 @pytest.mark.parametrize("method", list(Settlement))

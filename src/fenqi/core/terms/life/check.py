@@ -31,6 +31,7 @@ from fenqi.core.terms.life.operations import (
     Receive,
     RefundCash,
     RefundCredit,
+    Suspend,
     Terminate,
     Undo,
     WaiveCharge,
@@ -51,6 +52,7 @@ REARRANGING = (
     PauseInterest,
     ReAge,
     ReAmortise,
+    Suspend,
 )
 AMENDING = (Disburse, AddCharge, *REARRANGING)
 ROWS_MAX = 1_200  # of one plan

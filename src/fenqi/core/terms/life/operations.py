@@ -183,6 +183,13 @@ class ChangeDueDay(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suspend(Operation):
+    """From its day on the plan was contested for so many days, which do not count against it."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extend(Operation):
     """What is to come is laid over more instalments, for a cost that was disclosed."""
 

@@ -39,6 +39,7 @@ from fenqi.core.terms.life.operations import (
     RefundCash,
     RefundCredit,
     Settle,
+    Suspend,
     Terminate,
     WaiveCharge,
     WriteOff,
@@ -58,6 +59,7 @@ from fenqi.core.terms.life.reschedule import (
 from fenqi.core.terms.life.rules import Refund
 from fenqi.core.terms.life.settle import settle_early
 from fenqi.core.terms.life.state import Name
+from fenqi.core.terms.life.suspend import suspend
 from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.walk import Walk
 
@@ -155,6 +157,7 @@ RULES: dict[type[Operation], Callable[[Walk, Any], object]] = {
     BillInstalment: bill_instalment,
     Defer: defer,
     ChangeDueDay: change_due_day,
+    Suspend: suspend,
     Extend: extend,
     AddCharge: _charge,
     WaiveCharge: waive_charge,

@@ -1,0 +1,112 @@
+"""`fenqi contest`: a customer contests a purchase; a person finds for or against it."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from fenqi.core.errors import FenqiError
+from fenqi.core.servicing.contest import Finding, Ground
+from fenqi.core.values.ids import AccountId, PlanId
+from fenqi.flows.contest import (
+    CUSTOMER,
+    CloseContest,
+    OpenContest,
+    close_contest,
+    open_contest,
+)
+from fenqi.report import contest as telling
+from fenqi.runtime import Runtime
+
+Account = Annotated[UUID, typer.Option("--account", help="The account's id.")]
+Words = Annotated[str, typer.Argument(metavar="TEXT", help="In their own words.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the program."""
+    group = typer.Typer(no_args_is_help=True, help="Purchases that customers contest.")
+    group.command("list")(list_)
+    group.command("open")(open_)
+    group.command("close")(close)
+    app.add_typer(group, name="contest")
+
+
+def list_(
+    account_id: Annotated[
+        UUID | None, typer.Option("--account", help="Only those of this account.")
+    ] = None,
+    with_ended: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """List contests, the longest open first."""
+    with Runtime.open(stop_after=True) as runtime:
+        lines = telling.listed(runtime.store, account_id=account_id, with_ended=with_ended)
+    if as_json:
+        typer.echo(telling.to_json(lines))
+        return
+    telling.show(lines, _console())
+
+
+def open_(
+    account_id: Account,
+    plan_id: Annotated[UUID, typer.Option("--plan", help="The plan of the purchase.")],
+    ground: Annotated[Ground, typer.Option("--ground", help="Why.")],
+    text: Words,
+) -> None:
+    """Contest a purchase for its customer; until it is decided nothing of it is claimed."""
+    with Runtime.open(stop_after=True) as runtime:
+        command = OpenContest(
+            **_own(runtime, account_id),
+            actor=CUSTOMER,
+            account_id=AccountId(account_id),
+            plan_id=PlanId(plan_id),
+            ground=ground,
+            text=text,
+            asked_at=runtime.clock.now(),
+        )
+        answer = _run(runtime, open_contest, command)
+    _console().print(f"contest {answer.contest_id}, case {answer.case_id}")
+
+
+def close(
+    contest_id: Annotated[UUID, typer.Argument(metavar="CONTEST", help="The contest's id.")],
+    account_id: Account,
+    outcome: Annotated[Finding, typer.Option("--outcome", help="What was found.")],
+    by: Annotated[str, typer.Option("--by", help="The person who found it.")],
+    text: Words,
+) -> None:
+    """Find for the customer, which undoes the purchase, or against, which gives the days back."""
+    with Runtime.open(stop_after=True) as runtime:
+        command = CloseContest(
+            **_own(runtime, account_id),
+            actor=by,
+            account_id=AccountId(account_id),
+            contest_id=contest_id,
+            outcome=outcome,
+            text=text,
+            found_at=runtime.clock.now(),
+        )
+        answer = _run(runtime, close_contest, command)
+    told = f"{answer.days_given} days given"
+    if outcome is Finding.UPHELD:
+        told = f"{answer.principal_minor} minor units undone, {answer.returned_minor} go back"
+    _console().print(f"{contest_id} is {outcome.value}: {told}")
+
+
+def _run(runtime: Runtime, flow: Callable[..., Sequence[Any]], command: object) -> Any:
+    """Run one command and return its answer. Errors: what refuses it."""
+    (answer,) = flow(runtime.ground, [command])
+    if isinstance(answer, FenqiError):
+        raise answer
+    return answer
+
+
+def _own(runtime: Runtime, account_id: UUID) -> dict[str, Any]:
+    """Return the scope and key of a command about an account: each call is a new one."""
+    return {"scope_id": str(account_id), "key": f"cli-{runtime.ids.new()}"}
+
+
+def _console() -> Console:
+    return Console(highlight=False)
