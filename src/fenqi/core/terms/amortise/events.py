@@ -129,7 +129,9 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
         model.settle()
     before, open_minor = period.outcome, period.open_interest_minor
     if amount_minor > open_minor:
-        amount_minor = min(amount_minor, model.totals().open_interest_minor)
+        # What ran here can be paid even where principal paid ahead has left it no room.
+        ran = period.run_interest_minor - period.paid_interest_minor
+        amount_minor = min(amount_minor, max(ran, model.totals().open_interest_minor))
     period.paid_interest_minor += amount_minor
     if amount_minor <= open_minor and _is_within(model, period):
         model.note_paid(interest_minor=amount_minor)
@@ -165,7 +167,7 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     place = model.change_balance(since, corrected_minor=-amount_minor)
     if place == row and _leaves_all(model, row, before):
         return True
-    place_leftover(model, since)
+    place_leftover(model, on)
     if model.is_level_kept:
         return True
     has_others = sum(not other.is_paid for other in model.periods) > 1
@@ -173,7 +175,7 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     is_closed_ahead = on < period.starts_on and period.paid_minor == signed
     if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
         period.ask(period.paid_minor - period.credited_minor)
-        place_leftover(model, since)
+        place_leftover(model, on)
     return True
 
 
