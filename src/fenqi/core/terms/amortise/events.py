@@ -190,6 +190,7 @@ def _pay_due_principal(model: Model, row: int, amount_minor: int) -> bool:
     is_expected = amount_minor <= period.due_principal_minor - period.paid_principal_minor
     if not is_expected or period is model.periods[-1] or model.find(period.due_on) != row:
         return False
+    period.own()
     segment = next((one for one in period.segments if one.ends_on == period.due_on), None)
     if segment is None or segment is not period.segments[-1]:
         return False
@@ -225,6 +226,7 @@ def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: 
     if place is None:
         return
     period = _running(model, on)
+    period.own()
     segment = next((s for s in reversed(period.segments) if s.starts_on == on), None)
     if segment is not None:
         segment.credited_principal_minor += principal_minor
