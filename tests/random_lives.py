@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fenqi.core.errors import FenqiError
+from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.terms.amortise.settings import (
     Accrual,
     DaysInMonth,
@@ -164,6 +164,15 @@ SETTINGS = st.builds(
 TERMS = st.builds(
     LifeTerms, RULES, SETTINGS, st.integers(1, 6), submitted_on=st.sampled_from(STARTS)
 )
+
+
+AS_LENT = TERMS.map(
+    lambda agreed: replace(
+        agreed,
+        rules=replace(agreed.rules, recalculates=True),
+        interest=replace(agreed.interest, rate=max(agreed.interest.rate, Decimal("0.05"))),
+    )
+)  # interest always follows what is outstanding, wherever early money goes
 
 
 def plain() -> st.SearchStrategy[LifeTerms]:
@@ -317,6 +326,13 @@ def _re_amortise(draft: Draft) -> Operation:
     return ReAmortise(interest=draft.draw(st.sampled_from(ReAmortiseInterest)), **draft.common)
 
 
+def offered(draw: Callable[..., Any], life: Life, today: date, kind: type[Operation]) -> Operation:
+    """Draw an operation of a kind for a life as it stands, whether it makes sense or not."""
+    on = max(today - timedelta(days=draw(st.integers(0, AHEAD_DAYS))), life.terms.submitted_on)
+    common = {"number": len(life.recorded) + 1, "on": on, "booked_on": today}
+    return MAKERS[kind](Draft(draw, life, common))
+
+
 def _plain(kind: Any, draft: Draft) -> Operation:
     operation: Operation = kind(**draft.common)
     return operation
@@ -351,19 +367,21 @@ def lives(
     draw: Callable[..., Any],
     kinds: Collection[type[Operation]] = EVERYTHING,
     agreed: st.SearchStrategy[LifeTerms] = TERMS,
+    *,
+    steps_max: int = STEPS_MAX,
 ) -> Told:
     """Draw a life; what its plan refuses did not happen."""
     agreement = draw(agreed)
     life = lend(agreement, draw(AMOUNTS))
     today = agreement.submitted_on
     steps = st.tuples(st.sampled_from(list(kinds)), st.integers(0, 45), st.integers(0, 3))
-    for kind, days, back in draw(st.lists(steps, max_size=STEPS_MAX)):
+    for kind, days, back in draw(st.lists(steps, max_size=steps_max)):
         today = min(today + timedelta(days=days), agreement.submitted_on + timedelta(days=DAYS_MAX))
         ago = draw(st.integers(0, AHEAD_DAYS)) if back == 1 else 0
         on = max(today - timedelta(days=ago), agreement.submitted_on)
         common = {"number": len(life.recorded) + 1, "on": on, "booked_on": today}
         try:
             life.record(MAKERS[kind](Draft(draw, life, common)))
-        except FenqiError:
+        except (Invalid, Conflict):  # whatever is broken fails the law that drew it
             continue
     return Told(agreement, tuple(life.recorded), today)

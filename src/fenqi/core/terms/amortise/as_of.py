@@ -135,7 +135,7 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
 def up_to(model: Model, on: date) -> Model:
     """Return a copy in which no day after `on` exists, and the last open row takes the rest."""
     running = model.find(on)
-    until = model.copy(owned=() if running is None else (running, running + 1))
+    until = model.copy()
     if on < until.periods[0].starts_on:
         for period in until.periods:
             _clear(period)
@@ -147,6 +147,7 @@ def up_to(model: Model, on: date) -> Model:
                 _end_segments(period, on, is_first=running == 0)
                 until.refresh_factor(period)
             elif running is not None and number == running + 1 and _has_credit(period.segments[:1]):
+                period.own()
                 first = period.segments[0]
                 first.ends_on = first.starts_on  # keeps what was credited on the day itself
                 del period.segments[1:]
@@ -231,6 +232,7 @@ def _bears_to_due_day(model: Model, *, is_pay_off: bool) -> bool:
 
 def _end_segments(period: Period, on: date, *, is_first: bool) -> None:
     """Let a period's segments end on a day; what was credited on it stays."""
+    period.own()
     places = [
         place
         for place, segment in enumerate(period.segments)

@@ -37,6 +37,7 @@ def stop_interest(model: Model, on: date) -> None:
     place = model.find(on)
     if place is not None:
         period = model.periods[place]
+        period.own()
         found = [s for s in period.segments if s.starts_on < on <= s.ends_on]
         if found:
             found[-1].ends_on = on
@@ -44,7 +45,9 @@ def stop_interest(model: Model, on: date) -> None:
             period.segments[0].ends_on = on
         model.refresh_factor(period)
     for period in model.periods[model.first_due_from(on) :]:
-        for segment in period.segments:
-            if segment.ends_on > on:
-                segment.factor = segment.factor_to_due = ZERO
-                period.is_stale = True
+        if any(segment.ends_on > on for segment in period.segments):
+            period.own()
+            period.is_stale = True
+            for segment in period.segments:
+                if segment.ends_on > on:
+                    segment.factor = segment.factor_to_due = ZERO

@@ -129,7 +129,9 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
         model.settle()
     before, open_minor = period.outcome, period.open_interest_minor
     if amount_minor > open_minor:
-        amount_minor = min(amount_minor, model.totals().open_interest_minor)
+        # What ran here can be paid even where principal paid ahead has left it no room.
+        ran = period.run_interest_minor - period.paid_interest_minor
+        amount_minor = min(amount_minor, max(ran, model.totals().open_interest_minor))
     period.paid_interest_minor += amount_minor
     if amount_minor <= open_minor and _is_within(model, period):
         model.note_paid(interest_minor=amount_minor)
@@ -165,7 +167,7 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     place = model.change_balance(since, corrected_minor=-amount_minor)
     if place == row and _leaves_all(model, row, before):
         return True
-    place_leftover(model, since)
+    place_leftover(model, on)
     if model.is_level_kept:
         return True
     has_others = sum(not other.is_paid for other in model.periods) > 1
@@ -173,7 +175,7 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     is_closed_ahead = on < period.starts_on and period.paid_minor == signed
     if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
         period.ask(period.paid_minor - period.credited_minor)
-        place_leftover(model, since)
+        place_leftover(model, on)
     return True
 
 
@@ -188,6 +190,7 @@ def _pay_due_principal(model: Model, row: int, amount_minor: int) -> bool:
     is_expected = amount_minor <= period.due_principal_minor - period.paid_principal_minor
     if not is_expected or period is model.periods[-1] or model.find(period.due_on) != row:
         return False
+    period.own()
     segment = next((one for one in period.segments if one.ends_on == period.due_on), None)
     if segment is None or segment is not period.segments[-1]:
         return False
@@ -223,6 +226,7 @@ def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: 
     if place is None:
         return
     period = _running(model, on)
+    period.own()
     segment = next((s for s in reversed(period.segments) if s.starts_on == on), None)
     if segment is not None:
         segment.credited_principal_minor += principal_minor

@@ -32,6 +32,7 @@ def place_leftover(model: Model, on: date) -> None:
         if _take_leftover(model, row, totals):
             if defer_run_interest(model, row, on):
                 model.settle()
+                _take_leftover(model, row, model.totals())  # part of it may be paid already
             return
 
 
@@ -57,7 +58,7 @@ def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
     amount = row.instalment_minor + left
     if row.fixed_interest_minor > 0:
         amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
-    least = row.paid_minor - row.credited_minor
+    least = row.paid_minor - row.credited_minor - row.deferred_minor
     interest_before = row.due_interest_minor
     row.ask(max(amount, least))
     if row.is_stale:

@@ -192,6 +192,7 @@ def _as_agreed(model: Model) -> Model:
         if period.is_moved_on:
             period.fixed_interest_minor = period.paid_interest_minor
         period.paid_principal_minor = period.paid_interest_minor = period.deferred_minor = 0
+        period.own()
         for segment in period.segments:
             segment.corrected_minor = 0
         period.is_stale = True

@@ -5,7 +5,7 @@ periods whose facts or whose inheritance from the period before have changed.
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -115,18 +115,11 @@ class Model:
         self._totals: Totals | None = None  # kept until a period is derived anew
         self.has_news = True  # some period was derived anew since somebody took notice
 
-    def copy(self, *, owned: Container[int] | None = None) -> "Model":
-        """Return a copy that changes alone; factors already computed are shared.
-
-        If some places are `owned`, segments may change in those periods only: the others share
-        theirs, of which an old plan has thousands.
-        """
+    def copy(self) -> "Model":
+        """Return a copy that changes alone; factors already computed are shared."""
         twin = object.__new__(Model)
         twin.__dict__.update(self.__dict__)
-        twin.periods = [
-            period.copy(shares_segments=owned is not None and place not in owned)
-            for place, period in enumerate(self.periods)
-        ]
+        twin.periods = [period.copy() for period in self.periods]
         twin.rates = list(self.rates)
         twin.disbursements = list(self.disbursements)
         twin.pauses = list(self.pauses)
@@ -252,6 +245,7 @@ class Model:
 
     def refresh_factor(self, period: Period) -> None:
         """Compute the rate factors of a period's segments from their days and rates."""
+        period.own()
         due_on, whole = period.due_on, (period.starts_on, period.due_on)
         for segment in period.segments:
             starts_on, ends_on = segment.starts_on, segment.ends_on
@@ -281,6 +275,7 @@ class Model:
         if place is None or not self.periods[place].segments:
             return None
         period = self.periods[place]
+        period.own()
         segment = self._ending(period, on, is_last=place == len(self.periods) - 1)
         if segment is None:
             segment = cut(period, on)
@@ -348,6 +343,7 @@ def pause_days(period: Period, first: date, last: date) -> bool:
         return False
     start = max(first - ONE_DAY, period.starts_on)  # a day's interest is that of the night before
     end = min(last, period.due_on)
+    period.own()
     if all(segment.starts_on != start for segment in period.segments):
         cut(period, start)
     if all(segment.ends_on != end for segment in period.segments):
@@ -365,6 +361,7 @@ def cut(period: Period, on: date) -> Segment:
     What changed the balance at the end of the segment still does: it goes to the second part. What
     was credited belongs to the start and stays.
     """
+    period.own()
     place = 0
     for number, segment in enumerate(period.segments):
         if segment.starts_on < on <= segment.ends_on:

@@ -118,18 +118,29 @@ class Period:
     due_principal_minor: int = 0
     carried_on_minor: int = 0  # interest that ran but found no room
     closing_minor: int = 0
+    is_shared: bool = False  # its segments stand in a copy too; `own` them before one changes
 
     @classmethod
     def between(cls, starts_on: date, due_on: date) -> "Period":
         """Return a period in which nothing has happened yet."""
         return cls(starts_on, due_on, [Segment(starts_on, due_on)])
 
-    def copy(self, *, shares_segments: bool = False) -> "Period":
-        """Return a copy that changes alone, but for its segments if they are shared."""
+    def own(self) -> None:
+        """Let the segments be this period's alone; every change of one comes after this."""
+        if self.is_shared:
+            self.segments = [one.copy() for one in self.segments]
+            self.is_shared = False
+
+    def copy(self) -> "Period":
+        """Return a copy that changes alone; segments are shared until either changes one.
+
+        An old plan has thousands of them, and a question about a day changes a few.
+        """
+        self.is_shared = True
         return Period(
             self.starts_on,
             self.due_on,
-            self.segments if shares_segments else [one.copy() for one in self.segments],
+            self.segments,
             self.instalment_minor,
             self.signed_minor,
             self.paid_principal_minor,
@@ -157,6 +168,7 @@ class Period:
             self.due_principal_minor,
             self.carried_on_minor,
             self.closing_minor,
+            is_shared=True,
         )
 
     def ask(self, instalment_minor: int, *, signed_minor: int | None = None) -> None:

@@ -56,6 +56,7 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
     for number, (span, amount) in enumerate(rows):
         if starts_with_plan and number == 0:
             period = model.periods[0]
+            period.own()
             period.due_on = period.segments[-1].ends_on = span[1]
         else:
             period = Period.between(model.periods[-1].due_on if number == 0 else span[0], span[1])
@@ -155,6 +156,7 @@ def _end_on(model: Model, on: date) -> tuple[int, int]:
         period = model.periods[place]
         period.is_early_holder = True
         if period.due_on != on:
+            period.own()
             period.segments = [s for s in period.segments if s.starts_on <= on]
             period.due_on = period.segments[-1].ends_on = on
             model.refresh_factor(period)
@@ -174,6 +176,7 @@ def _hold_early_payments(model: Model, principal_minor: int, interest_minor: int
 
 def _drop_open_credited_interest(period: Period) -> None:
     credited = max(0, sum(segment.credited_interest_minor for segment in period.segments))
+    period.own()
     period.segments[-1].credited_interest_minor -= min(period.open_interest_minor, credited)
     period.is_stale = True
 
@@ -194,10 +197,11 @@ def _merge_empty_stubs(model: Model) -> None:
 def _join(stub: Period, following: Period) -> None:
     """Let a stub take the days of the one behind it, and what changed the balance in them."""
     stub.due_on = following.due_on
+    stub.own()
     if all(segment.is_plain for segment in following.segments):
         stub.segments[-1].ends_on = following.due_on
     else:
-        stub.segments += following.segments
+        stub.segments += [one.copy() for one in following.segments]
         stub.moved_away_minor += following.moved_away_minor
 
 

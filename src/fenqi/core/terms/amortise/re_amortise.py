@@ -33,6 +33,7 @@ def re_amortise_interest_equally(model: Model, on: date) -> None:
     _restart_balances(model, on)
     for period in past:
         if period.paid_principal_minor > 0:
+            period.own()
             period.segments[-1].corrected_minor -= period.paid_principal_minor
         close_with_what_was_paid(period)
         period.is_moved_on = True
@@ -62,6 +63,7 @@ def leave_past(model: Model, on: date) -> None:
     for period in model.periods:
         if period.starts_on > on or period.is_paid:
             continue
+        period.own()
         for segment in period.segments:
             if segment.ends_on == on:
                 segment.corrected_minor = 0
@@ -86,6 +88,7 @@ def _restart_balances(model: Model, on: date) -> None:
     """Take all corrections back, then let what paid rows repaid leave at their ends."""
     model.overdue.clear()
     for period in model.periods:
+        period.own()
         for segment in period.segments:
             segment.corrected_minor = 0
         period.is_stale = True

@@ -103,6 +103,7 @@ def accelerate(model: Model, on: date) -> None:
 
 
 def _span(period: Period, starts_on: date, due_on: date) -> None:
+    period.own()
     period.starts_on, period.due_on = starts_on, due_on
     if period.segments:
         period.segments[0].starts_on = starts_on

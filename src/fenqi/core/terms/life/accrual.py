@@ -6,7 +6,8 @@ day. Nothing is stored: the rows follow from the operations in the order of reco
 Source: the vectors' README, section "Nightly run".
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from fenqi.core.terms.amortise.as_of import run_interest_as_of
@@ -20,28 +21,46 @@ INTEREST = Component.INTEREST
 
 @dataclass(slots=True)
 class Accruals:
-    """What was booked so far. Units: minor units."""
+    """What was booked so far. Units: minor units.
 
-    rows: list[Transaction] = field(default_factory=list)
+    Copies share the list that rows are added to, each knowing how many of it are its own: every
+    operation works on a copy, and an old plan has thousands of rows.
+    """
+
+    added: list[Transaction] = field(default_factory=list)  # the first `count` are of these
+    count: int = 0
+    latest: date = date.min  # the last day of any row
     till: date | None = None  # the last day accrued to
     interest_minor: int = 0  # booked, less adjustments
     of_charges: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def rows(self) -> Sequence[Transaction]:
+        """What was booked, in the order it was."""
+        return self.added if len(self.added) == self.count else self.added[: self.count]
+
     def copy(self) -> "Accruals":
         """Return accruals that go on alone."""
-        return Accruals(self.rows[:], self.till, self.interest_minor, dict(self.of_charges))
+        return replace(self, of_charges=dict(self.of_charges))
 
     def add(self, row: Transaction) -> None:
         """Book a row."""
-        self.rows.append(row)
+        if len(self.added) != self.count:  # a copy has gone on from here
+            self.added = self.added[: self.count]
+        self.added.append(row)
+        self.count += 1
+        self.latest = max(self.latest, row.on)
         self.interest_minor += _signed_interest(row)
 
     def take_back_after(self, day: date) -> None:
         """Take back what was booked for days after a day."""
+        if self.latest <= day:
+            return
         late = [row for row in self.rows if row.on > day]
-        if late:
-            self.rows = [row for row in self.rows if row.on <= day]
-            self.interest_minor -= sum(map(_signed_interest, late))
+        self.added = [row for row in self.rows if row.on <= day]
+        self.count = len(self.added)
+        self.latest = max((row.on for row in self.added), default=date.min)
+        self.interest_minor -= sum(map(_signed_interest, late))
 
 
 def _signed_interest(row: Transaction) -> int:
@@ -58,7 +77,7 @@ def accrue_night(accruals: Accruals, counted: Walk, walk: Walk, number: int, nig
     till = min(night, walk.rows[-1].due_on)
     accruals.take_back_after(walk.rows[-1].due_on)
     is_done = accruals.till is not None and till <= accruals.till
-    if is_done and any(one.on >= till for one in accruals.rows):
+    if is_done and accruals.latest >= till:
         has_charge = any(charge.due_on == till for charge in walk.charges.values())
         if not has_charge:
             return

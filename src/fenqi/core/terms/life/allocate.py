@@ -134,7 +134,7 @@ def _candidates(
         meant = rows[bisect_right(rows, on, key=DUE_ON) :]
     if timing is not IN_ADVANCE or future is NEXT:
         for row in meant:
-            if row.is_open if component is None else row.open(component) > 0:
+            if row.due != row.paid and _asks(row, component):  # most are paid as asked
                 return [row]
         return []
     ahead = [row for row in meant if _asks(row, component)]

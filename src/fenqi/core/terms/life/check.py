@@ -212,8 +212,10 @@ def _check_re_age(walk: Walk, operation: ReAge) -> None:
     if begins_with_plan and operation.interest is not ReAgeInterest.DEFAULT:
         refuse(operation, "new rows from the first day", lent_on=walk.began_on)
     paid_out = (one for one in walk.transactions if one.kind is Kind.CREDIT_REFUND)
-    if walk.recalculates and any(one.overpaid_minor < one.amount_minor for one in paid_out):
-        not_now(operation, "a credit paid out is owed again")
+    owed = next((one for one in paid_out if one.overpaid_minor < one.amount_minor), None)
+    if walk.recalculates and owed is not None:
+        amounts = {"paid_out": owed.amount_minor, "overpaid": owed.overpaid_minor}
+        not_now(operation, "more was paid out than was overpaid", of=owed.number, **amounts)
 
 
 def _check_charge_off(walk: Walk, operation: ChargeOff | Terminate) -> None:
@@ -253,8 +255,13 @@ def _check_adjustment(walk: Walk, operation: Receive, number: int) -> None:
 
 
 def _check_write_off(walk: Walk, operation: WriteOff) -> None:
+    """A plan ends once, and nothing is lent on it afterwards."""
     if walk.is_written_off:
         not_now(operation, "written off already")
+    lent = (one for one in walk.done if isinstance(one, Disburse) and one.on > operation.on)
+    later = next(lent, None)
+    if later is not None:
+        not_now(operation, "a later operation stands on it", later=later.number)
 
 
 def _check_lent(walk: Walk, operation: Disburse) -> None:

@@ -25,6 +25,7 @@ from fenqi.core.terms.life.operations import (
 )
 from fenqi.core.terms.life.order import Key, changed, order_of
 from fenqi.core.terms.life.recognition import Recognition
+from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely, of_offered
 from fenqi.core.terms.life.state import Kind, Name, Transaction
 from fenqi.core.terms.life.step import step, walk_through
 from fenqi.core.terms.life.terms import LifeTerms
@@ -107,6 +108,9 @@ class Life:
         kept = self._keep()
         try:
             self._follow(operation)
+        except (OperationSenseless, OperationUntimely) as refused:
+            self._return_to(kept, operation)
+            raise of_offered(operation, refused) from refused
         except BaseException:
             self._return_to(kept, operation)
             raise

@@ -56,7 +56,7 @@ class Recognition:
         if walk.rows:
             now = finish(walk, run.on)
             if rules.accrues:
-                counted = finish(walk, self.counted_on)
+                counted = now if self.counted_on == run.on else finish(walk, self.counted_on)
                 accrue_night(self.accruals, counted, now, run.number, run.on)
             if rules.posts_activity:
                 post_night(self.activities, now, run.number, run.on)

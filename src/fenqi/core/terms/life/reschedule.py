@@ -12,6 +12,7 @@ from fenqi.core.terms.life.interest import PRINCIPAL, ask, keep_principal, lay_e
 from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
+from fenqi.core.terms.product import Component
 
 
 def change_rate(walk: Walk, operation: ChangeRate) -> None:
@@ -121,9 +122,18 @@ def join_passed_extras(walk: Walk, last: Row) -> None:
     """Let extra rows that the last instalment has passed over join it."""
     passed = [row for row in walk.rows if row.kind is RowKind.EXTRA and row.due_on < last.due_on]
     for extra in passed:
-        for component, amount in enumerate(extra.due):
-            last.due[component] += amount
+        for component in Component:
+            last.due[component] += extra.due[component]
             last.paid[component] += extra.paid[component]
+            last.relieved[component] += extra.relieved[component]
+            last.moved[component] += extra.moved[component]
+            last.credited[component] += extra.credited[component]
+        last.in_advance_minor += extra.in_advance_minor
+        last.late_minor += extra.late_minor
+        last.met_on = None if last.is_open else last.met_on
+        for charge in walk.charges.values():
+            if charge.row_key == extra.key:
+                charge.row_key = last.key
     walk.rows = [row for row in walk.rows if row not in passed]
 
 
@@ -139,7 +149,7 @@ def _follow(walk: Walk, on: date) -> None:
         return
     principal = sum(row.due[PRINCIPAL] for row in walk.rows)
     for row in walk.rows:
-        if row.kind is RowKind.DOWN_PAYMENT:  # the model knows nothing of it
+        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):  # the model knows nothing of them
             continue
         place = model.index_of(row.starts_on, row.due_on)
         is_asked = walk.recalculates or row.met_on is None

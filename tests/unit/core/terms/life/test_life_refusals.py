@@ -1,12 +1,16 @@
 """Operations that make no sense, or come at the wrong time, are refused and say why."""
 
+import ast
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fenqi.cli.phrases import PHRASES
+from fenqi.core.terms import life as life_room
 from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
@@ -252,3 +256,46 @@ def test_a_receipt_that_went_back_in_cash_cannot_be_undone(life: Life) -> None:
     with pytest.raises(OperationUntimely):
         life.record(Undo(of=2, **COMMON | {"number": 5}))
     assert life.view(TODAY).open_minor == before
+
+
+def test_a_write_off_before_something_was_lent_is_refused(life: Life) -> None:
+    life.record(Disburse(amount_minor=100, **COMMON))
+    with pytest.raises(OperationUntimely) as refused:
+        life.record(WriteOff(number=5, on=date(2024, 2, 9), booked_on=TODAY))
+    assert refused.value.fields["later"] == 4
+
+
+def test_a_refusal_of_what_comes_later_names_both(life: Life) -> None:
+    life.record(ReAmortise(**COMMON))
+    ends = ReAge(**RE_AGE | {"starts_on": date(2024, 2, 5)}, count=1, **COMMON)
+    with pytest.raises(OperationUntimely) as refused:
+        life.record(replace(ends, number=5, on=date(2024, 2, 5)))
+    assert refused.value.fields == {
+        "operation": 5,
+        "reason": "a later operation would be refused",
+        "later": 4,
+        "because": "no instalment is to come",
+    }
+
+
+def test_a_credit_that_is_owed_again_stands_in_the_way_of_a_re_age() -> None:
+    life = lend(terms("0.12", recalculates=True), 120_000)
+    receive(life, START, 130_000)
+    life.record(RefundCredit(number=3, on=START, booked_on=START, amount_minor=10_000))
+    life.record(Undo(number=4, on=TODAY, booked_on=TODAY, of=2))
+    with pytest.raises(OperationUntimely) as refused:
+        life.record(ReAge(**RE_AGE, count=2, **COMMON | {"number": 5}))
+    assert refused.value.fields["reason"] == "more was paid out than was overpaid"
+    assert refused.value.fields["paid_out"] == 10_000
+
+
+def test_every_reason_of_a_refusal_is_a_phrase_that_can_be_said() -> None:
+    raised: set[str] = set()
+    for file in Path(life_room.__file__).parent.glob("*.py"):
+        for one in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(one, ast.Call) and getattr(one.func, "id", "") in ("refuse", "not_now"):
+                raised |= {text.value for text in one.args if isinstance(text, ast.Constant)}
+            elif isinstance(one, ast.keyword) and one.arg == "reason":
+                raised |= {one.value.value} if isinstance(one.value, ast.Constant) else set()
+    assert len(raised) > 40
+    assert raised - PHRASES == frozenset()
