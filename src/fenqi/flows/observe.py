@@ -33,6 +33,7 @@ from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
 
 FACTS_MAX = 100  # of one command
+WAITING_MAX = 128  # commands of one account that wait at a desk; a batch takes as many
 CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
 
 
@@ -57,6 +58,7 @@ class Observe(Command, frozen=True, kw_only=True):
     """Facts of one account, in their order."""
 
     kind: ClassVar[str] = "observe"
+    waiting_max: ClassVar[int | None] = WAITING_MAX
     account_id: AccountId
     facts: tuple[Told, ...]
 
