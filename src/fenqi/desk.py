@@ -116,6 +116,12 @@ class DeskClosed(Unavailable):
     code = "desk-closed"
 
 
+class TooMuchAtOnce(Unavailable):
+    """So much is told of one account that more has to wait, lest others wait for it; ask again."""
+
+    code = "too-much-at-once"
+
+
 class FlowBroken(Broken):
     """A flow failed in a way nobody foresaw; the command was not booked."""
 
@@ -166,16 +172,23 @@ class Waiting:
         self.slips: queue.SimpleQueue[Slip | None] = queue.SimpleQueue()
         self.gate = threading.Lock()
         self.is_open = True
+        self._told: dict[int, int] = {}  # lane -> its commands that wait, of kinds with a bound
         self._room = threading.Event()
 
     def put(self, slip: Slip) -> None:
-        """Queue a slip, once there is room. Errors: DeskClosed."""
+        """Queue a slip, once there is room. Errors: DeskClosed, TooMuchAtOnce."""
+        most = slip.command.waiting_max
         while self.slips.qsize() >= QUEUE_MAX:
             self._room.clear()
             self._room.wait(ROOM_SECONDS_MAX)
         with self.gate:
             if not self.is_open:
                 raise DeskClosed()
+            if most is not None:
+                count = self._told.get(slip.lane, 0)
+                if count >= most:
+                    raise TooMuchAtOnce(scope=slip.command.scope_id, waiting=count)
+                self._told[slip.lane] = count + 1
             self.slips.put(slip)
 
     def close(self) -> None:
@@ -198,6 +211,13 @@ class Waiting:
             except queue.Empty:
                 break
         self._room.set()
+        bounded = [slip.lane for slip in slips if slip.command.waiting_max is not None]
+        if bounded:
+            with self.gate:
+                for lane in bounded:
+                    self._told[lane] -= 1
+                    if not self._told[lane]:
+                        del self._told[lane]
         return slips, first is None
 
 
@@ -219,7 +239,7 @@ class Desk:
 
         A future cancelled before its command is taken up takes the command back.
 
-        Errors: DeskClosed. The future raises the FenqiError that refuses the command.
+        Errors: DeskClosed, TooMuchAtOnce. The future raises what refuses the command.
         """
         future: Future[Any] = Future()
         self._put(Slip(command, future=future))
@@ -231,7 +251,7 @@ class Desk:
         It is called by the writer, so it must be quick. A future costs as much as a tenth of the
         whole purchase; who answers to an event loop needs none.
 
-        Errors: DeskClosed.
+        Errors: DeskClosed, TooMuchAtOnce.
         """
         self._put(Slip(command, tell=tell))
 

@@ -70,6 +70,7 @@ from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.flows.observe import Observe, Told
 from fenqi.flows.protect import protect
+from fenqi.flows.readmit import Readmit
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
 from fenqi.flows.reprice import Reprice
@@ -292,6 +293,13 @@ def applying(world: World) -> dict[type[Command], Sequence[Command]]:
             "UPDATE applications SET state = 'review' WHERE account_id = %(id)s",
             {"id": UUID(referred.application_id)},
         )
+    parked = applied(world, "parked")
+    with world.store.transaction() as session:
+        session.run(
+            "UPDATE applications SET failures = 3, fault = 'odd', parked_at = received_at "
+            "WHERE account_id = %(id)s",
+            {"id": UUID(parked.application_id)},
+        )
     undecided = [applied(world, name) for name in ("stays", "young", "stays")]
 
     def about(received: Received, kind: str, **fields: object) -> dict[str, object]:
@@ -315,6 +323,10 @@ def applying(world: World) -> dict[type[Command], Sequence[Command]]:
         Sign: [
             Sign(**about(signs, "sign", cost_table=costs)),
             Sign(**about(refused, "sign", cost_table=costs)),
+        ],
+        Readmit: [
+            Readmit(**about(parked, "readmit")),
+            Readmit(**about(signs, "readmit")),
         ],
         Resolve: [Resolve(**about(referred, "resolve", limit_minor=70_000))],
         WithdrawConsent: [

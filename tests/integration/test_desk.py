@@ -499,7 +499,17 @@ def test_every_flow_of_the_desk_is_a_command_of_its_kind() -> None:
     assert {kind.kind for kind in FLOWS} == {
         *("accept", "apply", "assess", "assign-case", "authorise", "capture", "change-due-day"),
         *("close-case", "decide", "defer", "enrol", "extend", "freeze", "lift", "note-case"),
-        *("observe", "open-case", "receive", "refund", "reprice", "resolve", "second", "settle"),
+        *(
+            "observe",
+            "open-case",
+            "readmit",
+            "receive",
+            "refund",
+            "reprice",
+            "resolve",
+            "second",
+            "settle",
+        ),
         *("sign", "split-bill", "verify", "withdraw", "withdraw-consent"),
     }
     assert all(issubclass(kind, Command) for kind in FLOWS)

@@ -472,6 +472,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file} has more than {most} lines that make no sense (line {line}, {column}). Look at the "
         "mapping first."
     ),
+    "too-much-at-once": (
+        "Of {scope} {waiting} commands wait already. Send this one again in a moment."
+    ),
     "trip-missing": ("No breaker for decisions about {kind} is open in the book {book}."),
     "took-part": (
         "{person} took part in the case {case} and is kept out of this. Ask somebody else."

@@ -33,6 +33,7 @@ from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
 
 FACTS_MAX = 100  # of one command
+WAITING_MAX = 128  # commands of one account that wait at a desk; a batch takes as many
 CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
 
 
@@ -57,6 +58,7 @@ class Observe(Command, frozen=True, kw_only=True):
     """Facts of one account, in their order."""
 
     kind: ClassVar[str] = "observe"
+    waiting_max: ClassVar[int | None] = WAITING_MAX
     account_id: AccountId
     facts: tuple[Told, ...]
 
@@ -142,6 +144,7 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             if any(each.fact.kind in fact.ACCESS for each in one.noted):
                 answer = _rule(rulings, one, answer)
             inbox.answer(one.place, one.account.account_id, answer)
+        watch.sightings.rouse(session)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
@@ -180,7 +183,7 @@ class _Watch:
         window = ground.crowd.window // MICROSECOND
         self._crowd = Measure(CROWD, window, ground.crowd.size_min)
         self._identifier_facts = Rows(facts.IDENTIFIER_FACTS)
-        self._sightings = Sightings(ground, booking)
+        self.sightings = Sightings(ground, booking)
         booking.others.append(self._identifier_facts)
 
     def read(self, command: Observe) -> list[_Noted]:
@@ -251,7 +254,7 @@ class _Watch:
             self._identifier_facts.add(
                 identifier, kind.value, at, one.account.raw, happening.number
             )
-            self._sightings.saw(one.account, kind, identifier)
+            self.sightings.saw(one.account, kind, identifier)
             if self._counts.get((identifier, CROWD), 0) >= self._crowd.cap and not told.is_late:
-                self._sightings.crowded(identifier, at)
+                self.sightings.crowded(identifier, at)
         return happening.number

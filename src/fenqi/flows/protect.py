@@ -92,12 +92,10 @@ def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
         taken = links.take(session, booking.now, most)
         if not taken:
             return Protected()
-        scenes: list[_Scene] = []
-        for number, (address, first, last) in enumerate(_by_address(taken)):
-            if number < ADDRESSES_MAX:
-                scenes += _scenes(session, ground.crowd, address, first, last)
-            else:
-                links.put_back(session, ground.ids.new(), address, first, last, now=booking.now)
+        suspects = _by_address(taken)
+        for one in suspects[ADDRESSES_MAX:]:
+            links.put_back(session, ground.ids.new(), *one, now=booking.now)
+        scenes = _scenes(session, ground.crowd, suspects[:ADDRESSES_MAX])
         members = {one.account_id for scene in scenes for one in scene.crowd.answers}
         locked = accounts.lock(session, members)
         work = _Work(ground, booking, session, locked)
@@ -114,38 +112,77 @@ def retry_suspicions(ground: Ground) -> int:
         return links.revive(session, ground.clock.now())
 
 
-def _by_address(taken: Iterable[Suspicion]) -> list[tuple[bytes, datetime, datetime]]:
+class _Suspect(NamedTuple):
+    """An address, with the first and the last instant at which so many were there."""
+
+    address: bytes
+    first: datetime
+    last: datetime
+
+
+def _by_address(taken: Iterable[Suspicion]) -> list[_Suspect]:
     """Return each address with its first and last suspicious instant, the oldest first."""
     merged: dict[bytes, tuple[datetime, datetime]] = {}
     for one in taken:
         first, last = merged.get(one.address, (one.first, one.last))
         merged[one.address] = (min(first, one.first), max(last, one.last))
     ordered = sorted(merged.items(), key=lambda item: (item[1], item[0]))
-    return [(address, first, last) for address, (first, last) in ordered]
+    return [_Suspect(address, first, last) for address, (first, last) in ordered]
 
 
-def _scenes(
-    session: Session, rule: CrowdRule, address: bytes, first: datetime, last: datetime
-) -> list[_Scene]:
-    """Return the crowds at an address, one per book; none if too few met after all."""
-    visits = links.visits(session, address, after=first - rule.window, until=last)
-    present = gathered(visits, rule)
-    if not present:
-        return []
-    standings = links.standings(session, present, rule)
-    place, kind = links.place_of(session, address, first - rule.window, rule)
-    on = last.date()
-    around = links.around(session, present, on, rule.links)
-    web = Web(rule.links, on, around)
-    scenes = []
-    for book_id in sorted(set(standings.books.values())):
-        mine = [one for one in present if standings.books.get(one) == book_id]
-        was_ring = cases.is_open(
-            session, links.crowd_cause(book_id, address), subject=RING, since=last - RING_STAYS
-        )
-        crowd = judge(mine, place=place, good=standings.good, web=web, rule=rule, was_ring=was_ring)
-        whole = (book_id, address, visits, crowd, place, kind, web, around)
-        scenes.append(_Scene(*whole))
+def _scenes(session: Session, rule: CrowdRule, suspects: Sequence[_Suspect]) -> list[_Scene]:
+    """Return the crowds at some addresses, one per book; none where too few met after all.
+
+    What is asked of all of them is asked at once: three round trips, however many they are.
+    """
+    with session.pipeline():
+        asked = [
+            links.asking_visits(session, one.address, after=one.first - rule.window, until=one.last)
+            for one in suspects
+        ]
+    met = [
+        (one, visits, present)
+        for one, visits in zip(suspects, [visits() for visits in asked], strict=True)
+        if (present := gathered(visits, rule))
+    ]
+    with session.pipeline():
+        told = [
+            (
+                links.asking_standings(session, present, rule),
+                links.asking_kind(session, one.address),
+                links.asking_seen(session, one.address, one.first - rule.window, rule),
+                links.asking_around(session, present, one.last.date(), rule.links),
+            )
+            for one, _, present in met
+        ]
+    known = [(standings(), kind(), seen(), around()) for standings, kind, seen, around in told]
+    with session.pipeline():
+        before = [links.asking_standings(session, seen, rule) for _, _, seen, _ in known]
+        rings = [
+            {
+                book_id: cases.asking_open(
+                    session,
+                    links.crowd_cause(book_id, one.address),
+                    subject=RING,
+                    since=one.last - RING_STAYS,
+                )
+                for book_id in sorted(set(standings.books.values()))
+            }
+            for (one, _, _), (standings, *_) in zip(met, known, strict=True)
+        ]
+    scenes: list[_Scene] = []
+    for (one, visits, present), (standings, kind, seen, around), were, was_ring in zip(
+        met, known, before, rings, strict=True
+    ):
+        place = Place(kind is not None, len(seen), len(were().good))
+        web = Web(rule.links, one.last.date(), around)
+        for book_id, is_one in was_ring.items():
+            mine = [each for each in present if standings.books.get(each) == book_id]
+            crowd = judge(
+                mine, place=place, good=standings.good, web=web, rule=rule, was_ring=is_one()
+            )
+            whole = (book_id, one.address, visits, crowd, place, kind, web, around)
+            scenes.append(_Scene(*whole))
     return scenes
 
 

@@ -22,6 +22,7 @@ from fenqi.core.terms.replay import Stored, replay, stored_form
 from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.core.values.money import Currency, currency
 from fenqi.flows.settle import quote_of
+from fenqi.report.ink import money_text
 from fenqi.report.preview import (
     Part,
     PreviewUnclear,
@@ -32,7 +33,6 @@ from fenqi.report.preview import (
     parts_of,
     table_of,
 )
-from fenqi.report.terminal import money_text
 from fenqi.store import accounts, bills, orders, plans
 from fenqi.store.accounts import Account
 from fenqi.store.bills import Taken

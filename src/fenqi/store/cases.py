@@ -1,6 +1,6 @@
 """Cases with their history: opened once per cause, looked at by people, closed with an outcome."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,9 +149,12 @@ WHERE cause = %(cause)s AND subject = %(subject)s AND outcome IS NULL AND opened
 """
 
 
-def is_open(session: Session, cause: str, *, subject: str, since: datetime) -> bool:
-    """Return whether a cause has an open case about a subject that is younger than an instant."""
-    return bool(session.rows(IS_OPEN, {"cause": cause, "subject": subject, "since": since}))
+def asking_open(
+    session: Session, cause: str, *, subject: str, since: datetime
+) -> Callable[[], bool]:
+    """Ask whether a cause has an open case about a subject that is younger than an instant."""
+    rows = session.ask(IS_OPEN, {"cause": cause, "subject": subject, "since": since})
+    return lambda: bool(rows())
 
 
 def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[AccountId]]:

@@ -42,6 +42,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     actor: str = "system"
     kind: ClassVar[str]
+    waiting_max: ClassVar[int | None] = None  # of one account at a desk; None is as many as it has
 
     @property
     def scope(self) -> tuple[str, str, str]:

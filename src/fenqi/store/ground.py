@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Event
 
 from fenqi.core.ports import Clock, IdSource
 from fenqi.core.risk.crowd import CrowdRule
@@ -24,6 +25,7 @@ class Ground:
     catalogue: Catalogue
     merchants: Merchants = field(default_factory=Merchants)  # met so far
     trails: Trails = field(default_factory=Trails)  # of accounts used lately, with the features
+    alarm: Event = field(default_factory=Event)  # set when a crowd was seen in this program
     crowd: CrowdRule = field(default_factory=crowds.shipped)
     # What is decided by which policy; what has none is decided by its built-in judge.
     rulebooks: Mapping[DecisionKind, Rulebook] = field(default_factory=dict)

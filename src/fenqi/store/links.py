@@ -4,12 +4,12 @@ Identifiers are keyed hashes made at the door; nothing here can be turned back i
 address.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from fenqi.core.risk.crowd import CrowdRule, Place, PlaceKind, Visit
+from fenqi.core.risk.crowd import CrowdRule, PlaceKind, Visit
 from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
@@ -98,6 +98,14 @@ class Sightings:
         """
         first, last = self._crowded.get(address, (at, at))
         self._crowded[address] = (min(first, at), max(last, at))
+
+    def rouse(self, session: Session) -> None:
+        """Once this batch is committed, wake the watch of this program if it saw a crowd.
+
+        The watches of other programs look a few times a second.
+        """
+        if self._crowded:
+            session.after_commit(self._ground.alarm.set)
 
     def fill(self, sheet: Sheet) -> None:
         """Put them on a sheet."""
@@ -211,10 +219,13 @@ ORDER BY occurred_at, account_id LIMIT %(most)s
 """
 
 
-def visits(session: Session, address: bytes, *, after: datetime, until: datetime) -> list[Visit]:
-    """Return who was seen at an address in (after, until], by time."""
+def asking_visits(
+    session: Session, address: bytes, *, after: datetime, until: datetime
+) -> Callable[[], list[Visit]]:
+    """Ask who was seen at an address in (after, until], by time."""
     asked = {"address": address, "after": after, "until": until, "most": VISITS_MAX}
-    return [Visit(at, AccountId(one)) for at, one in session.rows(VISITS, asked)]
+    rows = session.ask(VISITS, asked)
+    return lambda: [Visit(at, AccountId(one)) for at, one in rows()]
 
 
 # A long-standing account in good order: as old as the rule says, open, not behind, and it has paid
@@ -248,29 +259,37 @@ class Standings:
     good: frozenset[AccountId]
 
 
-def standings(session: Session, account_ids: Collection[AccountId], rule: CrowdRule) -> Standings:
-    """Return how some accounts stand; an account that is not there is left out."""
+def asking_standings(
+    session: Session, account_ids: Collection[AccountId], rule: CrowdRule
+) -> Callable[[], Standings]:
+    """Ask how some accounts stand; an account that is not there is left out."""
     asked = {"accounts": list(account_ids), "days": rule.good_age_days}
-    rows = session.rows(STANDING, asked)
-    return Standings(
-        books={AccountId(one): book for one, book, _ in rows},
-        good=frozenset(AccountId(one) for one, _, is_good in rows if is_good),
-    )
+    told = session.ask(STANDING, asked)
+
+    def answer() -> Standings:
+        rows = told()
+        return Standings(
+            books={AccountId(one): book for one, book, _ in rows},
+            good=frozenset(AccountId(one) for one, _, is_good in rows if is_good),
+        )
+
+    return answer
 
 
-def place_of(
+def asking_seen(
     session: Session, address: bytes, until: datetime, rule: CrowdRule
-) -> tuple[Place, str | None]:
-    """Return what is known of an address up to an instant before the crowd came.
-
-    Also what kind of place it is, if that is written down.
-    """
-    kinds = session.rows(IS_KNOWN, {"address": address})
+) -> Callable[[], list[AccountId]]:
+    """Ask who was at an address lately, up to an instant before the crowd came."""
     after = until - timedelta(days=rule.place_days)
     asked = {"address": address, "after": after, "until": until, "most": SEEN_MAX}
-    seen = [AccountId(one) for (one,) in session.rows(SEEN, asked)]
-    good = standings(session, seen, rule).good
-    return Place(bool(kinds), len(seen), len(good)), (kinds[0][0] if kinds else None)
+    rows = session.ask(SEEN, asked)
+    return lambda: [AccountId(one) for (one,) in rows()]
+
+
+def asking_kind(session: Session, address: bytes) -> Callable[[], str | None]:
+    """Ask what kind of place an address is, None if nobody wrote that down."""
+    rows = session.ask(IS_KNOWN, {"address": address})
+    return lambda: next((kind for (kind,) in rows()), None)
 
 
 # The strong links of some accounts, of all that their groups of last night hold, and of whoever
@@ -300,10 +319,10 @@ LIMIT %(most)s
 GROUP_MAX = 1_000  # accounts of a group that is read whole
 
 
-def around(
+def asking_around(
     session: Session, account_ids: Collection[AccountId], on: date, rule: LinkRule
-) -> list[Link]:
-    """Return the fresh strong links of some accounts and of those they may be tied to."""
+) -> Callable[[], list[Link]]:
+    """Ask for the fresh strong links of some accounts and of those they may be tied to."""
     bounds = {kind.value: most for kind, most in rule.accounts_max.items()}
     asked = {
         "accounts": list(account_ids),
@@ -312,7 +331,8 @@ def around(
         "most": LINKS_MAX,
         **bounds,
     }
-    return [
+    rows = session.ask(AROUND, asked)
+    return lambda: [
         Link(AccountId(account), bytes(identifier), Identifier(kind), first_on, last_on)
-        for account, identifier, kind, first_on, last_on in session.rows(AROUND, asked)
+        for account, identifier, kind, first_on, last_on in rows()
     ]

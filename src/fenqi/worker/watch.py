@@ -1,8 +1,9 @@
 """The watch: crowds are answered within a second, and ends of protections are written down.
 
-One thread that asks the database for suspicions a few times a second. Any number of programs may
-watch: a suspicion is answered by one of them, once. What fails is tried alone, later each time, and
-after some tries left for a person; it never keeps the others waiting.
+One thread that asks the database for suspicions a few times a second, and at once when its own
+program has stored one. Any number of programs may watch: a suspicion is answered by one of them,
+once. What fails is tried alone, later each time, and after some tries left for a person; it never
+keeps the others waiting.
 """
 
 import logging
@@ -46,6 +47,7 @@ class Watch:
     def close(self) -> None:
         """Finish what is under way and stop."""
         self._stop.set()
+        self._ground.alarm.set()
         self._thread.join(STOP_SECONDS_MAX)
 
     def __enter__(self) -> "Watch":
@@ -79,7 +81,12 @@ class Watch:
                 self._beat(fault)
                 pause = AWAY_SECONDS
             rounds += 1
-            self._stop.wait(pause)
+            self._rest(pause)
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, but no longer than until this program sees a crowd or the watch is closed."""
+        self._ground.alarm.wait(seconds)
+        self._ground.alarm.clear()
 
     def _beat(self, fault: Exception | None) -> None:
         """Write down now and then that the watch lives, and at once what failed."""

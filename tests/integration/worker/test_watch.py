@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from make_book import BOOK, World, beside, open_book, row, rows, until
@@ -64,10 +65,10 @@ def test_a_suspicion_that_always_fails_keeps_nobody_waiting_and_ends_dead(
     log_in(world, ring, "1.2.3.4")
     gather = _scenes
 
-    def fail(session: object, rule: object, address: bytes, *when: object) -> object:
-        if address.hex() == bad:
+    def fail(session: object, rule: object, suspects: Any) -> object:
+        if any(one.address.hex() == bad for one in suspects):
             raise RuntimeError("poison")
-        return gather(session, rule, address, *when)
+        return gather(session, rule, suspects)  # type: ignore[arg-type]
 
     monkeypatch.setattr("fenqi.flows.protect._scenes", fail)
     for _ in range(2):
@@ -97,6 +98,13 @@ def test_a_watch_outlives_a_database_that_goes_away(
     with Watch(world.ground, pause_seconds=0.01):
         wait_for(lambda: len(protections(world)["hold"]) == 10)
     assert fails == []  # both were met, and outlived
+
+
+def test_a_watch_is_woken_by_the_crowd_its_own_program_sees(world: World) -> None:
+    ring = people(world, 10)
+    with Watch(world.ground, pause_seconds=3_600):
+        log_in(world, ring, "1.2.3.4")  # it has looked once, and would look again in an hour
+        wait_for(lambda: len(protections(world)["hold"]) == 10)
 
 
 def test_watching_once_answers_everything_that_is_there(world: World) -> None:
