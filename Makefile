@@ -8,6 +8,9 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 OUT := out
+# As many processes as there are cores, each with a server of its own; who has nothing left to do
+# takes over from others.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 FAST_TESTS := tests/unit tests/property $(wildcard tests/test_*.py)
 
 .PHONY: help install check test demo bench soak conformance serve shots docs lock clean tools
@@ -17,10 +20,10 @@ help: ## list the targets
 	    printf '  make %-12s %s\n' "$${line%%:*}" "$${line##*## }"; done
 
 check: install tools ## the quick gate: format, lint, types, import contracts, fast tests
-	@$(BIN)/python -m pytest $(FAST_TESTS)
+	@$(PYTEST) $(FAST_TESTS)
 
 test: install tools ## everything: the quick gate and all tests on the real database
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 demo: install ## the main job: a book of instalment credit, from first purchase to report
 	@$(BIN)/fenqi demo --out $(OUT)/demo

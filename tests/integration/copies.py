@@ -8,7 +8,7 @@ from psycopg import sql
 
 def copy(server_url: str, source: str, name: str) -> str:
     """Copy a database and return the copy's URL."""
-    order = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    order = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(order.format(sql.Identifier(name), sql.Identifier(source)))
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from fenqi.cli.commands import COMMANDS, load
@@ -52,6 +53,7 @@ def words(values: Iterable[ast.AST]) -> set[str]:
     }
 
 
+@cache
 def trees() -> list[ast.AST]:
     return [ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")]
 

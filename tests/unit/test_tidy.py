@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from fenqi.cli.commands import COMMANDS
@@ -33,9 +33,12 @@ READ_BY_TESTS_ONLY = {
 }
 
 
-def files() -> Iterator[tuple[str, ast.Module]]:
-    for file in sorted(SOURCE.rglob("*.py")):
-        yield file.relative_to(SOURCE).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+@cache
+def files() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (file.relative_to(SOURCE).as_posix(), ast.parse(file.read_text(encoding="utf-8")))
+        for file in sorted(SOURCE.rglob("*.py"))
+    )
 
 
 def clock_calls(tree: ast.AST) -> list[int]:
