@@ -14,6 +14,7 @@ from uuid import UUID
 
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.ports import Clock, IdSource
+from fenqi.core.risk.crowd import CrowdRule
 from fenqi.core.risk.identity import Sealer
 from fenqi.machine import URL_SETTING, Config, SystemClock
 from fenqi.store import catalogue, crowds, identity_key, policies
@@ -114,6 +115,7 @@ class Runtime:
         clock: Clock,
         ids: IdSource,
         known: Catalogue,
+        crowd: CrowdRule | None = None,
         server: Server | None = None,
         seat: Seat | None = None,
     ) -> None:
@@ -126,7 +128,7 @@ class Runtime:
             clock=clock,
             ids=ids,
             catalogue=known,
-            crowd=crowds.own(config.catalogue_folder),
+            crowd=crowd or crowds.own(config.catalogue_folder),
             asks_policies=True,
         )
         self._server, self._seat = server, seat  # the embedded one, and our place beside others
@@ -157,8 +159,10 @@ class Runtime:
             server = Server(config.database_folder)
             seat = server.join(_own_words(), stop_when_idle=stop_after)
             url = server.url
+        store: Store | None = None
         try:
             gc.set_threshold(*COLLECT_AFTER)
+            crowd = crowds.own(config.catalogue_folder)
             migrate(url)
             store = Store.open(url, connections_max=config.connections_max or CONNECTIONS_MAX)
             with store.transaction() as session:
@@ -166,12 +170,15 @@ class Runtime:
                 policies.install(session, clock.now(), config.catalogue_folder)
                 known = catalogue.load(session)
         except BaseException:
+            if store is not None:
+                store.close()
             if server is not None and seat is not None:
                 server.leave(seat)
             raise
         return cls(
             config,
             store=store,
+            crowd=crowd,
             clock=clock,
             ids=ids or Ids(clock),
             known=known,

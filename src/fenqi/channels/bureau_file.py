@@ -55,6 +55,8 @@ def read_reports(path: Path) -> list[FileReport]:
     """
     if path.suffix not in (".csv", ".parquet"):
         raise _refused(path, problem="its name does not end in .csv or .parquet")
+    if not path.exists():
+        raise _refused(path, problem="it is not there")
     if not path.is_file():
         raise _refused(path, problem="it is not a regular file")
     if path.stat().st_size > BYTES_MAX:

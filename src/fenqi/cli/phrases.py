@@ -37,6 +37,7 @@ PHRASES = frozenset(
         "its name does not end in .csv or .parquet",
         "a .csv or .parquet file",
         "it is not a regular file",
+        "it is not there",
         "a file, not a folder or a pipe",
         "the path of a .csv or .parquet file that you may read",
         "it cannot be read",

@@ -26,6 +26,7 @@ from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import settle_quote
 from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, schedule
 from fenqi.core.values.money import Currency, currency
+from fenqi.machine import Config
 from fenqi.report.ink import BRAND, money_text, percent_text
 from fenqi.store.catalogue import ProductMissing, from_files
 
@@ -165,7 +166,7 @@ def signed(asked: Asked) -> tuple[Terms, list[Pack]]:
     for day in (asked.on, asked.settle_on or asked.on):
         if not YEAR_MIN <= day.year <= YEAR_MAX:
             raise DayOutsideCalendar(day=day, first=YEAR_MIN, last=YEAR_MAX)
-    known = from_files()
+    known = from_files(Config.from_environment().catalogue_folder)
     products = {product.product_id: product for product in known.products.values()}
     if asked.product not in products:
         raise ProductMissing(product=asked.product, known=sorted(products))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from datetime import date
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,7 @@ from fenqi.core.terms.schedule import CountNotOffered
 from fenqi.core.values.money import CurrencyUnknown, currency
 from fenqi.report import quote as quoting
 from fenqi.report.quote import AmountInvalid, Asked, SettledBeforeBought, quote
-from fenqi.store.catalogue import ProductMissing
+from fenqi.store.catalogue import SHIPPED, ProductMissing
 
 ASKED = Asked("6000", "CNY", "flat", 6, date(2026, 11, 24))
 
@@ -62,7 +63,7 @@ def test_a_plan_above_the_packs_cap_is_refused(monkeypatch: pytest.MonkeyPatch) 
         for key, pack in files.packs.items()
     }
     known = dataclasses.replace(files, packs=strict)
-    monkeypatch.setattr(quoting, "from_files", lambda: known)
+    monkeypatch.setattr(quoting, "from_files", lambda _: known)
     with pytest.raises(CapBroken):
         quote(ASKED)
     assert quote(dataclasses.replace(ASKED, currency="GBP")).packs == ()
@@ -148,3 +149,14 @@ def test_json_holds_the_same_figures() -> None:
     assert table["total_minor"] == quoted.total_minor
     assert table["parts"][0]["due_on"] == "2026-12-10"
     assert table["cost_lines"][0]["kind"] == "flat-fee"
+
+
+def test_a_quote_is_one_of_the_operators_own_products(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "products").mkdir()
+    text = (SHIPPED / "products" / "flat.toml").read_text("utf-8")
+    own = text.replace('id = "flat"', 'id = "ours"')
+    (tmp_path / "products" / "ours.toml").write_text(own, "utf-8")
+    monkeypatch.setenv("FENQI_CATALOGUE", str(tmp_path))
+    assert quote(dataclasses.replace(ASKED, product="ours")).product == "ours"
