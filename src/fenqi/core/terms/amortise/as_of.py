@@ -107,6 +107,7 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     if not late:
         return False
     bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
+    touched = _last_touched(model)
     place = model.find(on)
     running = model.periods[-1 if place is None else place]
     has_changed = False
@@ -118,14 +119,14 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     for period in late:
         if overdue:
             has_changed |= _carry_overdue(
-                model, period, on, overdue, together, bears_to_due_day=bears_to_due_day
+                model, period, on, overdue, together, touched, bears_to_due_day=bears_to_due_day
             )
         if period.is_stale:
             model.settle(through=model.periods.index(period))
         overdue = period.open_principal_minor
         together += overdue
     has_changed |= _carry_overdue(
-        model, running, on, overdue, together, bears_to_due_day=bears_to_due_day
+        model, running, on, overdue, together, touched, bears_to_due_day=bears_to_due_day
     )
     if together > 0 and (model.overdue_on is None or model.overdue_on < on):
         model.overdue_on = on
@@ -175,6 +176,7 @@ def _carry_overdue(
     on: date,
     overdue: int,
     together: int,
+    touched: int,
     *,
     bears_to_due_day: bool,
 ) -> bool:
@@ -184,7 +186,7 @@ def _carry_overdue(
     if model.overdue_on is not None and since <= model.overdue_on:
         since = model.overdue_on
     corrected_on = since if _correct(model, since, overdue) else None
-    if corrected_on is not None and not _is_all_to_come(model, period):
+    if corrected_on is not None and not _is_all_to_come(model, period, touched):
         place_leftover(model, corrected_on)
     is_running = period.starts_on < on <= period.due_on
     if is_running:
@@ -192,7 +194,7 @@ def _carry_overdue(
         corrected_on = until if _correct(model, until, -together) else corrected_on
         model.overdue_on = until
     runs_before_last = on <= model.periods[-1].starts_on
-    is_on_the_way = not is_running and runs_before_last and _is_all_to_come(model, period)
+    is_on_the_way = not is_running and runs_before_last and _is_all_to_come(model, period, touched)
     if corrected_on is not None and is_on_the_way:
         model.settle(through=model.periods.index(period))  # the next overdue row moves the leftover
     elif corrected_on is not None:
@@ -200,16 +202,22 @@ def _carry_overdue(
     return True
 
 
-def _is_all_to_come(model: Model, running: Period) -> bool:
+def _is_all_to_come(model: Model, running: Period, touched: int) -> bool:
     """Return whether rows follow and nothing was paid for or credited to any of them.
 
     Then the last one takes the leftover, so only where it ends up counts and not its way there.
     """
-    later = model.periods[model.first_due_from(running.due_on) + 1 :]
-    return bool(later) and not any(
-        period.paid_minor or period.credited_minor or period.fixed_interest_minor
-        for period in later
-    )
+    place = model.first_due_from(running.due_on)
+    return place + 1 < len(model.periods) and touched <= place
+
+
+def _last_touched(model: Model) -> int:
+    """Return the last row that something was paid for or credited to; -1 if there is none."""
+    for place in range(len(model.periods) - 1, -1, -1):
+        period = model.periods[place]
+        if period.paid_minor or period.credited_minor or period.fixed_interest_minor:
+            return place
+    return -1
 
 
 def _correct(model: Model, on: date, amount_minor: int) -> bool:
