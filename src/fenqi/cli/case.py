@@ -175,7 +175,10 @@ def freeze_(
     console = _console()
     console.print(f"frozen until {answer.until}: {answer.protection_id}")
     if waits:
-        console.print(f"until {answer.asked_until} once a second person agrees")
+        console.print(
+            f"until {answer.asked_until} once a second person agrees:\n"
+            f"  fenqi case second {answer.protection_id} --account {account_id} --by SOMEBODY_ELSE"
+        )
 
 
 def second_(protection_id: Protection, account_id: Account, by: Who) -> None:

@@ -1,6 +1,7 @@
 """Cases, told in a terminal: the queue, and one case with its evidence and history."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from fenqi.store.pool import Store
 URGENCY = {1: BAD, 2: GOLD, 3: BRAND, 4: "dim"}
 SHOWN_MAX = 40  # accounts of a case in a terminal; `--json` has all
 HOUR = timedelta(hours=1)
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*")
 
 
 def listed(
@@ -55,7 +57,7 @@ def show_list(lines: Sequence[Line], clock: Clock, console: Console) -> None:
         console.print("No case waits.")
         return
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in ("", "Case", "What", "Accounts", "Held", "Due", "With", "Outcome"):
+    for label in ("Priority", "Case", "What", "Accounts", "Held", "Due", "With", "Outcome"):
         table.add_column(label, justify="right" if label in ("Accounts", "Held") else "left")
     for one in lines:
         table.add_row(
@@ -135,9 +137,21 @@ def _evidence(evidence: Mapping[str, object]) -> list[str]:
             sizes = ", ".join(str(len(one)) for one in value)
             told.append(f"groups that share a device, card or phone: {sizes or 'none'}")
         else:
-            shown = value if isinstance(value, str | int) else json.dumps(value, default=str)
-            told.append(f"{name}: {shown}")
+            told.append(f"{name}: {_plain(value)}")
     return told
+
+
+def _plain(value: object) -> str:
+    """Return a value of the evidence as a person reads it: no brackets, instants to the second."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{str(name).replace('_', ' ')} {_plain(one)}" for name, one in sorted(value.items())
+        )
+    if isinstance(value, list):
+        return ", ".join(_plain(one) for one in value) or "none"
+    if isinstance(value, str) and INSTANT.fullmatch(value):
+        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S}"
+    return "unknown" if value is None else str(value)
 
 
 def _path(one: object) -> str:

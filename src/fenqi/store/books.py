@@ -67,7 +67,11 @@ class Book:
 
         A fact of the small hours before yesterday is closed still belongs to yesterday's books.
         """
-        return min(at.astimezone(ZoneInfo(self.zone)).date(), self.business_date)
+        return min(self.local_day(at), self.business_date)
+
+    def local_day(self, at: datetime) -> date:
+        """Return the day of an instant where the book is kept, however far its closes have come."""
+        return at.astimezone(ZoneInfo(self.zone)).date()
 
     def day_of_lending(self, at: datetime) -> date:
         """Return `day_of` an instant at which something was bought or shipped.

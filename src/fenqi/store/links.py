@@ -89,7 +89,8 @@ class Sightings:
         """An account was seen on this day with an identifier; a weak one ties nobody."""
         if kind in STRONG:
             key = (identifier, account.account_id)
-            self._seen[key] = (kind, account.book.day_of(self._booking.now))
+            # The day of the clock, as the watch looks: a close that is late makes no link older.
+            self._seen[key] = (kind, account.book.local_day(self._booking.now))
 
     def crowded(self, address: bytes, at: datetime) -> None:
         """So many accounts are at an address that somebody should look: do so within a second.

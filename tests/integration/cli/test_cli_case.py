@@ -58,6 +58,8 @@ def test_an_officer_works_a_ring_from_the_queue_to_its_end(world: World, fenqi: 
     assert str(case) in ended(fenqi("case", "list"))
     told = ended(fenqi("case", "show", case))
     assert "investigation: ring" in told
+    assert "place: accounts before 0, kind unknown, long standing 0" in told
+    assert re.search(r"from: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n", told)
     assert "groups that share a device, card or phone: 2" in told
     assert re.search(rf"{ring[9]} -> device [0-9a-f]{{12}} \(since .*\) {ring[10]}", told)
     assert "is with li" in ended(fenqi("case", "assign", case, "li", "--by", "mei"))
@@ -82,6 +84,8 @@ def test_four_eyes_through_the_door(world: World, fenqi: Run) -> None:
     freeze = ("case", "freeze", case, "--account", account, "--days", 20, "--reason", "odd-basket")
     said = ended(fenqi(*freeze, "--by", "mei"))
     assert "once a second person agrees" in said
+    assert f"fenqi case second {said.split(chr(10))[0].split()[-1]} --account {account}" in said
+    assert "reasons: odd-basket" in ended(fenqi("case", "show", case))
     protection = said.split("\n")[0].split()[-1]
     second = ("case", "second", protection, "--account", account, "--by")
     assert "took part" in ended(fenqi(*second, "mei"), 2)
