@@ -222,6 +222,7 @@ def _close(
         command_key=command.key,
         topic="customer",
     )
+    record.projection()  # what is stored counts the open days as excused; the difference is to that
     record.contested_on = None
     record.excused = account.book.excused
     if days:

@@ -59,6 +59,7 @@ class World:
     dues: Callable[[date], Iterable[Due]]
     close_day: Callable[[date], None]
     command_of: Callable[[Asking], Request | None]
+    is_paid: Callable[[str], bool]  # whether anybody has paid with a key
 
 
 @dataclass(slots=True)
@@ -229,6 +230,8 @@ class Drive:
         """Let everybody who wishes something today ask for it; what is not granted is not asked."""
         if self._wishes is None:
             return
+        if day == self._world.open_day and self._world.is_paid(_pay_key(day)):
+            return  # the day was cut off after all had asked; paid, they might be granted more
         at = datetime.combine(day, EVENING, self._world.zone)
         for person, wish in self._wishes.on(day):
             account_id = self._accounts.get(person)
@@ -279,7 +282,7 @@ class Drive:
         return self._world.desk.submit(
             Receive(
                 scope_id=str(account_id),
-                key=f"pay/{day.isoformat()}",
+                key=_pay_key(day),
                 actor="replay",
                 account_id=account_id,
                 channel=CHANNEL,
@@ -288,6 +291,10 @@ class Drive:
                 received_at=datetime.combine(day, EVENING, self._world.zone),
             )
         )
+
+
+def _pay_key(day: date) -> str:
+    return f"pay/{day.isoformat()}"
 
 
 def last_day(last_fact_on: date, days_after: int) -> date:

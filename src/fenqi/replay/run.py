@@ -32,7 +32,7 @@ from fenqi.replay.source import Stream
 from fenqi.replay.wishes import Wishes
 from fenqi.report import book as book_report
 from fenqi.report.book import Book
-from fenqi.report.dues import due_on
+from fenqi.report.dues import due_on, is_paid
 from fenqi.runtime import MovingClock, Runtime
 
 DEMO_ZONE = "Asia/Shanghai"
@@ -193,6 +193,7 @@ def live(
             dues=lambda day: due_on(ground, book_id, day),
             close_day=close_day,
             command_of=partial(asking.command_of, runtime),
+            is_paid=partial(is_paid, runtime.ground),
         )
         wishes = Wishes(plan.payments_seed, plan.last_on) if plan.has_wishes else None
         behaviour = Behaviour(figures.read_repayment(), plan.payments_seed)

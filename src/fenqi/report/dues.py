@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from fenqi.core.servicing.statement import statement_days_of
 from fenqi.core.terms.replay import replay
 from fenqi.core.values.ids import AccountId
-from fenqi.store import books, closes, plans
+from fenqi.flows.receive import Receive
+from fenqi.store import books, closes, commands, plans
 from fenqi.store.ground import Ground
 
 
@@ -20,6 +21,12 @@ class Due:
 
     account_id: AccountId
     open_by_month_minor: tuple[int, ...]
+
+
+def is_paid(ground: Ground, key: str) -> bool:
+    """Return whether anybody has paid with a key yet."""
+    with ground.store.transaction() as session:
+        return commands.is_known(session, Receive.kind, key)
 
 
 def due_on(ground: Ground, book_id: str, day: date) -> list[Due]:

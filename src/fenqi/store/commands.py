@@ -71,6 +71,16 @@ COMMANDS = Table(
 )
 
 
+IS_KNOWN = """
+SELECT 1 FROM commands WHERE kind = %(kind)s AND key = %(key)s LIMIT 1
+"""
+
+
+def is_known(session: Session, kind: str, key: str) -> bool:
+    """Return whether a command of a kind came with a key, of whatever scope; looks at them all."""
+    return bool(session.rows(IS_KNOWN, {"kind": kind, "key": key}))
+
+
 class Inbox(Generic[AnyCommand, Answer]):
     """One batch's commands and, as they come, its answers in the same order.
 
