@@ -190,8 +190,8 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_booked(
             2,
             "line 11, column 1: fee_ppm_per_period is (missing)",
         ),
-        ("version = 3", "version = 2", 2, "both say they are version 2"),
-        ("version = 3", "version = 99999999999", 2, "version is 99999999999"),
+        ("version = 4", "version = 3", 2, "both say they are version 3"),
+        ("version = 4", "version = 99999999999", 2, "version is 99999999999"),
         ('id = "flat"', 'id = "a\\u0000"', 2, "letters, digits"),
         ('id = "flat"', 'id = "flat', 2, "line 2, column"),
         ("rate_ppm_per_day = ", "rate_ppm_per_day = 9", 2, "the late_rate_ppm_per_day of flat is"),
@@ -202,7 +202,7 @@ def test_a_product_file_with_a_mistake_is_named(
 ) -> None:
     file = tmp_path / "products" / "own.toml"
     file.parent.mkdir()
-    text = re.sub("^version = .*", "version = 3", (PRODUCTS / "flat.toml").read_text(), flags=re.M)
+    text = re.sub("^version = .*", "version = 4", (PRODUCTS / "flat.toml").read_text(), flags=re.M)
     assert old in text
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
 

@@ -22,6 +22,7 @@ from make_book import (
     World,
     bill_split,
     buy,
+    contested,
     day_changed,
     deferred,
     done,
@@ -31,6 +32,7 @@ from make_book import (
     extended,
     hold,
     key,
+    noon,
     open_book,
     pay,
     payment,
@@ -52,6 +54,7 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.risk.change import Pull
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.servicing.contest import Finding
 from fenqi.core.values.bureau import BureauReport, Enquiry
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
@@ -62,6 +65,7 @@ from fenqi.flows.assess import Assess
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.change_due_day import ChangeDueDay
+from fenqi.flows.contest import CloseContest, OpenContest, open_contest
 from fenqi.flows.decide import Asked, Decide
 from fenqi.flows.defer import Defer
 from fenqi.flows.enrol import Enrol
@@ -131,6 +135,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         for name in (
             *("ann", "ben", "late", "over", "waits", "back", "early", "poor"),
             *("defers", "moves", "extends", "bills", "withdraws", "raised", "asked"),
+            *("contests", "right"),
         )
     }
     buy(world, people["late"], 120_001, "free4", 4)
@@ -141,15 +146,20 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         name: buy(world, people[name], 60_000, "flat", 3)[1]
         for name in ("defers", "moves", "extends")
     }
+    contests = {
+        name: buy(world, people[name], 60_000, "flat", 3)[1] for name in ("contests", "right")
+    }
     ask_to_check(world, people["asked"])
     until(world, date(2026, 2, 10))
     for name in asks:
         pay(world, people[name], 20_300)
+    pay(world, people["right"], 20_300)
     buy(world, people["bills"], 40_000, "flat", 3)
     buy(world, people["bills"], 30_000)
     pay(world, people["back"], 70_000)
     pay(world, people["over"], 13_534)
     until(world, DAY)
+    (opened,) = open_contest(world.ground, [contested(world, people["right"], contests["right"])])
     _, left = buy(world, people["withdraws"], 30_000, "flat", 3)
     held = hold(world, people["ben"], 50_000, "flat", 3)
     kept = hold(world, people["back"], 9_000)
@@ -236,6 +246,14 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             extended(world, people["extends"], asks["extends"], 4),
             extended(world, people["extends"], asks["extends"], 4, reviewed_by=""),
         ],
+        OpenContest: [
+            contested(world, people["contests"], contests["contests"]),
+            contested(world, people["contests"], contests["contests"]),
+        ],
+        CloseContest: [
+            upheld(world, people["right"], done(opened).contest_id),
+            upheld(world, people["right"], done(opened).contest_id),
+        ],
         SplitBill: [
             bill_split(world, people["bills"], 1, 43_534, "annuity18", 6),
             bill_split(world, people["bills"], 1, 43_534, "annuity18", 6),
@@ -245,6 +263,17 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             withdrawal(world, people["early"], early, 320_000),
         ],
     }
+
+
+def upheld(world: World, account: AccountId, contest_id: str) -> CloseContest:
+    return CloseContest(
+        **about(account, key(world)),
+        actor="Li Wei",
+        contest_id=UUID(contest_id),
+        outcome=Finding.UPHELD,
+        text="The courier was asked.",
+        found_at=noon(world.day),
+    )
 
 
 def about(account: AccountId, key: str, **fields: object) -> dict[str, object]:

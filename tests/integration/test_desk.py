@@ -498,10 +498,21 @@ def test_the_same_notice_under_another_key_is_told_apart_and_not_booked_twice(
 def test_every_flow_of_the_desk_is_a_command_of_its_kind() -> None:
     assert {kind.kind for kind in FLOWS} == {
         *("accept", "apply", "assess", "assign-case", "authorise", "capture", "change-due-day"),
-        *("close-case", "decide", "defer", "enrol", "extend", "freeze", "lift", "note-case"),
+        *(
+            "close-case",
+            "close-contest",
+            "decide",
+            "defer",
+            "enrol",
+            "extend",
+            "freeze",
+            "lift",
+            "note-case",
+        ),
         *(
             "observe",
             "open-case",
+            "open-contest",
             "readmit",
             "receive",
             "refund",

@@ -165,7 +165,7 @@ def parked(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in found], default=str, indent=2))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not found:
         console.print("No application is parked.")
     for one in found:
@@ -193,7 +193,9 @@ def retry(
             account_id=AccountId(application),
         )
         _done(readmit(runtime.ground, [command])[0])
-    Console(highlight=False).print(f"The application {application} waits for its turn again.")
+    Console(highlight=False, markup=False).print(
+        f"The application {application} waits for its turn again."
+    )
 
 
 def _done(answer: Any) -> Any:

@@ -54,7 +54,7 @@ COMMANDS = {
     "db": ("db", "Start, stop and look into the database server."),
     "decision": ("decision", "Look at decisions, and make them again."),
     "ledger": ("ledger", "Check the ledger, or export it."),
-    "plan": ("plan", "Look at a plan before it exists."),
+    "plan": ("plan", "Look at a plan before it exists or changes."),
     "policy": ("policy", "Policies: what decides, and by whose word."),
     "shadow": ("shadow", "Judge policies beside the live ones."),
     "worker": ("worker", "What fenqi does by itself."),

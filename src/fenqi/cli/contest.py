@@ -109,4 +109,4 @@ def _own(runtime: Runtime, account_id: UUID) -> dict[str, Any]:
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)

@@ -34,7 +34,7 @@ def run(
     By default: answer crowds, decide applications, let challengers judge.
     """
     config = Config.from_environment()
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
         known = duties_of(
             bureau, assess_days=config.assess_days, budget_minor=config.bureau_budget_minor
@@ -64,7 +64,7 @@ def status(
         if as_json:
             typer.echo(telling.to_json(told))
             return
-        telling.show(told, config.duties, runtime.clock, Console(highlight=False))
+        telling.show(told, config.duties, runtime.clock, Console(highlight=False, markup=False))
 
 
 def retry() -> None:

@@ -7,7 +7,7 @@ nothing. A case holds what was said and found.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
@@ -173,19 +173,20 @@ def close_contest(
         docket = Docket(ground, session, booking.now)
         booking.others.append(docket)
         held = cases.lock(session, {contest.case_id for contest in known.values()})
-        ended: set[UUID] = set()
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
                 contest = known.get((command.account_id, command.contest_id))
-                if contest is None or contest.contest_id in ended:
+                if contest is None:
                     raise ContestMissing(contest=command.contest_id)
                 contest.check_open()
                 by, text = check_name("actor", command.actor), check_text(command.text)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            ended.add(contest.contest_id)
+            known[command.account_id, command.contest_id] = replace(
+                contest, outcome=command.outcome
+            )
             record, order = found[contest.plan_key], orders[contest.plan_key]
             answer = _close(booking, returns, account, record, order, contest, command)
             contests.ended(contest, command.outcome, account.book.business_date, by, ends)
