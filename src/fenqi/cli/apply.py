@@ -15,7 +15,8 @@ from rich.console import Console
 
 from fenqi.cli.errors import tell_of
 from fenqi.cli.language import preferred_language
-from fenqi.core.errors import FenqiError, Invalid
+from fenqi.cli.sending import send
+from fenqi.core.errors import Invalid
 from fenqi.core.risk.identity import Identifier as Kind
 from fenqi.core.risk.identity import IdentityInvalid, Sealer
 from fenqi.core.values.ids import AccountId
@@ -89,7 +90,7 @@ def apply_for(
         tell_of(runtime.others)
         command = form.command(book_id, runtime.sealer(), is_checked=is_checked)
         try:
-            received = _done(apply(runtime.ground, [command])[0])
+            received = send(runtime, apply, command)
         except ApplicationInvalid as refusal:
             raise form.placed(refusal) from refusal
         done: dict[str, object] = {"": None}
@@ -123,7 +124,7 @@ def sign_offer(
             cost_table=costs,
             is_stepped_up=is_checked,
         )
-        _done(sign(runtime.ground, [command])[0])
+        send(runtime, sign, command)
         _tell(shown(runtime.store, application, _language()), as_json=as_json)
 
 
@@ -154,7 +155,7 @@ def resolve_one(
             limit_minor=limit_minor,
             reasons=tuple(reasons or ()),
         )
-        _done(resolve(runtime.ground, [command])[0])
+        send(runtime, resolve, command)
         _tell(shown(runtime.store, application, _language()), as_json=as_json)
 
 
@@ -192,16 +193,10 @@ def retry(
             actor=by,
             account_id=AccountId(application),
         )
-        _done(readmit(runtime.ground, [command])[0])
+        send(runtime, readmit, command)
     Console(highlight=False, markup=False).print(
         f"The application {application} waits for its turn again."
     )
-
-
-def _done(answer: Any) -> Any:
-    if isinstance(answer, FenqiError):
-        raise answer
-    return answer
 
 
 def _language() -> str:

@@ -1,13 +1,12 @@
 """`fenqi case`: what people look at, who has it, what they found; holds and freezes of a case."""
 
-from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 from rich.console import Console
 
-from fenqi.core.errors import FenqiError
+from fenqi.cli.sending import about, send
 from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.values.ids import AccountId
@@ -100,7 +99,7 @@ def open_(
     """Open a case about an account, or a customer's appeal against another case."""
     with Runtime.open(stop_after=True) as runtime:
         command = OpenCase(
-            **_own(runtime, account_id),
+            **about(runtime, account_id),
             actor=CUSTOMER if appeal else by,
             account_id=AccountId(account_id),
             subject=subject,
@@ -108,7 +107,7 @@ def open_(
             priority=priority,
             about_case_id=appeal,
         )
-        answer = _run(runtime, open_case, command)
+        answer = send(runtime, open_case, command)
     _console().print(f"opened {answer.case_id}")
 
 
@@ -124,7 +123,7 @@ def assign(
     with Runtime.open(stop_after=True) as runtime:
         how: dict[str, Any] = {"assignee": assignee, "priority": priority}
         command = AssignCase(**_of_case(runtime, case_id, by), **how)
-        _run(runtime, assign_case, command)
+        send(runtime, assign_case, command)
     _console().print(f"{case_id} is with {assignee}")
 
 
@@ -132,7 +131,7 @@ def note(case_id: Which, text: Words, by: Who) -> None:
     """Write in a case."""
     with Runtime.open(stop_after=True) as runtime:
         command = NoteCase(**_of_case(runtime, case_id, by), text=text)
-        answer = _run(runtime, note_case, command)
+        answer = send(runtime, note_case, command)
     _console().print(f"{case_id}: line {answer.entry_count}")
 
 
@@ -149,7 +148,7 @@ def close(
     """Close a case. A false alarm ends its holds and freezes at once; the customers are told."""
     with Runtime.open(stop_after=True) as runtime:
         how: dict[str, Any] = {"outcome": outcome, "text": text, "place": place}
-        answer = _run(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
+        answer = send(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
     _console().print(f"{case_id} is closed: {outcome.value}; {answer.ended} protections ended")
 
 
@@ -163,14 +162,14 @@ def freeze_(
     """Freeze an account's new purchases; for more days than one may order, a second one agrees."""
     with Runtime.open(stop_after=True) as runtime:
         command = Freeze(
-            **_own(runtime, account_id),
+            **about(runtime, account_id),
             actor=by,
             account_id=AccountId(account_id),
             case_id=case_id,
             days=days,
             reasons=tuple(reasons),
         )
-        answer = _run(runtime, freeze, command)
+        answer = send(runtime, freeze, command)
     waits = answer.until != answer.asked_until
     console = _console()
     console.print(f"frozen until {answer.until}: {answer.protection_id}")
@@ -185,12 +184,12 @@ def second_(protection_id: Protection, account_id: Account, by: Who) -> None:
     """Agree, as a second person, to a freeze as long as was asked."""
     with Runtime.open(stop_after=True) as runtime:
         command = Second(
-            **_own(runtime, account_id),
+            **about(runtime, account_id),
             actor=by,
             account_id=AccountId(account_id),
             protection_id=protection_id,
         )
-        answer = _run(runtime, second, command)
+        answer = send(runtime, second, command)
     _console().print(f"frozen until {answer.until}")
 
 
@@ -198,26 +197,13 @@ def lift_(protection_id: Protection, account_id: Account, by: Who) -> None:
     """End a hold, freeze or smaller limit now."""
     with Runtime.open(stop_after=True) as runtime:
         command = Lift(
-            **_own(runtime, account_id),
+            **about(runtime, account_id),
             actor=by,
             account_id=AccountId(account_id),
             protection_id=protection_id,
         )
-        _run(runtime, lift, command)
+        send(runtime, lift, command)
     _console().print("purchases are possible again, unless something else stops them")
-
-
-def _run(runtime: Runtime, flow: Callable[..., Sequence[Any]], command: object) -> Any:
-    """Run one command and return its answer. Errors: what refuses it."""
-    (answer,) = flow(runtime.ground, [command])
-    if isinstance(answer, FenqiError):
-        raise answer
-    return answer
-
-
-def _own(runtime: Runtime, account_id: UUID) -> dict[str, Any]:
-    """Return the scope and key of a command about an account: each call is a new one."""
-    return {"scope_id": str(account_id), "key": f"cli-{runtime.ids.new()}"}
 
 
 def _of_case(runtime: Runtime, case_id: UUID, by: str) -> dict[str, Any]:

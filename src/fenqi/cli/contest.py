@@ -1,13 +1,12 @@
 """`fenqi contest`: a customer contests a purchase; a person finds for or against it."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 from rich.console import Console
 
-from fenqi.core.errors import FenqiError
+from fenqi.cli.sending import about, send
 from fenqi.core.servicing.contest import Finding, Ground
 from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.flows.contest import (
@@ -58,7 +57,7 @@ def open_(
     """Contest a purchase for its customer; until it is decided nothing of it is claimed."""
     with Runtime.open(stop_after=True) as runtime:
         command = OpenContest(
-            **_own(runtime, account_id),
+            **about(runtime, account_id),
             actor=CUSTOMER,
             account_id=AccountId(account_id),
             plan_id=PlanId(plan_id),
@@ -66,7 +65,7 @@ def open_(
             text=text,
             asked_at=runtime.clock.now(),
         )
-        answer = _run(runtime, open_contest, command)
+        answer = send(runtime, open_contest, command)
     _console().print(f"contest {answer.contest_id}, case {answer.case_id}")
 
 
@@ -80,7 +79,7 @@ def close(
     """Find for the customer, which undoes the purchase, or against, which gives the days back."""
     with Runtime.open(stop_after=True) as runtime:
         command = CloseContest(
-            **_own(runtime, account_id),
+            **about(runtime, account_id),
             actor=by,
             account_id=AccountId(account_id),
             contest_id=contest_id,
@@ -88,24 +87,11 @@ def close(
             text=text,
             found_at=runtime.clock.now(),
         )
-        answer = _run(runtime, close_contest, command)
+        answer = send(runtime, close_contest, command)
     told = f"{answer.days_given} days given"
     if outcome is Finding.UPHELD:
         told = f"{answer.principal_minor} minor units undone, {answer.returned_minor} go back"
     _console().print(f"{contest_id} is {outcome.value}: {told}")
-
-
-def _run(runtime: Runtime, flow: Callable[..., Sequence[Any]], command: object) -> Any:
-    """Run one command and return its answer. Errors: what refuses it."""
-    (answer,) = flow(runtime.ground, [command])
-    if isinstance(answer, FenqiError):
-        raise answer
-    return answer
-
-
-def _own(runtime: Runtime, account_id: UUID) -> dict[str, Any]:
-    """Return the scope and key of a command about an account: each call is a new one."""
-    return {"scope_id": str(account_id), "key": f"cli-{runtime.ids.new()}"}
 
 
 def _console() -> Console:

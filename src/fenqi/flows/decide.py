@@ -144,7 +144,7 @@ class _Bench:
         rules = self._ground.catalogue.pack(book.pack).lends
         account = applicant(one.account_id, book, one.event_count)
         heard, report = self._heard(account, one, command, rules)
-        policy = self._deciding.of(book.book_id)
+        policy = self._deciding.of(book)
         inputs = self._inputs(book, one, policy, heard=heard, report=report)
         ruling = self._rule(book, policy, inputs, rules)
         return self._conclude(account, one, command, policy, inputs, ruling)
@@ -159,7 +159,7 @@ class _Bench:
         account = applicant(one.account_id, book, one.event_count)
         heard, report = self._heard(account, one, command, rules)
         one.event_count = account.event_count
-        policy = self._deciding.of(book.book_id)
+        policy = self._deciding.of(book)
         inputs = self._inputs(book, one, policy, heard=heard, report=report)
         ruling = rule(inputs, rules, self._card, opinion_of(policy))
         if not heard or not _is_better(ruling, one):

@@ -3,12 +3,11 @@
 What is sent is what the preview showed (`report.request`), as a page would do it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from fenqi.core.errors import FenqiError
+from fenqi.core.errors import Conflict, Forbidden, Invalid, Missing
 from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.flows.change_due_day import ChangeDueDay
 from fenqi.flows.defer import Defer
@@ -48,40 +47,49 @@ class Asking:
         return f"ask/{self.at.date().isoformat()}"
 
 
-WISHED: dict[Wish, dict[str, int | bool]] = {
-    Wish.DEFER: {"defer_days": DEFER_DAYS},
-    Wish.DUE_DAY: {"due_day": DUE_DAY},
-    Wish.EXTEND: {"extend_count": EXTEND_COUNT},
-    Wish.SETTLE: {"settles": True},
-    Wish.WITHDRAW: {"withdraws": True},
-}
-
-
 def command_of(runtime: Runtime, asking: Asking) -> Request | None:
-    """Return what is sent for a wish; None if nothing grants it."""
+    """Return what is sent for a wish; None if nothing grants it. Errors: those of a fault."""
     plans, statement = request.askable(runtime.ground, asking.account_id)
     if asking.wish is Wish.SPLIT:
         bill = Bill(statement, *SPLIT_INTO)
-        shown = _shown(lambda: request.preview(runtime.ground, asking.account_id, bill=bill))
+        shown = _shown(runtime, asking, bill=bill)
         return None if shown is None else _split(asking, bill, shown)
-    on = request.today(runtime.ground, asking.account_id)
-    wished = previewing.Wish(on, **WISHED[asking.wish])  # type: ignore[arg-type] # fields of it
+    wish = _wished(asking.wish, request.today(runtime.ground, asking.account_id))
     for plan in plans[:PLANS_TRIED_MAX]:
-        shown = _shown(
-            lambda plan=plan: request.preview(  # type: ignore[misc] # bound for this turn
-                runtime.ground, asking.account_id, plan_id=plan, wish=wished
-            )
-        )
+        shown = _shown(runtime, asking, plan_id=plan, wish=wish)
         if shown is not None:
             return _command(asking, plan, shown)
     return None
 
 
-def _shown(preview: Callable[[], Answer]) -> Answer | None:
-    """Return what is shown, or None where the plan does not grant it."""
+def _wished(wish: Wish, on: date) -> previewing.Wish:
+    match wish:
+        case Wish.DEFER:
+            return previewing.Wish(on, defer_days=DEFER_DAYS)
+        case Wish.DUE_DAY:
+            return previewing.Wish(on, due_day=DUE_DAY)
+        case Wish.EXTEND:
+            return previewing.Wish(on, extend_count=EXTEND_COUNT)
+        case Wish.SETTLE:
+            return previewing.Wish(on, settles=True)
+        case _:
+            return previewing.Wish(on, withdraws=True)
+
+
+def _shown(
+    runtime: Runtime,
+    asking: Asking,
+    *,
+    plan_id: PlanId | None = None,
+    wish: previewing.Wish | None = None,
+    bill: Bill | None = None,
+) -> Answer | None:
+    """Return what is shown, or None where it is not granted. Errors: those of a fault."""
     try:
-        return preview()
-    except FenqiError:
+        return request.preview(
+            runtime.ground, asking.account_id, plan_id=plan_id, wish=wish, bill=bill
+        )
+    except (Invalid, Forbidden, Conflict, Missing):
         return None
 
 

@@ -56,8 +56,8 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
     with store.transaction() as session:
         one = applications.read(session, AccountId(application_id))
         costs = accounts.costs_of(session, one.cost_table) if one.cost_table else []
-        policy = _decided_by(session, one)
         book = books.read(session, one.book_id)
+        policy = _decided_by(session, one, book)
     return Shown(
         application_id=str(one.account_id),
         state=one.state.value,
@@ -82,10 +82,10 @@ def parked(store: Store) -> list[Parked]:
         return applications.parked(session)
 
 
-def _decided_by(session: Session, one: Application) -> Policy:
+def _decided_by(session: Session, one: Application, book: books.Book) -> Policy:
     """Return the policy that decided an application: its reasons are told in its words."""
     if one.decision_id is None:
-        return Deciding(session, DecisionKind.APPLICATION).of(one.book_id).policy
+        return Deciding(session, DecisionKind.APPLICATION).of(book).policy
     return policy_in(decision_records.read(session, one.decision_id).rulebook.content)
 
 

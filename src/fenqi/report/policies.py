@@ -65,16 +65,16 @@ def deciding(store: Store) -> list[Now]:
     """Return what decides about each kind in each book."""
     found = []
     with store.transaction() as session:
-        names = books.names(session)
+        all_books = [books.read(session, name) for name in books.names(session)]
         for kind in DecisionKind:
             asked = Deciding(session, kind)
-            for name in names:
-                chosen = asked.chosen(name)
+            for book in all_books:
+                chosen = asked.chosen(book)
                 policy, live = chosen.rulebook.policy, chosen.live.policy
                 why = [TRIPPED] * chosen.is_tripped + [OVER] * chosen.is_over
                 told = f"{live.name} {live.version}: {', '.join(why)}" if why else ""
                 now = (policy.name, policy.version, policy.valid_until, told)
-                found.append(Now(kind.value, name, *now))
+                found.append(Now(kind.value, book.book_id, *now))
     return found
 
 

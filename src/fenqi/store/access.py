@@ -56,8 +56,8 @@ class AccessRulings:
         self._consequences = Consequences(ground, booking, session, accounts.values())
         self._accounts, self._is_prepared = accounts.keys(), False
         self._allowed = facts.asking_places(session, addresses)()
-        books = {one.book.book_id for one in accounts.values()}
-        self._rulebooks = {name: deciding.of(name) for name in sorted(books)}
+        books = {one.book.book_id: one.book for one in accounts.values()}
+        self._rulebooks = {name: deciding.of(book) for name, book in sorted(books.items())}
 
     def rule(
         self, account: Account, *, addresses: Collection[bytes], evidence: Mapping[str, object]

@@ -303,7 +303,7 @@ WITH claimed AS (
             FROM bureau_reports AS r
             WHERE r.person_id = a.person_id AND r.asked_for = a.account_id
         ) AS r
-        WHERE a.state = 'offered' AND a.received_at > %(since)s
+        WHERE a.state = 'offered' AND a.parked_at IS NULL AND a.received_at > %(since)s
             AND a.offer_ends_on >= b.business_date
             AND (a.leased_until IS NULL OR a.leased_until <= %(now)s)
             AND (%(book_id)s::text IS NULL OR a.book_id = %(book_id)s)
@@ -348,7 +348,7 @@ def claim(
 FAILED = """
 UPDATE applications SET failures = failures + 1, fault = %(fault)s, leased_until = %(until)s,
     parked_at = CASE WHEN failures + 1 >= %(failures_max)s THEN %(now)s::timestamptz END
-WHERE account_id = %(account_id)s AND state = 'received' AND parked_at IS NULL
+WHERE account_id = %(account_id)s AND state IN ('received', 'offered') AND parked_at IS NULL
 RETURNING parked_at IS NOT NULL
 """
 
@@ -356,7 +356,8 @@ RETURNING parked_at IS NOT NULL
 def failed(session: Session, account_id: AccountId, fault: str, now: datetime) -> bool:
     """Note that an application could not be decided; return whether it is parked now.
 
-    It waits for its next turn behind the others; after `TRIES_MAX` a person has to look.
+    It waits for its next turn behind the others; after `TRIES_MAX` a person has to look at one
+    that has no offer yet, and nobody asks again about one that has.
     """
     asked = {
         "account_id": account_id,

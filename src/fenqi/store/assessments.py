@@ -100,7 +100,7 @@ class Assessor:
         restraint: Restraint,
     ) -> list[Assessment]:
         book = next(iter(accounts.values())).book
-        live = self._deciding.of(book.book_id)
+        live = self._deciding.of(book)
         inputs = self._inputs(live, accounts)
         histories = changes.histories(
             self._session, accounts, self._subject, on=book.business_date, conduct=self.conduct

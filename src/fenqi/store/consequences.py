@@ -29,6 +29,7 @@ from fenqi.store.pool import Session
 from fenqi.store.responses import Because, Responses
 
 PROTECTS = frozenset({Effect.SMALLER_LIMIT, Effect.HOLD, Effect.FREEZE})
+NONE: frozenset[Effect] = frozenset()
 EFFECTS_MAX = 4096  # different effects of policies remembered
 REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 
@@ -78,7 +79,7 @@ class Consequences:
             if act.effect in PROTECTS and not self._is_due(rulebook, account, said, act)
         }
         # A smaller limit that runs is in force: nothing to place or count, and nothing held back.
-        running = spent & self._running(rulebook, account, said)
+        running = self._running(rulebook, account, said) if Effect.SMALLER_LIMIT in spent else NONE
         spent -= running
         counted = harms - spent - running - ({Effect.DECLINE} if is_floored else set())
         held = spent | self._restrained(rulebook, account, counted)
@@ -187,7 +188,7 @@ class Consequences:
             and one.ends_at > now
             for one in self._give().of(account)
         )
-        return frozenset({Effect.SMALLER_LIMIT}) if runs else frozenset()
+        return frozenset({Effect.SMALLER_LIMIT}) if runs else NONE
 
     def _until(self, act: Act) -> datetime:
         """Return when a protection ends by itself."""

@@ -7,19 +7,18 @@ without one, what is shipped, where the time has run out, and the live one under
 breaker is open: what is shipped is nobody's last good version.
 """
 
-from datetime import date
 from typing import NamedTuple
 
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.store import policies
+from fenqi.store.books import Book
 from fenqi.store.pool import Session
 
-# Of every book its day, and the versions whose breakers are open there.
-BOOKS = """
-SELECT b.book_id, b.business_date, t.policy, t.policy_version
-FROM books AS b LEFT JOIN breaker_trips AS t
-    ON t.book_id = b.book_id AND t.kind = %(kind)s AND t.reset_at IS NULL
+OPEN_MAX = 10_000  # breakers open at a time; beyond that many nothing is decided as it should be
+OPEN = """
+SELECT book_id, policy, policy_version FROM breaker_trips
+WHERE kind = %(kind)s AND reset_at IS NULL LIMIT %(most)s
 """
 
 
@@ -38,47 +37,46 @@ class Deciding:
     def __init__(self, session: Session, kind: DecisionKind) -> None:
         self._session, self._kind = session, kind
         self._live = policies.asking(session, kind)
-        self._asked = session.ask(BOOKS, {"kind": kind.value})
-        self._days: dict[str, date] = {}
-        self._tripped: set[tuple[str, str, int]] = set()
+        self._open = session.ask(OPEN, {"kind": kind.value, "most": OPEN_MAX})
+        self._tripped: frozenset[tuple[str, str, int]] = frozenset()
         self._found: Rulebook | None = None
         self._chosen: dict[str, Chosen] = {}
 
-    def of(self, book_id: str) -> Rulebook:
+    def of(self, book: Book) -> Rulebook:
         """Return what decides in a book. Errors: PolicyMissing, RulebookAltered."""
-        return self.chosen(book_id).rulebook
+        return self.chosen(book).rulebook
 
-    def chosen(self, book_id: str) -> Chosen:
+    def chosen(self, book: Book) -> Chosen:
         """Return what decides in a book, and why. Errors: PolicyMissing, RulebookAltered."""
-        found = self._chosen.get(book_id)
+        found = self._chosen.get(book.book_id)
         if found is None:
-            found = self._chosen[book_id] = self._choose(book_id)
+            found = self._chosen[book.book_id] = self._choose(book)
         return found
 
-    def _choose(self, book_id: str) -> Chosen:
+    def _choose(self, book: Book) -> Chosen:
         if self._found is None:
             self._found = self._live()
-            for book, day, policy, version in self._asked():
-                self._days[book] = day
-                if policy is not None:
-                    self._tripped.add((book, policy, version))
+            self._tripped = frozenset(
+                (name, policy, version) for name, policy, version in self._open()
+            )
         live = self._found
-        is_tripped, is_over = self._is_tripped(live, book_id), self._is_over(live, book_id)
+        is_tripped, is_over = (
+            self._is_tripped(live, book),
+            policies.is_over(live.policy, book.business_date),
+        )
         chosen = live
         if is_tripped or is_over:
-            chosen = self._before(live, book_id, is_over=is_over)
+            chosen = self._before(live, book, is_over=is_over)
         return Chosen(chosen, live, is_tripped, is_over)
 
-    def _before(self, live: Rulebook, book_id: str, *, is_over: bool) -> Rulebook:
+    def _before(self, live: Rulebook, book: Book, *, is_over: bool) -> Rulebook:
         """Return what decides in place of a live version that cannot."""
         for one in policies.earlier(self._session, self._kind):
-            if not self._is_tripped(one, book_id) and not self._is_over(one, book_id):
+            if not self._is_tripped(one, book) and not policies.is_over(
+                one.policy, book.business_date
+            ):
                 return one
         return policies.shipped(self._kind) if is_over else live
 
-    def _is_tripped(self, book: Rulebook, book_id: str) -> bool:
-        return (book_id, book.name, book.version) in self._tripped
-
-    def _is_over(self, book: Rulebook, book_id: str) -> bool:
-        day = self._days.get(book_id)
-        return day is not None and policies.is_over(book.policy, day)
+    def _is_tripped(self, version: Rulebook, book: Book) -> bool:
+        return (book.book_id, version.name, version.version) in self._tripped

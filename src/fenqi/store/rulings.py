@@ -25,6 +25,7 @@ from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
+from fenqi.store.books import Book
 from fenqi.store.consequences import Consequences, Weighed
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import (
@@ -110,17 +111,17 @@ class Rulings:
             self._checks = ground.trails.row([CHECKS_PASSED])
             self._followed = booking.followed = ground.trails.follow(session, accounts)
 
-    def _rules_of(self, book_id: str) -> _Rules | None:
+    def _rules_of(self, book: Book) -> _Rules | None:
         """Return what decides in a book. Errors: PolicyMissing, RulebookAltered."""
-        found = self._rules.get(book_id)
+        found = self._rules.get(book.book_id)
         if found is None:
-            book = self._given
-            if book is None and self._deciding is not None:
-                book = self._deciding.of(book_id)
-            if book is None:
+            rulebook = self._given
+            if rulebook is None and self._deciding is not None:
+                rulebook = self._deciding.of(book)
+            if rulebook is None:
                 return None
-            row = self._ground.trails.row([one.name for one in book.policy.inputs])
-            found = self._rules[book_id] = _Rules(book, row)
+            row = self._ground.trails.row([one.name for one in rulebook.policy.inputs])
+            found = self._rules[book.book_id] = _Rules(rulebook, row)
         return found
 
     def rule(self, asked: Asked) -> Ruling:
@@ -128,7 +129,7 @@ class Rulings:
         account = asked.account
         standing = account.standing_at(self._booking.now)
         floor = judge(standing, asked.amount_minor)
-        rules = self._rules_of(account.book.book_id)
+        rules = self._rules_of(account.book)
         if rules is None or self._followed is None:
             return self._judged(asked, standing, floor, self._menu(account, (), ()))
         values = self._values(self._followed.of(account), rules.row, asked, standing)
@@ -157,7 +158,7 @@ class Rulings:
 
     def respond(self, asked: Asked, ruling: Ruling) -> None:
         """Carry out what a ruling asks for, after the event of the purchase itself."""
-        rules = self._rules_of(asked.account.book.book_id)
+        rules = self._rules_of(asked.account.book)
         if rules is not None and ruling.said is not None:
             self._consequences.carry_out(
                 rules.book,

@@ -66,11 +66,7 @@ def admit(
     failures: Failures = {}
     asked: dict[Waiting, Asked] = {}
     if bureau:
-        with ground.store.transaction() as session:
-            able = _able(ground, session, waiting, failures)
-            to_ask = _without_fresh(ground, session, able)
-            affordable = _affordable(ground, session, waiting, to_ask, budget_minor)
-        asked = _ask(ground, bureau, affordable, failures)
+        _, to_ask, asked = _hear(ground, bureau, waiting, failures, budget_minor)
         for one in to_ask:
             if one not in asked and one not in failures:
                 asked[one] = _unasked(ground, bureau, one)
@@ -85,13 +81,7 @@ def admit(
         )
         for one in left
     ]
-    answers: dict[Waiting, Decided | FenqiError] = dict(
-        zip(left, _decide(ground, commands), strict=True)
-    )
-    answers |= failures
-    refused = [(one, answer) for one, answer in answers.items() if isinstance(answer, FenqiError)]
-    _note(ground, refused)
-    return {str(one.account_id): answers[one] for one in waiting}
+    return _conclude(ground, left, commands, failures)
 
 
 def ask_again(
@@ -105,7 +95,7 @@ def ask_again(
     """Ask again about up to `most` offers made without a bureau's word; return what stands now.
 
     The second step of an application: an offer becomes larger or stays as it was made. Whom the
-    budget has no room for is left for another time.
+    budget has no room for is left for another time. What fails too often stands as it was made.
     """
     if bureau is None:
         return {}
@@ -114,10 +104,7 @@ def ask_again(
         offered = applications.claim_again(
             session, now=ground.clock.now(), most=min(most, BATCH_MAX), book_id=book_id
         )
-        able = _able(ground, session, offered, failures)
-        to_ask = _without_fresh(ground, session, able)
-        affordable = _affordable(ground, session, offered, to_ask, budget_minor)
-    asked = _ask(ground, bureau, affordable, failures)
+    able, to_ask, asked = _hear(ground, bureau, offered, failures, budget_minor)
     left = [one for one in able if one in asked or one not in to_ask]
     commands = [
         Decide(
@@ -130,10 +117,34 @@ def ask_again(
         )
         for one in left
     ]
-    answers: dict[Waiting, Decided | FenqiError] = dict(
-        zip(left, _decide(ground, commands), strict=True)
-    )
-    return {str(one.account_id): answer for one, answer in (answers | failures).items()}
+    return _conclude(ground, left, commands, failures)
+
+
+def _hear(
+    ground: Ground,
+    bureau: Bureau,
+    taken: Sequence[Waiting],
+    failures: Failures,
+    budget_minor: int | None,
+) -> tuple[list[Waiting], list[Waiting], dict[Waiting, Asked]]:
+    """Return whom a bureau may be asked about, whom it is needed for, and what it said of whom."""
+    with ground.store.transaction() as session:
+        able = _able(ground, session, taken, failures)
+        to_ask = _without_fresh(ground, session, able)
+        affordable = _affordable(ground, session, taken, to_ask, budget_minor)
+    return able, to_ask, _ask(ground, bureau, affordable, failures)
+
+
+def _conclude(
+    ground: Ground, left: Sequence[Waiting], commands: Sequence[Decide], failures: Failures
+) -> dict[str, Decided | FenqiError]:
+    """Decide those who are left and note who failed; return how each came out, by id."""
+    answers: dict[Waiting, Decided | FenqiError] = {
+        **dict(zip(left, _decide(ground, commands), strict=True)),
+        **failures,
+    }
+    _note(ground, [(one, told) for one, told in answers.items() if isinstance(told, FenqiError)])
+    return {str(one.account_id): answer for one, answer in answers.items()}
 
 
 def _affordable(

@@ -40,7 +40,7 @@ from fenqi.flows.reprice import PriceNotOpen, Reprice, Repriced, reprice
 from fenqi.flows.reset import reset
 from fenqi.report import decision as telling
 from fenqi.report.language import Language
-from fenqi.store import changes, policies
+from fenqi.store import books, changes, policies
 from fenqi.store.deciding import Deciding
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
@@ -320,7 +320,7 @@ def test_an_open_breaker_lets_the_version_before_decide_until_it_is_reset(world:
 
 def deciding(world: World) -> int:
     with world.store.transaction() as session:
-        return Deciding(session, DecisionKind.LIMIT).of(BOOK).version
+        return Deciding(session, DecisionKind.LIMIT).of(books.read(session, BOOK)).version
 
 
 def test_the_shipped_policies_assess_an_account_of_which_little_is_known(store: Store) -> None:

@@ -26,7 +26,7 @@ from fenqi.core.risk.record import from_json, replay, to_json
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.protect import Protected, protect
-from fenqi.store import decision_records, groups, links
+from fenqi.store import books, decision_records, groups, links
 from fenqi.store.deciding import Deciding
 from fenqi.store.pool import Store
 
@@ -405,4 +405,5 @@ def test_beyond_the_breakers_cap_a_ring_is_left_to_a_person_and_counted_once(
         with world.store.transaction() as session:
             assert replay(decision_records.read(session, decision_id)) is None
     with world.store.transaction() as session:  # the policy of single accesses goes on
-        assert Deciding(session, DecisionKind.ACCESS).of("book").name == "access"
+        own = books.read(session, "book")
+        assert Deciding(session, DecisionKind.ACCESS).of(own).name == "access"

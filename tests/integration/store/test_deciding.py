@@ -56,7 +56,7 @@ def adopt(world: World, kind: DecisionKind, version: int, ends: date | None = No
 
 def chosen(world: World, kind: DecisionKind) -> Chosen:
     with world.store.transaction() as session:
-        return Deciding(session, kind).chosen(BOOK)
+        return Deciding(session, kind).chosen(books.read(session, BOOK))
 
 
 def decides(world: World, kind: DecisionKind) -> tuple[str, int]:

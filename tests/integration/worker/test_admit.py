@@ -306,6 +306,19 @@ def test_it_is_asked_again_less_and_less_often_and_not_for_ever(world: World) ->
     assert asked_at == [15, 45, 105, 225, 465, 945, 1905]
 
 
+def test_an_offer_whose_second_step_fails_too_often_stands_and_is_left_alone(world: World) -> None:
+    (ann,) = silent(world, "ann")
+    for _ in range(TRIES_MAX):
+        later(world, minutes=20)
+        answers = ask_again(world.ground, Struck("ann"))
+        assert isinstance(answers[ann], AdmissionFailed)
+    later(world, hours=2)
+    assert ask_again(world.ground, SaidBureau()) == {}  # nobody asks about it any more
+    assert states(world) == {"ann": "offered!"}
+    assert parked(world.store) == []  # it has its offer: nobody has to look
+    assert row(world.store, "SELECT limit_minor FROM applications") == 300_000
+
+
 def test_an_offer_that_ended_or_was_signed_is_not_asked_about(world: World) -> None:
     silent(world, "ann")
     later(world, days=1)

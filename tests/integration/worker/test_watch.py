@@ -105,6 +105,7 @@ def test_a_watch_is_woken_by_the_crowd_its_own_program_sees(world: World) -> Non
     with Watch(world.ground, pause_seconds=3_600):
         log_in(world, ring, "1.2.3.4")  # it has looked once, and would look again in an hour
         wait_for(lambda: len(protections(world)["hold"]) == 10)
+    assert protections(world)["hold"] == set(ring)
 
 
 def test_watching_once_answers_everything_that_is_there(world: World) -> None:
