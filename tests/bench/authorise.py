@@ -38,7 +38,7 @@ from fenqi.desk import Desk
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.found import Found, enlist, found
 from fenqi.machine import Config
-from fenqi.runtime import Runtime
+from fenqi.runtime import Runtime, wipe_database
 from fenqi.store.programs import wheel_programs
 from fenqi.store.server import Server
 
@@ -221,6 +221,7 @@ def main() -> None:
     words.add_argument("--judge", action="store_true")
     chosen = words.parse_args()
     config = Config(data_folder=folder("authorise"))
+    wipe_database(config)  # each run meets the same database, whatever ran before, and when
     with Runtime.open(config, stop_after=True) as runtime:
         url = Server(config.database_folder).url
         prepare_yardstick(url)
