@@ -71,7 +71,7 @@ install:
 	    && [ "$$(cat .venv/installed 2> /dev/null)" = "$$wanted" ]; then exit 0; fi; \
 	if [ "$$(cat .venv/place 2> /dev/null)" != "$$place" ]; then \
 	    python=; \
-	    for name in $${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do \
+	    for name in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do \
 	        if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then \
 	            python="$$name"; break; \
 	        fi; \
@@ -84,6 +84,7 @@ install:
 	        echo "$$python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"; \
 	        exit 1; \
 	    fi; \
+	    if [ -z "$${PYTHON:-}" ]; then python="$$("$$python" .ci/interpreter.py)"; fi; \
 	    "$$python" -m venv --clear .venv; \
 	    echo "$$place" > .venv/place; \
 	fi; \
