@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import msgspec
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -26,11 +27,12 @@ from fenqi.core.terms.life.preview import Preview, preview
 from fenqi.core.terms.life.state import Row, Status
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import PARAMETERS, Operation, OperationKind
-from fenqi.core.terms.product import Component
+from fenqi.core.terms.product import Component, LateRule, ScheduleKind
 from fenqi.core.terms.replay import life_of, replay, settle_quote, stored_form
-from fenqi.core.terms.schedule import signed_cost
+from fenqi.core.terms.schedule import Terms, signed_cost
 from histories import PRODUCTS, History, excused_days, plans
 from make import life as begun
+from make import product
 
 OFFERED = Allowances(
     deferral=DeferralRule(days_max=10, times_a_year=3, cost_ppm=10_000, free_a_year=1),
@@ -227,12 +229,47 @@ def test_a_payment_found_later_never_leaves_the_customer_worse_off(
     days = st.dates(history.terms.starts_on, history.through)
     early, late = sorted((data.draw(days), data.draw(days)))
     amount = data.draw(st.integers(1, history.terms.principal_minor))
-    sums = []
-    for on in (early, late):
-        view = seen(one.then(OperationKind.REPAY, on, amount, history.through).history)
-        moved = sum(sum(row.moved) for row in view.rows)
-        sums.append(view.open_minor + moved - view.excess_minor - view.returned_minor)
-    assert sums[0] <= sums[1]
+    assert owed_with(one, early, amount) <= owed_with(one, late, amount)
+
+
+def owed_with(one: Told, on: date, amount: int) -> int:
+    """Return what is owed, here or to a plan that took over, with one payment more."""
+    view = seen(one.then(OperationKind.REPAY, on, amount, one.history.through).history)
+    moved = sum(sum(row.moved) for row in view.rows)
+    return view.open_minor + moved - view.excess_minor - view.returned_minor
+
+
+def extended(principal: int, *, paid_on: date, paid: int, rate_ppm: int = 180_000) -> int:
+    """Return what three daily instalments owe that were extended by one and paid once."""
+    late = LateRule(rate_ppm_per_day=20_000, grace_days=0, cap_ppm=240_000)
+    offering = replace(
+        product(ScheduleKind.FLAT_FEE, rate_ppm=rate_ppm, late=late), allowances=OFFERED
+    )
+    start = date(2026, 12, 5)
+    days = tuple(start + timedelta(days=number) for number in (1, 2, 3))
+    plan = Terms(offering, count=3, principal_minor=principal, starts_on=start, due_on=days)
+    told = Told(History(plan, begun(plan), frozenset(), date(2027, 1, 15)))
+    told = told.asked(ASKS["extend"], days[0], 0)
+    assert len(told.history.operations) == 2
+    return owed_with(told, paid_on, paid)
+
+
+BEFORE_IT, LONG_AFTER = date(2026, 12, 5), date(2027, 1, 1)
+
+
+@pytest.mark.parametrize(("principal", "paid"), [(172, 1), (172, 31), (172, 2), (20_000, 3_000)])
+def test_a_payment_before_an_extension_costs_no_more_late_charge_than_one_after_it(
+    principal: int, paid: int
+) -> None:
+    """What was paid of an instalment that is then laid out anew is no part of what can be late."""
+    early = extended(principal, paid_on=BEFORE_IT, paid=paid)
+    assert early <= extended(principal, paid_on=LONG_AFTER, paid=paid)
+
+
+def test_with_less_to_lay_over_more_instalments_none_asks_for_more() -> None:
+    """Units that do not divide lie one by one on the last instalments, not all on one of them."""
+    owed = [extended(principal, paid_on=LONG_AFTER, paid=1) for principal in range(60, 180)]
+    assert owed == sorted(owed)
 
 
 @given(told(), st.integers(0, 60))

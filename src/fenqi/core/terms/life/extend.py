@@ -21,6 +21,7 @@ from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.day import add_months, month_end
+from fenqi.core.values.money import OddUnits, split
 from fenqi.core.values.rate import Rounding, apply_ppm
 
 
@@ -64,13 +65,15 @@ def extension_cost_minor(rows: Sequence[Row], count: int, rule: ExtensionRule) -
 
 
 def _lay_over_more(walk: Walk, rows: list[Row], count: int) -> None:
-    """Share out what is open of rows over them and new ones in equal parts, the rest to the last.
+    """Share out what is open of rows over them and new ones in equal parts.
 
-    Charges stay where they are.
+    Odd units go one each to the last, so that with less to share out no row asks for more. Charges
+    stay where they are.
     """
     walk.is_rearranged = True
     moved = {part: sum(_schedule_open(walk, row, part) for row in rows) for part in COMPONENTS}
     for row in rows:
+        row.lay_anew()
         for part in COMPONENTS:
             row.due[part] -= _schedule_open(walk, row, part)
     starts_on = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1].due_on
@@ -80,10 +83,10 @@ def _lay_over_more(walk: Walk, rows: list[Row], count: int) -> None:
         starts_on = due_on
     for part, total in moved.items():
         multiple = walk.terms.multiple_minor if part is PRINCIPAL else 1
-        share = total // len(rows) // multiple * multiple
-        for row in rows:
-            row.due[part] += share
-        rows[-1].due[part] += total - share * len(rows)
+        shares = split(total // multiple, len(rows), odd_units=OddUnits.EARLIEST)
+        for row, share in zip(reversed(rows), shares, strict=True):
+            row.due[part] += share * multiple
+        rows[-1].due[part] += total % multiple
 
 
 COMPONENTS = (PRINCIPAL, INTEREST, FEE)
