@@ -239,36 +239,38 @@ def owed_with(one: Told, on: date, amount: int) -> int:
     return view.open_minor + moved - view.excess_minor - view.returned_minor
 
 
-def extended(principal: int, *, paid_on: date, paid: int, rate_ppm: int = 180_000) -> int:
-    """Return what three daily instalments owe that were extended by one and paid once."""
+START = date(2026, 12, 5)
+DAILY = tuple(START + timedelta(days=number) for number in (1, 2, 3))
+
+
+def extended(principal: int, paid: int, *, on: date, withdrawn: bool = False) -> int:
+    """Return what three daily instalments owe that were extended by one, and paid on a day."""
     late = LateRule(rate_ppm_per_day=20_000, grace_days=0, cap_ppm=240_000)
-    offering = replace(
-        product(ScheduleKind.FLAT_FEE, rate_ppm=rate_ppm, late=late), allowances=OFFERED
-    )
-    start = date(2026, 12, 5)
-    days = tuple(start + timedelta(days=number) for number in (1, 2, 3))
-    plan = Terms(offering, count=3, principal_minor=principal, starts_on=start, due_on=days)
-    told = Told(History(plan, begun(plan), frozenset(), date(2027, 1, 15)))
-    told = told.asked(ASKS["extend"], days[0], 0)
-    assert len(told.history.operations) == 2
-    return owed_with(told, paid_on, paid)
+    offering = product(ScheduleKind.FLAT_FEE, rate_ppm=180_000, late=late)
+    plan = Terms(replace(offering, allowances=OFFERED), 3, principal, START, DAILY)
+    so_far = Told(History(plan, begun(plan), frozenset(), date(2027, 1, 15)))
+    so_far = so_far.asked(ASKS["extend"], DAILY[0], 0)
+    if withdrawn:
+        so_far = so_far.asked(ASKS["withdraw"], DAILY[0], 0)
+    assert len(so_far.history.operations) == 2 + withdrawn
+    return owed_with(so_far, on, paid)
 
 
-BEFORE_IT, LONG_AFTER = date(2026, 12, 5), date(2027, 1, 1)
-
-
-@pytest.mark.parametrize(("principal", "paid"), [(172, 1), (172, 31), (172, 2), (20_000, 3_000)])
-def test_a_payment_before_an_extension_costs_no_more_late_charge_than_one_after_it(
-    principal: int, paid: int
+@pytest.mark.parametrize("withdrawn", [False, True])
+@pytest.mark.parametrize("paid", [1, 2, 31, 60, 92])
+@pytest.mark.parametrize("principal", [1, 172, 20_000])
+def test_a_payment_before_an_extension_never_costs_more_than_one_after_it(
+    principal: int, paid: int, *, withdrawn: bool
 ) -> None:
-    """What was paid of an instalment that is then laid out anew is no part of what can be late."""
-    early = extended(principal, paid_on=BEFORE_IT, paid=paid)
-    assert early <= extended(principal, paid_on=LONG_AFTER, paid=paid)
+    """It pays the instalments as they are then, so neither a cap nor earned cost is higher."""
+    days = [START + timedelta(days=number) for number in range(41)]
+    owed = [extended(principal, paid, on=on, withdrawn=withdrawn) for on in days]
+    assert owed == sorted(owed)
 
 
 def test_with_less_to_lay_over_more_instalments_none_asks_for_more() -> None:
     """Units that do not divide lie one by one on the last instalments, not all on one of them."""
-    owed = [extended(principal, paid_on=LONG_AFTER, paid=1) for principal in range(60, 180)]
+    owed = [extended(principal, 1, on=date(2027, 1, 1)) for principal in range(60, 180)]
     assert owed == sorted(owed)
 
 

@@ -62,10 +62,11 @@ def set_late_charge(row: Row, rule: LateRule, *, may_fall: bool = False) -> None
     """Set what being late has cost so far, under the cap on what the row asks for.
 
     Fractions are dropped, in the customer's favour.
-    The cap looks at what is still asked for, so a refund lowers it, but a payment does not. What
-    was paid before an extension laid the instalment out anew is no part of that: it was never late.
+    The cap looks at what is still asked for, so a refund lowers it, but a payment does not.
     """
-    cap = row.asked_minor * rule.cap_ppm // PPM
+    due, relieved = row.due, row.relieved
+    asked = due[0] + due[1] + due[2] - relieved[0] - relieved[1] - relieved[2]
+    cap = asked * rule.cap_ppm // PPM
     charged = min(row.overdue_minor_days * rule.rate_ppm_per_day // PPM, cap)
     ensure(may_fall or charged >= row.late_charge_minor, "late-charge-falls")
     row.due[Component.PENALTY] += charged - row.late_charge_minor

@@ -53,7 +53,6 @@ def _unpay(
     given = min(amount_minor, row.paid[component])
     if given:
         row.paid[component] -= given
-        row.forget_gone()
         _forget_timing(row)
         transaction.parts[component] += given
         walk.line(transaction, row, Effect.PAID)[component] -= given

@@ -73,7 +73,6 @@ def _relieve(
         freed = take_back(walk, transaction, row, Effect.PAID, back)
     else:
         freed = take_back(walk, transaction, row, Effect.WRITTEN_OFF, back)
-    row.forget_gone()
     row.meet(transaction.on)
     return freed
 

@@ -64,7 +64,6 @@ class Row:
     recovered_minor: int = 0  # of what was written off
     overdue_minor_days: int = 0  # sum over chargeable days of the amount overdue that day
     late_charge_minor: int = 0  # of the penalty due: what being late has cost so far
-    met_before_minor: int = 0  # of what is due: gone before the row was laid out anew
 
     def open(self, component: Component) -> int:
         """Return what is still to be paid of one component."""
@@ -93,16 +92,6 @@ class Row:
         return principal + interest + fee - paid - relieved - written_off - moved
 
     @property
-    def gone_minor(self) -> int:
-        """What was asked without the penalty and is paid, written off or with another plan."""
-        return sum(sum(parts[:3]) for parts in (self.paid, self.written_off, self.moved))
-
-    @property
-    def asked_minor(self) -> int:
-        """What it asks for without the penalty, as last laid out: the base of the charge's cap."""
-        return sum(self.due[:3]) - sum(self.relieved[:3]) - self.met_before_minor
-
-    @property
     def claim_minor(self) -> int:
         """What the customer owes in law: the open amount, or the unrecovered written-off one."""
         return self.open_minor + sum(self.written_off) - self.recovered_minor
@@ -120,14 +109,6 @@ class Row:
             self.met_on = None
         elif self.met_on is None:
             self.met_on = on
-
-    def lay_anew(self) -> None:
-        """Note that what is gone by now is no part of what it asks for from now on."""
-        self.met_before_minor = self.gone_minor
-
-    def forget_gone(self) -> None:
-        """Let no more count as gone before than still is, once some of it was given back."""
-        self.met_before_minor = min(self.met_before_minor, self.gone_minor)
 
     def copy(self) -> "Row":
         """Return a row that can be changed without touching this one."""
@@ -148,7 +129,6 @@ class Row:
             self.recovered_minor,
             self.overdue_minor_days,
             self.late_charge_minor,
-            self.met_before_minor,
         )
 
 
@@ -170,6 +150,7 @@ class Kind(StrEnum):
     CHARGEBACK = "chargeback"
     CREDIT_REFUND = "credit-refund"
     CASH_REFUND = "cash-refund"
+    EXTENSION = "extension"  # what was paid ahead pays the instalments laid anew
     RE_AGE = "re-age"
     RE_AMORTISE = "re-amortise"
     CHARGE_OFF = "charge-off"
