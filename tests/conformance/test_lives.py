@@ -27,6 +27,8 @@ pytestmark = pytest.mark.skipif(
     not (FOLDER / "products.json").is_file(),
     reason=f"there is no {FOLDER}; {SETTING} names another folder",
 )
+FAILURES = Path(__file__).parents[2] / "docs" / "reference" / "conformance.md"
+LEAST_SAID = 80  # characters about each failure
 Life = dict[str, Any]
 Expect = dict[str, Any]
 Change = Callable[[Expect], bool]  # changes one cell, or returns that there is none to change
@@ -49,6 +51,44 @@ def test_lives_agree_in_every_asserted_cell(tier: str) -> None:
 def test_every_file_is_read_and_every_life_has_its_tier() -> None:
     assert verdicts().unreadable == ()
     assert {one.tier for one in verdicts().verdicts} == set(TIERS)
+
+
+def page() -> str:
+    return FAILURES.read_text("utf-8")
+
+
+def failures_told() -> dict[str, str]:
+    """Return the failing lives of the page about them, each with its first differing cell."""
+    rows = [
+        line.split(" | ") for line in page().splitlines() if line.startswith("| ") and "#C" in line
+    ]
+    assert all(len(row) == 3 and len(row[2]) > LEAST_SAID for row in rows)
+    return {row[0].removeprefix("| "): row[1] for row in rows}
+
+
+@pytest.fixture
+def told() -> dict[str, str]:
+    """The failures told, where the folder is the one that the page is about."""
+    failures, lives = failures_told(), {one.case for one in verdicts().verdicts}
+    is_same = failures.keys() <= lives and f"plays {len(lives)} published lives" in page()
+    if not is_same:
+        pytest.skip(f"{FAILURES.name} is about other lives than those of {FOLDER}")
+    return failures
+
+
+def test_the_page_of_failures_names_each_life_and_its_first_differing_cell(
+    told: dict[str, str],
+) -> None:
+    """What fails is told by id with why; a life mended or broken changes the page too."""
+    failed = {one.case: one.fault for one in verdicts().verdicts if one.fault and one.tier in BARS}
+    assert told == failed
+
+
+@pytest.mark.usefixtures("told")
+def test_the_page_of_failures_counts_as_a_run_does() -> None:
+    for outcome in life_outcomes(verdicts()):
+        if outcome.name in BARS:
+            assert f"`{outcome.name}` {outcome.passed} of {outcome.count}" in page()
 
 
 def another(cell: Any) -> Any:

@@ -5,18 +5,35 @@ every law that draws a life would fail.
 """
 
 from datetime import timedelta
+from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fenqi.core.errors import Conflict, FenqiError, Invalid
+from fenqi.core.terms.amortise.settings import Interval, Settings, Unit
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.operations import Operation, Receive
+from fenqi.core.terms.life.operations import Disburse, Operation, Receive
 from fenqi.core.terms.life.payoff import payoff_minor
+from fenqi.core.terms.life.rules import Future, LifeRules, Processing
 from fenqi.core.terms.life.step import walk_through
+from fenqi.core.terms.life.terms import LifeTerms
 from fenqi.core.terms.life.view import View
-from random_lives import AS_LENT, EVERYTHING, Told, lives, offered, receive
+from fenqi.core.terms.product import Component
+from random_lives import (
+    AS_LENT,
+    DEFAULT_ORDER,
+    EVERYTHING,
+    STARTS,
+    Told,
+    allocation,
+    lives,
+    offered,
+    receive,
+)
 
 LONG_STEPS = 12  # whoever pays ahead and falls behind later needs some
 
@@ -99,6 +116,30 @@ def test_the_pay_off_closes_with_zero_wherever_money_went(told: Told, days: int)
     seen = life.view(on)
     assert seen.open_minor == 0
     assert seen.overpaid_minor == 0 or not amount
+
+
+@pytest.mark.parametrize("future", Future)
+@pytest.mark.parametrize("order", list(permutations(DEFAULT_ORDER)))
+def test_the_pay_off_closes_with_zero_also_where_principal_is_paid_before_interest(
+    order: tuple[Component, ...], future: Future
+) -> None:
+    """Principal in equal parts can close all rows at once; the interest gone by is still paid."""
+    agreed = LifeTerms(
+        LifeRules(Processing.VERTICAL, {}, allocation(order, future), recalculates=True),
+        Settings(Interval(15, Unit.DAYS), Decimal("0.12"), digits=2),
+        3,
+        submitted_on=STARTS[0],
+    )
+    life = Life(agreed)
+    lent = Disburse(number=1, on=STARTS[0], booked_on=STARTS[0], amount_minor=10_000)
+    life.record(lent)
+    on = STARTS[0] + timedelta(days=8)
+    amount = payoff_minor(life, on)
+    assert amount == 10_026
+    receive(life, on, amount)
+    seen = life.view(on)
+    assert (seen.open_minor, seen.overpaid_minor) == (0, 0)
+    assert seen.total("paid", Component.INTEREST) == 26
 
 
 @given(lives())

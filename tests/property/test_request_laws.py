@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import msgspec
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -26,11 +27,12 @@ from fenqi.core.terms.life.preview import Preview, preview
 from fenqi.core.terms.life.state import Row, Status
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import PARAMETERS, Operation, OperationKind
-from fenqi.core.terms.product import Component
+from fenqi.core.terms.product import Component, LateRule, ScheduleKind
 from fenqi.core.terms.replay import life_of, replay, settle_quote, stored_form
-from fenqi.core.terms.schedule import signed_cost
+from fenqi.core.terms.schedule import Terms, signed_cost
 from histories import PRODUCTS, History, excused_days, plans
 from make import life as begun
+from make import product
 
 OFFERED = Allowances(
     deferral=DeferralRule(days_max=10, times_a_year=3, cost_ppm=10_000, free_a_year=1),
@@ -227,12 +229,49 @@ def test_a_payment_found_later_never_leaves_the_customer_worse_off(
     days = st.dates(history.terms.starts_on, history.through)
     early, late = sorted((data.draw(days), data.draw(days)))
     amount = data.draw(st.integers(1, history.terms.principal_minor))
-    sums = []
-    for on in (early, late):
-        view = seen(one.then(OperationKind.REPAY, on, amount, history.through).history)
-        moved = sum(sum(row.moved) for row in view.rows)
-        sums.append(view.open_minor + moved - view.excess_minor - view.returned_minor)
-    assert sums[0] <= sums[1]
+    assert owed_with(one, early, amount) <= owed_with(one, late, amount)
+
+
+def owed_with(one: Told, on: date, amount: int) -> int:
+    """Return what is owed, here or to a plan that took over, with one payment more."""
+    view = seen(one.then(OperationKind.REPAY, on, amount, one.history.through).history)
+    moved = sum(sum(row.moved) for row in view.rows)
+    return view.open_minor + moved - view.excess_minor - view.returned_minor
+
+
+START = date(2026, 12, 5)
+DAILY = tuple(START + timedelta(days=number) for number in (1, 2, 3))
+
+
+def extended(principal: int, paid: int, *, on: date, withdrawn: bool = False) -> int:
+    """Return what three daily instalments owe that were extended by one, and paid on a day."""
+    late = LateRule(rate_ppm_per_day=20_000, grace_days=0, cap_ppm=240_000)
+    offering = product(ScheduleKind.FLAT_FEE, rate_ppm=180_000, late=late)
+    plan = Terms(replace(offering, allowances=OFFERED), 3, principal, START, DAILY)
+    so_far = Told(History(plan, begun(plan), frozenset(), date(2027, 1, 15)))
+    so_far = so_far.asked(ASKS["extend"], DAILY[0], 0)
+    if withdrawn:
+        so_far = so_far.asked(ASKS["withdraw"], DAILY[0], 0)
+    assert len(so_far.history.operations) == 2 + withdrawn
+    return owed_with(so_far, on, paid)
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+@pytest.mark.parametrize("paid", [1, 2, 31, 60, 92])
+@pytest.mark.parametrize("principal", [1, 172, 20_000])
+def test_a_payment_before_an_extension_never_costs_more_than_one_after_it(
+    principal: int, paid: int, *, withdrawn: bool
+) -> None:
+    """It pays the instalments as they are then, so neither a cap nor earned cost is higher."""
+    days = [START + timedelta(days=number) for number in range(41)]
+    owed = [extended(principal, paid, on=on, withdrawn=withdrawn) for on in days]
+    assert owed == sorted(owed)
+
+
+def test_with_less_to_lay_over_more_instalments_none_asks_for_more() -> None:
+    """Units that do not divide lie one by one on the last instalments, not all on one of them."""
+    owed = [extended(principal, 1, on=date(2027, 1, 1)) for principal in range(60, 180)]
+    assert owed == sorted(owed)
 
 
 @given(told(), st.integers(0, 60))

@@ -107,7 +107,6 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     if not late:
         return False
     bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
-    touched = _last_touched(model)
     place = model.find(on)
     running = model.periods[-1 if place is None else place]
     has_changed = False
@@ -115,6 +114,7 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
         if running.starts_on < on:
             model.overdue_on = running.due_on if bears_to_due_day else on
         return False
+    touched = _last_touched(model)
     overdue = together = 0
     for period in late:
         if overdue:

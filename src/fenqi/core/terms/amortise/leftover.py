@@ -113,7 +113,20 @@ def _trimmed(model: Model, totals: Totals) -> Totals:
     if not excesses:
         return totals
     model.settle()
+    if not outstanding and all(period.is_paid for period in model.periods):
+        _leave_room(model, excesses[-1][0])
     return model.totals()
+
+
+def _leave_room(model: Model, row: Period) -> None:
+    """Let a row stay open for interest that ran and found no room in any row.
+
+    Where principal is paid first, it can be all paid while the interest of the days gone is owed.
+    """
+    waiting = model.periods[-1].carried_on_minor
+    if waiting:
+        row.ask(row.instalment_minor + waiting)
+        model.settle()
 
 
 def _forget_deferral(model: Model, row: Period) -> bool:

@@ -12,15 +12,17 @@ from datetime import date
 from fenqi.core.terms.allowances import ExtensionRule
 from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.amortise.settings import Unit
-from fenqi.core.terms.life.charge import lay_charge, open_of_charges, pull_into
+from fenqi.core.terms.life.charge import lay_charge, open_of_charges, pull_into, unpay_charges
 from fenqi.core.terms.life.interest import FEE, INTEREST, PRINCIPAL
 from fenqi.core.terms.life.operations import AddPeriods, Extend
-from fenqi.core.terms.life.redate import rows_to_come
+from fenqi.core.terms.life.receive import allocate_receipt, exceed
+from fenqi.core.terms.life.redate import rows_from, rows_to_come
 from fenqi.core.terms.life.reschedule import add_periods
-from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
+from fenqi.core.terms.life.state import IN_SCHEDULE, Effect, Kind, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.day import add_months, month_end
+from fenqi.core.values.money import OddUnits, split
 from fenqi.core.values.rate import Rounding, apply_ppm
 
 
@@ -44,7 +46,7 @@ def extend(walk: Walk, operation: Extend) -> None:
             ),
         )
     else:
-        _lay_over_more(walk, rows, operation.count)
+        _lay_over_more(walk, operation)
     last = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1]
     lay_charge(walk, operation, "extension", last, cost)
 
@@ -63,27 +65,64 @@ def extension_cost_minor(rows: Sequence[Row], count: int, rule: ExtensionRule) -
     return apply_ppm(principal, rule.cost_ppm_per_period * count, rounding=Rounding.DOWN)
 
 
-def _lay_over_more(walk: Walk, rows: list[Row], count: int) -> None:
-    """Share out what is open of rows over them and new ones in equal parts, the rest to the last.
+def _lay_over_more(walk: Walk, operation: Extend) -> None:
+    """Share out what rows ask for over them and new ones in equal parts.
 
-    Charges stay where they are.
+    What was paid ahead of any of them comes free first and then pays the new ones by the rule of
+    receipts: so nobody who paid early owes more, sooner or on more days, than who paid later. Odd
+    units go one each to the last; charges stay where they are.
     """
     walk.is_rearranged = True
+    rows = _laid_anew(walk, operation.on)
+    freed = _free(walk, operation, rows)
     moved = {part: sum(_schedule_open(walk, row, part) for row in rows) for part in COMPONENTS}
     for row in rows:
         for part in COMPONENTS:
             row.due[part] -= _schedule_open(walk, row, part)
     starts_on = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1].due_on
-    for due_on in _days_after(walk, count):
+    for due_on in _days_after(walk, operation.count):
         rows.append(walk.add_row(RowKind.INSTALMENT, starts_on=starts_on, due_on=due_on))
         pull_into(walk, due_on)
         starts_on = due_on
     for part, total in moved.items():
         multiple = walk.terms.multiple_minor if part is PRINCIPAL else 1
-        share = total // len(rows) // multiple * multiple
-        for row in rows:
-            row.due[part] += share
-        rows[-1].due[part] += total - share * len(rows)
+        shares = split(total // multiple, len(rows), odd_units=OddUnits.EARLIEST)
+        for row, share in zip(reversed(rows), shares, strict=True):
+            row.due[part] += share * multiple
+        rows[-1].due[part] += total % multiple
+    for row in rows:
+        row.meet(operation.on)
+    if freed is not None:
+        exceed(walk, freed, allocate_receipt(walk, freed, -sum(freed.parts)))
+
+
+def _laid_anew(walk: Walk, on: date) -> list[Row]:
+    """Return the rows to come that are open, or would be if nothing had been paid for them.
+
+    What another plan took over, or nobody asks for any more, stays as it is.
+    """
+    rows = rows_from(walk, on)
+    return [
+        row
+        for row in rows
+        if row.is_open or (any(row.paid) and not any(row.moved) and not any(row.written_off))
+    ]
+
+
+def _free(walk: Walk, operation: Extend, rows: Sequence[Row]) -> Transaction | None:
+    """Take back what was paid for rows; return the transaction that did, if anything was."""
+    if not any(any(row.paid) for row in rows):
+        return None
+    transaction = walk.begin(operation, Kind.EXTENSION, 0)
+    for row in rows:
+        for component, paid in enumerate(row.paid):
+            if paid:
+                walk.line(transaction, row, Effect.PAID)[component] -= paid
+                transaction.parts[component] -= paid
+                row.paid[component] = 0
+                unpay_charges(walk, row, Component(component), paid)
+        row.in_advance_minor = row.late_minor = 0
+    return transaction
 
 
 COMPONENTS = (PRINCIPAL, INTEREST, FEE)

@@ -8,6 +8,7 @@ from bisect import bisect_right, insort
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
+from operator import itemgetter
 from typing import NamedTuple
 
 from fenqi.core.terms.life import balance
@@ -132,19 +133,19 @@ class Life:
         return view_of(walk, self._transactions())
 
     def _transactions(self) -> list[Transaction]:
-        """Return all transactions as they are shown, by day and number; views share them.
+        """Return all transactions as they are shown, by day and as they count; views share them.
 
         Each is copied once, until a later operation changes past ones.
         """
         standing = self.walk.transactions
         if not self._shown:
-            self._shown = [self._show(one) for one in (*standing, *self._reversed)]
-            self._shown.sort(key=_by_day)
+            shown = _placed(standing, self._reversed)
+            self._shown = [self._show(one) for one in shown]
         else:
             for one in standing[len(self._shown) - len(self._reversed) :]:
                 insort(self._shown, self._show(one), key=_by_day)
         recognised = self.recognition.transactions()
-        return sorted([*self._shown, *recognised], key=_by_day) if recognised else self._shown
+        return _placed(self._shown, recognised) if recognised else self._shown
 
     def _show(self, transaction: Transaction) -> Transaction:
         shown = transaction.copy()
@@ -270,6 +271,21 @@ def planned(terms: LifeTerms, amount_minor: int, on: date) -> View:
     life = Life(terms, without=frozenset({(1, Kind.DOWN_PAYMENT)}))
     life.record(Disburse(number=1, on=on, booked_on=on, amount_minor=amount_minor))
     return life.view(on)
+
+
+def _placed(counting: Iterable[Transaction], others: Iterable[Transaction]) -> list[Transaction]:
+    """Return transactions by day: some in the order in which they count, others by their numbers.
+
+    So a waiver stands where its charge was made, in front of what came between.
+    """
+    last: dict[date, int] = {}
+    keyed = []
+    for one in counting:
+        last[one.on] = max(last.get(one.on, one.number), one.number)
+        keyed.append((one.on, last[one.on], one))
+    keyed += [(one.on, one.number, one) for one in others]
+    keyed.sort(key=itemgetter(0, 1))
+    return [one for _, _, one in keyed]
 
 
 def _by_day(transaction: Transaction) -> tuple[date, int]:

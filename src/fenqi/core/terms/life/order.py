@@ -19,14 +19,15 @@ from fenqi.core.terms.life.operations import (
 from fenqi.core.terms.life.state import Name, Transaction
 
 Key = tuple[date, date, int, int]
-BEFORE_ALL = 0  # changes of terms count before what happens on their day
+BEFORE_ALL = 0  # such changes of terms count before what happens on their day
 
 
 def order_of(operation: Operation, charges: Mapping[int, Operation]) -> Key:
     """Return where an operation counts: by effective day, day of recording, number.
 
     A charge counts from the day it was added, or its due day if that is earlier, and its waiver
-    with it; a re-age from its day or its start day; changes of terms count first on their day.
+    with it; a re-age from its day or its start day. A change of terms counts first on its day; one
+    agreed ahead stands from its agreement, since whoever pays in between pays what it asks for.
     """
     match operation:
         case AddCharge() | ReAge():
@@ -34,6 +35,8 @@ def order_of(operation: Operation, charges: Mapping[int, Operation]) -> Key:
         case WaiveCharge():
             return (*order_of(charges[operation.charge], charges)[:3], operation.number)
         case ChangeRate() | MoveDueDay() | AddPeriods() | PauseInterest():
+            if operation.booked_on < operation.on:
+                return (operation.booked_on, operation.booked_on, operation.number, 0)
             return (operation.on, operation.on, BEFORE_ALL, 0)
         case _:
             return (operation.on, operation.booked_on, operation.number, 0)

@@ -150,6 +150,7 @@ class Kind(StrEnum):
     CHARGEBACK = "chargeback"
     CREDIT_REFUND = "credit-refund"
     CASH_REFUND = "cash-refund"
+    EXTENSION = "extension"  # what was paid ahead pays the instalments laid anew
     RE_AGE = "re-age"
     RE_AMORTISE = "re-amortise"
     CHARGE_OFF = "charge-off"

@@ -220,8 +220,19 @@ def test_an_extension_shares_what_is_open_over_more_instalments() -> None:
     rows = shown.after.rows
     assert len(rows) == 12
     assert [row.due_on for row in rows][-1] == date(2027, 1, 15)
-    assert {row.open_minor for row in rows[:-1]} == {10_000 + 4_235 // 12}
+    assert [row.open_minor for row in rows] == [10_000 + 352] + [10_000 + 353] * 11  # of 4,235
     assert shown.cost_minor == 0
+
+
+def test_what_was_paid_ahead_of_an_extension_pays_the_new_instalments_in_their_order() -> None:
+    life = plan()
+    pay(life, SOON, 20_706 + 5_000)
+    life.record(customer.extension(life, SOON, count=6, reviewed_by="officer"))
+    rows = life.view().rows
+    assert {sum(row.due) for row in rows} == {10_352, 10_353}
+    assert [sum(row.paid) for row in rows[:4]] == [10_352, 10_353, 5_001, 0]
+    shifted = life.view().transactions[-1]
+    assert (shifted.amount_minor, sum(shifted.parts)) == (0, 0)
 
 
 def test_an_extension_keeps_month_ends() -> None:
