@@ -16,6 +16,7 @@ from fenqi.flows.decide import Decided
 from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.lines import open_bureau
 from fenqi.machine import Config, SystemClock
+from fenqi.report import breaker as choosing
 from fenqi.runtime import Runtime
 from fenqi.worker.admit import admit, ask_again
 
@@ -76,6 +77,8 @@ def ask(
     config = Config.from_environment()
     with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
         tell_of(runtime.others)
+        if book_id is not None:
+            choosing.chosen(runtime.store, book_id)
         answers: dict[str, Decided | FenqiError] = {}
         budget = config.bureau_budget_minor
         while some := admit(runtime.ground, bureau, book_id=book_id, budget_minor=budget):

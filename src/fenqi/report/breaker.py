@@ -15,9 +15,12 @@ from fenqi.store.pool import Store
 
 
 def read(store: Store, book_id: str | None, *, only_open: bool) -> list[Trip]:
-    """Return the caps that were met in a book, or in all, the latest first of each."""
+    """Return the caps that were met in a book, or in all, the latest first of each.
+
+    Errors: BookMissing.
+    """
     with store.transaction() as session:
-        names = [book_id] if book_id else books.names(session)
+        names = [choose(session, book_id)] if book_id else books.names(session)
         return [
             trip for name in names for trip in breaker.trips(session, name, only_open=only_open)
         ]

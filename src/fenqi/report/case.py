@@ -14,7 +14,7 @@ from rich.text import Text
 
 from fenqi.core.ports import Clock
 from fenqi.report.ink import BAD, BRAND, GOLD
-from fenqi.store import case_records
+from fenqi.store import accounts, case_records
 from fenqi.store.case_records import Line, Measure, Story, Wanted
 from fenqi.store.pool import Store
 
@@ -33,9 +33,14 @@ def listed(
     with_closed: bool = False,
     most: int,
 ) -> list[Line]:
-    """Return the queue, what is most urgent first; closed cases only `with_closed`."""
+    """Return the queue, what is most urgent first; closed cases only `with_closed`.
+
+    Errors: AccountMissing.
+    """
     wanted = Wanted(assignee, account_id, with_closed, most)
     with store.transaction() as session:
+        if account_id is not None:
+            accounts.refuse_unknown(session, account_id, but_applied=True)
         return case_records.queue(session, wanted, clock.now())
 
 

@@ -16,6 +16,7 @@ from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.schedule import schedule
 from fenqi.core.values.ids import AccountId
+from fenqi.report.book import choose
 from fenqi.store import audit, audit_by_time, audit_trails, books, catalogue, plans
 from fenqi.store.audit import Difference, Stored
 from fenqi.store.catalogue import Catalogue
@@ -66,7 +67,7 @@ def check(
     Errors: BookMissing.
     """
     with store.transaction() as session:
-        names = [books.read(session, book_id).book_id] if book_id else books.names(session)
+        names = [choose(session, book_id)] if book_id else books.names(session)
         known = catalogue.load(session)
     accounts_checked = plans_checked = trails_checked = 0
     findings = [] if book_id else _orphans(store)  # rows of no account are of no book

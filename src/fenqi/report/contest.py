@@ -9,14 +9,16 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fenqi.store import contests
+from fenqi.store import accounts, contests
 from fenqi.store.contests import Contest
 from fenqi.store.pool import Store
 
 
 def listed(store: Store, *, account_id: UUID | None, with_ended: bool) -> list[Contest]:
-    """Return contests, the longest open first."""
+    """Return contests, the longest open first. Errors: AccountMissing."""
     with store.transaction() as session:
+        if account_id is not None:
+            accounts.refuse_unknown(session, account_id)
         return contests.listed(session, account_id=account_id, with_ended=with_ended)
 
 

@@ -33,7 +33,7 @@ from fenqi.core.values.money import Currency, currency
 from fenqi.report.application import texts_of_law
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
-from fenqi.store import changes, decision_records, features
+from fenqi.store import accounts, changes, decision_records, features
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
@@ -82,7 +82,10 @@ def listed(
     most: int,
     before: UUID | None = None,
 ) -> list[Line]:
-    """Return the decisions of the last days, the latest first; the next page is before the last."""
+    """Return the decisions of the last days, the latest first; the next page is before the last.
+
+    Errors: AccountMissing if nobody has that id, nor applied under it.
+    """
     wanted = Wanted(
         since=clock.now() - timedelta(days=days) if days is not None else None,
         account_id=AccountId(account_id) if account_id else None,
@@ -92,12 +95,15 @@ def listed(
         most=most,
     )
     with store.transaction() as session:
+        if account_id is not None:
+            accounts.refuse_unknown(session, account_id, but_applied=True)
         return decision_records.listed(session, wanted)
 
 
 def story(store: Store, account_id: UUID) -> list[changes.Told]:
-    """Return how an account's limit and price changed, the latest first."""
+    """Return how an account's limit and price changed, the latest first. Errors: AccountMissing."""
     with store.transaction() as session:
+        accounts.refuse_unknown(session, account_id)
         return changes.story(session, AccountId(account_id))
 
 
