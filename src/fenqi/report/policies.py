@@ -111,7 +111,7 @@ def show_check(policy: Policy, checked: Checked, console: Console) -> None:
     console.print(f"A decision takes at most {checked.steps} of {checked.steps_max} steps.")
     for one in checked.findings:
         word = ("fault", f"bold {BAD}") if one.is_fault else ("note", GOLD)
-        console.print(Text.assemble("  ", word, f" {one.where}: {one.told}"))
+        console.print(Text.assemble("  ", word, f" {one.sentence()}"))
 
 
 def _lines(lines: Sequence[Line], checked: Checked) -> Grid:
@@ -144,7 +144,15 @@ def check_to_json(policy: Policy, checked: Checked) -> dict[str, Any]:
         "steps": checked.steps,
         "steps_max": checked.steps_max,
         "findings": [
-            {"where": one.where, "told": one.told, "is_fault": one.is_fault}
+            {
+                "where": one.where,
+                "told": one.told,
+                "is_fault": one.is_fault,
+                "said": one.said,
+                "file": one.file,
+                "line": one.line or None,
+                "column": one.column or None,
+            }
             for one in checked.findings
         ],
     }

@@ -37,6 +37,11 @@ class Form:
         self._taken = set(FOR_PEOPLE)
         self._asked: set[str] = set()  # what may be left out, to name what was probably meant
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return where it may stand in the text."""
+        return self._keys
+
     def has(self, field: str) -> bool:
         """Whether the field is there."""
         self._asked.add(field)
