@@ -30,10 +30,9 @@ from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
-from fenqi.report.application import texts_of_law
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
-from fenqi.store import accounts, changes, decision_records, features
+from fenqi.store import accounts, changes, decision_records, features, reasons
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
@@ -203,7 +202,7 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    texts = {code: one[_tag(language)] for code, one in texts_of_law().items()}
+    texts = {code: one[_tag(language)] for code, one in reasons.of_law().items()}
     texts |= (
         texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
     )
