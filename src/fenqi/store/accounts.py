@@ -184,6 +184,17 @@ def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
 
 
 IS_ACCOUNT = "SELECT EXISTS (SELECT 1 FROM accounts WHERE account_id = %(account_id)s)"
+CURRENCY_OF = "SELECT currency FROM accounts WHERE account_id = %(account_id)s"
+
+
+def currency_of(session: Session, account_id: UUID) -> str:
+    """Return the code of an account's currency. Errors: AccountMissing."""
+    rows = session.rows(CURRENCY_OF, {"account_id": account_id})
+    if not rows:
+        raise AccountMissing(account=account_id)
+    return str(rows[0][0])
+
+
 HAS_APPLIED = "SELECT EXISTS (SELECT 1 FROM applications WHERE account_id = %(account_id)s)"
 
 

@@ -69,8 +69,10 @@ class Finding:
 
     def sentence(self) -> Phrase:
         """Return it with its place in the file."""
-        template = "{where}: in `{said}`: {told}" if self.said else "{where}: {told}"
-        found = Phrase(template, where=self.where, said=self.said, told=self.told)
+        found = Phrase("{where}: {told}", where=self.where, told=self.told)
+        if self.said:
+            told = {"where": self.where, "said": self.said, "told": self.told}
+            found = Phrase("{where}: in `{said}`: {told}", **told)
         if not self.line:
             return found
         return Phrase("{file}, line {line}: {found}", file=self.file, line=self.line, found=found)
