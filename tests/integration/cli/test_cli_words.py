@@ -18,7 +18,9 @@ from fenqi.store.pool import Store
 Run = Callable[..., Result]
 CHINESE = re.compile("[\u4e00-\u9fff]")
 WIDTH = 80
-WESTERN = str.maketrans("\uff0c\uff1a\uff1b", ",:;")  # so that the tests read in one script
+WESTERN = str.maketrans(
+    "\uff0c\uff1a\uff1b\uff08\uff09\uff1f", ",:;()?"
+)  # so that the tests read in one script
 
 
 @pytest.fixture
@@ -149,3 +151,28 @@ def test_what_a_contest_gives_back_is_told_as_money(world: World, fenqi: Run) ->
     words = ("contest", "close", contest, *about, "--outcome", "upheld", "--by", "mei", "true")
     told = fenqi(*words, language="zh").stdout.translate(WESTERN)
     assert told == f"{contest} 成立:撤销 3,000.00 CNY,退回 0.00 CNY\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("overdue_days > 0", "overdue_day > 0", "没有输入 overdue_day(是否指 overdue_days?)"),
+        ("overdue_days > 0", "overdue_days > 20 %", "单位不同:overdue_days 是天数,20 % 是以 ppm"),
+        ("overdue_days > 0", "overdue_days is unknown", "不得因未知而成立"),
+        ('reason = "payment-overdue"\n', "", "须告知原因"),
+        ('owner = "risk"', "owner = 7", "owner 为 7;应为 "),
+        ('owner = "risk"', 'oner = "risk"', "缺少 owner;应为 "),
+    ],
+)
+def test_faults_of_a_policy_are_told_in_chinese(
+    fenqi: Run, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    text = (SHIPPED / "purchase.toml").read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    ended = fenqi("policy", "check", file, language="zh", columns=400)
+    assert ended.exit_code == 2
+    told = ended.stderr.translate(WESTERN)
+    assert said in told
+    assert re.search(r"mine\.toml 第 \d+ 行", told)

@@ -16,6 +16,7 @@ from fenqi import report
 from fenqi.cli import answers, around
 from fenqi.cli.phrases import PHRASES
 from fenqi.cli.sentences import SENTENCES
+from fenqi.core.risk.policy.kinds import Kind
 from fenqi.core.values.money import currency
 from fenqi.report.language import Language, Speech, read_catalogue
 
@@ -58,7 +59,14 @@ def templates_of_phrases() -> Iterator[str]:
 def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> None:
     said = {one if isinstance(one, str) else one[0] for one in sentences()}
     assert len(said) > 120
-    of_commands = {*of_errors(), *around.ALL, *answers.ALL, *PHRASES, *templates_of_phrases()}
+    of_commands = {
+        *of_errors(),
+        *around.ALL,
+        *answers.ALL,
+        *PHRASES,
+        *templates_of_phrases(),
+        *Kind,
+    }
     assert said | of_commands == set(read_catalogue(Language.CHINESE))
 
 
