@@ -16,9 +16,11 @@ Settings:
     FENQI_BUREAU_URL    a credit bureau that is asked about who applies; then also
     FENQI_BUREAU_SUBSCRIBER, FENQI_BUREAU_SECRET, FENQI_BUREAU_SECONDS (2), and
     FENQI_BUREAU_BUDGET what it may cost in any 24 hours, in minor units
+    FENQI_BUREAU_FILES  the bureaus whose files are taken, beside `file` and `bureau`, by commas
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +49,9 @@ ASSESS_DAYS = 30
 ASSESS_DAYS_MAX = 366
 BUREAU_BUDGET_SETTING = "FENQI_BUREAU_BUDGET"
 BUREAU_BUDGET_MAX = 10**15
+BUREAU_FILES_SETTING = "FENQI_BUREAU_FILES"
+BUREAUS = ("bureau", "file")  # the one that is asked, and files of nobody in particular
+BUREAU_NAME = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 BUREAU_SECONDS = 2
 BUREAU_SECONDS_MAX = 60
 # The first that is set counts; those of the system in the order of POSIX.
@@ -91,6 +96,7 @@ class Config:
     connections_max: int | None = None  # None leaves it to the store
     bureau: Access | None = None
     bureau_budget_minor: int | None = None  # in any 24 hours
+    bureaus: tuple[str, ...] = BUREAUS  # whose reports are taken by file
     duties: tuple[str, ...] = HARMLESS
     assess_days: int = ASSESS_DAYS
 
@@ -108,6 +114,7 @@ class Config:
             identity_key=given.get(IDENTITY_KEY_SETTING) or None,
             bureau=_bureau_access(given),
             bureau_budget_minor=_bureau_budget(given),
+            bureaus=_bureaus(given),
             duties=_duties(given),
             assess_days=_assess_days(given),
         )
@@ -140,6 +147,17 @@ def _bureau_access(given: Mapping[str, str]) -> Access | None:
         raise BureauSettingsInvalid(setting=BUREAU_SECONDS_SETTING, expected=expected)
     subscriber, secret = given[BUREAU_SUBSCRIBER_SETTING], given[BUREAU_SECRET_SETTING]
     return Access(url, subscriber, secret, int(seconds))
+
+
+def _bureaus(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the bureaus whose files are taken. Errors: BureauSettingsInvalid."""
+    named = [one.strip() for one in (given.get(BUREAU_FILES_SETTING) or "").split(",")]
+    names = [one for one in named if one]
+    if not all(BUREAU_NAME.fullmatch(one) for one in names):
+        expected = "names by commas, each 1 to 40 small letters, digits and hyphens"
+        value = ", ".join(names)
+        raise BureauSettingsInvalid(setting=BUREAU_FILES_SETTING, value=value, expected=expected)
+    return tuple(dict.fromkeys([*BUREAUS, *names]))
 
 
 def _bureau_budget(given: Mapping[str, str]) -> int | None:

@@ -15,6 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from fenqi.store.policies import SHIPPED
+
 ROOT = Path(__file__).parents[2]
 MAP = ROOT / "examples" / "online_retail.toml"
 BEAN_CHECK = Path(sys.executable).parent / "bean-check"
@@ -100,6 +102,18 @@ def test_the_demo_lives_and_a_stranger_accepts_its_ledger(
     checked = json.loads(fenqi(database_url, "ledger", "check", "--json").stdout)
     assert checked["findings"] == []
     assert checked["plans"] == report["plans"] > 0
+    # Its purchases were decided by the policies that are shipped, so there is something to compare.
+    words = ("policy", "diff", "purchase", SHIPPED / "purchase.toml", "--days", "3650", "--json")
+    told = json.loads(fenqi(database_url, *words).stdout)
+    assert told["compared"] == told["seen"] > 100
+    assert told["changed"] == 0
+    listed = json.loads(fenqi(database_url, "decision", "list", "--most", "1000", "--json").stdout)
+    assert {one["policy"] for one in listed} == {"purchase"}
+    assert {"approve", "decline"} <= {one["outcome"] for one in listed}
+    shown = fenqi(database_url, "decision", "show", listed[0]["decision_id"]).stdout
+    assert "purchase 1" in shown
+    again = fenqi(database_url, "decision", "replay", listed[0]["decision_id"]).stdout
+    assert "The same" in again
 
 
 def test_every_line_of_a_dirty_file_is_booked_or_named(

@@ -368,7 +368,7 @@ def applying(world: World) -> dict[type[Command], Sequence[Command]]:
 def reports_imported(world: World) -> object:
     report = BureauReport(world.clock.now(), 640)
     lines = [Delivered(2, "stays", report), Delivered(3, "nobody", report)]
-    imported = import_reports(world.ground, lines, name="file")
+    imported = import_reports(world.ground, lines, name="file", known=("file",))
     return imported.stored + imported.known  # what is there afterwards
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
+from fenqi.cli.language import speech
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.flows.reset import reset as reset_breaker
 from fenqi.report import breaker as telling
@@ -38,7 +40,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in trips], default=str, ensure_ascii=False))
         return
-    telling.show(trips, Console(highlight=False, markup=False))
+    telling.show(trips, Console(highlight=False, markup=False), speech())
 
 
 def reset(
@@ -51,4 +53,4 @@ def reset(
     with Runtime.open(stop_after=True) as runtime:
         book = telling.chosen(runtime.store, book_id)
         closed = reset_breaker(runtime.ground, book, kind, by=by, finding=finding)
-    typer.echo(f"{closed} closed by {by}.")
+    typer.echo(speech().gettext(answers.RESET).format(count=closed, by=by))

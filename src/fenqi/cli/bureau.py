@@ -13,9 +13,10 @@ from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBurea
 from fenqi.cli.errors import sentence, tell_of
 from fenqi.core.errors import FenqiError
 from fenqi.flows.decide import Decided
-from fenqi.flows.import_reports import Delivered, import_reports
+from fenqi.flows.import_reports import Delivered, import_reports, refuse_unknown
 from fenqi.lines import open_bureau
 from fenqi.machine import Config, SystemClock
+from fenqi.report import breaker as choosing
 from fenqi.runtime import Runtime
 from fenqi.worker.admit import admit, ask_again
 
@@ -33,15 +34,23 @@ def register(app: typer.Typer) -> None:
 
 def import_file(
     file: Annotated[Path, typer.Argument(help="Reports, as csv or parquet.")],
-    name: Annotated[str, typer.Option("--bureau", help="Whose reports they are.")] = "file",
+    name: Annotated[
+        str,
+        typer.Option(
+            "--bureau",
+            help="Whose reports they are: `file`, `bureau`, or a name of FENQI_BUREAU_FILES.",
+        ),
+    ] = "file",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Take in a bureau's reports; the whole FILE, or nothing if a line makes no sense."""
+    config = Config.from_environment()
+    refuse_unknown(name, config.bureaus)  # before a long file is read
     read = read_reports(file)
-    with Runtime.open(stop_after=True) as runtime:
+    with Runtime.open(config, stop_after=True) as runtime:
         tell_of(runtime.others)
         lines = [Delivered(one.line, one.person, one.report) for one in read]
-        done = import_reports(runtime.ground, lines, name=name)
+        done = import_reports(runtime.ground, lines, name=name, known=config.bureaus)
     if as_json:
         counts = {
             "stored": done.stored,
@@ -76,6 +85,8 @@ def ask(
     config = Config.from_environment()
     with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
         tell_of(runtime.others)
+        if book_id is not None:
+            choosing.chosen(runtime.store, book_id)
         answers: dict[str, Decided | FenqiError] = {}
         budget = config.bureau_budget_minor
         while some := admit(runtime.ground, bureau, book_id=book_id, budget_minor=budget):

@@ -6,6 +6,8 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
+from fenqi.cli.language import speech
 from fenqi.cli.sending import about, send
 from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.risk.crowd import PlaceKind
@@ -70,7 +72,7 @@ def list_(
     if as_json:
         typer.echo(telling.to_json(lines))
         return
-    telling.show_list(lines, runtime.clock, _console())
+    telling.show_list(lines, runtime.clock, _console(), speech())
 
 
 def show(
@@ -83,7 +85,7 @@ def show(
     if as_json:
         typer.echo(telling.to_json(story))
         return
-    telling.show(story, runtime.clock, _console())
+    telling.show(story, runtime.clock, _console(), speech())
 
 
 def open_(
@@ -108,7 +110,7 @@ def open_(
             about_case_id=appeal,
         )
         answer = send(runtime, open_case, command)
-    _console().print(f"opened {answer.case_id}")
+    _say(answers.OPENED, case=answer.case_id)
 
 
 def assign(
@@ -124,7 +126,7 @@ def assign(
         how: dict[str, Any] = {"assignee": assignee, "priority": priority}
         command = AssignCase(**_of_case(runtime, case_id, by), **how)
         send(runtime, assign_case, command)
-    _console().print(f"{case_id} is with {assignee}")
+    _say(answers.IS_WITH, case=case_id, person=assignee)
 
 
 def note(case_id: Which, text: Words, by: Who) -> None:
@@ -132,7 +134,7 @@ def note(case_id: Which, text: Words, by: Who) -> None:
     with Runtime.open(stop_after=True) as runtime:
         command = NoteCase(**_of_case(runtime, case_id, by), text=text)
         answer = send(runtime, note_case, command)
-    _console().print(f"{case_id}: line {answer.entry_count}")
+    _say(answers.LINE, case=case_id, number=answer.entry_count)
 
 
 def close(
@@ -149,7 +151,7 @@ def close(
     with Runtime.open(stop_after=True) as runtime:
         how: dict[str, Any] = {"outcome": outcome, "text": text, "place": place}
         answer = send(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
-    _console().print(f"{case_id} is closed: {outcome.value}; {answer.ended} protections ended")
+    _say(answers.CLOSED, case=case_id, outcome=outcome.value, count=answer.ended)
 
 
 def freeze_(
@@ -171,12 +173,13 @@ def freeze_(
         )
         answer = send(runtime, freeze, command)
     waits = answer.until != answer.asked_until
-    console = _console()
-    console.print(f"frozen until {answer.until}: {answer.protection_id}")
+    _say(answers.FROZEN, until=answer.until, protection=answer.protection_id)
     if waits:
-        console.print(
-            f"until {answer.asked_until} once a second person agrees:\n"
-            f"  fenqi case second {answer.protection_id} --account {account_id} --by SOMEBODY_ELSE"
+        _say(
+            answers.ONCE_SECONDED,
+            until=answer.asked_until,
+            protection=answer.protection_id,
+            account=account_id,
         )
 
 
@@ -190,7 +193,7 @@ def second_(protection_id: Protection, account_id: Account, by: Who) -> None:
             protection_id=protection_id,
         )
         answer = send(runtime, second, command)
-    _console().print(f"frozen until {answer.until}")
+    _say(answers.SECONDED, until=answer.until)
 
 
 def lift_(protection_id: Protection, account_id: Account, by: Who) -> None:
@@ -203,7 +206,7 @@ def lift_(protection_id: Protection, account_id: Account, by: Who) -> None:
             protection_id=protection_id,
         )
         send(runtime, lift, command)
-    _console().print("purchases are possible again, unless something else stops them")
+    _say(answers.LIFTED)
 
 
 def _of_case(runtime: Runtime, case_id: UUID, by: str) -> dict[str, Any]:
@@ -212,6 +215,10 @@ def _of_case(runtime: Runtime, case_id: UUID, by: str) -> dict[str, Any]:
     key = f"cli-{runtime.ids.new()}"
     scope = {"scope_kind": "book", "scope_id": book_id, "key": key}
     return {**scope, "case_id": case_id, "actor": by}
+
+
+def _say(said: str, **values: object) -> None:
+    _console().print(speech().gettext(said).format(**values), soft_wrap=True)
 
 
 def _console() -> Console:

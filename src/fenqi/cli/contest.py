@@ -6,6 +6,8 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
+from fenqi.cli.language import speech
 from fenqi.cli.sending import about, send
 from fenqi.core.servicing.contest import Finding, Ground
 from fenqi.core.values.ids import AccountId, PlanId
@@ -45,7 +47,7 @@ def list_(
     if as_json:
         typer.echo(telling.to_json(lines))
         return
-    telling.show(lines, _console())
+    telling.show(lines, _console(), speech())
 
 
 def open_(
@@ -66,7 +68,9 @@ def open_(
             asked_at=runtime.clock.now(),
         )
         answer = send(runtime, open_contest, command)
-    _console().print(f"contest {answer.contest_id}, case {answer.case_id}")
+    said = speech().gettext(answers.CONTESTED)
+    told = said.format(contest=answer.contest_id, case=answer.case_id)
+    _console().print(told, soft_wrap=True)
 
 
 def close(
@@ -88,10 +92,14 @@ def close(
             found_at=runtime.clock.now(),
         )
         answer = send(runtime, close_contest, command)
-    told = f"{answer.days_given} days given"
-    if outcome is Finding.UPHELD:
-        told = f"{answer.principal_minor} minor units undone, {answer.returned_minor} go back"
-    _console().print(f"{contest_id} is {outcome.value}: {told}")
+        unit = telling.unit_of(runtime.store, account_id)
+    closed = telling.Closed(
+        is_upheld=outcome is Finding.UPHELD,
+        principal_minor=answer.principal_minor,
+        returned_minor=answer.returned_minor,
+        days_given=answer.days_given,
+    )
+    telling.show_close(contest_id, closed, unit, _console(), speech())
 
 
 def _console() -> Console:

@@ -9,7 +9,8 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from fenqi.cli.language import preferred_language
+from fenqi.cli import answers
+from fenqi.cli.language import preferred_language, speech
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.report import decision as telling
@@ -69,7 +70,7 @@ def replay(
         with Runtime.open(stop_after=True) as runtime:
             record = telling.read(runtime.store, decision_id)
     difference = keeping.replay(record)
-    telling.show_difference(difference, record, _console())
+    telling.show_difference(difference, record, _console(), preferred_language())
     if difference is not None:
         raise typer.Exit(DIFFERS)
 
@@ -112,9 +113,11 @@ def list_(
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in lines], default=str, ensure_ascii=False))
         return
-    telling.show_list(lines, _console())
+    telling.show_list(lines, _console(), preferred_language())
     if len(lines) == most:
-        _console().print(f"more with --before {lines[-1].decision_id}")
+        _console().print(
+            speech().gettext(answers.MORE).format(decision=lines[-1].decision_id), soft_wrap=True
+        )
 
 
 def changes(
@@ -127,7 +130,7 @@ def changes(
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in told], default=str, ensure_ascii=False))
         return
-    telling.show_story(told, _console())
+    telling.show_story(told, _console(), preferred_language())
 
 
 def _console() -> Console:

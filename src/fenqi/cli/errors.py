@@ -30,6 +30,7 @@ from fenqi.cli.language import speech
 from fenqi.cli.phrases import FIELDS, PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.core.values.phrase import Phrase
 from fenqi.machine import Config, SystemClock
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ NOT_THERE = frozenset(
     }
 )
 VALUE_CHARS_MAX = 400
+PHRASE_CHARS_MAX = 20_000  # of ours, which may be a list of what is wrong with a file
 LOG_BYTES_MAX = 1 << 20
 FAREWELLS_MAX = 3
 
@@ -183,17 +185,19 @@ def sentence(error: FenqiError) -> str:
 
 def _in_words(name: str, value: object) -> str:
     """Return the value of a field as `_shown`; a phrase of ours in the reader's language."""
+    if isinstance(value, Phrase):
+        return _shown(value.told(speech().gettext), most=PHRASE_CHARS_MAX)
     shown = _shown(value)
     is_ours = shown in PHRASES and (name in FIELDS or shown.startswith("("))
     return speech().gettext(shown) if is_ours else shown
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, *, most: int = VALUE_CHARS_MAX) -> str:
     """Return a value as it may stand in a terminal: short, and nothing a terminal would obey."""
     listed = isinstance(value, list | tuple | set | frozenset)
     text = ", ".join(map(str, value)) if listed else str(value)  # type: ignore[call-overload]
-    if len(text) > VALUE_CHARS_MAX:
-        text = text[:VALUE_CHARS_MAX] + "..."
+    if len(text) > most:
+        text = text[:most] + "..."
     return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text)
 
 

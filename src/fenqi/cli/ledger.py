@@ -41,11 +41,13 @@ def check(
     ] = None,
     sample: Annotated[
         int | None,
-        typer.Option("--sample", min=0, help="Replay that many plans of a book; default: all."),
+        typer.Option(
+            "--sample", min=0, help="Replay that many plans and trails of a book; default: all."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Compare all records of one fact, and replay plans. Exit code 70 if anything differs."""
+    """Compare all records of one fact, replay plans and trails. Exit code 70 if any differs."""
     with Runtime.open(stop_after=True) as runtime, _progress() as progress:
         bars = {}
 
@@ -88,7 +90,10 @@ def export(
 
 
 def _show(checked: checking.Checked) -> None:
-    looked = f"{checked.accounts:,} accounts compared, {checked.plans:,} plans replayed"
+    looked = (
+        f"{checked.accounts:,} accounts compared, {checked.plans:,} plans replayed, "
+        f"{checked.trails:,} trails made again"
+    )
     console = _console()
     if not checked.findings and not checked.books:
         console.print("There is no book yet: run fenqi demo or fenqi replay.")

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
+from fenqi.cli.language import speech
 from fenqi.core.risk.policy import check as checking
 from fenqi.flows import adopt as adopting
 from fenqi.machine import SystemClock
@@ -41,7 +43,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(telling.check_to_json(policy, checked), ensure_ascii=False))
     else:
-        telling.show_check(policy, checked, _console())
+        telling.show_check(policy, checked, _console(), speech())
     adopting.refuse_unsound(policy, checked)
 
 
@@ -54,10 +56,9 @@ def adopt(
     policy = telling.read_file(file)
     with Runtime.open(stop_after=True) as runtime:
         adoption = adopting.adopt(runtime.ground, policy, by=by, because=because)
-    typer.echo(
-        f"{adoption.policy} {adoption.version} decides {adoption.kind.value} from now on, adopted "
-        f"by {adoption.adopted_by}. To go back: fenqi policy rollback {adoption.policy}"
-    )
+    said = speech().gettext(answers.ADOPTED)
+    told = {"policy": adoption.policy, "version": adoption.version, "kind": adoption.kind.value}
+    typer.echo(said.format(**told, by=adoption.adopted_by))
 
 
 def rollback(
@@ -70,10 +71,10 @@ def rollback(
     """Take the last adoption back: what decided before decides again."""
     with Runtime.open(stop_after=True) as runtime:
         gone, back = adopting.roll_back(runtime.ground, name, by=by, because=because)
-    typer.echo(
-        f"{back.policy} {back.version} decides {back.kind.value} again; {gone.policy} "
-        f"{gone.version} was taken back by {back.adopted_by}."
-    )
+    said = speech().gettext(answers.TAKEN_BACK)
+    told = {"policy": back.policy, "version": back.version, "kind": back.kind.value}
+    were = {"gone": gone.policy, "gone_version": gone.version}
+    typer.echo(said.format(**told, **were, by=back.adopted_by))
 
 
 def list_(
@@ -86,8 +87,8 @@ def list_(
     if as_json:
         typer.echo(json.dumps([telling.adoption_to_json(one) for one in adoptions]))
         return
-    telling.show_adoptions(adoptions, _console())
-    telling.show_deciding(now, _console())
+    telling.show_adoptions(adoptions, _console(), speech())
+    telling.show_deciding(now, _console(), speech())
 
 
 def diff(
@@ -105,7 +106,7 @@ def diff(
     if as_json:
         typer.echo(json.dumps(policy_difference.to_json(found), ensure_ascii=False))
         return
-    telling.show_difference(found, _console())
+    telling.show_difference(found, _console(), speech())
 
 
 def _console() -> Console:

@@ -86,7 +86,14 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
     ),
     "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
-    "bureau-settings-invalid": "{setting} must be {expected}, since FENQI_BUREAU_URL is set.",
+    "bureau-settings-invalid": (
+        "{setting} is `{value}`; it must be {expected}.",
+        "{setting} must be {expected}, since FENQI_BUREAU_URL is set.",
+    ),
+    "bureau-unknown": (
+        "No bureau {bureau} is known; there are: {known}. Name it in FENQI_BUREAU_FILES to take "
+        "its files."
+    ),
     "cap-broken": (
         "{file}, line {line}, column {column}: {product} in {count} instalments has a {what} of "
         "{value}; the pack allows {cap}. Lower it, or take that number of instalments away.",
@@ -414,6 +421,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "reports-unreadable": (
         "{file}, line {line}, {column}: {value} is not {wanted}. Nothing was kept.",
         "{file}: {problem}. Nothing was kept.",
+    ),
+    "reason-unknown": (
+        "No customer is told anything for the reason {reason}: nobody wrote a text for it. There "
+        "are texts for: {known}."
     ),
     "resolution-invalid": "In the decision {field} is {value}; it must be {expected}.",
     "row-unknown": "The plan has {rows} rows; there is no row {row}.",

@@ -8,6 +8,8 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
+from fenqi.cli.language import speech
 from fenqi.flows import shadow as shadowing
 from fenqi.report import shadow as telling
 from fenqi.runtime import Runtime
@@ -39,15 +41,17 @@ def start(
     book = telling.rulebook_of(file)
     with Runtime.open(stop_after=True) as runtime:
         challenger_id, ends_at = shadowing.begin(runtime.ground, book, by=by, days=days)
-    policy = f"{book.kind} {book.name} {book.version}"
-    typer.echo(f"{challenger_id}: {policy}, until {ends_at:%Y-%m-%d %H:%M} UTC")
+    said = speech().gettext(answers.CHALLENGES)
+    told = {"kind": book.kind, "policy": book.name, "version": book.version}
+    until = f"{ends_at:%Y-%m-%d %H:%M}"
+    typer.echo(said.format(challenger=challenger_id, until=until, **told))
 
 
 def run() -> None:
     """Ask every challenger about the live decisions it has not seen."""
     with Runtime.open(stop_after=True) as runtime:
         judged = follow(runtime.ground)
-    typer.echo(f"{judged:,} judged")
+    typer.echo(speech().gettext(answers.JUDGED).format(count=f"{judged:,}"))
 
 
 def report(
@@ -63,18 +67,18 @@ def report(
     if as_json:
         typer.echo(json.dumps(telling.as_table(found), ensure_ascii=False, indent=2))
         return
-    telling.show(found, Console(highlight=False, markup=False))
+    telling.show(found, Console(highlight=False, markup=False), speech())
 
 
 def list_() -> None:
     """List the challengers, those that run and those that ended."""
     with Runtime.open(stop_after=True) as runtime:
         found = telling.every(runtime.store)
-    telling.show_all(found, Console(highlight=False, markup=False))
+    telling.show_all(found, Console(highlight=False, markup=False), speech())
 
 
 def stop(challenger_id: Which, by: Person) -> None:
     """Stop a challenger before its end; what it said stays."""
     with Runtime.open(stop_after=True) as runtime:
         shadowing.stop(runtime.ground, challenger_id, by=by)
-    typer.echo(f"{challenger_id} stopped by {by}")
+    typer.echo(speech().gettext(answers.STOPPED).format(challenger=challenger_id, by=by))

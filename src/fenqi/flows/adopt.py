@@ -10,6 +10,7 @@ from fenqi.core.errors import Conflict, Forbidden, Invalid
 from fenqi.core.risk.policy.check import Checked, check
 from fenqi.core.risk.policy.fair import refuse_forbidden
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.values.phrase import lines
 from fenqi.store import policies
 from fenqi.store.ground import Ground
 from fenqi.store.policies import Adoption
@@ -85,9 +86,9 @@ def _as_heard(name: str) -> str:
 
 def refuse_unsound(policy: Policy, checked: Checked) -> None:
     """Refuse a policy that its check found faults in. Errors: PolicyUnsound."""
-    faults = [f"{one.where}: {one.told}" for one in checked.findings if one.is_fault]
+    faults = [one.sentence() for one in checked.findings if one.is_fault]
     if faults:
-        raise PolicyUnsound(file=policy.file or policy.name, faults="\n  ".join(faults))
+        raise PolicyUnsound(file=policy.file or policy.name, faults=lines(faults))
 
 
 def _name(by: str) -> str:

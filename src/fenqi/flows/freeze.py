@@ -16,7 +16,7 @@ from fenqi.core.risk.case import EntryKind, check_apart, check_name
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, cases
+from fenqi.store import accounts, cases, reasons
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.cases import Case, CaseMissing
@@ -73,9 +73,14 @@ def freeze(ground: Ground, commands: Sequence[Freeze]) -> list[Frozen | FenqiErr
         inbox: Inbox[Freeze, Frozen] = Inbox(session, commands, Frozen)
         known = cases.lock(session, {one.case_id for one in commands})
         responses = Responses(ground, booking, session)
+        texts: dict[str, frozenset[str]] = {}  # reasons a customer of a book can be told
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
+                if account.book.book_id not in texts:
+                    found = reasons.of_freezes(ground, session, account.book)
+                    texts[account.book.book_id] = found
+                reasons.refuse_unknown(command.reasons, texts[account.book.book_id])
                 answer = _freeze(responses, account, known.get(command.case_id), command, booking)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)

@@ -5,7 +5,7 @@ was read before is not kept twice.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
 from uuid import UUID
 
@@ -28,6 +28,12 @@ class ReportAhead(Invalid):
     code = "report-ahead"
 
 
+class BureauUnknown(Invalid):
+    """A file is said to be of a bureau that nobody registered; names those there are."""
+
+    code = "bureau-unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """One line of a file: whose report, and what it says."""
@@ -48,12 +54,18 @@ class Imported:
 
 
 def import_reports(
-    ground: Ground, delivered: Sequence[Delivered], *, name: str, actor: str = "operator"
+    ground: Ground,
+    delivered: Sequence[Delivered],
+    *,
+    name: str,
+    known: Collection[str],
+    actor: str = "operator",
 ) -> Imported:
-    """Keep the reports of a file under the bureau's name.
+    """Keep the reports of a file under the bureau's name, one of those `known`.
 
-    Errors: ReportAhead, before anything is kept.
+    Errors: BureauUnknown, ReportAhead, before anything is kept.
     """
+    refuse_unknown(name, known)
     now = ground.clock.now()
     for one in delivered:
         if one.report.as_of > now:
@@ -63,6 +75,12 @@ def import_reports(
         done = _page(ground, delivered[first : first + PAGE], name=name, actor=actor)
         total = [before + more for before, more in zip(total, astuple(done), strict=True)]
     return Imported(*total)
+
+
+def refuse_unknown(name: str, known: Collection[str]) -> None:
+    """Refuse the name of a bureau nobody registered. Errors: BureauUnknown."""
+    if name not in known:
+        raise BureauUnknown(bureau=name, known=", ".join(sorted(known)))
 
 
 def _page(ground: Ground, delivered: Sequence[Delivered], *, name: str, actor: str) -> Imported:

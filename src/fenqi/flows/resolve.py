@@ -10,13 +10,15 @@ from datetime import timedelta
 from typing import ClassVar
 
 from fenqi.core.errors import FenqiError, Invalid
+from fenqi.core.risk.application import policy_in
 from fenqi.core.values.ids import AccountId
-from fenqi.store import applications, books
+from fenqi.store import applications, books, decision_records, reasons
 from fenqi.store.accounts import applicant
-from fenqi.store.applications import ApplicationState
+from fenqi.store.applications import Application, ApplicationState
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
 
 REASONS_MAX = 4  # P3
 REASON_CHARS_MAX = 60
@@ -61,6 +63,8 @@ def resolve(ground: Ground, commands: Sequence[Resolve]) -> list[Resolved | Fenq
                 one = applications.find(known, command.account_id)
                 one.expect(ApplicationState.REVIEW)
                 _check(command, one.limit_minor or 0)
+                if command.reasons:
+                    reasons.refuse_unknown(command.reasons, _texts(session, one))
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -98,13 +102,22 @@ def resolve(ground: Ground, commands: Sequence[Resolve]) -> list[Resolved | Fenq
     return inbox.answers()
 
 
+def _texts(session: Session, one: Application) -> set[str]:
+    """Return the codes somebody who applied can be told: of law, and of what decided so far."""
+    known = set(reasons.of_law())
+    if one.decision_id is not None:
+        content = decision_records.read(session, one.decision_id).rulebook.content
+        known |= set(policy_in(content).reasons)
+    return known
+
+
 def _check(command: Resolve, carried_minor: int) -> None:
     """Refuse a decision that is not one. Errors: ResolutionInvalid."""
-    reasons = command.reasons
-    if command.limit_minor is None and not 1 <= len(reasons) <= REASONS_MAX:
-        raise ResolutionInvalid(field="reasons", value=len(reasons), expected="1 to 4 to decline")
-    if len(reasons) > REASONS_MAX or not all(0 < len(one) <= REASON_CHARS_MAX for one in reasons):
-        raise ResolutionInvalid(field="reasons", value=reasons, expected="4 short codes at most")
+    given = command.reasons
+    if command.limit_minor is None and not 1 <= len(given) <= REASONS_MAX:
+        raise ResolutionInvalid(field="reasons", value=len(given), expected="1 to 4 to decline")
+    if len(given) > REASONS_MAX or not all(0 < len(one) <= REASON_CHARS_MAX for one in given):
+        raise ResolutionInvalid(field="reasons", value=given, expected="4 short codes at most")
     if command.limit_minor is not None and not 0 < command.limit_minor <= carried_minor:
         expected = f"1 to {carried_minor} minor units, what can be carried"
         raise ResolutionInvalid(field="limit_minor", value=command.limit_minor, expected=expected)

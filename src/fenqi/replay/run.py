@@ -65,6 +65,7 @@ class Plan:
     last_on: date
     payments_seed: int
     has_wishes: bool = False  # whether people ask for more than to buy, pay and return
+    asks_policies: bool = False  # whether purchases are decided by the policies, as live ones are
 
     def signed(self) -> "Plan":
         """Return the plan with the digest of all it does in its book, and who draws payments.
@@ -120,6 +121,7 @@ def of_population(*, size: int, seed: int, first_on: date, days: int, book_id: s
         last_on=first_on + timedelta(days=days - 1),
         payments_seed=seed,
         has_wishes=True,
+        asks_policies=True,
     ).signed()
 
 
@@ -174,8 +176,9 @@ def live(
 
     Errors: BookDiffers if another history already lives in the book; what the flows raise.
     """
-    # Whoever lent then has decided these purchases: what he did not ask is not asked now.
-    ground = dataclasses.replace(runtime.ground, asks_policies=False)
+    # Whoever lent a file's purchases has decided them: what he did not ask is not asked now. Of
+    # invented people nobody has, so the policies decide.
+    ground = dataclasses.replace(runtime.ground, asks_policies=plan.asks_policies)
     book_id = plan.book.book_id
     founded = found(ground, plan.book)
     merchants = enlist(

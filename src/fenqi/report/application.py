@@ -1,12 +1,9 @@
 """One application as a person reads it: where it stands, why, and on an offer what it costs."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from importlib import resources
 from uuid import UUID
 
 from rich.console import Console
@@ -20,12 +17,10 @@ from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import currency
 from fenqi.report.ink import BAD, BRAND, GOLD
 from fenqi.report.language import Language, Speech
-from fenqi.store import accounts, applications, books, decision_records, scorecards
+from fenqi.store import accounts, applications, books, decision_records, reasons
 from fenqi.store.applications import Application, Parked
 from fenqi.store.deciding import Deciding
 from fenqi.store.pool import Session, Store
-
-TEXTS = "data/reasons/application.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +86,10 @@ def _decided_by(session: Session, one: Application, book: books.Book) -> Policy:
 
 def _text(code: str, language: str, policy: Policy) -> str:
     """Return what a customer reads for a reason; the code itself if nobody wrote a text."""
-    for known in (texts_of_law(), policy.reasons):
+    for known in (reasons.of_law(), policy.reasons):
         if code in known:
             return known[code][language]
     return code
-
-
-@lru_cache(maxsize=1)
-def texts_of_law() -> Mapping[str, Mapping[str, str]]:
-    """Return what customers read for reasons of law, means and score, by code and language."""
-    law = tomllib.loads((resources.files("fenqi") / TEXTS).read_text("utf-8"))
-    return {**scorecards.shipped().reasons, **law}
 
 
 def show(one: Shown, console: Console, language: Language) -> None:

@@ -494,7 +494,11 @@ def _purchases(decided: Sequence[views.DecisionCount]) -> Purchases:
     totals = {one.outcome: one.decisions for one in decided if not one.reason}
     approved = totals.get(Outcome.APPROVE.value, 0)
     declined = totals.get(Outcome.DECLINE.value, 0)
-    reasons = [(one.reason, one.decisions) for one in decided if one.reason]
+    reasons = [
+        (one.reason, one.decisions)
+        for one in decided
+        if one.reason and one.outcome == Outcome.DECLINE.value
+    ]
     return Purchases(
         approved=approved,
         declined=declined,

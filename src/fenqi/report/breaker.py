@@ -9,15 +9,19 @@ from rich.text import Text
 
 from fenqi.report.book import choose
 from fenqi.report.ink import BAD
+from fenqi.report.language import Speech
 from fenqi.store import books, breaker
 from fenqi.store.breaker import Trip
 from fenqi.store.pool import Store
 
 
 def read(store: Store, book_id: str | None, *, only_open: bool) -> list[Trip]:
-    """Return the caps that were met in a book, or in all, the latest first of each."""
+    """Return the caps that were met in a book, or in all, the latest first of each.
+
+    Errors: BookMissing.
+    """
     with store.transaction() as session:
-        names = [book_id] if book_id else books.names(session)
+        names = [choose(session, book_id)] if book_id else books.names(session)
         return [
             trip for name in names for trip in breaker.trips(session, name, only_open=only_open)
         ]
@@ -29,22 +33,25 @@ def chosen(store: Store, book_id: str | None) -> str:
         return choose(session, book_id)
 
 
-def show(trips: Sequence[Trip], console: Console) -> None:
+def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:
     """Print them for a person."""
+    _ = speech.gettext
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in ("met at", "book", "kind", "effect", "cap", "policy", "state"):
+    labels = (_("met at"), _("book"), _("kind"), _("effect"), _("cap"), _("policy"), _("state"))
+    for label in labels:
         table.add_column(label, overflow="fold")
     for one in trips:
-        state = Text("open", style=BAD)
+        state = Text(_("open"), style=BAD)
         if one.reset_at is not None:
-            state = Text(f"reset by {one.reset_by}: {one.finding}")
+            said = _("reset by %(person)s: %(finding)s")
+            state = Text(said % {"person": one.reset_by, "finding": one.finding})
         table.add_row(
             f"{one.tripped_at:%Y-%m-%d %H:%M}",
             one.book_id,
             one.kind,
             one.effect,
-            f"{one.cap} in any {one.span}",
+            _("%(cap)s in any %(span)s") % {"cap": one.cap, "span": one.span},
             f"{one.policy} {one.policy_version}",
             state,
         )
-    console.print(table if trips else "No cap was met.")
+    console.print(table if trips else _("No cap was met."))

@@ -14,12 +14,15 @@ from rich.text import Text
 
 from fenqi.core.ports import Clock
 from fenqi.report.ink import BAD, BRAND, GOLD
-from fenqi.store import case_records
+from fenqi.report.language import Speech
+from fenqi.store import accounts, case_records
 from fenqi.store.case_records import Line, Measure, Story, Wanted
 from fenqi.store.pool import Store
 
 URGENCY = {1: BAD, 2: GOLD, 3: BRAND, 4: "dim"}
 SHOWN_MAX = 40  # accounts of a case in a terminal; `--json` has all
+WIDE = 130  # columns of a terminal in which a case fits on one line
+ID_CHARS = 36
 HOUR = timedelta(hours=1)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*")
 
@@ -33,9 +36,14 @@ def listed(
     with_closed: bool = False,
     most: int,
 ) -> list[Line]:
-    """Return the queue, what is most urgent first; closed cases only `with_closed`."""
+    """Return the queue, what is most urgent first; closed cases only `with_closed`.
+
+    Errors: AccountMissing.
+    """
     wanted = Wanted(assignee, account_id, with_closed, most)
     with store.transaction() as session:
+        if account_id is not None:
+            accounts.refuse_unknown(session, account_id, but_applied=True)
         return case_records.queue(session, wanted, clock.now())
 
 
@@ -51,44 +59,57 @@ def to_json(told: Story | Sequence[Line]) -> str:
     return json.dumps(plain, default=str, ensure_ascii=False, indent=1)
 
 
-def show_list(lines: Sequence[Line], clock: Clock, console: Console) -> None:
-    """Print the queue."""
+def show_list(lines: Sequence[Line], clock: Clock, console: Console, speech: Speech) -> None:
+    """Print the queue: two lines a case where the terminal is narrow. Ids are never cut."""
+    _ = speech.gettext
     if not lines:
-        console.print("No case waits.")
+        console.print(_("No case waits."))
         return
+    priority, accounts_, held = _("Priority"), _("Accounts"), _("Held")
+    due, who, outcome = _("Due"), _("With"), _("Outcome")
+    is_wide = console.width >= WIDE
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in ("Priority", "Case", "What", "Accounts", "Held", "Due", "With", "Outcome"):
-        table.add_column(label, justify="right" if label in ("Accounts", "Held") else "left")
-    for one in lines:
-        table.add_row(
-            Text(str(one.priority), style=URGENCY[one.priority]),
-            str(one.case_id),
-            f"{one.kind}: {one.subject}",
-            str(one.accounts),
-            str(one.running),
-            _due(one, clock.now()),
-            one.assignee or "-",
-            one.outcome or "open",
-        )
+    table.add_column(priority if is_wide else "")
+    case = _("Case") if is_wide else f"{_('Case')}\n{_('What')}"
+    table.add_column(case, overflow="fold", min_width=ID_CHARS, no_wrap=is_wide)
+    if is_wide:
+        table.add_column(_("What"), overflow="fold")
+    for one, other in ((accounts_, held), (due, who)):
+        for label in (one, other) if is_wide else (f"{one}\n{other}",):
+            table.add_column(label, justify="right" if one == accounts_ else "left")
+    table.add_column(outcome, overflow="fold")
+    for line in lines:
+        what, left = f"{line.kind}: {line.subject}", _due(line, clock.now(), speech)
+        with_, ended = line.assignee or "-", line.outcome or _("open")
+        counts = str(line.accounts), str(line.running)
+        urgency = Text(str(line.priority), style=URGENCY[line.priority])
+        if is_wide:
+            table.add_row(urgency, str(line.case_id), what, *counts, left, with_, ended)
+        else:
+            first, second = f"{line.case_id}\n{what}", "\n".join(counts)
+            table.add_row(urgency, first, second, left.append(f"\n{with_}"), ended)
     console.print(table)
 
 
-def show(story: Story, clock: Clock, console: Console) -> None:
+def show(story: Story, clock: Clock, console: Console, speech: Speech) -> None:
     """Print one case: what is known, who is held, who did what."""
-    line = story.line
+    _, line = speech.gettext, story.line
     console.print(Text.assemble((f"{line.kind}: {line.subject}", "bold"), f"  {line.case_id}"))
-    outcome = f"{line.outcome} (by {story.closed_by})" if line.outcome else "open"
-    console.print(
-        f"priority {line.priority}, {outcome}, with {line.assignee or 'nobody'}, due ",
-        _due(line, clock.now()),
-        end="\n",
-        sep="",
-    )
+    outcome = _("open")
+    if line.outcome:
+        named = {"outcome": line.outcome, "person": story.closed_by}
+        outcome = _("%(outcome)s (by %(person)s)") % named
+    said = _("priority %(priority)s, %(outcome)s, with %(person)s, due ") % {
+        "priority": line.priority,
+        "outcome": outcome,
+        "person": line.assignee or _("nobody"),
+    }
+    console.print(said, _due(line, clock.now(), speech), end="\n", sep="")
     if story.about_case_id is not None:
-        console.print(f"an appeal against {story.about_case_id}")
+        console.print(_("an appeal against %(case)s") % {"case": story.about_case_id})
     if story.decision_id is not None:
-        console.print(f"from the decision {story.decision_id}")
-    _show_accounts(story, console)
+        console.print(_("from the decision %(decision)s") % {"decision": story.decision_id})
+    _show_accounts(story, console, speech)
     for entry in story.entries:
         head = f"{entry.number:>3}  {entry.written_at:%Y-%m-%d %H:%M:%S}  {entry.kind}"
         console.print(Text.assemble((head, "dim"), f"  {entry.author}  {entry.text}"))
@@ -96,31 +117,35 @@ def show(story: Story, clock: Clock, console: Console) -> None:
             console.print(f"     {sentence}", markup=False)
 
 
-def _show_accounts(story: Story, console: Console) -> None:
+def _show_accounts(story: Story, console: Console, speech: Speech) -> None:
+    _ = speech.gettext
     by_account: dict[UUID, list[Measure]] = {one: [] for one in story.accounts}
     for measure in story.measures:
         by_account.setdefault(measure.account_id, []).append(measure)
     if not by_account:
         return
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in ("Account", "What", "Reasons", "Until", "Protection"):
+    for label in (_("Account"), _("What"), _("Reasons"), _("Until"), _("Protection")):
         table.add_column(label, overflow="fold")
     for account_id, measures in list(by_account.items())[:SHOWN_MAX]:
-        rows = [_measure(one) for one in measures] or [("", "", "", "")]
+        rows = [_measure(one, speech) for one in measures] or [("", "", "", "")]
         for row in rows:
             table.add_row(str(account_id), *row)
     console.print(table)
     if len(by_account) > SHOWN_MAX:
-        console.print(f"and {len(by_account) - SHOWN_MAX:,} more; --json prints them all")
+        more = {"count": speech.count(len(by_account) - SHOWN_MAX)}
+        console.print(_("and %(count)s more; --json prints them all") % more)
 
 
-def _measure(one: Measure) -> tuple[str, str, str, str]:
+def _measure(one: Measure, speech: Speech) -> tuple[str, str, str, str]:
+    _ = speech.gettext
     if one.finding is not None:
         until = f"{one.finding} {one.ended_at:%Y-%m-%d %H:%M}"
     else:
         until = f"{one.ends_at:%Y-%m-%d %H:%M}"
         if one.asked_until > one.ends_at:
-            until += f" (asked until {one.asked_until:%Y-%m-%d}, waits for a second person)"
+            asked = _("(asked until %(day)s, waits for a second person)")
+            until += " " + asked % {"day": f"{one.asked_until:%Y-%m-%d}"}
     return one.kind, ", ".join(one.reasons), until, str(one.protection_id)
 
 
@@ -165,10 +190,11 @@ def _path(one: object) -> str:
     return f"  {one['account_id']} -> " + " -> ".join(steps)
 
 
-def _due(line: Line, now: datetime) -> Text:
+def _due(line: Line, now: datetime, speech: Speech) -> Text:
+    _ = speech.gettext
     hours = (line.due_at - now) / HOUR
     if line.outcome is not None:
         return Text("-")
     if hours < 0:
-        return Text(f"{-hours:.0f} h late", style=BAD)
-    return Text(f"in {hours:.0f} h", style=GOLD if hours < 1 else "")
+        return Text(_("%(hours)s h late") % {"hours": f"{-hours:.0f}"}, style=BAD)
+    return Text(_("in %(hours)s h") % {"hours": f"{hours:.0f}"}, style=GOLD if hours < 1 else "")

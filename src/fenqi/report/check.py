@@ -1,20 +1,23 @@
 """The nightly check: all records of one fact agree, and every plan replays to what is stored.
 
-Three parts. Accounts are walked in ranges and compared table against table (M1, M2, M5, event
+Four parts. Accounts are walked in ranges and compared table against table (M1, M2, M5, event
 numbers); the closed days' totals are added up again; and plans are replayed from their operations
-and compared with their instalments, allocations, columns and ledger lines (M8). Each part reads
-small pieces in snapshots of their own, so the check may run beside the live book.
+and compared with their instalments, allocations, columns and ledger lines (M8); and what is written
+down of the trails that features are read from is made again from the events. Each part reads small
+pieces in snapshots of their own, so the check may run beside the live book.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fenqi.core.ledger import Postings
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.schedule import schedule
-from fenqi.store import audit, audit_by_time, books, catalogue, plans
+from fenqi.core.values.ids import AccountId
+from fenqi.report.book import choose
+from fenqi.store import audit, audit_by_time, audit_trails, books, catalogue, plans
 from fenqi.store.audit import Difference, Stored
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.plans import PlanKey, PlanRecord
@@ -48,6 +51,7 @@ class Checked:
     books: int
     accounts: int
     plans: int
+    trails: int
     findings: tuple[Finding, ...]
 
 
@@ -58,14 +62,14 @@ def check(
     book_id: str | None = None,
     progress: Progress | None = None,
 ) -> Checked:
-    """Check every book, or the one named; replay all plans, or `sample` of each book.
+    """Check every book, or the one named; replay all plans and trails, or `sample` of each book.
 
     Errors: BookMissing.
     """
     with store.transaction() as session:
-        names = [books.read(session, book_id).book_id] if book_id else books.names(session)
+        names = [choose(session, book_id)] if book_id else books.names(session)
         known = catalogue.load(session)
-    accounts_checked = plans_checked = 0
+    accounts_checked = plans_checked = trails_checked = 0
     findings = [] if book_id else _orphans(store)  # rows of no account are of no book
     for name in names:
         counter = _Counter(progress or _silent, f"book {name}")
@@ -75,7 +79,8 @@ def check(
                 break
         accounts_checked += counter.accounts
         plans_checked += counter.plans
-    return Checked(len(names), accounts_checked, plans_checked, tuple(findings))
+        trails_checked += counter.trails
+    return Checked(len(names), accounts_checked, plans_checked, trails_checked, tuple(findings))
 
 
 def _orphans(store: Store) -> list[Finding]:
@@ -102,15 +107,18 @@ class _Counter:
         self._whole = 1
         self.accounts = 0
         self.plans = 0
+        self.trails = 0
 
     def begin(self, whole: int) -> None:
         self._whole = max(whole, 1)
         self._progress(self._what, 0, self._whole)
 
-    def add(self, *, accounts: int = 0, plans: int = 0) -> None:
+    def add(self, *, accounts: int = 0, plans: int = 0, trails: int = 0) -> None:
         self.accounts += accounts
         self.plans += plans
-        self._progress(self._what, min(self.accounts + self.plans, self._whole), self._whole)
+        self.trails += trails
+        done = self.accounts + self.plans + self.trails
+        self._progress(self._what, min(done, self._whole), self._whole)
 
 
 def _differences(
@@ -119,10 +127,16 @@ def _differences(
     with store.transaction() as session:
         snapshot(session)
         accounts, plan_count = audit.size(session, book_id)
+        trail_count = audit_trails.size(session, book_id)
         found = list(audit.compare_days(session, book_id))
         found += audit_by_time.compare(session, book_id)
-        chosen = None if sample is None else audit.sample_plans(session, book_id, sample)
-    counter.begin(accounts + (plan_count if chosen is None else len(chosen)))
+        if sample is None:
+            chosen, drawn = None, None
+        else:
+            chosen = audit.sample_plans(session, book_id, sample)
+            drawn = audit_trails.sample_trails(session, book_id, sample)
+            plan_count, trail_count = len(chosen), len(drawn)
+    counter.begin(accounts + plan_count + trail_count)
     yield from found
     after: audit.Range | None = None
     while True:
@@ -136,12 +150,28 @@ def _differences(
             if chosen is None:
                 keys = audit.plans_of(session, after)
                 found += _replayed(session, keys, known, counter)
+            trails = audit_trails.trails_of(session, after) if drawn is None else []
         yield from found
+        yield from _refolded(store, trails, counter)
     for start in range(0, len(chosen or []), PLANS_AT_ONCE):
         with store.transaction() as session:
             snapshot(session)
             page = (chosen or [])[start : start + PLANS_AT_ONCE]
             found = list(_replayed(session, page, known, counter))
+        yield from found
+    yield from _refolded(store, drawn or [], counter)
+
+
+def _refolded(
+    store: Store, accounts: Sequence[AccountId], counter: _Counter
+) -> Iterator[Difference]:
+    """Yield where trails are not what their accounts' events come to; few are held at a time."""
+    for start in range(0, len(accounts), audit_trails.AT_ONCE):
+        page = accounts[start : start + audit_trails.AT_ONCE]
+        with store.transaction() as session:
+            snapshot(session)
+            found = list(audit_trails.compare(session, page))
+        counter.add(trails=len(page))
         yield from found
 
 

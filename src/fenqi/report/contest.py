@@ -3,20 +3,34 @@
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fenqi.store import contests
+from fenqi.core.values.money import Currency, currency
+from fenqi.report.language import Speech
+from fenqi.store import accounts, contests
 from fenqi.store.contests import Contest
 from fenqi.store.pool import Store
 
 
+class Closed(NamedTuple):
+    """How a contest ended. Units: minor units of the account's currency; whole days."""
+
+    is_upheld: bool
+    principal_minor: int
+    returned_minor: int
+    days_given: int
+
+
 def listed(store: Store, *, account_id: UUID | None, with_ended: bool) -> list[Contest]:
-    """Return contests, the longest open first."""
+    """Return contests, the longest open first. Errors: AccountMissing."""
     with store.transaction() as session:
+        if account_id is not None:
+            accounts.refuse_unknown(session, account_id)
         return contests.listed(session, account_id=account_id, with_ended=with_ended)
 
 
@@ -26,21 +40,47 @@ def to_json(lines: Sequence[Contest]) -> str:
     return json.dumps(table, default=str, ensure_ascii=False, indent=2)
 
 
-def show(lines: Sequence[Contest], console: Console) -> None:
+def show(lines: Sequence[Contest], console: Console, speech: Speech) -> None:
     """Print one contest a row; ids are never cut."""
+    _ = speech.gettext
     if not lines:
-        console.print("no contest is open")
+        console.print(_("no contest is open"))
         return
     table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim")
-    for heading in ("Since", "Why", "Contest", "Account", "Found"):
+    for heading in (_("Since"), _("Why"), _("Contest"), _("Account"), _("Found")):
         table.add_column(heading, overflow="fold")
     for one in lines:
         found = one.outcome.value if one.outcome else ""
         table.add_row(
-            f"{one.opened_on:%d %b %Y}",
+            speech.day(one.opened_on),
             one.ground.value,
             str(one.contest_id),
             str(one.account_id),
             found,
         )
     console.print(table)
+
+
+def unit_of(store: Store, account_id: UUID) -> Currency:
+    """Return the currency of an account. Errors: AccountMissing."""
+    with store.transaction() as session:
+        return currency(accounts.currency_of(session, account_id))
+
+
+def show_close(
+    contest: UUID, closed: Closed, unit: Currency, console: Console, speech: Speech
+) -> None:
+    """Print how a contest ended, amounts as money."""
+    _ = speech.gettext
+    if closed.is_upheld:
+        told = _("%(contest)s is upheld: %(undone)s undone, %(returned)s go back") % {
+            "contest": contest,
+            "undone": f"{speech.amount(closed.principal_minor, unit)} {unit.code}",
+            "returned": f"{speech.amount(closed.returned_minor, unit)} {unit.code}",
+        }
+    else:
+        told = _("%(contest)s is not upheld: %(days)s days given") % {
+            "contest": contest,
+            "days": closed.days_given,
+        }
+    console.print(told, soft_wrap=True)

@@ -6,7 +6,7 @@ it; nothing is looked up elsewhere.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,15 +30,15 @@ from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
-from fenqi.report.application import texts_of_law
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
-from fenqi.store import changes, decision_records, features
+from fenqi.store import accounts, changes, decision_records, features, reasons
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
 FILE_BYTES_MAX = 16 * 1024 * 1024
-IDS = frozenset({"decision"})  # columns of ids
+WIDE = 110  # columns of a terminal in which a decision fits on one line
+ID_CHARS = 36
 
 
 class FileTooLarge(Invalid):
@@ -82,7 +82,10 @@ def listed(
     most: int,
     before: UUID | None = None,
 ) -> list[Line]:
-    """Return the decisions of the last days, the latest first; the next page is before the last."""
+    """Return the decisions of the last days, the latest first; the next page is before the last.
+
+    Errors: AccountMissing if nobody has that id, nor applied under it.
+    """
     wanted = Wanted(
         since=clock.now() - timedelta(days=days) if days is not None else None,
         account_id=AccountId(account_id) if account_id else None,
@@ -92,12 +95,15 @@ def listed(
         most=most,
     )
     with store.transaction() as session:
+        if account_id is not None:
+            accounts.refuse_unknown(session, account_id, but_applied=True)
         return decision_records.listed(session, wanted)
 
 
 def story(store: Store, account_id: UUID) -> list[changes.Told]:
-    """Return how an account's limit and price changed, the latest first."""
+    """Return how an account's limit and price changed, the latest first. Errors: AccountMissing."""
     with store.transaction() as session:
+        accounts.refuse_unknown(session, account_id)
         return changes.story(session, AccountId(account_id))
 
 
@@ -197,7 +203,7 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    texts = {code: one[_tag(language)] for code, one in texts_of_law().items()}
+    texts = {code: one[_tag(language)] for code, one in reasons.of_law().items()}
     texts |= (
         texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
     )
@@ -278,42 +284,58 @@ def _offer(offer: Mapping[str, Any]) -> str:
     return f"{offer['product']} x {', '.join(map(str, counts))}"
 
 
-def show_list(lines: Sequence[Line], console: Console) -> None:
-    """Print decisions, one a line."""
-    table = _table("decided at", "decision", "kind", "outcome", "reasons", "by")
-    for one in lines:
-        table.add_row(
-            _minute(one.decided_at),
-            str(one.decision_id),
-            one.kind,
-            one.outcome,
-            ", ".join(one.reasons),
-            f"{one.policy} {one.policy_version}",
-        )
-    console.print(table if lines else "No decision was made like that.")
-
-
-def show_difference(difference: Difference | None, record: Record, console: Console) -> None:
-    """Print whether a record was computed again exactly, or what differs first."""
-    book = record.rulebook
-    if difference is None:
-        console.print(
-            f"The same: {record.kind} {record.decision_id}, {record.outcome}, made again by "
-            f"{book.name} {book.version}."
-        )
+def show_list(lines: Sequence[Line], console: Console, language: Language) -> None:
+    """Print decisions, one a line; two lines each where the terminal is narrow. Ids stay whole."""
+    _ = Speech(language).gettext
+    if not lines:
+        console.print(_("No decision was made like that."))
         return
-    console.print(
-        Text.assemble(
-            ("It differs", f"bold {BAD}"),
-            f" in {difference.what}: recorded {difference.recorded!s}, computed "
-            f"{difference.computed!s} ({book.name} {book.version}).",
-        )
-    )
+    by, kind, reasons = _("by"), _("kind"), _("reasons")
+    if console.width >= WIDE:
+        table = _table(_("decided at"), _("decision"), kind, _("outcome"), reasons, by)
+    else:
+        table = _table(f"{_('decided at')}\n{by}", f"{_('decision')}\n{reasons}")
+        table.add_column(f"{_('outcome')}\n{kind}", overflow="fold")
+    table.columns[1].no_wrap = console.width >= WIDE
+    table.columns[1].min_width = ID_CHARS  # to be copied, so never folded
+    for one in lines:
+        at, decision, why = f"{one.decided_at:%Y-%m-%d %H:%M}", str(one.decision_id), one.reasons
+        policy = f"{one.policy} {one.policy_version}"
+        if console.width >= WIDE:
+            table.add_row(at, decision, one.kind, one.outcome, ", ".join(why), policy)
+        else:
+            told = f"{decision}\n{', '.join(why)}"
+            table.add_row(f"{at}\n{policy}", told, f"{one.outcome}\n{one.kind}")
+    console.print(table)
 
 
-def show_story(told: Sequence[changes.Told], console: Console) -> None:
+def show_difference(
+    difference: Difference | None, record: Record, console: Console, language: Language
+) -> None:
+    """Print whether a record was computed again exactly, or what differs first."""
+    _ = Speech(language).gettext
+    by = f"{record.rulebook.name} {record.rulebook.version}"
+    if difference is None:
+        said = _("The same: %(kind)s %(decision)s, %(outcome)s, made again by %(by)s.")
+        named = {"kind": record.kind, "decision": record.decision_id, "outcome": record.outcome}
+        console.print(said % (named | {"by": by}))
+        return
+    said = _("It differs in %(what)s: recorded %(recorded)s, computed %(computed)s (%(by)s).")
+    named = {"what": difference.what, "recorded": difference.recorded}
+    console.print(Text(said % (named | {"computed": difference.computed, "by": by}), style=BAD))
+
+
+def show_story(told: Sequence[changes.Told], console: Console, language: Language) -> None:
     """Print how an account's limit and price changed; the parts of each sum to the change."""
-    table = _table("booked on", "what", "old", "new", "parts", "reasons", "held back by")
+    _ = Speech(language).gettext
+    if not told:
+        console.print(_("Neither limit nor price ever changed."))
+        return
+    table = _table(_("booked on"), _("what"), _("old"), _("new"))
+    for place in (2, 3):  # figures are never cut
+        table.columns[place].no_wrap, table.columns[place].justify = True, "right"
+    for label in (_("parts"), _("reasons"), _("held back by")):
+        table.add_column(label, overflow="fold")
     for one in told:
         parts = ", ".join(f"{name} {part:+,}" for name, part in one.parts.items())
         table.add_row(
@@ -325,16 +347,11 @@ def show_story(told: Sequence[changes.Told], console: Console) -> None:
             ", ".join(one.reasons),
             ", ".join(one.bounds),
         )
-    console.print(table if told else "Neither limit nor price ever changed.")
+    console.print(table)
 
 
 def _table(*labels: str) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="dim")
     for label in labels:
-        is_id = label in IDS  # to be copied, so never folded
-        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=36 if is_id else None)
+        table.add_column(label, overflow="fold")
     return table
-
-
-def _minute(at: datetime) -> str:
-    return at.isoformat(sep=" ", timespec="seconds")

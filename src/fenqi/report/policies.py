@@ -1,6 +1,6 @@
 """Policies for people: what one says, what its check found, who adopted what, how two differ."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import Checked
 from fenqi.core.risk.policy.policy import Line, Policy
 from fenqi.report.ink import BAD, BRAND, GOLD
+from fenqi.report.language import Speech
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
 from fenqi.store.deciding import Deciding
@@ -78,11 +79,12 @@ def deciding(store: Store) -> list[Now]:
     return found
 
 
-def show_deciding(found: Sequence[Now], console: Console) -> None:
+def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> None:
     """Print what decides, and whatever does not decide though it was adopted last."""
     if not found:
         return
-    grid = _grid("decides now", "book", "policy", "until", "")
+    _ = speech.gettext
+    grid = _grid(_("decides now"), _("book"), _("policy"), _("until"), "")
     for one in found:
         until = str(one.ends_on) if one.ends_on else ""
         style = f"bold {GOLD}" if one.because else ""
@@ -91,36 +93,51 @@ def show_deciding(found: Sequence[Now], console: Console) -> None:
     console.print(grid)
 
 
-def show_check(policy: Policy, checked: Checked, console: Console) -> None:
+def show_check(policy: Policy, checked: Checked, console: Console, speech: Speech) -> None:
     """Print what a policy says, how much of it its examples show, and what it may cost."""
-    until = f" until {policy.valid_until}" if policy.valid_until else ""
-    console.print(
-        Text.assemble(
-            (f"{policy.name} {policy.version}", f"bold {BRAND}"),
-            f": decides {policy.kind.value}, serves {policy.purpose.value}, of {policy.owner}, "
-            f"by {policy.author}, from {policy.valid_from}{until}",
+    _ = speech.gettext
+    about = {
+        "kind": policy.kind.value,
+        "purpose": policy.purpose.value,
+        "owner": policy.owner,
+        "author": policy.author,
+        "day": policy.valid_from,
+        "until": policy.valid_until,
+    }
+    said = _("decides %(kind)s, serves %(purpose)s, of %(owner)s, by %(author)s, from %(day)s")
+    if policy.valid_until:
+        said = _(
+            "decides %(kind)s, serves %(purpose)s, of %(owner)s, by %(author)s, from %(day)s "
+            "until %(until)s"
         )
-    )
-    console.print(_lines(policy.lines, checked))
+    name = (f"{policy.name} {policy.version}", f"bold {BRAND}")
+    console.print(Text.assemble(name, ": ", said % about))
+    console.print(_lines(policy.lines, checked, speech))
     for threshold in sorted(policy.thresholds, key=lambda one: one.at_least):
         acts = ", ".join(act.word for act in threshold.acts)
-        console.print(f"  from {threshold.at_least} points: {acts}")
-    shown = f"{len(checked.shown)} of {len(policy.lines)} rules and rows"
-    console.print(f"Looks at {len(policy.inputs)} inputs.")
-    console.print(f"{checked.examples} examples show {shown}.")
-    console.print(f"A decision takes at most {checked.steps} of {checked.steps_max} steps.")
+        console.print(
+            _("  from %(points)s points: %(effects)s")
+            % {"points": threshold.at_least, "effects": acts}
+        )
+    console.print(_("Looks at %(count)s inputs.") % {"count": len(policy.inputs)})
+    shown = {"shown": len(checked.shown), "all": len(policy.lines), "count": checked.examples}
+    console.print(_("%(count)s examples show %(shown)s of %(all)s rules and rows.") % shown)
+    steps = {"steps": checked.steps, "most": checked.steps_max}
+    console.print(_("A decision takes at most %(steps)s of %(most)s steps.") % steps)
     for one in checked.findings:
-        word = ("fault", f"bold {BAD}") if one.is_fault else ("note", GOLD)
-        console.print(Text.assemble("  ", word, f" {one.where}: {one.told}"))
+        word = (_("fault"), f"bold {BAD}") if one.is_fault else (_("note"), GOLD)
+        console.print(Text.assemble("  ", word, f" {one.sentence().told(_)}"))
 
 
-def _lines(lines: Sequence[Line], checked: Checked) -> Grid:
-    grid = _grid("no", "line", "when", "then", "reason", "shown")
+def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
+    _ = speech.gettext
+    grid = _grid(_("number"), _("line"), _("when"), _("then"), _("reason"), _("shown"))
     for line in lines:
         then = [act.word for act in line.acts]
-        then += [f"{line.points:+} points"] if line.points else []
+        points = _("%(points)s points") % {"points": f"{line.points:+}"}
+        then += [points] if line.points else []
         then += [f"{one.product} x {_counts(one.counts)}" for one in line.offers]
-        shown = "yes" if line.number in checked.shown else "-"
+        shown = _("yes") if line.number in checked.shown else "-"
         grid.add_row(
             str(line.number), line.name, line.text, ", ".join(then), line.reason or "", shown
         )
@@ -144,19 +161,28 @@ def check_to_json(policy: Policy, checked: Checked) -> dict[str, Any]:
         "steps": checked.steps,
         "steps_max": checked.steps_max,
         "findings": [
-            {"where": one.where, "told": one.told, "is_fault": one.is_fault}
+            {
+                "where": one.where,
+                "told": one.told,
+                "is_fault": one.is_fault,
+                "said": one.said,
+                "file": one.file,
+                "line": one.line or None,
+                "column": one.column or None,
+            }
             for one in checked.findings
         ],
     }
 
 
-def show_adoptions(adoptions: Sequence[Adoption], console: Console) -> None:
+def show_adoptions(adoptions: Sequence[Adoption], console: Console, speech: Speech) -> None:
     """Print who adopted what; the last of each kind decides."""
+    _ = speech.gettext
     last = {one.kind: one.number for one in adoptions}
-    grid = _grid("decides", "no", "policy", "adopted by", "at", "")
+    grid = _grid(_("decides"), _("number"), _("policy"), _("adopted by"), _("at"), "")
     for one in adoptions:
-        words = ["live"] if last[one.kind] == one.number else []
-        words += ["rollback"] if one.is_rollback else []
+        words = [_("live")] if last[one.kind] == one.number else []
+        words += [_("rollback")] if one.is_rollback else []
         words += [one.because] if one.because else []
         grid.add_row(
             one.kind.value,
@@ -166,7 +192,7 @@ def show_adoptions(adoptions: Sequence[Adoption], console: Console) -> None:
             f"{one.adopted_at:%Y-%m-%d %H:%M}",
             ", ".join(words),
         )
-    console.print(grid if adoptions else "Nobody adopted a policy yet.")
+    console.print(grid if adoptions else _("Nobody adopted a policy yet."))
 
 
 def adoption_to_json(one: Adoption) -> dict[str, Any]:
@@ -185,38 +211,44 @@ def adoption_to_json(one: Adoption) -> dict[str, Any]:
     }
 
 
-def show_difference(found: Difference, console: Console) -> None:
+def show_difference(found: Difference, console: Console, speech: Speech) -> None:
     """Print how two policies decide the same decisions."""
-    console.print(
-        f"{found.compared:,} of {found.seen:,} decisions of {found.days} days were made again; "
-        f"{found.changed:,} come out otherwise."
+    _ = speech.gettext
+    said = _(
+        "%(compared)s of %(seen)s decisions of %(days)s days were made again; %(changed)s come out "
+        "otherwise."
     )
+    counts = {"compared": found.compared, "seen": found.seen, "changed": found.changed}
+    shown = {name: speech.count(count) for name, count in counts.items()}
+    console.print(said % (shown | {"days": found.days}))
     for names, count in found.left_out.items():
-        lacking = f" {count:,}: not recorded for them: {names}"
-        console.print(Text.assemble("  ", ("left out", GOLD), lacking))
+        lacking = _("%(count)s left out: not recorded for them: %(names)s")
+        named = {"count": speech.count(count), "names": names}
+        console.print(Text(f"  {lacking % named}", style=GOLD))
     if not found.compared:
         return
-    matrix = _grid(found.first, found.second, "decisions", "share")
+    matrix = _grid(found.first, found.second, _("decisions"), _("share"))
     for (first, second), count in found.outcomes:
         style = "" if first == second else f"bold {GOLD}"
         share = f"{count / found.compared:.2%}"
         matrix.add_row(first, second, f"{count:,}", share, style=style)
     console.print(matrix)
     if found.lines:
-        lines = _grid("line", f"hits in {found.first}", f"hits in {found.second}", "change")
+        heads = (_("hits in %(policy)s") % {"policy": one} for one in (found.first, found.second))
+        lines = _grid(_("line"), *heads, _("change"))
         for name, (first_hits, second_hits) in found.lines.items():
             told = tuple("-" if one is None else f"{one:,}" for one in (first_hits, second_hits))
             lines.add_row(name, *told, f"{(second_hits or 0) - (first_hits or 0):+,}")
         console.print(lines)
     for one in found.examples:
         console.print(
-            f"  {one.decision_id}: {one.first.outcome} ({_reasons(one.first.reasons)}) -> "
-            f"{one.second.outcome} ({_reasons(one.second.reasons)})"
+            f"  {one.decision_id}: {one.first.outcome} ({_reasons(one.first.reasons, _)}) -> "
+            f"{one.second.outcome} ({_reasons(one.second.reasons, _)})"
         )
 
 
-def _reasons(codes: Sequence[str]) -> str:
-    return ", ".join(codes) or "no reason"
+def _reasons(codes: Sequence[str], _: Callable[[str], str]) -> str:
+    return ", ".join(codes) or _("no reason")
 
 
 def _grid(*heads: str) -> Grid:

@@ -12,12 +12,13 @@ from rich.table import Table
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
 from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
+from fenqi.report.language import Speech
 from fenqi.store import features, policies, shadows
 from fenqi.store.pool import Store
 from fenqi.store.shadows import Challenger, Example
 
 EXAMPLES = 10
-IDS = frozenset({"decision", "challenger"})  # columns of ids
+ID_CHARS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,29 +122,37 @@ def as_table(found: Shadowed) -> dict[str, object]:
     }
 
 
-def show(found: Shadowed, console: Console) -> None:
+def show(found: Shadowed, console: Console, speech: Speech) -> None:
     """Print a report for a person."""
-    one, comparison = found.challenger, found.comparison
-    state = f"stopped by {one.stopped_by}" if one.stopped_at else f"until {one.ends_at:%Y-%m-%d}"
-    console.print(
-        f"{one.kind} {one.name} {one.version}, {state}: {comparison.decisions:,} decisions, "
-        f"{comparison.differing:,} would have come out differently."
+    _, one, comparison = speech.gettext, found.challenger, found.comparison
+    state = _("until %(day)s") % {"day": f"{one.ends_at:%Y-%m-%d}"}
+    if one.stopped_at:
+        state = _("stopped by %(person)s") % {"person": one.stopped_by}
+    said = _(
+        "%(policy)s, %(state)s: %(decisions)s decisions, %(differing)s would have come out "
+        "differently."
     )
+    told = {"policy": f"{one.kind} {one.name} {one.version}", "state": state}
+    counts = {"decisions": comparison.decisions, "differing": comparison.differing}
+    console.print(said % (told | {name: speech.count(count) for name, count in counts.items()}))
     if found.lacking:
-        console.print(
-            f"Of {found.lacking:,} decisions up to {found.lacking_inputs_max} inputs were not "
-            "kept and count as unknown: let the live policy look at them too."
+        said = _(
+            "Of %(count)s decisions up to %(most)s inputs were not kept and count as unknown: let "
+            "the live policy look at them too."
         )
-    outcomes = _table("live", "the challenger", "decisions")
-    for (live, other), count in sorted(comparison.outcomes.items()):
-        outcomes.add_row(live, other if other != live else "the same", f"{count:,}")
-    rules = _table("rule", "hit by both", "live only", "challenger only", "is in")
+        console.print(said % {"count": found.lacking, "most": found.lacking_inputs_max})
+    live, other, same = _("live"), _("the challenger"), _("the same")
+    outcomes = _table(live, other, _("decisions"))
+    for (was, would), count in sorted(comparison.outcomes.items()):
+        outcomes.add_row(was, would if would != was else same, f"{count:,}")
+    heads = _("rule"), _("hit by both"), _("live only"), _("challenger only"), _("is in")
+    rules = _table(*heads)
     for name, rule in comparison.rules.items():
-        where = "both" if rule.in_live and rule.in_challenger else "challenger"
-        where = where if rule.in_challenger else "live"
-        counts = (rule.both, rule.live_only, rule.challenger_only)
-        rules.add_row(name, *(f"{count:,}" for count in counts), where)
-    examples = _table("decision", "live", "the challenger", "because")
+        where = _("both") if rule.in_live and rule.in_challenger else other
+        where = where if rule.in_challenger else live
+        counted = (rule.both, rule.live_only, rule.challenger_only)
+        rules.add_row(name, *(f"{count:,}" for count in counted), where)
+    examples = _table(_("decision"), live, other, _("because"), ids=True)
     for example in found.examples:
         because = ", ".join(example.reasons or example.live_reasons)
         examples.add_row(str(example.decision_id), example.live_outcome, example.outcome, because)
@@ -152,23 +161,26 @@ def show(found: Shadowed, console: Console) -> None:
             console.print(table)
 
 
-def show_all(challengers: Sequence[Challenger], console: Console) -> None:
+def show_all(challengers: Sequence[Challenger], console: Console, speech: Speech) -> None:
     """Print the challengers, one a line."""
-    table = _table("challenger", "policy", "until", "by")
+    _ = speech.gettext
+    table = _table(_("challenger"), _("policy"), _("until"), _("by"), ids=True)
     for one in challengers:
-        until = one.stopped_at or one.ends_at
+        until = f"{one.stopped_at or one.ends_at:%Y-%m-%d}"
         table.add_row(
             str(one.challenger_id),
             f"{one.kind} {one.name} {one.version}",
-            f"{until:%Y-%m-%d}" + (" (stopped)" if one.stopped_at else ""),
+            _("%(day)s (stopped)") % {"day": until} if one.stopped_at else until,
             one.started_by,
         )
-    console.print(table if challengers else "No policy runs as a challenger.")
+    console.print(table if challengers else _("No policy runs as a challenger."))
 
 
-def _table(*labels: str) -> Table:
+def _table(*labels: str, ids: bool = False) -> Table:
+    """Return an empty table; with `ids` the first column is of those, to be copied: not folded."""
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in labels:
-        is_id = label in IDS  # to be copied, so never folded
-        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=36 if is_id else None)
+    for place, label in enumerate(labels):
+        is_id = ids and place == 0
+        least = ID_CHARS if is_id else None
+        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=least)
     return table

@@ -183,6 +183,33 @@ def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
     return account
 
 
+IS_ACCOUNT = "SELECT EXISTS (SELECT 1 FROM accounts WHERE account_id = %(account_id)s)"
+CURRENCY_OF = "SELECT currency FROM accounts WHERE account_id = %(account_id)s"
+
+
+def currency_of(session: Session, account_id: UUID) -> str:
+    """Return the code of an account's currency. Errors: AccountMissing."""
+    rows = session.rows(CURRENCY_OF, {"account_id": account_id})
+    if not rows:
+        raise AccountMissing(account=account_id)
+    return str(rows[0][0])
+
+
+HAS_APPLIED = "SELECT EXISTS (SELECT 1 FROM applications WHERE account_id = %(account_id)s)"
+
+
+def refuse_unknown(session: Session, account_id: UUID, *, but_applied: bool = False) -> None:
+    """Refuse an id that no account has; `but_applied` takes that of an application too.
+
+    Errors: AccountMissing.
+    """
+    asked = {"account_id": account_id}
+    if session.rows(IS_ACCOUNT, asked) == [(True,)]:
+        return
+    if not but_applied or session.rows(HAS_APPLIED, asked) != [(True,)]:
+        raise AccountMissing(account=account_id)
+
+
 @dataclass(frozen=True, slots=True)
 class NewAccount:
     """An account to open, with its person, who may be known already."""

@@ -1,7 +1,10 @@
 """What the worker does by itself: how each duty stands, and which program runs it at the moment.
 
-A round of a duty is run under an advisory lock that its transaction holds and nothing else: a
-program that dies frees it, and another goes on from the duty's cursor.
+A round of a duty is run under an advisory lock held by a transaction that does nothing else but
+write down, at its end, what the round came to. A program that dies frees the lock at once. One that
+hangs gives no sign of life: the server itself ends a transaction that has been silent for
+`SILENT_SECONDS_MAX`, so another program goes on from the duty's cursor, and whoever comes back from
+a hang can no longer write over it. No clocks of two machines are compared.
 """
 
 import hashlib
@@ -16,6 +19,9 @@ from fenqi.store.pool import Session
 ROOM = 0x6475_7479  # "duty": of two-part advisory locks the first, so nobody else meets them
 DUTIES_MAX = 100
 FAULT_CHARS_MAX = 500
+# A round at work says so after each piece of work; no piece waits longer than this honestly: one
+# lock (60 s), one connection (30 s), a bureau's answer.
+SILENT_SECONDS_MAX = 120
 Cursor = Mapping[str, Any]
 
 
@@ -36,12 +42,28 @@ class Standing:
 
 
 LOCK = "SELECT pg_try_advisory_xact_lock(%(room)s, %(key)s)"
+SILENCE = "SELECT set_config('idle_in_transaction_session_timeout', %(most)s, true)"
 
 
-def own(session: Session, name: str) -> bool:
-    """Return whether this transaction may run a duty until it ends; False if another does."""
+def own(session: Session, name: str, *, silent_seconds_max: float = SILENT_SECONDS_MAX) -> bool:
+    """Return whether this transaction may run a duty; False if another does.
+
+    It may until it ends, or until it was silent for so long; `beat` is a sign of life.
+    """
+    session.rows(SILENCE, {"most": f"{round(silent_seconds_max * 1000)}ms"})
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
     return session.rows(LOCK, {"room": ROOM, "key": key}) == [(True,)]
+
+
+BEAT = "SELECT 1"
+
+
+def beat(session: Session) -> None:
+    """Give a sign of life in the transaction that owns a duty.
+
+    Errors: DatabaseGone if the duty was lost; then another program may be at it.
+    """
+    session.rows(BEAT)
 
 
 COLUMNS = """

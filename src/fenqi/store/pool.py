@@ -338,7 +338,11 @@ def _ours(fault: psycopg.Error) -> Exception:
             return StatementBroken(said=said, sqlstate=fault.sqlstate or "")
         case psycopg.DataError() if fault.sqlstate in UNSTORABLE:
             return TextUnstorable(said=said)
-        case psycopg.OperationalError() | psycopg.InterfaceError():
+        case (
+            psycopg.OperationalError()
+            | psycopg.InterfaceError()
+            | errors.IdleInTransactionSessionTimeout()
+        ):
             return DatabaseGone(said=said)
         case _:
             return StatementBroken(said=said, sqlstate=fault.sqlstate or "")

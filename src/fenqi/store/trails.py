@@ -16,7 +16,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -57,9 +57,9 @@ WHERE t.features_id = %(features_id)s
 MISSING = """
 SELECT k.place, e.number, e.kind, (EXTRACT(EPOCH FROM e.recorded_at) * 1000000)::bigint,
     e.payload::text
-FROM UNNEST(%(accounts)s::uuid[], %(numbers)s::bigint[]) WITH ORDINALITY
-    AS k (account_id, number, place)
-JOIN events AS e ON e.account_id = k.account_id AND e.number > k.number
+FROM UNNEST(%(accounts)s::uuid[], %(numbers)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY
+    AS k (account_id, number, last, place)
+JOIN events AS e ON e.account_id = k.account_id AND e.number > k.number AND e.number <= k.last
 WHERE e.kind = ANY(%(kinds)s::text[])
 ORDER BY k.place, e.number LIMIT %(most)s
 """
@@ -201,7 +201,6 @@ class Trails:
         self.features = features or shipped()
         self._keeper = Keeper(self.features)
         self._features_id = features_id(self.features)
-        self._kinds = pack("text", self._keeper.kinds)
         self._trails_max, self._bytes_max = trails_max, bytes_max
         self._written_events = written_events
         self._kept: OrderedDict[bytes, Kept] = OrderedDict()
@@ -278,32 +277,14 @@ class Trails:
         ]
         if far:
             self._read_written(session, far)
-        trails = [one.read(self._keeper) for one in behind]
-        accounts = pack("uuid", [one.account.raw for one in behind])
-        for one, trail in zip(behind, trails, strict=True):
-            trail.number = one.number
-        fold = self._keeper.fold
-        while True:
-            rows = session.rows(
-                MISSING,
-                {
-                    "accounts": accounts,
-                    "numbers": pack("bigint", [trail.number for trail in trails]),
-                    "kinds": self._kinds,
-                    "most": EVENTS_MAX,
-                },
-            )
-            for place, number, kind, moment, payload in rows:
-                behind[place - 1].is_altered = True
-                fold(
-                    trails[place - 1],
-                    number=number,
-                    kind=kind,
-                    moment=moment,
-                    fields=DECODE(payload),
-                )
-            if len(rows) < EVENTS_MAX:
-                break
+        lacking = [
+            Lacking(one.account.raw, one.read(self._keeper), one.account.event_count)
+            for one in behind
+        ]
+        for one, asked in zip(behind, lacking, strict=True):
+            asked.trail.number = one.number
+        for place in fold_events(session, self._keeper, lacking):
+            behind[place].is_altered = True
         for one in behind:
             one.number = one.account.event_count  # what came since looks at no feature
 
@@ -324,6 +305,45 @@ class Trails:
             if form and len(trail.cells) == self._keeper.width:
                 one.form, one.trail, one.put_off = form, trail, ()
                 one.number = one.written = number
+
+
+class Lacking(NamedTuple):
+    """A trail that lacks events of an account, those after its own number up to the last."""
+
+    account: bytes | UUID
+    trail: Trail
+    last: int
+
+
+def fold_events(session: Session, keeper: Keeper, lacking: Sequence[Lacking]) -> set[int]:
+    """Fold into trails the events they lack; return the places of those that had any.
+
+    Events are read in pages, so an account with millions costs no more memory than a page.
+    """
+    altered: set[int] = set()
+    accounts = pack("uuid", [one.account for one in lacking])
+    lasts = pack("bigint", [one.last for one in lacking])
+    kinds = pack("text", keeper.kinds)
+    while True:
+        asked = {
+            "accounts": accounts,
+            "numbers": pack("bigint", [one.trail.number for one in lacking]),
+            "lasts": lasts,
+            "kinds": kinds,
+            "most": EVENTS_MAX,
+        }
+        rows = session.rows(MISSING, asked)
+        for place, number, kind, moment, payload in rows:
+            altered.add(place - 1)
+            keeper.fold(
+                lacking[place - 1].trail,
+                number=number,
+                kind=kind,
+                moment=moment,
+                fields=DECODE(payload),
+            )
+        if len(rows) < EVENTS_MAX:
+            return altered
 
 
 def features_id(features: FeatureSet) -> UUID:

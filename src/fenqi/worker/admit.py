@@ -24,6 +24,7 @@ from fenqi.store import bureau as reports
 from fenqi.store.applications import Waiting
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session, TryAgain
+from fenqi.worker.beat import Beat, still
 from fenqi.worker.fault import AWAY, place, told
 
 BATCH_MAX = 64  # applications decided as one
@@ -48,12 +49,14 @@ def admit(
     book_id: str | None = None,
     most: int = BATCH_MAX,
     budget_minor: int | None = None,
+    beat: Beat = still,
 ) -> dict[str, Decided | FenqiError]:
     """Decide up to `most` applications that wait, oldest first; return how each came out, by id.
 
     Without a bureau all are decided on what they say themselves. `budget_minor` is what bureaus
     may cost in any 24 hours, None if nothing holds it down. Who fails, fails alone: it is counted,
-    tried again later and after some times parked with what went wrong.
+    tried again later and after some times parked with what went wrong. `beat` is called after each
+    answer of a bureau and each batch that was decided.
 
     Errors: those of a database that is away; what was not decided is taken up after its lease.
     """
@@ -66,7 +69,7 @@ def admit(
     failures: Failures = {}
     asked: dict[Waiting, Asked] = {}
     if bureau:
-        _, to_ask, asked = _hear(ground, bureau, waiting, failures, budget_minor)
+        _, to_ask, asked = _hear(ground, bureau, waiting, failures, budget_minor, beat)
         for one in to_ask:
             if one not in asked and one not in failures:
                 asked[one] = _unasked(ground, bureau, one)
@@ -81,7 +84,7 @@ def admit(
         )
         for one in left
     ]
-    return _conclude(ground, left, commands, failures)
+    return _conclude(ground, left, commands, failures, beat)
 
 
 def ask_again(
@@ -91,6 +94,7 @@ def ask_again(
     book_id: str | None = None,
     most: int = BATCH_MAX,
     budget_minor: int | None = None,
+    beat: Beat = still,
 ) -> dict[str, Decided | FenqiError]:
     """Ask again about up to `most` offers made without a bureau's word; return what stands now.
 
@@ -104,7 +108,7 @@ def ask_again(
         offered = applications.claim_again(
             session, now=ground.clock.now(), most=min(most, BATCH_MAX), book_id=book_id
         )
-    able, to_ask, asked = _hear(ground, bureau, offered, failures, budget_minor)
+    able, to_ask, asked = _hear(ground, bureau, offered, failures, budget_minor, beat)
     left = [one for one in able if one in asked or one not in to_ask]
     commands = [
         Decide(
@@ -117,7 +121,7 @@ def ask_again(
         )
         for one in left
     ]
-    return _conclude(ground, left, commands, failures)
+    return _conclude(ground, left, commands, failures, beat)
 
 
 def _hear(
@@ -126,21 +130,26 @@ def _hear(
     taken: Sequence[Waiting],
     failures: Failures,
     budget_minor: int | None,
+    beat: Beat,
 ) -> tuple[list[Waiting], list[Waiting], dict[Waiting, Asked]]:
     """Return whom a bureau may be asked about, whom it is needed for, and what it said of whom."""
     with ground.store.transaction() as session:
         able = _able(ground, session, taken, failures)
         to_ask = _without_fresh(ground, session, able)
         affordable = _affordable(ground, session, taken, to_ask, budget_minor)
-    return able, to_ask, _ask(ground, bureau, affordable, failures)
+    return able, to_ask, _ask(ground, bureau, affordable, failures, beat)
 
 
 def _conclude(
-    ground: Ground, left: Sequence[Waiting], commands: Sequence[Decide], failures: Failures
+    ground: Ground,
+    left: Sequence[Waiting],
+    commands: Sequence[Decide],
+    failures: Failures,
+    beat: Beat,
 ) -> dict[str, Decided | FenqiError]:
     """Decide those who are left and note who failed; return how each came out, by id."""
     answers: dict[Waiting, Decided | FenqiError] = {
-        **dict(zip(left, _decide(ground, commands), strict=True)),
+        **dict(zip(left, _decide(ground, commands, beat), strict=True)),
         **failures,
     }
     _note(ground, [(one, told) for one, told in answers.items() if isinstance(told, FenqiError)])
@@ -183,11 +192,12 @@ def _unasked(ground: Ground, bureau: Bureau, one: Waiting) -> Asked:
     )
 
 
-def _decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiError]:
+def _decide(ground: Ground, commands: Sequence[Decide], beat: Beat) -> list[Decided | FenqiError]:
     """Decide a batch; if that fails, one by one, so that who cannot be decided fails alone.
 
     Errors: those of a database that is away.
     """
+    beat()
     try:
         return decide(ground, commands) if commands else []
     except AWAY:
@@ -196,7 +206,7 @@ def _decide(ground: Ground, commands: Sequence[Decide]) -> list[Decided | FenqiE
         if len(commands) == 1:
             return [_foreign(fault)]
         LOG.warning("%s applications could not be decided together: %r", len(commands), fault)
-        return [_decide(ground, [one])[0] for one in commands]
+        return [_decide(ground, [one], beat)[0] for one in commands]
 
 
 def _note(ground: Ground, refused: Sequence[tuple[Waiting, FenqiError]]) -> None:
@@ -264,7 +274,11 @@ def _without_fresh(ground: Ground, session: Session, to_ask: list[Waiting]) -> l
 
 
 def _ask(
-    ground: Ground, bureau: Bureau, to_ask: Sequence[Waiting], failures: Failures
+    ground: Ground,
+    bureau: Bureau,
+    to_ask: Sequence[Waiting],
+    failures: Failures,
+    beat: Beat,
 ) -> dict[Waiting, Asked]:
     """Ask about each, a few at once; a bureau that hangs is soon left alone."""
     if not to_ask:
@@ -294,6 +308,7 @@ def _ask(
     asked: dict[Waiting, Asked] = {}
     with ThreadPoolExecutor(ASKED_AT_ONCE_MAX) as pool:
         for one, answer in zip(to_ask, pool.map(one_of, to_ask), strict=True):
+            beat()
             if isinstance(answer, FenqiError):
                 failures[one] = answer
             else:

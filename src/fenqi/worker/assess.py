@@ -19,6 +19,7 @@ from fenqi.flows.reprice import Reprice, reprice
 from fenqi.store import assessments, books
 from fenqi.store.duties import Cursor
 from fenqi.store.ground import Ground
+from fenqi.worker.beat import Beat, still
 from fenqi.worker.fault import AWAY
 
 LOG = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def assess_book(
 
 
 def assess_on(
-    ground: Ground, subject: Subject, cursor: Cursor, *, days: int
+    ground: Ground, subject: Subject, cursor: Cursor, *, days: int, beat: Beat = still
 ) -> tuple[int, Cursor, bool]:
     """Look at the next accounts of the books whose turn it is.
 
@@ -79,7 +80,7 @@ def assess_on(
             if pages == PAGES_MAX:
                 at = {"book": book_id, "day": str(day), "after": str(after)}
                 return looked, {"done": done, "under_way": at}, False
-            looked += len(_page(ground, page, subject, f"assess/{subject}/{day}"))
+            looked += len(_page(ground, page, subject, f"assess/{subject}/{day}", beat))
             after, pages = page[-1], pages + 1
         done[book_id], under_way = str(day), {}
     return looked, {"done": done}, True
@@ -94,11 +95,14 @@ def _next(ground: Ground, book_id: str, after: UUID) -> list[AccountId]:
         return assessments.open_accounts(session, book_id, after=after, most=PAGE_ACCOUNTS)
 
 
-def _page(ground: Ground, page: Sequence[AccountId], subject: Subject, key: str) -> list[str]:
+def _page(
+    ground: Ground, page: Sequence[AccountId], subject: Subject, key: str, beat: Beat = still
+) -> list[str]:
     """Return what became of each account; one that falls over is left, the others go on.
 
     Errors: those of a database that is away.
     """
+    beat()
     try:
         return _together(ground, page, subject, key)
     except AWAY:
@@ -109,7 +113,7 @@ def _page(ground: Ground, page: Sequence[AccountId], subject: Subject, key: str)
             return [FAILED]
     half = len(page) // 2
     halves = (page[:half], page[half:])
-    return [one for each in halves for one in _page(ground, each, subject, key)]
+    return [one for each in halves for one in _page(ground, each, subject, key, beat)]
 
 
 def _together(ground: Ground, page: Sequence[AccountId], subject: Subject, key: str) -> list[str]:

@@ -82,11 +82,24 @@ def test_four_eyes_through_the_door(world: World, fenqi: Run) -> None:
     account = enrol(world)
     opened = ("case", "open", "odd", "--account", account, "--subject", "basket", "--by", "mei")
     case = ended(fenqi(*opened)).split()[-1]
-    freeze = ("case", "freeze", case, "--account", account, "--days", 20, "--reason", "odd-basket")
+    freeze = (
+        "case",
+        "freeze",
+        case,
+        "--account",
+        account,
+        "--days",
+        20,
+        "--reason",
+        "shared-identifier",
+    )
+    refused = ended(fenqi(*freeze[:-1], "odd-basket", "--by", "mei"), 2)
+    assert "nobody wrote a text for it" in refused
+    assert "shared-identifier" in refused.replace("\n", "")
     said = ended(fenqi(*freeze, "--by", "mei"))
     assert "once a second person agrees" in said
     assert f"fenqi case second {said.split(chr(10))[0].split()[-1]} --account {account}" in said
-    assert "reasons: odd-basket" in ended(fenqi("case", "show", case))
+    assert "reasons: shared-identifier" in ended(fenqi("case", "show", case))
     protection = said.split("\n")[0].split()[-1]
     second = ("case", "second", protection, "--account", account, "--by")
     assert "took part" in ended(fenqi(*second, "mei"), 2)

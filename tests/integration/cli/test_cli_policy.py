@@ -95,6 +95,12 @@ def test_a_fault_of_the_check_is_told_and_ends_with_2(alone: Run, tmp_path: Path
     ended = alone("policy", "check", str(file))
     assert ended.exit_code == 2
     assert "example five applications in a day" in ended.output
+    text = file.read_text("utf-8")
+    line = 1 + text[: text.index('says = "five applications')].count("\n")
+    told = json.loads(alone("policy", "check", str(file), "--json").stdout)
+    fault = next(one for one in told["findings"] if one["is_fault"])
+    assert (fault["file"], line < fault["line"] <= line + 6) == (str(file), True)
+    assert f"{file}, line {fault['line']}: example five" in ended.stderr
     missing = alone("policy", "check", str(tmp_path / "none.toml"))
     assert (missing.exit_code, "No such file" in missing.output) == (2, True)
 

@@ -23,7 +23,9 @@ from make_book import (
     row,
     rows,
 )
+from typer.testing import CliRunner
 
+from fenqi.cli import app
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.application import rule_again
 from fenqi.core.risk.consent import ConsentMissing, DataClass
@@ -39,6 +41,7 @@ from fenqi.store import decision_records
 from fenqi.store.accounts import AlreadyEnrolled
 from fenqi.store.applications import ApplicationElsewhere, ApplicationMissing
 from fenqi.store.pool import Store
+from fenqi.store.reasons import ReasonUnknown
 from fenqi.worker.admit import admit
 
 
@@ -478,6 +481,30 @@ def test_a_person_declines_with_reasons(world: World) -> None:
     kept = row(world.store, "SELECT state, reasons FROM applications")
     assert kept == ("declined", ["income-too-low"])
     assert row(world.store, "SELECT book_id FROM applications") == BOOK
+
+
+def test_a_reason_nobody_wrote_a_text_for_is_refused_with_those_there_are(
+    world: World, database_url: str
+) -> None:
+    received = applied(world)
+    decided(world, received, SaidBureau())
+    refer(world, received)
+    for limit in (None, 100_000):
+        (refused,) = resolve(world.ground, [resolution(received, limit, "I-do-not-like-him")])
+        assert isinstance(refused, ReasonUnknown)
+        assert refused.fields["reason"] == "I-do-not-like-him"
+        known = str(refused.fields["known"]).split(", ")
+        assert {"income-too-low", "overdue-elsewhere", "no-bureau-report"} <= set(known)
+    words = ["application", "resolve", received.application_id, "--by", "officer"]
+    environment = {"FENQI_DATABASE_URL": database_url, "FENQI_LANGUAGE": "zh"}
+    ended = CliRunner().invoke(app, [*words, "--reason", "odd"], env=environment)
+    assert ended.exit_code == 2
+    assert "原因 odd 没有写给客户的说明" in ended.stderr
+    assert "under-age" in ended.stderr.replace("\n", "")  # the list is not cut
+    assert row(world.store, "SELECT state FROM applications") == "review"
+    ended = CliRunner().invoke(app, [*words, "--reason", "overdue-elsewhere"], env=environment)
+    assert ended.exit_code == 0, ended.output
+    assert row(world.store, "SELECT state FROM applications") == "declined"
 
 
 def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World) -> None:

@@ -16,6 +16,7 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows import shadow as shadowing
 from fenqi.flows.assess import Assess, assess
 from fenqi.report import shadow as telling
+from fenqi.report.language import Language, Speech
 from fenqi.store import policies, shadows
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
@@ -148,7 +149,7 @@ def test_the_report_tells_outcomes_rules_and_examples(world: World) -> None:
     (example,) = found.examples
     assert (example.live_outcome, example.outcome) == ("approve", "review")
     console = Console(width=140, record=True, file=StringIO())
-    telling.show(found, console)
+    telling.show(found, console, Speech(Language.ENGLISH))
     text = console.export_text()
     assert "3 decisions, 1 would have come out differently" in text
     assert str(example.decision_id) in text

@@ -13,6 +13,7 @@ from fenqi.core.risk import record as keeping
 from fenqi.flows.authorise import authorise
 from fenqi.report import decision as telling
 from fenqi.report.language import Language
+from fenqi.store.accounts import AccountMissing
 from fenqi.store.decision_records import DecisionMissing
 from fenqi.store.pool import Store
 
@@ -120,5 +121,6 @@ def test_decisions_are_listed_by_account_kind_outcome_and_days(world: World) -> 
     assert listed() == ["decline", "approve"]
     assert listed(outcome="decline", days=1, kind="purchase") == ["decline"]
     assert listed(kind="limit") == []
-    assert listed(account_id=uuid4()) == []
+    with pytest.raises(AccountMissing):
+        listed(account_id=uuid4())
     assert listed(most=1) == ["decline"]

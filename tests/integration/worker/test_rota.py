@@ -58,7 +58,7 @@ def counting(name: str = "count", rounds: int = 3) -> tuple[Duty, list[Any]]:
     """A duty that counts on by its cursor, and has enough after some rounds."""
     seen: list[Any] = []
 
-    def act(_: object, cursor: duties.Cursor) -> Round:
+    def act(_: object, cursor: duties.Cursor, /, **__: object) -> Round:
         number = cursor.get("number", 0) + 1
         seen.append(number)
         return Round(10, {"number": number}, is_whole=number % rounds == 0)
@@ -85,7 +85,7 @@ def test_one_program_at_a_time_runs_a_duty_and_another_goes_on_when_it_is_done(
 ) -> None:
     inside, leave, done = threading.Event(), threading.Event(), []
 
-    def act(_: object, cursor: duties.Cursor) -> Round:
+    def act(_: object, cursor: duties.Cursor, /, **__: object) -> Round:
         done.append(dict(cursor))
         inside.set()
         assert leave.wait(SECONDS_MAX)
@@ -107,7 +107,7 @@ def test_one_program_at_a_time_runs_a_duty_and_another_goes_on_when_it_is_done(
 def test_a_duty_that_fails_says_so_waits_longer_each_time_and_recovers(world: World) -> None:
     is_mended = False
 
-    def act(*_: object) -> Round:
+    def act(*_: object, **__: object) -> Round:
         if not is_mended:
             raise ValueError("the income of Ann Sample is wrong")
         return Round(1, {}, is_whole=True)
@@ -140,7 +140,7 @@ def test_an_outage_of_one_duty_stops_no_other(
     def fall(*_: object, **__: object) -> object:
         raise MemoryError
 
-    def hang(*_: object) -> Round:
+    def hang(*_: object, **__: object) -> Round:
         assert is_over.wait(SECONDS_MAX)
         return Round(0, {}, is_whole=True)
 

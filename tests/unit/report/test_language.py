@@ -4,17 +4,19 @@ import ast
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from re import findall
+from re import findall, search, sub
 
 import pytest
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
+import fenqi
 from fenqi import report
-from fenqi.cli import around
+from fenqi.cli import answers, around
 from fenqi.cli.phrases import PHRASES
 from fenqi.cli.sentences import SENTENCES
+from fenqi.core.risk.policy.kinds import Kind
 from fenqi.core.values.money import currency
 from fenqi.report.language import Language, Speech, read_catalogue
 
@@ -42,16 +44,35 @@ def of_errors() -> Iterator[str]:
         yield from (templates,) if isinstance(templates, str) else templates
 
 
+def templates_of_phrases() -> Iterator[str]:
+    """Yield what phrases of the core are made from; one of names alone needs no translation."""
+    for file in sorted(Path(fenqi.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            is_phrase = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Phrase"
+            for told in node.args[:1] if is_phrase and isinstance(node, ast.Call) else ():
+                for one in ast.walk(told):
+                    is_text = isinstance(one, ast.Constant) and isinstance(one.value, str)
+                    if is_text and search(r"[a-z]", sub(r"{\w+}", "", str(one.value))):  # type: ignore[attr-defined]
+                        yield str(one.value)  # type: ignore[attr-defined]
+
+
 def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> None:
     said = {one if isinstance(one, str) else one[0] for one in sentences()}
     assert len(said) > 120
-    of_commands = {*of_errors(), *around.ALL, *PHRASES}
+    of_commands = {
+        *of_errors(),
+        *around.ALL,
+        *answers.ALL,
+        *PHRASES,
+        *templates_of_phrases(),
+        *Kind,
+    }
     assert said | of_commands == set(read_catalogue(Language.CHINESE))
 
 
 def test_each_sentence_of_each_error_code_is_there_in_both_languages_with_the_same_values() -> None:
     chinese = read_catalogue(Language.CHINESE)
-    for sentence in (*of_errors(), *around.ALL):
+    for sentence in (*of_errors(), *around.ALL, *answers.ALL, *templates_of_phrases()):
         named = [sorted(findall(r"{(\w+)}", text)) for text in (sentence, chinese[sentence])]
         assert named[0] == named[1], sentence
         assert sentence.count("\n") == chinese[sentence].count("\n"), sentence

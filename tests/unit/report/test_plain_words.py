@@ -11,6 +11,7 @@ from rich.console import Console
 from fenqi import cli
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import check
+from fenqi.report.language import Language, Speech
 from fenqi.report.policies import show_adoptions, show_check
 from fenqi.store.policies import Adoption
 from make_policy import policy
@@ -54,7 +55,7 @@ def test_who_adopted_and_why_is_told_in_their_words() -> None:
         is_rollback=False,
         because=SPITEFUL,
     )
-    show_adoptions([one], console)
+    show_adoptions([one], console, Speech(Language.ENGLISH))
     assert SPITEFUL in out.getvalue()
     assert "Wang [/i]" in out.getvalue()
 
@@ -64,5 +65,6 @@ def test_whose_policy_it_is_is_told_in_their_words() -> None:
     body = '[[rules]]\nid = "one"\nwhen = "is_held"\n'
     example = f'[[examples]]\nsays = "{SPITEFUL}"\ngiven = {{}}\noutcome = "decline"\n'
     made = policy(body + example)
-    show_check(made, check(made, today=date(2026, 1, 2)), console)
+    checked = check(made, today=date(2026, 1, 2))
+    show_check(made, checked, console, Speech(Language.ENGLISH))
     assert f"example {SPITEFUL}" in out.getvalue()

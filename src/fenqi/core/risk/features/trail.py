@@ -122,6 +122,23 @@ class Track:
                 if field not in self.lasts:
                     self.lasts[field] = self._cell()
 
+    def parts(self) -> dict[int, str]:
+        """Return what each cell holds, in words."""
+        told = {
+            self.first: "the first moment",
+            self.last: "the latest moment",
+            self.moments: "moments",
+            self.counts: "counts",
+        }
+        told |= {cell: f"sums of {field}" for field, cell in self.sums.items()}
+        told |= {cell: f"the latest {field}" for field, cell in self.lasts.items()}
+        told |= {cell: f"different {field}" for field, cell in self.different.items()}
+        for (field, sign), one in self.highest.items():
+            word = "greatest" if sign > 0 else "least"
+            told[one.cell] = f"moments of the {word} {field}"
+            told[one.cell + 1] = f"the {word} {field}"
+        return told
+
     def _cell(self) -> int:
         self.width += 1
         return self.first + self.width - 1
@@ -250,6 +267,13 @@ class Keeper:
             kind: any(ask.field == HOUR for one in tracks for ask in one.stream.conditions)
             for kind, tracks in self._by_kind.items()
         }
+
+    def part(self, cell: int) -> str:
+        """Return what a cell of a trail holds, in words. Errors: KeyError."""
+        for name, track in self.tracks.items():
+            if track.first <= cell < track.first + track.width:
+                return f"{name}: {track.parts()[cell]}"
+        raise KeyError(cell)
 
     def begin(self, zone: str) -> Trail:
         """Return the trail of an account without facts, whose book is in a zone."""

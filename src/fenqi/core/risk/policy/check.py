@@ -8,6 +8,7 @@ that no example shows.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.input import Input, Unit, Value
@@ -25,11 +26,13 @@ from fenqi.core.risk.policy.expression import (
     Term,
     Truth,
     names,
+    said,
     walk,
 )
 from fenqi.core.risk.policy.policy import Act, Example, Line, Offer, Policy, Table, Verdict
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, trace, truth_of
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.rate import PPM
 
 IT = Named("it")
@@ -50,11 +53,50 @@ CASES_MAX = 200_000  # sets of rows that are told apart while a table is walked
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something unwise, of which `where` names the place. A fault keeps from adopting."""
+    """Something unwise, of which `where` names the place. A fault keeps from adopting.
+
+    `said` is the part of a condition it is about, empty if it is about none; `line` and `column`
+    count from 1 in `file`, 0 if nobody knows.
+    """
 
     where: str
     told: str
     is_fault: bool = True
+    said: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def sentence(self) -> Phrase:
+        """Return it with its place in the file."""
+        found = Phrase("{where}: {told}", where=self.where, told=self.told)
+        if self.said:
+            told = {"where": self.where, "said": self.said, "told": self.told}
+            found = Phrase("{where}: in `{said}`: {told}", **told)
+        if not self.line:
+            return found
+        return Phrase("{file}, line {line}: {found}", file=self.file, line=self.line, found=found)
+
+
+class _At(NamedTuple):
+    """A part of a policy: how people call it, how the policy does, and the field in question."""
+
+    where: Phrase
+    part: str
+    field: str
+
+
+def _found(policy: Policy, at: _At, told: str, *, said: str = "", is_fault: bool = True) -> Finding:
+    place = policy.place(at.part, at.field)
+    return Finding(
+        where=at.where,
+        told=told,
+        is_fault=is_fault,
+        said=said,
+        file=policy.file,
+        line=place.get("line", 0),
+        column=place.get("column", 0),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +123,39 @@ def check(policy: Policy, *, today: date | None = None) -> Checked:
     decide = compile_row(policy)
     shown: set[int] = set()
     findings: list[Finding] = []
-    for example in policy.examples:
+    for number, example in enumerate(policy.examples):
         verdict = decide(policy.row(example.given))
         shown |= set(verdict.hits)
-        findings += _failed(policy, example, verdict)
+        findings += _failed(policy, number, verdict)
     for table in policy.tables:
         findings += _table(policy, table)
     for line in policy.lines:
-        findings += _line(line, is_shown=line.number in shown)
-        findings += _idle(policy.kind, _name(line), line.acts, line.offers)
+        findings += _line(policy, line, is_shown=line.number in shown)
+        findings += _idle(policy, _at(line, "effects"), line.acts)
+        findings += _dearer(policy, _at(line, "offers"), line.offers)
     for threshold in policy.thresholds:
-        findings += _idle(policy.kind, f"threshold {threshold.at_least}", threshold.acts, ())
+        where = Phrase("threshold {points}", points=threshold.at_least)
+        at = _At(where, f"threshold {threshold.at_least}", "effects")
+        findings += _idle(policy, at, threshold.acts)
     findings += _reasons(policy)
     if today is not None and policy.valid_until is not None and policy.valid_until < today:
-        findings.append(Finding("valid_until", f"it ended on {policy.valid_until}"))
+        at = _At(Phrase("the policy"), "", "valid_until")
+        findings.append(_found(policy, at, Phrase("it ended on {day}", day=policy.valid_until)))
     return Checked(tuple(findings), len(policy.examples), frozenset(shown), steps(policy))
 
 
-def _failed(policy: Policy, example: Example, verdict: Verdict) -> Iterator[Finding]:
+def _at(line: Line, name: str) -> _At:
+    """Return a field of a rule or row as a place."""
+    is_row = "." in line.name
+    where = (
+        Phrase("row {name}", name=line.name) if is_row else Phrase("rule {name}", name=line.name)
+    )
+    return _At(where, line.part, name)
+
+
+def _failed(policy: Policy, number: int, verdict: Verdict) -> Iterator[Finding]:
+    example = policy.examples[number]
+    at = Phrase("example {says}", says=example.says), f"example {number}"
     found = {
         "outcome": (example.outcome, verdict.outcome),
         "reasons": (example.reasons, verdict.reasons),
@@ -107,68 +164,88 @@ def _failed(policy: Policy, example: Example, verdict: Verdict) -> Iterator[Find
     }
     for what, (wanted, given) in found.items():
         if wanted is not None and wanted != given:
-            told = f"{what} should be {_listed(wanted)}, decided was {_listed(given)}"
-            yield Finding(f"example {example.says}", told + _left_open(policy, example))
+            told = Phrase(
+                "{what} should be {wanted}, decided was {given}",
+                what=what,
+                wanted=_listed(wanted),
+                given=_listed(given),
+            )
+            said, left_open = _left_open(policy, example, told)
+            yield _found(policy, _At(*at, what), left_open, said=said)
 
 
-def _left_open(policy: Policy, example: Example) -> str:
-    """Return, in words, which lines count for nothing because an input is not given."""
+def _left_open(policy: Policy, example: Example, told: Phrase) -> tuple[str, Phrase]:
+    """Return which condition counts for nothing because an input is not given, and that told."""
     _, lines = trace(policy, policy.row(example.given))
     for one in lines:
         if one.status is Status.UNKNOWN:
             missing = names(policy.condition(one.line)) - set(example.given)
-            return f" ({_name(one.line)} is unknown without {', '.join(sorted(missing))})"
-    return ""
+            return one.line.text, Phrase(
+                "{told} ({where} is unknown without {missing})",
+                told=told,
+                where=_at(one.line, "when").where,
+                missing=", ".join(sorted(missing)),
+            )
+    return "", told
 
 
 def _listed(words: Sequence[str]) -> str:
-    return words if isinstance(words, str) else ", ".join(words) or "none"
+    return words if isinstance(words, str) else ", ".join(words) or Phrase("none")
 
 
-def _line(line: Line, *, is_shown: bool) -> Iterator[Finding]:
+def _line(policy: Policy, line: Line, *, is_shown: bool) -> Iterator[Finding]:
     if not is_shown and (line.is_harmful or line.points > 0):
-        told = "no example shows when it is hit; what may harm needs one"
-        yield Finding(_name(line), told, is_fault=line.is_harmful)
-    if is_impossible(line.when):
-        yield Finding(_name(line), "it can never be hit: its comparisons exclude one another")
+        told = Phrase("no example shows when it is hit; what may harm needs one")
+        yield _found(policy, _at(line, "when"), told, is_fault=line.is_harmful)
+    excluded = exclusive(line.when)
+    if excluded:
+        told = Phrase("it can never be hit: its comparisons exclude one another")
+        shown = " and ".join(said(part) for part in excluded)
+        yield _found(policy, _at(line, "when"), told, said=shown)
     if not line.acts and not line.points and not line.offers and line.reason:
-        yield Finding(_name(line), "nothing follows from it but a reason", is_fault=False)
+        told = Phrase("nothing follows from it but a reason")
+        yield _found(policy, _at(line, "reason"), told, is_fault=False)
 
 
-def _idle(
-    kind: DecisionKind, where: str, acts: Sequence[Act], offers: Sequence[Offer]
-) -> Iterator[Finding]:
+def _idle(policy: Policy, at: _At, acts: Sequence[Act]) -> Iterator[Finding]:
     """Yield what would be decided, told and kept, but not done."""
     for act in acts:
-        if act.effect not in DONE[kind]:
-            told = f"{act.effect} does nothing in a policy of kind {kind}"
+        if act.effect not in DONE[policy.kind]:
+            told = Phrase(
+                "{effect} does nothing in a policy of kind {kind}",
+                effect=act.effect.value,
+                kind=policy.kind.value,
+            )
             if act.effect is Effect.DEARER_PRICE:
-                told += "; prices move by policies of kind price"
-            yield Finding(where, told)
+                told = Phrase("{told}; prices move by policies of kind price", told=told)
+            yield _found(policy, at, told)
+
+
+def _dearer(policy: Policy, at: _At, offers: Sequence[Offer]) -> Iterator[Finding]:
+    """Yield offers at another price than the product's own."""
     for offer in offers:
         if offer.price_ppm != PPM:
-            told = (
-                f"{offer.product} at {offer.price_ppm} ppm of its price: a plan costs what its "
-                "product says; offer a cheaper product, or move the account's grade of price"
+            told = Phrase(
+                "{product} at {price_ppm} ppm of its price: a plan costs what its product says; "
+                "offer a cheaper product, or move the account's grade of price",
+                product=offer.product,
+                price_ppm=offer.price_ppm,
             )
-            yield Finding(where, told)
-
-
-def _name(line: Line) -> str:
-    return f"row {line.name}" if "." in line.name else f"rule {line.name}"
+            yield _found(policy, at, told)
 
 
 def _reasons(policy: Policy) -> Iterator[Finding]:
     used = {line.reason for line in policy.lines}
     for code in policy.reasons:
         if code not in used:
-            yield Finding(f"reason {code}", "no line gives it", is_fault=False)
+            at = _At(Phrase("reason {code}", code=code), f"reason {code}", "code")
+            yield _found(policy, at, Phrase("no line gives it"), is_fault=False)
 
 
-def is_impossible(truth: Truth) -> bool:
-    """Return whether comparisons of one input with numbers exclude one another.
+def exclusive(truth: Truth) -> list[Truth]:
+    """Return comparisons of one input with numbers that exclude one another, of the first input.
 
-    Only what stands between "and" is looked at; False says nothing.
+    Only what stands between "and" is looked at; an empty list says nothing.
     """
     parts = truth.parts if isinstance(truth, All) else (truth,)
     flat = [inner for part in parts for inner in (part.parts if isinstance(part, All) else (part,))]
@@ -178,10 +255,11 @@ def is_impossible(truth: Truth) -> bool:
             term = part.left if isinstance(part, Compared) else part.term
             if isinstance(term, Named) and len(names(part)) == 1:
                 by_input.setdefault(term, []).append(part)
-    return any(
-        not any(all(truth_of(part, {term.name: value}) for part in tests) for value in _near(tests))
-        for term, tests in by_input.items()
-    )
+    for term, tests in by_input.items():
+        values = _near(tests)
+        if not any(all(truth_of(one, {term.name: value}) for one in tests) for value in values):
+            return tests
+    return []
 
 
 def _near(truths: Sequence[Truth]) -> list[int]:
@@ -202,10 +280,12 @@ def _table(policy: Policy, table: Table) -> Iterator[Finding]:
     reached, is_covered = reach(rows, {one.name: one for one in policy.inputs})
     for place, row in enumerate(rows):
         if place not in reached:
-            yield Finding(_name(row), "no customer reaches it: rows above it take everyone")
+            told = Phrase("no customer reaches it: rows above it take everyone")
+            yield _found(policy, _at(row, "when"), told, said=row.text)
     if not is_covered and not isinstance(rows[-1].when, Always):
-        told = "some customers have no row; end it with a row that has otherwise = true"
-        yield Finding(f"table {table.name}", told)
+        told = Phrase("some customers have no row; end it with a row that has otherwise = true")
+        where = Phrase("table {name}", name=table.name)
+        yield _found(policy, _At(where, f"table {table.name}", "columns"), told)
 
 
 def reach(rows: Sequence[Line], inputs: dict[str, Input]) -> tuple[set[int], bool]:

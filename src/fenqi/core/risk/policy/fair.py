@@ -19,6 +19,7 @@ from fenqi.core.risk.policy.form import Form
 from fenqi.core.risk.policy.policy import Act, Line, Policy
 from fenqi.core.risk.policy.trace import trace
 from fenqi.core.terms.pack import Pack
+from fenqi.core.values.phrase import Phrase
 
 
 class InputForbidden(Invalid):
@@ -97,7 +98,10 @@ def _looked_at_above(policy: Policy) -> dict[int, frozenset[str]]:
 def _refuse_silence(line: Line, form: Form) -> None:
     if line.is_harmful and line.reason is None:
         effect = next(act.effect for act in line.acts if act.effect in HARMFUL)
-        fault = f"{effect.value} harms the customer, who is told a reason: give the line one"
+        fault = Phrase(
+            "{effect} harms the customer, who is told a reason: give the line one",
+            effect=effect.value,
+        )
         raise form.refusal("effects", fault)
 
 
@@ -106,12 +110,21 @@ def _refuse_purpose(
 ) -> None:
     for one in looked_at:
         if line.purpose not in one.purposes:
-            told = ", ".join(sorted(purpose.value for purpose in one.purposes)) or "nothing"
-            fault = f"{one.name} serves {told}; this line serves {line.purpose.value}"
+            told = ", ".join(sorted(purpose.value for purpose in one.purposes)) or "-"
+            fault = Phrase(
+                "{input} serves {purposes}; this line serves {purpose}",
+                input=one.name,
+                purposes=told,
+                purpose=line.purpose.value,
+            )
             raise form.refusal("when", fault, said=one.name)
     for act in acts:
         if act.effect in UNJUSTIFIED[line.purpose]:
-            fault = f"a line that serves {line.purpose.value} cannot lead to {act.effect.value}"
+            fault = Phrase(
+                "a line that serves {purpose} cannot lead to {effect}",
+                purpose=line.purpose.value,
+                effect=act.effect.value,
+            )
             raise form.refusal("effects" if act in line.acts else "points", fault)
 
 
@@ -119,9 +132,12 @@ def _refuse_weak(acts: Iterable[Act], weak: Sequence[str], form: Form) -> None:
     for act in acts if weak else ():
         is_long = act.effect is Effect.HOLD and act.amount > WEAK_HOLD_HOURS_MAX
         if act.effect not in WEAK_EFFECTS or is_long:
-            fault = (
-                f"{weak[0]} says too little of one person for {act.word.replace(':', ' ')}; it may "
-                f"lead to a check, a review or a hold of {WEAK_HOLD_HOURS_MAX} hours"
+            fault = Phrase(
+                "{input} says too little of one person for {effect}; it may lead to a check, a "
+                "review or a hold of {hours} hours",
+                input=weak[0],
+                effect=act.word.replace(":", " "),
+                hours=WEAK_HOLD_HOURS_MAX,
             )
             raise form.refusal("when", fault, said=weak[0])
 
@@ -151,13 +167,13 @@ def _refuse_harm_to_strangers(policy: Policy, forms: Sequence[Form]) -> None:
         return
     lines = [policy.lines[one] for one in verdict.hits]
     line = next(line for line in lines if line.is_harmful or line.points > 0)
-    fault = "it holds of somebody of whom nothing is known, and harm follows from it"
+    fault = Phrase("it holds of somebody of whom nothing is known, and harm follows from it")
     raise forms[line.number].refusal("when", fault, said=line.text)
 
 
 def _blind(form: Form, test: Known, *, is_denied: bool) -> PolicyInvalid:
     shown: Truth = test if is_denied else Not(test)
-    fault = (
+    fault = Phrase(
         "harm follows from this line, so it must not turn true by not knowing; write the condition "
         "without this test, or give the line no effect that harms"
     )

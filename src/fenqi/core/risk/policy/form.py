@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from fenqi.core.risk.policy.fault import PolicyInvalid
 from fenqi.core.terms.reading import Reader
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.place import Place, key_place
 from fenqi.core.values.toml import NotToml, table_of
 
@@ -36,6 +37,11 @@ class Form:
         self._reader = Reader(table, PolicyInvalid)
         self._taken = set(FOR_PEOPLE)
         self._asked: set[str] = set()  # what may be left out, to name what was probably meant
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return where it may stand in the text."""
+        return self._keys
 
     def has(self, field: str) -> bool:
         """Whether the field is there."""
@@ -128,22 +134,30 @@ class Form:
         """Refuse what nobody took."""
         left = sorted(set(self._table) - self._taken)
         if left:
-            fault = f"{left[0]} is no key that is known here; take it away"
-            raise self.refusal(left[0], fault + self._meant(left[0]))
+            fault = Phrase("{field} is no key that is known here; take it away", field=left[0])
+            raise self.refusal(left[0], _perhaps(fault, self._meant(left[0])))
 
     def wrong(self, field: str, expected: str) -> PolicyInvalid:
         """Return the error about a field that is not what was expected."""
         if field not in self._table:
-            fault = f"{field} is missing; it must be {expected}"
+            fault = Phrase(
+                "{field} is missing; it must be {expected}", field=field, expected=expected
+            )
             slip = next((one for one in self._table if self._meant(one, [field])), None)
-            return self.refusal(slip or field, fault + (f" (is {slip} meant?)" if slip else ""))
-        told = written(self._table[field])
-        return self.refusal(field, f"{field} is {told}; it must be {expected}")
+            return self.refusal(slip or field, _perhaps(fault, slip or ""))
+        value = written(self._table[field])
+        fault = Phrase(
+            "{field} is {value}; it must be {expected}",
+            field=field,
+            value=value,
+            expected=expected,
+        )
+        return self.refusal(field, fault)
 
     def _meant(self, name: str, known: Iterable[str] | None = None) -> str:
-        """Return which known key a name is close to, in words; nothing if it is one, or none."""
+        """Return which known key a name is close to; empty if it is one, or none."""
         close = get_close_matches(name, self._taken | self._asked if known is None else known, n=1)
-        return f" (is {close[0]} meant?)" if close and name not in close else ""
+        return close[0] if close and name not in close else ""
 
     def refusal(self, field: str, fault: str, **more: object) -> PolicyInvalid:
         """Return an error about a field."""
@@ -173,8 +187,14 @@ def opened(text: str) -> Form:
     try:
         table = table_of(text)
     except NotToml as fault:
-        raise PolicyInvalid(fault=f"this is no TOML: {fault.said}", **fault.place) from fault
+        told = Phrase("this is no TOML: {said}", said=fault.said)
+        raise PolicyInvalid(fault=told, **fault.place) from fault
     return Form(text, table, keys=("",), where="the policy")
+
+
+def _perhaps(fault: Phrase, meant: str) -> Phrase:
+    """Return a fault with the name that was probably meant, if there is one."""
+    return Phrase("{fault} (is {meant} meant?)", fault=fault, meant=meant) if meant else fault
 
 
 def written(value: object) -> str:

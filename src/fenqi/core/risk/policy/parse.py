@@ -52,6 +52,7 @@ from fenqi.core.risk.policy.kinds import (
 )
 from fenqi.core.risk.policy.tokens import Sort, Token, tokens
 from fenqi.core.values.money import CURRENCIES
+from fenqi.core.values.phrase import Phrase
 
 DEPTH_MAX = 24  # of parentheses, calls and nots inside one another
 
@@ -146,7 +147,9 @@ class _Parser:
 
     def done(self) -> None:
         if self.token.sort is not Sort.END:
-            raise self.refusal_here(f"nothing may follow here, but {self.token.text} does")
+            raise self.refusal_here(
+                Phrase("nothing may follow here, but {text} does", text=self.token.text)
+            )
 
     def refusal(self, piece: Piece, fault: str) -> PolicyInvalid:
         said = self._text[piece.start : piece.end]
@@ -168,9 +171,9 @@ class _Parser:
         if piece.kind is Kind.FLAG and isinstance(piece.node, Named):
             return Flag(piece.node)
         if piece.kind is not Kind.TRUTH or isinstance(piece.node, Named | Number | Computed):
-            raise self.refusal(
-                piece, f"yes or no is needed here; this is {piece.kind.value}: compare it"
-            )
+            kind = Phrase(piece.kind.value)
+            fault = Phrase("yes or no is needed here; this is {kind}: compare it", kind=kind)
+            raise self.refusal(piece, fault)
         return piece.node
 
     def expression(self) -> Piece:
@@ -212,7 +215,7 @@ class _Parser:
             self.take()
             low = self.sum()
             if not self._is_word("and"):
-                raise self.refusal_here("between needs two ends: between 3 and 5")
+                raise self.refusal_here(Phrase("between needs two ends: between 3 and 5"))
             self.take()
             high = self.sum()
             first, _ = self._compared(left, Order.MORE_OR_EQUAL, _in_unit_of(high, low))
@@ -226,7 +229,7 @@ class _Parser:
             return left
         after = self.token
         if after.sort is Sort.SIGN and after.text in {one.value for one in Order}:
-            raise self.refusal_here("comparisons are not chained; write: x between 3 and 5")
+            raise self.refusal_here(Phrase("comparisons are not chained; write: x between 3 and 5"))
         return Piece(truth, Kind.TRUTH, left.start, last)
 
     def _compared(self, left: Piece, order: Order, right: Piece) -> tuple[Truth, int]:
@@ -236,7 +239,9 @@ class _Parser:
         if Kind.FLAG in (left.kind, right.kind):
             flag = left if left.kind is Kind.FLAG else right
             name = flag.node.name if isinstance(flag.node, Named) else "it"
-            raise self.refusal(whole, f"{name} is yes or no already: write {name} or not {name}")
+            raise self.refusal(
+                whole, Phrase("{name} is yes or no already: write {name} or not {name}", name=name)
+            )
         if Kind.CHOICE in (left.kind, right.kind):
             if not is_equality:
                 raise self.refusal(
@@ -268,7 +273,12 @@ class _Parser:
         """Return two pieces in one unit, or refuse them with both units named."""
         for piece in (left, right):
             if piece.kind not in NUMERIC:
-                raise self.refusal(piece, f"a number is needed here; this is {piece.kind.value}")
+                raise self.refusal(
+                    piece,
+                    Phrase(
+                        "a number is needed here; this is {kind}", kind=Phrase(piece.kind.value)
+                    ),
+                )
         if left.kind is right.kind:
             return left, right, left.kind
         if right.kind is Kind.TIME and left.kind in (Kind.DAYS, Kind.SECONDS):
@@ -284,8 +294,10 @@ class _Parser:
             return left, right, left.kind
         if _is_nothing(left):
             return left, right, right.kind
-        units = f"the units differ: {self._told(left)}, {self._told(right)}"
-        raise self.refusal(whole, units + _hint(left.kind, right.kind))
+        units = Phrase(
+            "the units differ: {left}, {right}", left=self._told(left), right=self._told(right)
+        )
+        raise self.refusal(whole, _with_hint(units, left.kind, right.kind))
 
     def _in_days(self, time: Piece, kind: Kind) -> Piece:
         seconds = _number_of(time)
@@ -297,8 +309,9 @@ class _Parser:
         number = Number(seconds // SECONDS_PER_DAY, said)
         return time._replace(node=number)
 
-    def _told(self, piece: Piece) -> str:
-        return f"{self._text[piece.start : piece.end] or 'the column'} is {piece.kind.value}"
+    def _told(self, piece: Piece) -> Phrase:
+        part = self._text[piece.start : piece.end] or Phrase("the column")
+        return Phrase("{part} is {kind}", part=part, kind=Phrase(piece.kind.value))
 
     def _among(self, left: Piece) -> tuple[Truth, int]:
         self.take()
@@ -393,7 +406,12 @@ class _Parser:
             piece = self._sign_or_atom()
             self._depth -= 1
             if piece.kind not in NUMERIC:
-                raise self.refusal(piece, f"a number is needed here; this is {piece.kind.value}")
+                raise self.refusal(
+                    piece,
+                    Phrase(
+                        "a number is needed here; this is {kind}", kind=Phrase(piece.kind.value)
+                    ),
+                )
             if isinstance(piece.node, Number):
                 number = Number(-piece.node.value, f"-{piece.node.said}" if piece.node.said else "")
                 return piece._replace(node=number, start=token.start)
@@ -413,7 +431,7 @@ class _Parser:
         if token.sort is Sort.WORD and token.text not in RESERVED:
             return self._named(token)
         self._place -= token.sort is not Sort.END
-        raise self.refusal_here(f"a value is missing here, before {token.text}")
+        raise self.refusal_here(Phrase("a value is missing here, before {text}", text=token.text))
 
     def _number(self, token: Token) -> Piece:
         unit = self.token
@@ -429,9 +447,9 @@ class _Parser:
         value = digits * factor
         piece = Piece(Number(0), kind, token.start, end)
         if value != int(value):
-            raise self.refusal(piece, "this is no whole number of the smallest unit")
+            raise self.refusal(piece, Phrase("this is no whole number of the smallest unit"))
         if not LEAST <= int(value) <= MOST:
-            raise self.refusal(piece, "this number does not fit into 64 bits")
+            raise self.refusal(piece, Phrase("this number does not fit into 64 bits"))
         said = self._text[token.start : end] if kind is not Kind.NUMBER else ""
         word = "" if kind is Kind.NUMBER else unit.text
         return piece._replace(node=Number(int(value), said), word=word)
@@ -471,8 +489,11 @@ class _Parser:
         known: Input | None = self._vocabulary.get(token.text)
         piece = Piece(Named(token.text), Kind.NUMBER, token.start, token.end)
         if known is None:
-            close = _close(token.text, tuple(self._vocabulary))
-            raise self.refusal(piece, f"there is no input {token.text}{close}")
+            fault = Phrase("there is no input {name}", name=token.text)
+            near = get_close_matches(token.text, tuple(self._vocabulary), n=1)
+            if near:
+                fault = Phrase("{fault} (is {meant} meant?)", fault=fault, meant=near[0])
+            raise self.refusal(piece, fault)
         return piece._replace(kind=kind_of(known.unit))
 
     def _is_word(self, word: str) -> bool:
@@ -520,14 +541,16 @@ def _close(word: str, known: Sequence[str]) -> str:
     return f" (is {found[0]} meant?)" if found else ""
 
 
-def _hint(left: Kind, right: Kind) -> str:
-    """Return how a plain number is written in the other's unit."""
+def _with_hint(fault: Phrase, left: Kind, right: Kind) -> Phrase:
+    """Return a fault with how a plain number is written in the other's unit."""
     if Kind.NUMBER not in (left, right):
-        return ""
+        return fault
     example = {
         Kind.MINOR: "500.00 CNY or 50000 minor",
         Kind.PPM: "20 % or 200000 ppm",
         Kind.DAYS: "3 days",
         Kind.SECONDS: "24 hours",
     }.get(left if right is Kind.NUMBER else right)
-    return f"; write such as {example}" if example else ""
+    if not example:
+        return fault
+    return Phrase("{fault}; write such as {example}", fault=fault, example=example)

@@ -5,7 +5,7 @@ numbered through, rules first, in the order of the file; decisions name them by 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from fenqi.core.risk.policy.expression import (
     both,
     walk,
 )
+from fenqi.core.values.place import Place, key_place
 
 APPROVE = "approve"  # the outcome when no effect follows
 REASONS_MAX = 4  # P3
@@ -98,6 +99,11 @@ class Line:
     suppressed_by: tuple[int, ...] = ()
 
     @property
+    def part(self) -> str:
+        """How it is called among the parts of its policy."""
+        return f"row {self.name}" if "." in self.name else f"rule {self.name}"
+
+    @property
     def is_harmful(self) -> bool:
         """Whether the line itself leads to an effect that harms."""
         return any(act.effect in HARMFUL for act in self.acts)
@@ -170,6 +176,14 @@ class Policy:
     examples: tuple[Example, ...]
     text: str
     file: str = ""
+    # Where parts stand in the text: rule NAME, row TABLE.NAME, example PLACE ... -> possible keys.
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def place(self, part: str, name: str) -> Place:
+        """Return where a field of a part stands in the text; the part where it lacks the field."""
+        known = self.keys.get(part, ())
+        places = (key_place(self.text, f"{key}.{name}" if key else name) for key in known)
+        return next((place for place in places if place), Place())
 
     def condition(self, line: Line) -> Truth:
         """Return when a line counts: its condition holds and nothing that suppresses it does."""

@@ -59,6 +59,7 @@ class _Reading:
         self._reasons: dict[str, dict[str, str]] = {}
         self._depths: dict[int, int] = {}  # of lines, how many suppress one another above them
         self._cells = 0
+        self._keys: dict[str, tuple[str, ...]] = {"": ("",)}  # of parts, "" is the whole
 
     def policy(self) -> Policy:
         top = self._top
@@ -94,6 +95,7 @@ class _Reading:
             examples=tuple(self._examples()),
             text=self._text,
             file=self._file,
+            keys=self._keys,
         )
         top.done()
         refuse_unfair(policy, self._vocabulary, self._forms)
@@ -111,6 +113,7 @@ class _Reading:
             if code in known:
                 raise form.refusal("code", f"there are two reasons {code}")
             known.add(code)
+            self._keys[f"reason {code}"] = form.keys
             yield code, {language: form.text(language) for language in LANGUAGES}
             form.done()
 
@@ -143,6 +146,7 @@ class _Reading:
             raise form.refusal("id", f"a policy has at most {LINES_MAX} rules and rows")
         self._numbers[name] = line.number
         self._lines.append(line)
+        self._keys[line.part] = form.keys
         self._forms.append(form)
 
     def _reason(self, form: Form) -> str:
@@ -226,6 +230,7 @@ class _Reading:
         numbers = tuple(range(first, len(self._lines)))
         if not numbers:
             raise form.refusal("rows", "a table has at least one row")
+        self._keys[f"table {name}"] = form.keys
         table = Table(name, hit == "first", numbers, self._if_unknown(form, name, numbers))
         form.done()
         self._refuse_menu(form, table)
@@ -279,6 +284,7 @@ class _Reading:
             if at_least in reached:
                 raise form.refusal("at_least", f"there are two thresholds at {at_least}")
             reached.add(at_least)
+            self._keys[f"threshold {at_least}"] = form.keys
             if not form.has("effects"):
                 raise form.wrong("effects", "a list of effects")
             acts = self._acts(form)
@@ -294,7 +300,8 @@ class _Reading:
                 raise own.refusal("points", fault)
 
     def _examples(self) -> Iterator[Example]:
-        for form in self._top.tables("examples", 500):
+        for place, form in enumerate(self._top.tables("examples", 500)):
+            self._keys[f"example {place}"] = form.keys
             says = form.text("says")
             form.where = f"example {says}"
             given = {

@@ -1,9 +1,10 @@
 """A check finds what is unwise before anyone adopts it: rows nobody reaches, examples that fail."""
 
+import dataclasses
 from datetime import date
 
 from fenqi.core.risk.decision import DecisionKind, Effect
-from fenqi.core.risk.policy.check import DONE, Finding, check
+from fenqi.core.risk.policy.check import DONE, check
 from make_policy import HEAD, VOCABULARY, policy, policy_text, read
 
 OFFER = 'offers = [{product = "flat", counts = [3]}]'
@@ -81,10 +82,13 @@ outcome = "decline"
 
 def test_an_example_that_fails_is_told_with_what_was_decided() -> None:
     found = check(policy(EXAMPLES))
-    assert found.findings == (
-        Finding("example two days late", "outcome should be decline, decided was approve"),
-        Finding("reason busy", "no line gives it", is_fault=False),
+    late, busy = found.findings
+    assert (late.where, late.told, late.is_fault) == (
+        "example two days late",
+        "outcome should be decline, decided was approve",
+        True,
     )
+    assert (busy.where, busy.told, busy.is_fault) == ("reason busy", "no line gives it", False)
     assert (found.examples, found.shown, found.is_sound) == (2, {0}, False)
     assert check(policy(EXAMPLES.replace("overdue_days = 2", "overdue_days = 4"))).is_sound
 
@@ -140,3 +144,79 @@ def test_each_kind_says_what_it_carries_out() -> None:
     for kind, effects in DONE.items():
         assert effects <= frozenset(Effect), kind
     assert DONE.keys() == set(DecisionKind)
+
+
+PLACES = """
+[[rules]]
+id = "never"
+when = "purchases_1h > 5 and purchases_1h < 3 and is_held"
+reason = "busy"
+
+[[rules]]
+id = "late"
+when = "overdue_days > 3 days"
+effects = [{effect = "dearer-price", rise_ppm = 100000}]
+reason = "late"
+
+[[tables]]
+id = "menu"
+hit = "first"
+columns = ["purchases_24h"]
+if_unknown = "all"
+[[tables.rows]]
+id = "all"
+when = ["any"]
+offers = [{product = "flat", counts = [3], price_ppm = 900000}]
+[[tables.rows]]
+id = "some"
+when = ["> 3"]
+offers = [{product = "flat", counts = [3]}]
+
+[[examples]]
+says = "same"
+given = {overdue_days = 10}
+outcome = "dearer-price"
+
+[[examples]]
+says = "same"
+given = {is_held = true}
+outcome = "decline"
+"""
+
+
+def test_every_finding_names_its_line_and_the_part_of_the_condition_there() -> None:
+    text = policy_text(PLACES)
+    made = dataclasses.replace(read(text, VOCABULARY), file="mine.toml")
+    found = check(made).findings
+    at = text.split("\n")
+    shown = [(str(one.where), at[one.line - 1], one.said) for one in found]
+    unknown = "purchases_1h > 5 and purchases_1h < 3 and is_held"  # the first such line
+    assert ("example same", 'outcome = "decline"', unknown) in shown
+    assert ("row menu.some", 'when = ["> 3"]', "purchases_24h > 3") in shown
+    assert (
+        "rule never",
+        'when = "purchases_1h > 5 and purchases_1h < 3 and is_held"',
+        "purchases_1h > 5 and purchases_1h < 3",
+    ) in shown
+    effects = 'effects = [{effect = "dearer-price", rise_ppm = 100000}]'
+    assert ("rule late", effects, "") in shown
+    offers = 'offers = [{product = "flat", counts = [3], price_ppm = 900000}]'
+    assert ("row menu.all", offers, "") in shown
+    assert all(one.line and one.column and one.file == "mine.toml" for one in found)
+    never = next(one for one in found if one.where == "rule never")
+    line = 1 + at.index('when = "purchases_1h > 5 and purchases_1h < 3 and is_held"')
+    assert never.sentence() == (
+        f"mine.toml, line {line}: rule never: in `purchases_1h > 5 and purchases_1h < 3`: "
+        "it can never be hit: its comparisons exclude one another"
+    )
+
+
+def test_a_table_with_a_gap_and_an_end_that_is_past_have_lines_too() -> None:
+    gap = table([["> 3"]], ["purchases_24h"], has_end=False).replace('if_unknown = "r0"\n', "")
+    body = gap.replace(OFFER, "points = 1")
+    text = policy_text(body, head=HEAD + "valid_until = 2026-06-30\n")
+    found = check(read(text, VOCABULARY), today=date(2026, 7, 1)).findings
+    at = text.split("\n")
+    lines = {str(one.where): at[one.line - 1] for one in found}
+    assert lines["table menu"] == "columns = ['purchases_24h']"
+    assert lines["the policy"] == "valid_until = 2026-06-30"

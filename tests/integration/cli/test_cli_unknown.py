@@ -1,0 +1,73 @@
+"""Who asks about an account or a book that is not there is told so, never that there is nothing."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from click.testing import Result
+from make_application import applied
+from make_book import World, enrol, open_book
+from typer.testing import CliRunner
+
+from fenqi.cli import app
+from fenqi.store.pool import Store
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    return open_book(store)
+
+
+@pytest.fixture
+def fenqi(database_url: str, world: World) -> Run:
+    """Runs the program on a database with one book."""
+    assert world
+    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "120", "TERM": "dumb"}
+    return lambda *words: CliRunner().invoke(app, list(map(str, words)), env=environment)
+
+
+OF_ACCOUNTS = {
+    "decision changes": lambda one: ("decision", "changes", one),
+    "decision list": lambda one: ("decision", "list", "--account", one),
+    "case list": lambda one: ("case", "list", "--account", one),
+    "contest list": lambda one: ("contest", "list", "--account", one),
+}
+OF_BOOKS = {
+    "breaker list": ("breaker", "list"),
+    "bureau ask": ("bureau", "ask"),
+    "ledger check": ("ledger", "check"),
+    "ledger export": ("ledger", "export"),
+    "assess": ("assess",),
+    "report": ("report",),
+}
+
+
+@pytest.mark.parametrize("command", OF_ACCOUNTS)
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_account_that_is_not_there_is_told_as_missing(
+    fenqi: Run, world: World, command: str, form: tuple[str, ...]
+) -> None:
+    one: UUID = uuid4()
+    words = OF_ACCOUNTS[command]
+    ended = fenqi(*words(one), *form)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert f"There is no account {one}." in ended.stderr
+    assert fenqi(*words(enrol(world)), *form).exit_code == 0  # that one has nothing, but is there
+
+
+def test_decisions_and_cases_of_somebody_who_applied_are_no_unknown_ones(
+    fenqi: Run, world: World
+) -> None:
+    one = applied(world).application_id
+    assert fenqi("decision", "list", "--account", one).exit_code == 0
+    assert fenqi("case", "list", "--account", one).exit_code == 0
+    assert fenqi("decision", "changes", one).exit_code == 2  # no account opened yet
+
+
+@pytest.mark.parametrize("command", OF_BOOKS)
+def test_a_book_that_is_not_there_is_told_with_those_there_are(fenqi: Run, command: str) -> None:
+    ended = fenqi(*OF_BOOKS[command], "--book", "nowhere")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "There is no book nowhere. There are: book." in ended.stderr.replace("\n", " ")
