@@ -57,7 +57,7 @@ def test_a_stored_plan_is_previewed_contested_and_decided(world: World, fenqi: R
     assert (line["contest_id"], line["outcome"]) == (contest, None)
     decide = ("contest", "close", contest, "--account", account, "--by", "Li Wei")
     said = ended(fenqi(*decide, "--outcome", "upheld", "The courier lost it."))
-    assert "60000 minor units undone, 0 go back" in said
+    assert "600.00 CNY undone, 0.00 CNY go back" in said
     assert "was decided already" in ended(fenqi(*decide, "--outcome", "upheld", "Again."), 2)
     assert "no contest is open" in ended(fenqi("contest", "list"))
     assert state(world, plan) == "closed"
