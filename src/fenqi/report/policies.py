@@ -1,6 +1,6 @@
 """Policies for people: what one says, what its check found, who adopted what, how two differ."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +12,10 @@ from rich.text import Text
 
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import Checked
-from fenqi.core.risk.policy.policy import Line, Policy
-from fenqi.report.ink import BAD, BRAND, GOLD
+from fenqi.core.risk.policy.policy import Line, Offer, Policy
+from fenqi.core.risk.purchase import Moved
+from fenqi.core.values.rate import PPM
+from fenqi.report.ink import BAD, BRAND, GOLD, percent_text
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
 from fenqi.store.deciding import Deciding
@@ -119,7 +121,7 @@ def _lines(lines: Sequence[Line], checked: Checked) -> Grid:
     for line in lines:
         then = [act.word for act in line.acts]
         then += [f"{line.points:+} points"] if line.points else []
-        then += [f"{one.product} x {_counts(one.counts)}" for one in line.offers]
+        then += [offer_text(one) for one in line.offers]
         shown = "yes" if line.number in checked.shown else "-"
         grid.add_row(
             str(line.number), line.name, line.text, ", ".join(then), line.reason or "", shown
@@ -127,8 +129,10 @@ def _lines(lines: Sequence[Line], checked: Checked) -> Grid:
     return grid
 
 
-def _counts(counts: Iterable[int]) -> str:
-    return "/".join(map(str, counts))
+def offer_text(offer: Offer) -> str:
+    """Return an offer in a few words, with its price where it is below the product's own."""
+    at = "" if offer.price_ppm == PPM else f" @ {percent_text(offer.price_ppm, 2)}"
+    return f"{offer.product} x {'/'.join(map(str, offer.counts))}{at}"
 
 
 def check_to_json(policy: Policy, checked: Checked) -> dict[str, Any]:
@@ -191,6 +195,8 @@ def show_difference(found: Difference, console: Console) -> None:
         f"{found.compared:,} of {found.seen:,} decisions of {found.days} days were made again; "
         f"{found.changed:,} come out otherwise."
     )
+    if found.menus:
+        console.print(f"{found.menus:,} of them offer another menu.")
     for names, count in found.left_out.items():
         lacking = f" {count:,}: not recorded for them: {names}"
         console.print(Text.assemble("  ", ("left out", GOLD), lacking))
@@ -208,11 +214,29 @@ def show_difference(found: Difference, console: Console) -> None:
             told = tuple("-" if one is None else f"{one:,}" for one in (first_hits, second_hits))
             lines.add_row(name, *told, f"{(second_hits or 0) - (first_hits or 0):+,}")
         console.print(lines)
+    show_moved(found.plans, (found.first, found.second), console)
     for one in found.examples:
         console.print(
             f"  {one.decision_id}: {one.first.outcome} ({_reasons(one.first.reasons)}) -> "
             f"{one.second.outcome} ({_reasons(one.second.reasons)})"
         )
+
+
+def show_moved(plans: Mapping[Moved, int], names: tuple[str, str], console: Console) -> None:
+    """Print which plans two policies offer differently, the most frequent first."""
+    if not plans:
+        return
+    grid = _grid("plan", *names, "decisions")
+    for one, count in sorted(plans.items(), key=lambda one: (-one[1], one[0][:2])):
+        prices = (_price_text(one.first_ppm), _price_text(one.second_ppm))
+        grid.add_row(f"{one.product} x {one.instalments}", *prices, f"{count:,}")
+    console.print(grid)
+
+
+def _price_text(price_ppm: int | None) -> str:
+    if price_ppm is None:
+        return "not offered"
+    return "as listed" if price_ppm == PPM else f"{percent_text(price_ppm, 2)} of its price"
 
 
 def _reasons(codes: Sequence[str]) -> str:

@@ -9,9 +9,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
 from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
+from fenqi.report.policies import show_moved
+from fenqi.report.policy_difference import moved_to_json
 from fenqi.store import features, policies, shadows
 from fenqi.store.pool import Store
 from fenqi.store.shadows import Challenger, Example
@@ -61,6 +65,8 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
         if content.get("judge") == JUDGE
     }
     own = policy_of(challenger.content)
+    concluding = {rulebook_id: Conclusion(policy) for rulebook_id, policy in live.items()}
+    concluded = Conclusion(own)
     pairs = [
         Pair(
             live_rules=_names(live, one.live_rulebook, one.live_hits),
@@ -68,12 +74,22 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
             rules=names_of(own, one.hits),
             outcome=one.outcome,
             decisions=one.count,
+            moved=_moved(concluding.get(one.live_rulebook), one.live_hits, concluded, one.hits),
         )
         for one in combined
     ]
     live_rules = {line.name for policy in live.values() for line in policy.lines}
     comparison = compare(pairs, sorted(live_rules), [line.name for line in own.lines])
     return Shadowed(challenger, comparison, tuple(shown), lacking, most)
+
+
+def _moved(
+    live: Conclusion | None, live_hits: Sequence[int], own: Conclusion, hits: Sequence[int]
+) -> tuple[Moved, ...]:
+    """Return the plans that the policies offer differently; none where no policy decided."""
+    if live is None:
+        return ()
+    return moved(offered(live.menu_after(live_hits)), offered(own.menu_after(hits)))
 
 
 def _names(live: Mapping[UUID, Policy], rulebook_id: UUID, hits: Sequence[int]) -> frozenset[str]:
@@ -93,6 +109,8 @@ def as_table(found: Shadowed) -> dict[str, object]:
         "stopped_at": one.stopped_at.isoformat() if one.stopped_at else None,
         "decisions": comparison.decisions,
         "differing": comparison.differing,
+        "menus": comparison.menus,
+        "plans": moved_to_json(comparison.plans),
         "lacking_inputs": found.lacking,
         "outcomes": [
             {"live": live, "challenger": other, "decisions": count}
@@ -129,6 +147,8 @@ def show(found: Shadowed, console: Console) -> None:
         f"{one.kind} {one.name} {one.version}, {state}: {comparison.decisions:,} decisions, "
         f"{comparison.differing:,} would have come out differently."
     )
+    if comparison.menus:
+        console.print(f"{comparison.menus:,} would have been offered another menu.")
     if found.lacking:
         console.print(
             f"Of {found.lacking:,} decisions up to {found.lacking_inputs_max} inputs were not "
@@ -150,6 +170,7 @@ def show(found: Shadowed, console: Console) -> None:
     for table in (outcomes, rules, examples):
         if table.row_count:
             console.print(table)
+    show_moved(comparison.plans, ("live", "the challenger"), console)
 
 
 def show_all(challengers: Sequence[Challenger], console: Console) -> None:

@@ -145,13 +145,23 @@ def _idle(
             if act.effect is Effect.DEARER_PRICE:
                 told += "; prices move by policies of kind price"
             yield Finding(where, told)
+    prices: dict[tuple[str, int], int] = {}
     for offer in offers:
-        if offer.price_ppm != PPM:
+        if offer.price_ppm != PPM and kind is not DecisionKind.PURCHASE:
             told = (
-                f"{offer.product} at {offer.price_ppm} ppm of its price: a plan costs what its "
-                "product says; offer a cheaper product, or move the account's grade of price"
+                f"{offer.product} at {offer.price_ppm} ppm of its price: only a purchase is made "
+                "at a price of its menu; leave price_ppm out here"
             )
             yield Finding(where, told)
+        for count in offer.counts:
+            known = prices.setdefault((offer.product, count), offer.price_ppm)
+            if known != offer.price_ppm:
+                low, high = sorted((known, offer.price_ppm))
+                told = (
+                    f"{offer.product} x {count} is offered at {low} and at {high} ppm of its "
+                    "price; only the lower one is ever on a menu"
+                )
+                yield Finding(where, told)
 
 
 def _name(line: Line) -> str:

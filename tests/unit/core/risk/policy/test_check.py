@@ -128,12 +128,30 @@ def test_what_would_be_told_but_not_done_keeps_a_policy_from_being_adopted() -> 
     assert found.told == "decline does nothing in a policy of kind limit"
 
 
-def test_a_price_on_the_menu_other_than_the_products_own_is_refused() -> None:
+def test_a_price_on_the_menu_is_refused_where_no_purchase_is_made() -> None:
     offer = 'offers = [{product = "flat", counts = [3], price_ppm = 900000}]'
     rule = f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\n{offer}\n'
+    assert told(rule) == []
+    head = HEAD.replace('"purchase"', '"application"')
+    (found,) = [
+        one
+        for one in check(read(policy_text(rule, head=head), VOCABULARY)).findings
+        if one.is_fault
+    ]
+    assert found.where == "rule r"
+    assert "flat at 900000 ppm of its price" in found.told
+    assert "only a purchase" in found.told
+
+
+def test_one_plan_at_two_prices_in_one_line_is_refused() -> None:
+    offers = (
+        '{product = "flat", counts = [3, 6], price_ppm = 900000}, '
+        '{product = "flat", counts = [6, 12]}, {product = "free4", counts = [6]}'
+    )
+    rule = f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\noffers = [{offers}]\n'
     ((where, said),) = told(rule)
     assert where == "rule r"
-    assert "flat at 900000 ppm of its price" in said
+    assert "flat x 6 is offered at 900000 and at 1000000 ppm" in said
 
 
 def test_each_kind_says_what_it_carries_out() -> None:
