@@ -137,6 +137,8 @@ def preview(
     )
     bill = requesting.Bill(statement, product, count) if statement is not None else None
     if account is not None and amount is None:
+        if price_ppm != PPM:
+            raise previewing.PreviewUnclear()  # what is stored has its own price
         stored = _stored(AccountId(account), plan, bill, wish, is_today=asked_on is None)
         _print(requesting.to_json, requesting.show, stored, as_json=as_json)
         return
