@@ -11,6 +11,7 @@ from rich.console import Console
 
 from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.core.values.money import currency as currency_of
+from fenqi.core.values.rate import PPM
 from fenqi.machine import SystemClock
 from fenqi.report import preview as previewing
 from fenqi.report import quote as quoting
@@ -23,6 +24,9 @@ DAY = ["%Y-%m-%d"]
 Product = Annotated[str, typer.Option(help="The product's name.")]
 Count = Annotated[int, typer.Option(help="In how many instalments.")]
 Unit = Annotated[str, typer.Option(help="The currency's ISO 4217 code.")]
+Price = Annotated[
+    int, typer.Option("--price-ppm", help="At so many millionths of the product's own price.")
+]
 StatementDay = Annotated[int, typer.Option(help="The day of the month statements are cut on.")]
 DueAfter = Annotated[int, typer.Option(help="How many days after the statement it falls due.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -47,6 +51,7 @@ def quote(
     currency: Unit = "CNY",
     statement_day: StatementDay = 1,
     due_after_days: DueAfter = quoting.DUE_AFTER_DAYS,
+    price_ppm: Price = PPM,
     settle_on: Annotated[
         datetime | None,
         typer.Option("--settle-on", formats=DAY, help="Also quote ending it early that day."),
@@ -64,6 +69,7 @@ def quote(
             statement_day=statement_day,
             due_after_days=due_after_days,
             settle_on=settle_on.date() if settle_on else None,
+            price_ppm=price_ppm,
         )
     )
     if as_json:
@@ -93,6 +99,7 @@ def preview(
     currency: Unit = "CNY",
     statement_day: StatementDay = 1,
     due_after_days: DueAfter = quoting.DUE_AFTER_DAYS,
+    price_ppm: Price = PPM,
     defer: Annotated[
         int | None, typer.Option(help="Pay the next instalment so many days later.")
     ] = None,
@@ -130,13 +137,15 @@ def preview(
     )
     bill = requesting.Bill(statement, product, count) if statement is not None else None
     if account is not None and amount is None:
+        if price_ppm != PPM:
+            raise previewing.PreviewUnclear()  # what is stored has its own price
         stored = _stored(AccountId(account), plan, bill, wish, is_today=asked_on is None)
         _print(requesting.to_json, requesting.show, stored, as_json=as_json)
         return
     if amount is None or on is None or asked_on is None or account or plan or bill:
         raise previewing.PreviewUnclear()
     place = (statement_day, due_after_days)
-    asked = quoting.Asked(amount, currency, product, count, on.date(), *place)
+    asked = quoting.Asked(amount, currency, product, count, on.date(), *place, price_ppm=price_ppm)
     shown = previewing.preview(asked, wish)
     _print(previewing.to_json, previewing.show, shown, as_json=as_json)
 

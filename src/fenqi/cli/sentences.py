@@ -347,6 +347,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "--statement), and for a plan ask one thing: --defer, --due-day, --extend, --split-bill, "
         "--withdraw, --settle, --cancel or --refund."
     ),
+    "price-out-of-range": (
+        "{product} is sold at 0 to {most} millionths of its own price; asked for was {price_ppm}."
+    ),
+    "price-not-cheaper": (
+        "{product} in {count} at {price_ppm} millionths of its price would cost {cost_minor} minor "
+        "units after rounding, more than the {listed_minor} at its own price; choose another plan."
+    ),
     "price-not-open": ("The price of the account {account} is not looked at now (it is {status})."),
     "policy-input-forbidden": (
         "{policy}, {line}: the pack {pack} forbids {input} for {purpose}. Take it away."

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     ACCOUNT_CLOSED = "account-closed"
     PURCHASES_HELD = "purchases-held"
     PLAN_NOT_OFFERED = "plan-not-offered"
+    PRICE_NOT_OFFERED = "price-not-offered"
     CHECK_ASKED = "check-asked"
 
 

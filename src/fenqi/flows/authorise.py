@@ -14,8 +14,9 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.risk.purchase import Course
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.pack import Pack, check_amount
-from fenqi.core.terms.schedule import Frame
+from fenqi.core.terms.schedule import Frame, check_price
 from fenqi.core.values.ids import AccountId, MerchantId, id_text
+from fenqi.core.values.rate import PPM
 from fenqi.store import accounts, books, orders, rulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
@@ -23,7 +24,14 @@ from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.deciding import Deciding
 from fenqi.store.ground import Ground
-from fenqi.store.lending import PURCHASE_CAPTURED, Begun, Lending, Sale, captured_text
+from fenqi.store.lending import (
+    PURCHASE_CAPTURED,
+    Begun,
+    Lending,
+    Sale,
+    captured_text,
+    price_text,
+)
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet
 from fenqi.store.rulings import Asked, Ruling, Rulings
@@ -32,7 +40,11 @@ IDS_PER_PURCHASE = 4  # decision, order, plan, capture
 
 
 class Authorise(Command, frozen=True, kw_only=True):
-    """Decide a purchase. With `capture_now` the goods leave at once and the plan begins."""
+    """Decide a purchase. With `capture_now` the goods leave at once and the plan begins.
+
+    Units: `price_ppm` of the product's own price, left out for that price itself. A price is
+    granted only if the decision made about this very command offers it.
+    """
 
     kind: ClassVar[str] = "authorise"
     account_id: AccountId
@@ -43,13 +55,20 @@ class Authorise(Command, frozen=True, kw_only=True):
     count: int
     placed_at: datetime
     capture_now: bool = False
+    # Left out it is not written: a command of before there were prices keeps its digest (M3).
+    price_ppm: int | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def asked_ppm(self) -> int:
+        """The price asked for, in ppm of the product's own."""
+        return PPM if self.price_ppm is msgspec.UNSET else self.price_ppm
 
 
 class Authorised(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of it: approve, decline, step-up or other-plan (`core/risk/purchase.py`).
 
     An approved purchase has an order, and a plan if it was captured. `offers` are the plans,
-    (product, count) each, to choose from instead.
+    (product, count, price in ppm of the product's own) each, to choose from instead.
     """
 
     outcome: str
@@ -113,7 +132,7 @@ class _Counter:
         self._catalogue = ground.catalogue
         self._ids = iter(ground.ids.raw(IDS_PER_PURCHASE * commands))
         self._lending = Lending()
-        self._frames: dict[tuple[str, int, str, int, date], Frame] = {}
+        self._frames: dict[tuple[str, int, int, str, int, date], Frame] = {}
         self._decided: list[_Decided] = []
         self._rulings = Rulings(ground, self.booking, session, locked.values(), deciding)
         self._placed_at: list[datetime] = []
@@ -121,27 +140,36 @@ class _Counter:
     def frame(self, account: Account, command: Authorise) -> Frame:
         """Return what would be signed, which many purchases of a batch share.
 
-        Errors: ProductMissing; BeforeBook; those of Frame; PrincipalOutOfRange; CapBroken.
+        Errors: ProductMissing; BeforeBook; those of Frame; PriceOutOfRange; PriceNotCheaper;
+        PrincipalOutOfRange; CapBroken.
         """
         book = account.book
         starts_on = book.day_of_lending(command.placed_at)
-        key = (command.product, command.count, book.book_id, account.statement_day, starts_on)
+        price = command.asked_ppm
+        key = (
+            *(command.product, command.count, price),
+            *(book.book_id, account.statement_day, starts_on),
+        )
         frame = self._frames.get(key)
         if frame is None:
             frame = self._frames[key] = Frame(
-                product=self._catalogue.product(command.product),
+                product=self._catalogue.product(command.product).at(price),
                 count=command.count,
                 starts_on=starts_on,
                 due_on=due_days(account.cycle, book.business_date, command.count),
             )
         check_amount(frame, command.amount_minor, self._pack(account))
+        if price != PPM:
+            listed = self._catalogue.product(command.product)
+            check_price(frame, command.amount_minor, listed)
         return frame
 
     def decide(self, account: Account, frame: Frame, command: Authorise) -> Authorised:
         """Rule on one purchase and take down what follows."""
         amount = command.amount_minor
         decision, order = next(self._ids), next(self._ids)
-        asked = Asked(account, amount, command.product, command.count, decision)
+        price = frame.product.price_ppm
+        asked = Asked(account, amount, command.product, command.count, decision, price)
         ruling = self._rulings.rule(asked)
         account.event_count += 1
         self.booking.touch(account)
@@ -152,7 +180,8 @@ class _Counter:
             kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
             payload = (
                 f'{{"amount_minor":{amount},"order_id":"{answer.order_id}",'
-                f'"merchant":"{command.merchant_id.hex}","decision_id":"{id_text(decision)}"}}'
+                f'"merchant":"{command.merchant_id.hex}"{price_text(frame.product)},'
+                f'"decision_id":"{id_text(decision)}"}}'
             )
             account.held_minor += amount
             sale = self._lending.sell(frame, amount, None)
@@ -231,6 +260,7 @@ class _Counter:
             if len(where) == len(owners)
             else [self._placed_at[one] for one in where],
             [one.account.book.business_date for one, _ in placed],
+            [sale.frame.product.price_ppm for _, sale in placed],
         )
         sheet.add(rows)
 

@@ -130,7 +130,7 @@ def _frame(ground: Ground, account: Account, order: Order, command: Capture) -> 
     """Return what the shipped part is signed as. Errors: CapBroken for too small a part."""
     book = account.book
     frame = Frame(
-        product=ground.catalogue.products[order.product, order.product_version],
+        product=ground.catalogue.products[order.product, order.product_version].at(order.price_ppm),
         count=order.count,
         starts_on=book.day_of_lending(command.shipped_at),
         due_on=due_days(account.cycle, book.business_date, order.count),

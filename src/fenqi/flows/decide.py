@@ -25,6 +25,7 @@ from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
 from fenqi.core.values.ids import AccountId, PersonId
+from fenqi.core.values.rate import PPM
 from fenqi.store import accounts, applications, books, bureau, persons, scorecards
 from fenqi.store.accounts import Account, applicant
 from fenqi.store.applications import Application, ApplicationState
@@ -275,7 +276,7 @@ class _Bench:
         every = [(name, count) for name in products for count in catalogue.product(name).counts]
         offers = every if ruling.offers is None else ruling.offers
         most = ruling.counts_max
-        return Menu(one for one in offers if most is None or one[1] <= most)
+        return Menu((*one, PPM) for one in offers if most is None or one[1] <= most)
 
     def _heard(
         self, account: Account, one: Application, command: Decide, rules: LendingRules

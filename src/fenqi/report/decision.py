@@ -30,6 +30,7 @@ from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
+from fenqi.core.values.rate import PPM
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.store import accounts, changes, decision_records, features, reasons
@@ -281,7 +282,9 @@ def _rest(
 
 def _offer(offer: Mapping[str, Any]) -> str:
     counts = offer["counts"] if "counts" in offer else [offer["count"]]
-    return f"{offer['product']} x {', '.join(map(str, counts))}"
+    price = offer.get("price_ppm", PPM)
+    at = "" if price == PPM else f" @ {percent_text(price, 2)}"
+    return f"{offer['product']} x {', '.join(map(str, counts))}{at}"
 
 
 def show_list(lines: Sequence[Line], console: Console, language: Language) -> None:

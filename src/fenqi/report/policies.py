@@ -1,6 +1,6 @@
 """Policies for people: what one says, what its check found, who adopted what, how two differ."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +12,10 @@ from rich.text import Text
 
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import Checked
-from fenqi.core.risk.policy.policy import Line, Policy
-from fenqi.report.ink import BAD, BRAND, GOLD
+from fenqi.core.risk.policy.policy import Line, Offer, Policy
+from fenqi.core.risk.purchase import Moved
+from fenqi.core.values.rate import PPM
+from fenqi.report.ink import BAD, BRAND, GOLD, percent_text
 from fenqi.report.language import Speech
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
@@ -136,7 +138,7 @@ def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
         then = [act.word for act in line.acts]
         points = _("%(points)s points") % {"points": f"{line.points:+}"}
         then += [points] if line.points else []
-        then += [f"{one.product} x {_counts(one.counts)}" for one in line.offers]
+        then += [offer_text(one) for one in line.offers]
         shown = _("yes") if line.number in checked.shown else "-"
         grid.add_row(
             str(line.number), line.name, line.text, ", ".join(then), line.reason or "", shown
@@ -144,8 +146,10 @@ def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
     return grid
 
 
-def _counts(counts: Iterable[int]) -> str:
-    return "/".join(map(str, counts))
+def offer_text(offer: Offer) -> str:
+    """Return an offer in a few words, with its price where it is below the product's own."""
+    at = "" if offer.price_ppm == PPM else f" @ {percent_text(offer.price_ppm, 2)}"
+    return f"{offer.product} x {'/'.join(map(str, offer.counts))}{at}"
 
 
 def check_to_json(policy: Policy, checked: Checked) -> dict[str, Any]:
@@ -221,6 +225,10 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
     counts = {"compared": found.compared, "seen": found.seen, "changed": found.changed}
     shown = {name: speech.count(count) for name, count in counts.items()}
     console.print(said % (shown | {"days": found.days}))
+    if found.menus:
+        console.print(
+            _("%(count)s of them offer another menu.") % {"count": speech.count(found.menus)}
+        )
     for names, count in found.left_out.items():
         lacking = _("%(count)s left out: not recorded for them: %(names)s")
         named = {"count": speech.count(count), "names": names}
@@ -240,11 +248,34 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
             told = tuple("-" if one is None else f"{one:,}" for one in (first_hits, second_hits))
             lines.add_row(name, *told, f"{(second_hits or 0) - (first_hits or 0):+,}")
         console.print(lines)
+    show_moved(found.plans, (found.first, found.second), console, speech)
     for one in found.examples:
         console.print(
             f"  {one.decision_id}: {one.first.outcome} ({_reasons(one.first.reasons, _)}) -> "
             f"{one.second.outcome} ({_reasons(one.second.reasons, _)})"
         )
+
+
+def show_moved(
+    plans: Mapping[Moved, int], names: tuple[str, str], console: Console, speech: Speech
+) -> None:
+    """Print which plans two policies offer differently, the most frequent first."""
+    if not plans:
+        return
+    _ = speech.gettext
+    grid = _grid(_("plan"), *names, _("decisions"))
+    for one, count in sorted(plans.items(), key=lambda one: (-one[1], one[0][:2])):
+        prices = (_price_text(one.first_ppm, _), _price_text(one.second_ppm, _))
+        grid.add_row(f"{one.product} x {one.instalments}", *prices, f"{count:,}")
+    console.print(grid)
+
+
+def _price_text(price_ppm: int | None, _: Callable[[str], str]) -> str:
+    if price_ppm is None:
+        return _("not offered")
+    if price_ppm == PPM:
+        return _("as listed")
+    return _("%(share)s of its price") % {"share": percent_text(price_ppm, 2)}
 
 
 def _reasons(codes: Sequence[str], _: Callable[[str], str]) -> str:

@@ -12,17 +12,21 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fenqi.core.errors import Invalid
 from fenqi.core.ports import Clock
 from fenqi.core.risk.input import Input
 from fenqi.core.risk.policy.columns import Verdicts, compile_columns
+from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy, Verdict
+from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.store import policies
 from fenqi.store.policies import Kept
 from fenqi.store.pool import Store
 
 EXAMPLES_SHOWN = 10
+MENUS_KEPT = 65_536  # pairs of hits whose menus were compared
 
 
 class KindsDiffer(Invalid):
@@ -45,8 +49,9 @@ class Difference:
     """How two policies decide the same decisions.
 
     `outcomes` are pairs of outcomes with their counts, `lines` how often each line of the one and
-    of the other is hit, None where a policy has no such line; `left_out` how many decisions do not
-    name which inputs.
+    of the other is hit, None where a policy has no such line; `menus` how many decisions offer
+    other plans, or the same at another price, and `plans` which; `left_out` how many decisions do
+    not name which inputs.
     """
 
     first: str
@@ -56,6 +61,8 @@ class Difference:
     compared: int = 0
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     lines: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    menus: int = 0
+    plans: Counter[Moved] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
 
@@ -103,6 +110,8 @@ class _Pair:
         self._hits = tuple(np.zeros(len(one.lines), np.int64) for one in self._policies)
         self._needed = {one.name: one for policy in self._policies for one in policy.inputs}
         self._found = found
+        self._conclusions = tuple(Conclusion(one) for one in self._policies)
+        self._known: dict[tuple[bytes, bytes], tuple[Moved, ...]] = {}
 
     def add(self, content: Mapping[str, Any], kept: Sequence[Kept]) -> None:
         """Decide decisions of one rulebook by both policies."""
@@ -128,9 +137,26 @@ class _Pair:
         for place, one in enumerate(kept):
             pair = first.outcome(place), second.outcome(place)
             self._found.pairs[pair] += 1
+            moved = self._moved(first.hits[:, place], second.hits[:, place])
+            self._found.menus += bool(moved)
+            self._found.plans.update(moved)
             if pair[0] != pair[1] and len(self._found.examples) < EXAMPLES_SHOWN:
                 made = first.verdict(place), second.verdict(place)
                 self._found.examples.append(Example(one.decision_id, one.account_id, *made))
+
+    def _moved(self, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[Moved, ...]:
+        """Return the plans on which the menus differ after these hits; many share theirs."""
+        key = (first.tobytes(), second.tobytes())
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= MENUS_KEPT:
+                self._known.clear()
+            one, other = (
+                offered(conclusion.menu_after(_in_order(conclusion, hits)))
+                for conclusion, hits in zip(self._conclusions, (first, second), strict=True)
+            )
+            found = self._known[key] = moved(one, other)
+        return found
 
     def lines(self) -> dict[str, tuple[int | None, int | None]]:
         """Return how often each line is hit, those that differ first."""
@@ -140,6 +166,11 @@ class _Pair:
                 by_name.setdefault(line.name, [None, None])[side] = int(hits[line.number])
         changes = ((name, (one[0], one[1])) for name, one in by_name.items())
         return dict(sorted(changes, key=lambda one: (one[1][0] == one[1][1], one[0])))
+
+
+def _in_order(conclusion: Conclusion, hits: NDArray[np.bool_]) -> list[int]:
+    """Return the numbers of the lines that were hit, as a conclusion takes them."""
+    return sorted(np.flatnonzero(hits).tolist(), key=conclusion.rank.__getitem__)
 
 
 def _is_recorded(wanted: Input, content: Mapping[str, Any]) -> bool:
@@ -170,6 +201,8 @@ def to_json(found: Difference) -> dict[str, Any]:
             for (one, other), count in found.outcomes
         ],
         "lines": dict(_lines(found)),
+        "menus": found.menus,
+        "plans": moved_to_json(found.plans),
         "examples": [
             {
                 "decision_id": str(one.decision_id),
@@ -180,6 +213,12 @@ def to_json(found: Difference) -> dict[str, Any]:
             for one in found.examples
         ],
     }
+
+
+def moved_to_json(plans: Mapping[Moved, int]) -> list[dict[str, Any]]:
+    """Return which plans two policies offer differently, the most frequent first, for programs."""
+    ordered = sorted(plans.items(), key=lambda one: (-one[1], one[0][:2]))
+    return [one._asdict() | {"decisions": count} for one, count in ordered]
 
 
 def _lines(found: Difference) -> Iterator[tuple[str, dict[str, int | None]]]:

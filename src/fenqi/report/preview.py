@@ -30,7 +30,7 @@ from fenqi.core.terms.product import Product
 from fenqi.core.terms.replay import life_of, stored_form
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.ink import BRAND, money_text
-from fenqi.report.quote import Asked, paid_before, signed
+from fenqi.report.quote import Asked, paid_before, price_words, signed
 
 REVIEWER = "a person, when it is asked for"  # an extension names who looked at it
 
@@ -78,6 +78,7 @@ class Shown:
     request: str
     product: str
     product_version: int
+    price_ppm: int  # of the product's own price
     currency: str
     on: date
     cost_minor: int
@@ -106,6 +107,7 @@ def preview(asked: Asked, wish: Wish) -> Shown:
         request=kind.value,
         product=terms.product.product_id,
         product_version=terms.product.version,
+        price_ppm=terms.product.price_ppm,
         currency=asked.currency,
         on=wish.on,
         cost_minor=shown.cost_minor,
@@ -182,7 +184,7 @@ def show(shown: Shown, console: Console) -> None:
 
 
 def _header(shown: Shown, unit: Currency) -> Text:
-    of = f"{shown.product} v{shown.product_version}"
+    of = f"{shown.product} v{shown.product_version}{price_words(shown.price_ppm)}"
     return header_of(shown.request, of, shown.on, shown.cost_minor, unit)
 
 

@@ -24,8 +24,9 @@ from fenqi.core.terms.operation import Operation, OperationKind
 from fenqi.core.terms.pack import Pack, check_plan
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.replay import settle_quote
-from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, schedule
+from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, check_price, schedule
 from fenqi.core.values.money import Currency, currency
+from fenqi.core.values.rate import PPM
 from fenqi.machine import Config
 from fenqi.report.ink import BRAND, money_text, percent_text
 from fenqi.store.catalogue import ProductMissing, from_files
@@ -66,6 +67,7 @@ class Asked:
     statement_day: int = 1
     due_after_days: int = DUE_AFTER_DAYS
     settle_on: date | None = None
+    price_ppm: int = PPM  # of the product's own price
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Quote:
 
     product: str
     product_version: int
+    price_ppm: int  # of the product's own price
     currency: str
     starts_on: date
     principal_minor: int
@@ -142,6 +145,7 @@ def quote(asked: Asked) -> Quote:
     return Quote(
         product=terms.product.product_id,
         product_version=terms.product.version,
+        price_ppm=terms.product.price_ppm,
         currency=unit.code,
         starts_on=terms.starts_on,
         principal_minor=terms.principal_minor,
@@ -160,7 +164,7 @@ def signed(asked: Asked) -> tuple[Terms, list[Pack]]:
     """Return the terms a purchase would be signed with, and the packs whose caps it keeps.
 
     Errors: AmountInvalid, DayOutsideCalendar, CurrencyUnknown, ProductMissing, CountNotOffered,
-    CycleInvalid; CapBroken under a pack made for the currency.
+    PriceOutOfRange, PriceNotCheaper, CycleInvalid; CapBroken under a pack made for the currency.
     """
     unit = currency(asked.currency)
     for day in (asked.on, asked.settle_on or asked.on):
@@ -170,7 +174,7 @@ def signed(asked: Asked) -> tuple[Terms, list[Pack]]:
     products = {product.product_id: product for product in known.products.values()}
     if asked.product not in products:
         raise ProductMissing(product=asked.product, known=sorted(products))
-    product = products[asked.product]
+    product = products[asked.product].at(asked.price_ppm)
     if asked.count not in product.counts:  # before its due days are counted, which may have no end
         raise CountNotOffered(
             product=asked.product, count=asked.count, offered=list(product.counts)
@@ -185,6 +189,7 @@ def signed(asked: Asked) -> tuple[Terms, list[Pack]]:
     packs = [pack for pack in known.packs.values() if unit.code in pack.currencies]
     for pack in packs:
         check_plan(terms, pack)
+    check_price(terms.frame, terms.principal_minor, products[asked.product])
     return terms, packs
 
 
@@ -263,6 +268,7 @@ def _header(quoted: Quote, unit: Currency) -> Text:
         ("▌", BRAND),
         (f"{quoted.currency} {money_text(quoted.principal_minor, unit)}", "bold"),
         (f" in {len(quoted.parts)} by {quoted.product} v{quoted.product_version}", "dim"),
+        (price_words(quoted.price_ppm), "bold"),
         (f", bought {quoted.starts_on:%d %b %Y}\n", "dim"),
         ("  total cost ", "dim"),
         (money_text(quoted.cost_minor, unit), "bold"),
@@ -274,6 +280,11 @@ def _header(quoted: Quote, unit: Currency) -> Text:
         (_rate_text(quoted.effective_annual), "bold"),
         (" effective", "dim"),
     )
+
+
+def price_words(price_ppm: int) -> str:
+    """Return what is said of a price beside its product; nothing where it is the listed one."""
+    return "" if price_ppm == PPM else f" at {percent_text(price_ppm, 2)} of its price"
 
 
 def _rate_text(rate: str) -> str:

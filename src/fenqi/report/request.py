@@ -33,6 +33,7 @@ from fenqi.report.preview import (
     parts_of,
     table_of,
 )
+from fenqi.report.quote import price_words
 from fenqi.store import accounts, bills, orders, plans
 from fenqi.store.accounts import Account
 from fenqi.store.bills import Taken
@@ -54,6 +55,7 @@ class Changed:
     plan_id: PlanId | None
     product: str
     product_version: int
+    price_ppm: int  # of the product's own price
     before: tuple[Part, ...]
     after: tuple[Part, ...]
 
@@ -147,6 +149,7 @@ class _Try:
             self.record.plan_id,
             product.product_id,
             product.version,
+            product.price_ppm,
             parts_of(self.before),
             parts_of(self.after),
         )
@@ -214,7 +217,8 @@ def _split(ground: Ground, session: Session, account: Account, bill: Bill) -> An
     ]
     lent = bills.lent(terms, account.book.business_date)
     begun = replay(terms, [lent], charged_through=terms.starts_on)
-    new = Changed(None, terms.product.product_id, terms.product.version, (), parts_of(begun))
+    of = terms.product
+    new = Changed(None, of.product_id, of.version, of.price_ppm, (), parts_of(begun))
     return Answer(
         request=OperationKind.BILL_INSTALMENT.value,
         account_id=account.account_id,
@@ -278,7 +282,9 @@ def show(answer: Answer, console: Console) -> None:
     """Print each plan before and after, and what the request costs."""
     unit = currency(answer.currency)
     first = answer.plans[0] if answer.plans else None
-    of = f"{first.product} v{first.product_version}" if first else "a hold"
+    of = "a hold"
+    if first:
+        of = f"{first.product} v{first.product_version}{price_words(first.price_ppm)}"
     console.print()
     header = header_of(answer.request, of, answer.on, answer.cost_minor, unit)
     console.print(Padding(header, (0, 1)))

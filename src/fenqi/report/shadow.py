@@ -9,10 +9,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
 from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
 from fenqi.report.language import Speech
+from fenqi.report.policies import show_moved
+from fenqi.report.policy_difference import moved_to_json
 from fenqi.store import features, policies, shadows
 from fenqi.store.pool import Store
 from fenqi.store.shadows import Challenger, Example
@@ -62,6 +66,8 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
         if content.get("judge") == JUDGE
     }
     own = policy_of(challenger.content)
+    concluding = {rulebook_id: Conclusion(policy) for rulebook_id, policy in live.items()}
+    concluded = Conclusion(own)
     pairs = [
         Pair(
             live_rules=_names(live, one.live_rulebook, one.live_hits),
@@ -69,12 +75,22 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
             rules=names_of(own, one.hits),
             outcome=one.outcome,
             decisions=one.count,
+            moved=_moved(concluding.get(one.live_rulebook), one.live_hits, concluded, one.hits),
         )
         for one in combined
     ]
     live_rules = {line.name for policy in live.values() for line in policy.lines}
     comparison = compare(pairs, sorted(live_rules), [line.name for line in own.lines])
     return Shadowed(challenger, comparison, tuple(shown), lacking, most)
+
+
+def _moved(
+    live: Conclusion | None, live_hits: Sequence[int], own: Conclusion, hits: Sequence[int]
+) -> tuple[Moved, ...]:
+    """Return the plans that the policies offer differently; none where no policy decided."""
+    if live is None:
+        return ()
+    return moved(offered(live.menu_after(live_hits)), offered(own.menu_after(hits)))
 
 
 def _names(live: Mapping[UUID, Policy], rulebook_id: UUID, hits: Sequence[int]) -> frozenset[str]:
@@ -94,6 +110,8 @@ def as_table(found: Shadowed) -> dict[str, object]:
         "stopped_at": one.stopped_at.isoformat() if one.stopped_at else None,
         "decisions": comparison.decisions,
         "differing": comparison.differing,
+        "menus": comparison.menus,
+        "plans": moved_to_json(comparison.plans),
         "lacking_inputs": found.lacking,
         "outcomes": [
             {"live": live, "challenger": other, "decisions": count}
@@ -135,6 +153,9 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
     told = {"policy": f"{one.kind} {one.name} {one.version}", "state": state}
     counts = {"decisions": comparison.decisions, "differing": comparison.differing}
     console.print(said % (told | {name: speech.count(count) for name, count in counts.items()}))
+    if comparison.menus:
+        menus = {"count": speech.count(comparison.menus)}
+        console.print(_("%(count)s would have been offered another menu.") % menus)
     if found.lacking:
         said = _(
             "Of %(count)s decisions up to %(most)s inputs were not kept and count as unknown: let "
@@ -159,6 +180,7 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
     for table in (outcomes, rules, examples):
         if table.row_count:
             console.print(table)
+    show_moved(comparison.plans, (live, other), console, speech)
 
 
 def show_all(challengers: Sequence[Challenger], console: Console, speech: Speech) -> None:

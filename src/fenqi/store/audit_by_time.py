@@ -92,8 +92,22 @@ JOIN orders AS o ON o.account_id = p.account_id AND o.order_id = p.order_id
 WHERE o.merchant_id <> p.merchant_id
 ORDER BY 1, 2 LIMIT %(most)s
 """
+# A plan is signed as its order was placed: the price too, however long it was held.
+PRICES = """
+SELECT p.account_id, p.plan_id,
+    'what its order was placed for, ' || o.product || ' ' || o.product_version || ' x ' || o.count
+        || ' at ' || o.price_ppm,
+    p.product || ' ' || p.product_version || ' x ' || p.count || ' at ' || p.price_ppm
+FROM plans AS p
+JOIN members USING (account_id)
+JOIN orders AS o ON o.account_id = p.account_id AND o.order_id = p.order_id
+WHERE (o.product, o.product_version, o.count, o.price_ppm)
+    IS DISTINCT FROM (p.product, p.product_version, p.count, p.price_ppm)
+ORDER BY 1, 2 LIMIT %(most)s
+"""
 COMPARISONS = {
     "merchants": MERCHANTS,
+    "prices of orders": PRICES,
     "rows that belong together": belongings(BELONGINGS),
     "M5 limit used": LIMIT_HELD,
     "M7 cost tables": COST_TABLES,

@@ -20,6 +20,8 @@ from fenqi.core.account import POLICY, AccountStatus, Standing
 from fenqi.core.risk.breaker import minute_of
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.input import Value
+from fenqi.core.risk.purchase import Plan
+from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.pool import Session
@@ -130,13 +132,17 @@ def starter_inputs(standing: Standing, amount_minor: int) -> tuple[int, ...]:
 
 
 class Menu:
-    """The plans on offer, (product, count) each; kept once, under the hash of its text.
+    """The plans on offer; kept once, under the hash of its text.
 
-    The text is as the database writes JSONB: what it keeps can be hashed again.
+    The text is as the database writes JSONB: what it keeps can be hashed again. A price is named
+    where it is below the listed one.
     """
 
-    def __init__(self, offers: Iterable[tuple[str, int]]) -> None:
-        told = [{"count": count, "product": name} for name, count in offers]
+    def __init__(self, offers: Iterable[Plan]) -> None:
+        told = [
+            {"count": count, "product": name} | ({"price_ppm": price} if price != PPM else {})
+            for name, count, price in offers
+        ]
         self.text = json.dumps(told, ensure_ascii=False)
         self.menu_id = _half(self.text)
 

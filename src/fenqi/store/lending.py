@@ -21,6 +21,7 @@ from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.operation import DERIVED, OperationKind
 from fenqi.core.terms.product import Component, Product, ScheduleKind
 from fenqi.core.terms.schedule import Frame
+from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
 from fenqi.store.columns import ids
 from fenqi.store.rows import Ragged, Rows, Sheet, Table
@@ -34,7 +35,7 @@ PLANS = Table(
     "due_on date[], signed_principal_minor bigint[], signed_interest_minor bigint[],"
     "signed_fee_minor bigint[], version integer, operation_count integer, state word,"
     "principal_open_minor bigint, oldest_due_on date, unbilled_due_on date, charged_through date?,"
-    "recognised_through date?, is_earning boolean",
+    "recognised_through date?, is_earning boolean, price_ppm integer?",
 )
 # A new plan's own operation and lines: most columns are the same for a whole batch.
 DISBURSEMENTS = Table(
@@ -102,8 +103,13 @@ def captured_text(
     return (
         f'{{"order_id":"{order_id}","plan_id":"{plan_id}","amount_minor":{sale.principal_minor},'
         f'"product":"{sale.frame.product.product_id}","count":{sale.frame.count},'
-        f'"merchant":"{merchant}"{held}}}'
+        f'"merchant":"{merchant}"{price_text(sale.frame.product)}{held}}}'
     )
+
+
+def price_text(product: Product) -> str:
+    """Return what an event says of a price, as JSON; nothing where it is the listed one."""
+    return "" if product.price_ppm == PPM else f',"price_ppm":{product.price_ppm}'
 
 
 Lines = dict[Pair, Rows]  # a table's part for each pair, so that what they share is sent once
@@ -113,13 +119,14 @@ class Lending:
     """The sales of one batch: what was shown in each, and the plans that begin."""
 
     def __init__(self) -> None:
-        self._sales: dict[tuple[str, int, int], list[Sale]] = defaultdict(list)
+        self._sales: dict[tuple[str, int, int, int], list[Sale]] = defaultdict(list)
 
     def sell(self, frame: Frame, principal_minor: int, begun: Begun | None) -> Sale:
         """Take up a sale."""
         sale = Sale(frame, principal_minor, begun)
         product = frame.product
-        self._sales[product.product_id, product.version, frame.count].append(sale)
+        key = (product.product_id, product.version, product.price_ppm, frame.count)
+        self._sales[key].append(sale)
         return sale
 
     def fill(self, sheet: Sheet) -> None:
@@ -145,7 +152,7 @@ class Lending:
 
 
 def _digest(sales: Sequence[Sale], signed: Signed) -> None:
-    """Write on each sale of one product and count the digest of what was shown."""
+    """Write on each sale of one product, price and count the digest of what was shown."""
     head = product_head(sales[0].frame.product)
     amounts = signed.amounts.astype("<i8").tobytes()
     width = len(amounts) // len(sales)
@@ -155,7 +162,7 @@ def _digest(sales: Sequence[Sale], signed: Signed) -> None:
 
 
 class _Group:
-    """Plans of one product and count, as columns."""
+    """Plans of one product, price and count, as columns."""
 
     def __init__(self, product: Product, sales: Sequence[Sale], signed: Signed) -> None:
         self._product, self._count, self._signed = product, sales[0].frame.count, signed
@@ -219,6 +226,7 @@ class _Group:
             self._starts_on,
             self._starts_on,
             self._signed.cost_minor > 0,
+            self._product.price_ppm,
         )
 
     def _each(self, values: NDArray[np.generic]) -> Ragged:

@@ -15,7 +15,7 @@ ORDERS = Table(
     "account_id uuid, order_id uuid, merchant_id uuid?, merchant_order text, decision_id uuid,"
     "product word, product_version integer?, count smallint?, agreement_version integer?,"
     "shown_sha256 text, amount_minor bigint, captured_minor bigint, hold_expires_on date?,"
-    "placed_at timestamptz, booked_on date?",
+    "placed_at timestamptz, booked_on date?, price_ppm integer?",
 )
 
 
@@ -42,6 +42,7 @@ class Order:
     hold_expires_on: date | None
     policy: str  # that decided it, and its version
     policy_version: int
+    price_ppm: int  # of the product's own price, at which its plans are signed
 
     @property
     def held_minor(self) -> int:
@@ -54,7 +55,7 @@ class Order:
 LOCK = """
 SELECT o.account_id, o.order_id, o.merchant_id, o.product, o.product_version, o.count,
     o.agreement_version, o.amount_minor, o.captured_minor, o.released_minor, o.hold_expires_on,
-    d.policy, d.policy_version
+    d.policy, d.policy_version, o.price_ppm
 FROM orders AS o
 JOIN UNNEST(%(accounts)s::uuid[], %(orders)s::uuid[]) AS asked (account_id, order_id)
     USING (account_id, order_id)

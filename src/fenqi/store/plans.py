@@ -190,7 +190,7 @@ SELECT p.account_id, p.plan_id, p.merchant_id, p.agreement_version, p.product, p
     p.version, p.state, p.bucket, p.billed_count, p.principal_open_minor, p.oldest_due_on,
     p.unbilled_due_on, p.pack, p.pack_version, p.cost_table, p.parent_plan_id, p.is_rearranged,
     ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000),
-    c.opened_on, b.business_date
+    c.opened_on, b.business_date, p.price_ppm
 FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
 JOIN plans AS p USING (account_id, plan_id)
 JOIN accounts AS a USING (account_id)
@@ -238,7 +238,7 @@ def load(
     for row in session.rows(LOAD, asked):
         key: PlanKey = (row[0], row[1])
         terms = Terms(
-            product=catalogue.products[row[4], row[5]],
+            product=catalogue.products[row[4], row[5]].at(row[27]),
             count=row[6],
             principal_minor=row[7],
             starts_on=row[8],

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.account import Outcome, Reason, Standing, Verdict, judge
+from fenqi.core.account import REASONS_MAX, Outcome, Reason, Standing, Verdict, judge
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.features.row import Row
@@ -20,7 +20,7 @@ from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Act, Offer
 from fenqi.core.risk.policy.policy import Verdict as Said
-from fenqi.core.risk.purchase import Course, Plans, course_of, menu_of
+from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
@@ -56,13 +56,27 @@ class Ruling(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One purchase that is asked for. Units: minor units of the account's currency."""
+    """One purchase that is asked for.
+
+    Units: minor units of the account's currency; `price_ppm` of the product's own price.
+    """
 
     account: Account
     amount_minor: int
     product: str
     instalments: int
     decision_id: bytes
+    price_ppm: int = PPM
+
+    @property
+    def plan(self) -> tuple[str, int, int]:
+        """The plan he chose, as it stands on a menu."""
+        return (self.product, self.instalments, self.price_ppm)
+
+    def missed_on(self, plans: Plans) -> Reason:
+        """Return why a menu does not have the plan: it is not there, or not at that price."""
+        is_dearer = any(one[:2] == self.plan[:2] for one in plans)
+        return Reason.PRICE_NOT_OFFERED if is_dearer else Reason.PLAN_NOT_OFFERED
 
 
 @lru_cache(maxsize=MENUS_MAX)
@@ -143,11 +157,13 @@ class Rulings:
         course = course_of(
             acts,
             is_floored=is_floored or _is_narrowed(acts, account, asked.amount_minor),
-            is_on_menu=(asked.product, asked.instalments) in plans,
+            is_on_menu=asked.plan in plans,
         )
         reasons = said.reasons
-        if course is Course.OTHER_PLAN and not reasons:
-            reasons = (Reason.PLAN_NOT_OFFERED.value,)
+        if course is Course.OTHER_PLAN:
+            missed = asked.missed_on(plans)
+            if missed is Reason.PRICE_NOT_OFFERED or not reasons:
+                reasons = (missed.value, *reasons)[:REASONS_MAX]
         self._keep(rules.book, asked, values, said, weighed, plans)
         return Ruling(course, reasons, plans, rules.book.name, rules.book.version, said, acts)
 
@@ -224,10 +240,10 @@ class Rulings:
         course = course_of(
             (),
             is_floored=floor.outcome is Outcome.DECLINE,
-            is_on_menu=(asked.product, asked.instalments) in plans,
+            is_on_menu=asked.plan in plans,
         )
         if course is Course.OTHER_PLAN:
-            reasons = (Reason.PLAN_NOT_OFFERED.value,)
+            reasons = (asked.missed_on(plans).value,)
         return Ruling(course, reasons, plans, STARTER.name, STARTER.version)
 
     def _latency_us(self) -> int:
@@ -257,7 +273,7 @@ def _is_narrowed(acts: Sequence[Act], account: Account, amount_minor: int) -> bo
     return used_minor + amount_minor > account.limit_minor * min(shares) // PPM
 
 
-def _plans(ground: Ground) -> Plans:
+def _plans(ground: Ground) -> tuple[Sold, ...]:
     """Return every plan that is sold at all."""
     catalogue = ground.catalogue
     products = sorted({one.product_id for one in catalogue.products.values()})

@@ -36,6 +36,13 @@ def test_a_deferral_moves_one_day_and_costs_nothing() -> None:
     assert "costs nothing" in printed(one)
 
 
+def test_a_plan_at_a_price_is_shown_with_it_and_saves_its_own_fee() -> None:
+    asked = Asked("1200", "CNY", "flat", 6, BOUGHT, price_ppm=500_000)
+    one = preview(asked, Wish(date(2026, 1, 9), withdraws=True))
+    assert (one.to_pay_minor, one.cost_minor, one.price_ppm) == (120_000, -1_800, 500_000)
+    assert "flat v3 at 50.00% of its price" in printed(one)
+
+
 def test_an_extension_shows_the_instalments_that_are_added() -> None:
     one = shown("annuity18", extend_count=3)
     assert (len(one.before), len(one.after)) == (6, 9)

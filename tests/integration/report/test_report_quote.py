@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from datetime import date
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from rich.console import Console
 
 from fenqi.core.errors import Invalid
+from fenqi.core.terms.cost import nominal_annual
 from fenqi.core.terms.pack import CapBroken
-from fenqi.core.terms.schedule import CountNotOffered
+from fenqi.core.terms.product import PriceOutOfRange
+from fenqi.core.terms.schedule import CountNotOffered, PriceNotCheaper
 from fenqi.core.values.money import CurrencyUnknown, currency
 from fenqi.report import quote as quoting
 from fenqi.report.quote import AmountInvalid, Asked, SettledBeforeBought, quote
@@ -25,6 +28,38 @@ def test_instalments_sum_to_principal_and_cost() -> None:
     assert sum(part.total_minor for part in quoted.parts) == quoted.total_minor == 618_000
     assert quoted.cost_minor == 18_000
     assert [part.due_on for part in quoted.parts][:2] == [date(2026, 12, 10), date(2027, 1, 10)]
+
+
+def test_a_price_below_the_listed_one_shows_its_own_true_rates() -> None:
+    listed, quoted = quote(ASKED), quote(dataclasses.replace(ASKED, price_ppm=800_000))
+    assert (quoted.cost_minor, quoted.price_ppm) == (14_400, 800_000)
+    assert quoted.cost_lines[0].rate_ppm == 4_000
+    # 12 x the monthly irr of what is really paid, not four fifths of the listed rate.
+    paid = [part.total_minor for part in quoted.parts]
+    assert paid == [102_400] * 6
+    assert Decimal(quoted.nominal_annual) == nominal_annual(600_000, paid)
+    assert Decimal(quoted.nominal_annual) < Decimal(listed.nominal_annual)
+    console = Console(file=StringIO(), width=80)
+    quoting.show(quoted, console)
+    assert "at 80.00% of its price" in console.file.getvalue()  # type: ignore[attr-defined]
+    quoting.show(listed, console := Console(file=StringIO(), width=80))
+    assert "of its price" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("price", [-1, 1_000_001])
+def test_a_quote_above_the_listed_price_or_below_nothing_is_refused(price: int) -> None:
+    with pytest.raises(PriceOutOfRange):
+        quote(dataclasses.replace(ASKED, price_ppm=price))
+
+
+def test_a_quote_that_rounding_makes_the_dearer_one_is_refused() -> None:
+    asked = Asked("1000.82", "CNY", "annuity18", 24, ASKED.on, price_ppm=999_999)
+    with pytest.raises(PriceNotCheaper) as refused:
+        quote(asked)
+    assert (refused.value.fields["cost_minor"], refused.value.fields["listed_minor"]) == (
+        19_837,
+        19_832,
+    )
 
 
 def test_a_free_product_costs_nothing_a_year() -> None:

@@ -63,7 +63,7 @@ def keep(world: World, *made: tuple[Rulebook, dict[str, object]]) -> None:
 
 
 def test_decisions_of_many_kinds_are_kept_in_one_batch(world: World) -> None:
-    menu = Menu([("flat", 3)])
+    menu = Menu([("flat", 3, 1_000_000)])
     keep(
         world,
         (

@@ -19,7 +19,9 @@ from fenqi.core.risk.breaker import held_in, outcome_of, soften
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.rows import compile_row
+from fenqi.core.risk.purchase import Plan, offered
 from fenqi.core.risk.rulebook import JUDGE, policy_of
+from fenqi.core.values.rate import PPM
 
 SCHEMA = 1
 APPROVE = "approve"
@@ -100,13 +102,17 @@ class Record:
 
 
 class Made(NamedTuple):
-    """What a rulebook decides about a row of inputs, in the words of a record."""
+    """What a rulebook decides about a row of inputs, in the words of a record.
+
+    `offers` are the plans its policy offers, none where it leaves the menu alone.
+    """
 
     outcome: str
     effects: tuple[str, ...]
     reasons: tuple[str, ...]
     points: int | None
     hits: tuple[int, ...]
+    offers: frozenset[Plan] = frozenset()
 
 
 class Difference(NamedTuple):
@@ -136,6 +142,22 @@ def replay(record: Record) -> Difference | None:
         recorded = getattr(record, what)
         if recorded != value:
             return Difference(what, recorded, value)
+    return _menu_difference(record, made)
+
+
+def _menu_difference(record: Record, made: Made) -> Difference | None:
+    """Return the first plan of a recorded menu that the policy does not offer at that price.
+
+    Which of the offered plans were left out is the catalogue's and the account's grade of price,
+    which no record holds.
+    """
+    if not made.offers:
+        return None
+    offered = sorted(made.offers)
+    for one in record.offers:
+        plan = (one.get("product"), one.get("count"), one.get("price_ppm", PPM))
+        if plan not in made.offers:
+            return Difference("menu", plan, offered)
     return None
 
 
@@ -210,7 +232,8 @@ def _policy(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
     """Return what the policy in a rulebook decides."""
     verdict = compile_row(policy_of(rulebook.content))(inputs)
     effects = tuple(act.word for act in verdict.effects)
-    return Made(verdict.outcome, effects, verdict.reasons, verdict.points, verdict.hits)
+    said = (verdict.outcome, effects, verdict.reasons, verdict.points, verdict.hits)
+    return Made(*said, offered(verdict.offers))
 
 
 def to_json(record: Record) -> str:

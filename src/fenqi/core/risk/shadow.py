@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Policy, Verdict
+from fenqi.core.risk.purchase import Moved
 from fenqi.core.risk.rulebook import Rulebook
 
 
@@ -29,13 +30,17 @@ def challenge(challenger: Rulebook, given: Mapping[str, Value]) -> Challenged:
 
 
 class Pair(NamedTuple):
-    """Decisions of which both sides said the same things, and how many there were."""
+    """Decisions of which both sides said the same things, and how many there were.
+
+    `moved` are the plans their policies offer differently.
+    """
 
     live_rules: frozenset[str]
     live_outcome: str
     rules: frozenset[str]
     outcome: str
     decisions: int
+    moved: tuple[Moved, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,11 +56,16 @@ class RuleCount:
 
 @dataclass(slots=True)
 class Comparison:
-    """Where two policies part: outcomes live by challenger, and the hits of each rule."""
+    """Where two policies part: outcomes live by challenger, the hits of each rule, the menus.
+
+    `menus` counts decisions with another menu, `plans` how often a plan is offered otherwise.
+    """
 
     decisions: int = 0
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     rules: dict[str, RuleCount] = field(default_factory=dict)
+    menus: int = 0
+    plans: Counter[Moved] = field(default_factory=Counter)
 
     @property
     def differing(self) -> int:
@@ -75,6 +85,9 @@ def compare(
     for pair in pairs:
         found.decisions += pair.decisions
         found.outcomes[pair.live_outcome, pair.outcome] += pair.decisions
+        found.menus += pair.decisions if pair.moved else 0
+        for one in pair.moved:
+            found.plans[one] += pair.decisions
         for name in pair.live_rules | pair.rules:
             rule = found.rules.setdefault(name, RuleCount())
             if name in pair.live_rules and name in pair.rules:

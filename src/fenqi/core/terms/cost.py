@@ -22,6 +22,7 @@ from fenqi.core.terms.cash_flow import discount_factor
 from fenqi.core.terms.product import Component, Product, ScheduleKind
 from fenqi.core.terms.root import SOLVING, shown
 from fenqi.core.terms.schedule import MONTHS_PER_YEAR, Due, Frame, Terms, schedule
+from fenqi.core.values.rate import PPM
 
 DAYS_REMEMBERED = 4096  # lists of due days; a day has one per statement day and count
 
@@ -151,17 +152,21 @@ def digest(terms: Terms) -> str:
 def product_head(product: Product) -> str:
     """Return the part of the text that all plans of a product share: its name and cost lines.
 
-    What each line comes to is left to the amounts of the schedule.
+    What each line comes to is left to the amounts of the schedule. A price below the listed one is
+    named; at the listed price nothing is, so that what was signed before there were others keeps
+    its digest.
     """
     lines = [
         {name: getattr(line, name) for name in LINE_FIELDS if name != "amount_minor"}
         for line in _cost_lines(product, ())
     ]
-    head = {
+    head: dict[str, object] = {
         "form": 3,  # of what is digested; a change of its fields is a new form
         "product": [product.product_id, product.version],
         "lines": lines,
     }
+    if product.price_ppm != PPM:
+        head["price_ppm"] = product.price_ppm
     return json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 

@@ -45,6 +45,7 @@ BUCKETS_MAX = 24
 DPD_MAX = 3_650
 REFERENCE_PRINCIPAL_MINOR = 10**8  # so large that rounding to minor units moves no rate by a ppm
 DISCOUNT_SCALE = 10**30  # so fine that no amount of minor units feels its rounding
+SOUND_KEPT = 8192  # products at prices, in counts under packs, that are remembered
 REFERENCE_START = date(2026, 1, 1)  # any day: a period is a month whatever its days
 
 
@@ -258,17 +259,20 @@ class _SoundFrom:
     """From which principal on no rounding can lift a product's yearly cost above a pack's cap."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int, str, int], tuple[Product, Pack, int]] = {}
+        self._known: dict[tuple[str, int, int, int, str, int], tuple[Product, Pack, int]] = {}
 
     def __call__(self, product: Product, count: int, pack: Pack) -> int:
         """Return that principal in minor units, or one no plan reaches.
 
-        A product or pack is known by its name and version; whether it is the same one is looked at,
-        since a hash of all its fields costs more than the check this spares.
+        A product or pack is known by its name, version and price; whether it is the same one is
+        looked at, since a hash of all its fields costs more than the check this spares.
         """
-        key = (product.product_id, product.version, count, pack.pack_id, pack.version)
+        named = (product.product_id, product.version, product.price_ppm)
+        key = (*named, count, pack.pack_id, pack.version)
         known = self._known.get(key)
         if known is None or known[0] is not product or known[1] is not pack:
+            if len(self._known) >= SOUND_KEPT:
+                self._known.clear()  # prices are asked for by strangers, and may be any
             known = self._known[key] = (product, pack, _least_sound(product, count, pack))
         return known[2]
 

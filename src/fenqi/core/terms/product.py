@@ -7,6 +7,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.allowances import (
@@ -20,7 +21,7 @@ from fenqi.core.terms.allowances import (
 )
 from fenqi.core.terms.reading import Reader
 from fenqi.core.values.money import OddUnits
-from fenqi.core.values.rate import PPM, Rounding
+from fenqi.core.values.rate import PPM, Rounding, apply_ppm
 
 COUNT_MAX = 60  # instalments of one plan
 DAYS_MAX = 31  # of a deferral and of a quote
@@ -28,12 +29,19 @@ CUSTOMER = "customer"  # a table a product may leave out
 TAKES_OVER_BILLS = "takes_over_bills"  # likewise; left out, no statement becomes a plan of it
 TIMES_A_YEAR_MAX = 12  # statements in a year
 AGAIN_MAX = 12  # times that what was moved is moved again
+PRICES_KEPT = 4096  # products at a price below their own that are remembered
 
 
 class ProductInvalid(Invalid):
     """A product table has a field that is missing, unknown or out of range."""
 
     code = "product-invalid"
+
+
+class PriceOutOfRange(Invalid):
+    """A product is sold at its own price or below it, and never below nothing."""
+
+    code = "price-out-of-range"
 
 
 class Component(IntEnum):
@@ -93,10 +101,11 @@ class LateRule:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One version of one product.
+    """One version of one product, at its own price or below it (`at`).
 
     Units: `fee_ppm_per_period` of the original principal; `interest_ppm_per_year` nominal;
-    `merchant_discount_ppm` of the captured amount, kept back from what the merchant is paid.
+    `merchant_discount_ppm` of the captured amount, kept back from what the merchant is paid;
+    `price_ppm` of the price its file lists.
     """
 
     product_id: str
@@ -115,6 +124,20 @@ class Product:
     allowances: Allowances = NOTHING_OFFERED
     quote_days: int = 0  # how long a quote of an early settlement holds after its day
     takes_over: TakeOverRule | None = None  # statements that become plans; None takes none
+    price_ppm: int = PPM  # the rates above are those of this price already
+
+    def at(self, price_ppm: int) -> "Product":
+        """Return the product at a share of its listed price.
+
+        The price is what is signed for: the fee or the interest. Its rate is rounded down to whole
+        ppm, in the customer's favour. What may be charged later (late, for a deferral, for an
+        extension) stays as the product discloses it.
+
+        Units: `price_ppm` of the listed price, PPM the listed price itself.
+        Errors: PriceOutOfRange below 0 or above PPM.
+        Source: docs/adr/0027-sign-a-plan-at-the-price-of-its-menu.md.
+        """
+        return self if price_ppm == self.price_ppm else _priced(self, price_ppm)
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> "Product":
@@ -151,6 +174,20 @@ class Product:
         reader.done()
         _check_kind(product)
         return product
+
+
+@lru_cache(maxsize=PRICES_KEPT)
+def _priced(product: Product, price_ppm: int) -> Product:
+    """Return a listed product at another price. Errors: PriceOutOfRange."""
+    if type(price_ppm) is not int or not 0 <= price_ppm <= PPM or product.price_ppm != PPM:
+        raise PriceOutOfRange(product=product.product_id, price_ppm=price_ppm, most=PPM)
+    fee, interest = (
+        apply_ppm(rate, price_ppm, rounding=Rounding.DOWN)
+        for rate in (product.fee_ppm_per_period, product.interest_ppm_per_year)
+    )
+    return replace(
+        product, fee_ppm_per_period=fee, interest_ppm_per_year=interest, price_ppm=price_ppm
+    )
 
 
 def _with_customer(product: Product, reader: Reader) -> Product:

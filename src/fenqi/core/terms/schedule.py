@@ -6,7 +6,7 @@ rounding is the product's. A period is a month, whatever its days.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import assert_never
 
@@ -35,6 +35,12 @@ class DueDaysInvalid(Invalid):
     """The due days are not one per instalment, rising, and all after the start."""
 
     code = "due-days-invalid"
+
+
+class PriceNotCheaper(Invalid):
+    """So little is bought that rounding makes the plan at a lower price the dearer one."""
+
+    code = "price-not-cheaper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +169,29 @@ def signed_cost(terms: Terms) -> int:
     return sum(
         due.amounts[Component.INTEREST] + due.amounts[Component.FEE] for due in schedule(terms)
     )
+
+
+def check_price(frame: Frame, principal_minor: int, listed: Product) -> None:
+    """Refuse a plan at a price below the listed one that would cost more than at the listed one.
+
+    Each row of a level payment rounds its interest, so on a few cents, or a millionth below the
+    listed price, the rounding can outweigh the rate. A fee is rounded once and never does.
+
+    Errors: PriceNotCheaper, PrincipalOutOfRange.
+    """
+    product = frame.product
+    if product.price_ppm == listed.price_ppm or product.kind is not ScheduleKind.ANNUITY:
+        return
+    terms = frame.terms(principal_minor)
+    cost, most = signed_cost(terms), signed_cost(replace(terms, product=listed))
+    if cost > most:
+        raise PriceNotCheaper(
+            product=product.product_id,
+            count=frame.count,
+            price_ppm=product.price_ppm,
+            cost_minor=cost,
+            listed_minor=most,
+        )
 
 
 def level_payment(

@@ -132,7 +132,7 @@ def check(policy: Policy, *, today: date | None = None) -> Checked:
     for line in policy.lines:
         findings += _line(policy, line, is_shown=line.number in shown)
         findings += _idle(policy, _at(line, "effects"), line.acts)
-        findings += _dearer(policy, _at(line, "offers"), line.offers)
+        findings += _priced(policy, _at(line, "offers"), line.offers)
     for threshold in policy.thresholds:
         where = Phrase("threshold {points}", points=threshold.at_least)
         at = _At(where, f"threshold {threshold.at_least}", "effects")
@@ -221,17 +221,31 @@ def _idle(policy: Policy, at: _At, acts: Sequence[Act]) -> Iterator[Finding]:
             yield _found(policy, at, told)
 
 
-def _dearer(policy: Policy, at: _At, offers: Sequence[Offer]) -> Iterator[Finding]:
-    """Yield offers at another price than the product's own."""
+def _priced(policy: Policy, at: _At, offers: Sequence[Offer]) -> Iterator[Finding]:
+    """Yield prices that nothing is ever sold at."""
+    prices: dict[tuple[str, int], int] = {}
     for offer in offers:
-        if offer.price_ppm != PPM:
+        if offer.price_ppm != PPM and policy.kind is not DecisionKind.PURCHASE:
             told = Phrase(
-                "{product} at {price_ppm} ppm of its price: a plan costs what its product says; "
-                "offer a cheaper product, or move the account's grade of price",
+                "{product} at {price_ppm} ppm of its price: only a purchase is made at a price of "
+                "its menu; leave price_ppm out here",
                 product=offer.product,
                 price_ppm=offer.price_ppm,
             )
             yield _found(policy, at, told)
+        for count in offer.counts:
+            known = prices.setdefault((offer.product, count), offer.price_ppm)
+            if known != offer.price_ppm:
+                low, high = sorted((known, offer.price_ppm))
+                told = Phrase(
+                    "{product} x {count} is offered at {low} and at {high} ppm of its price; only "
+                    "the lower one is ever on a menu",
+                    product=offer.product,
+                    count=count,
+                    low=low,
+                    high=high,
+                )
+                yield _found(policy, at, told)
 
 
 def _reasons(policy: Policy) -> Iterator[Finding]:

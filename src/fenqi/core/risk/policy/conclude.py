@@ -140,6 +140,17 @@ class Conclusion:
             found = self._menus[key] = cooled(_merged(offers), counts_max)
         return found
 
+    def menu_after(self, hits: Sequence[int]) -> tuple[Offer, ...]:
+        """Return the menu that followed when these lines, in `order`, were hit.
+
+        What is unknown may keep points from harming, never from making a menu cooler, so hits
+        alone tell it.
+        """
+        lines = self.policy.lines
+        points = sum(lines[one].points for one in hits)
+        taken = [one for one in hits if lines[one].offers]
+        return self.verdict(hits, (), points=points, surely=points, taken=taken).offers
+
     def verdict(
         self,
         hits: Sequence[int],

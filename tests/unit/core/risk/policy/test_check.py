@@ -132,12 +132,30 @@ def test_what_would_be_told_but_not_done_keeps_a_policy_from_being_adopted() -> 
     assert found.told == "decline does nothing in a policy of kind limit"
 
 
-def test_a_price_on_the_menu_other_than_the_products_own_is_refused() -> None:
+def test_a_price_on_the_menu_is_refused_where_no_purchase_is_made() -> None:
     offer = 'offers = [{product = "flat", counts = [3], price_ppm = 900000}]'
     rule = f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\n{offer}\n'
+    assert told(rule) == []
+    head = HEAD.replace('"purchase"', '"application"')
+    (found,) = [
+        one
+        for one in check(read(policy_text(rule, head=head), VOCABULARY)).findings
+        if one.is_fault
+    ]
+    assert found.where == "rule r"
+    assert "flat at 900000 ppm of its price" in found.told
+    assert "only a purchase" in found.told
+
+
+def test_one_plan_at_two_prices_in_one_line_is_refused() -> None:
+    offers = (
+        '{product = "flat", counts = [3, 6], price_ppm = 900000}, '
+        '{product = "flat", counts = [6, 12]}, {product = "free4", counts = [6]}'
+    )
+    rule = f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\noffers = [{offers}]\n'
     ((where, said),) = told(rule)
     assert where == "rule r"
-    assert "flat at 900000 ppm of its price" in said
+    assert "flat x 6 is offered at 900000 and at 1000000 ppm" in said
 
 
 def test_each_kind_says_what_it_carries_out() -> None:
@@ -166,7 +184,7 @@ if_unknown = "all"
 [[tables.rows]]
 id = "all"
 when = ["any"]
-offers = [{product = "flat", counts = [3], price_ppm = 900000}]
+offers = [{product = "flat", counts = [3], price_ppm = 900000}, {product = "flat", counts = [3]}]
 [[tables.rows]]
 id = "some"
 when = ["> 3"]
@@ -200,7 +218,8 @@ def test_every_finding_names_its_line_and_the_part_of_the_condition_there() -> N
     ) in shown
     effects = 'effects = [{effect = "dearer-price", rise_ppm = 100000}]'
     assert ("rule late", effects, "") in shown
-    offers = 'offers = [{product = "flat", counts = [3], price_ppm = 900000}]'
+    cheap = '{product = "flat", counts = [3], price_ppm = 900000}'
+    offers = f'offers = [{cheap}, {{product = "flat", counts = [3]}}]'
     assert ("row menu.all", offers, "") in shown
     assert all(one.line and one.column and one.file == "mine.toml" for one in found)
     never = next(one for one in found if one.where == "rule never")
