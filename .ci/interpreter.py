@@ -49,11 +49,11 @@ def timed(interpreter: str) -> tuple[str, float] | None:
             timeout=SECONDS_MAX,
             check=True,
         )
-    except (OSError, subprocess.SubprocessError):
+        major, minor, took, own = done.stdout.rstrip("\n").split(" ", 3)
+        is_same = (int(major), int(minor)) == sys.version_info[:2]
+        return (own, float(took)) if is_same else None
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    major, minor, took, own = done.stdout.rstrip("\n").split(" ", 3)
-    is_same = (int(major), int(minor)) == sys.version_info[:2]
-    return (own, float(took)) if is_same else None
 
 
 def main() -> None:
