@@ -146,10 +146,8 @@ class _Counter:
         book = account.book
         starts_on = book.day_of_lending(command.placed_at)
         price = command.asked_ppm
-        key = (
-            *(command.product, command.count, price),
-            *(book.book_id, account.statement_day, starts_on),
-        )
+        day = account.statement_day
+        key = (command.product, command.count, price, book.book_id, day, starts_on)
         frame = self._frames.get(key)
         if frame is None:
             frame = self._frames[key] = Frame(
