@@ -21,6 +21,7 @@ from typing import Any
 
 from bench import ROOT, folder
 from fenqi.cli import app
+from fenqi.desk import Waiting
 
 SECONDS_BETWEEN = 0.01
 FILE = ROOT.parent / "shared" / "data" / "online_retail.parquet"
@@ -62,7 +63,7 @@ def room_of(frame: FrameType | None) -> str:
     place = frame
     while place is not None:
         module = place.f_globals.get("__name__", "")
-        if module == "queue" or (module == "threading" and place is frame):
+        if place is frame and (module == "threading" or place.f_code is Waiting.take.__code__):
             return "waiting"
         if module.startswith("psycopg") and place.f_code.co_name in WAITS_FOR_SERVER:
             return "the database"

@@ -1,5 +1,6 @@
 """Inside one batch: copies, declines, refusals, and several commands of one account (M3, M5)."""
 
+import gc
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -65,6 +66,24 @@ def test_fifty_copies_in_one_batch_count_once(life: Life) -> None:
     answers = authorise(life.ground, [command] * 50)
     assert len({str(answer) for answer in answers}) == 1
     assert counted(life.ground.store, "plans") == 1
+
+
+def test_a_batch_leaves_nothing_for_the_collector_of_garbage(life: Life) -> None:
+    """Rows in a ring would stay until it comes by, and it would walk through all of them."""
+    authorise(life.ground, [purchase(life, "punctual", "first")])  # what is made once
+    commands = [purchase(life, "punctual", f"key-{number}") for number in range(20)]
+    gc.collect()
+    gc.disable()
+    try:
+        authorise(life.ground, commands)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(one).__name__ for one in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left & {"Booking", "Rows", "Account", "Authorise", "Decision", "_Decided"}
 
 
 @pytest.mark.parametrize("change", [{"amount_minor": 1 * YUAN}, {"count": 3}])

@@ -25,7 +25,8 @@ class Scratch:
     """A private database on disk, in one transaction that never ends."""
 
     def __init__(self, schema: str) -> None:
-        self._base = sqlite3.connect("", isolation_level=None)
+        # One thread works on it, but any may be the one that lets go of it last.
+        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for pragma in (
             f"page_size = {PAGE_BYTES}",
             f"cache_size = -{CACHE_KIB}",

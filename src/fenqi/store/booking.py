@@ -327,6 +327,9 @@ class Booking:
             for own in (self.operations, self._crossed(), self.transfers, *rows, self._changed()):
                 sheet.add(own)
             sheet.send(session)
+            # Each of them knows this booking. Untied they go with the batch, and need not wait for
+            # the collector of garbage, which would walk through the rows of fifty batches.
+            self.others.clear()
             if self._owing:
                 session.run(
                     OLDEST_DUE,
