@@ -46,6 +46,7 @@ RESTS_ON_RECEIPTS = (
     "recoveries",
     "purchases",
     "requests",
+    "paying",
     "liabilities",
     "statements",
     "plans",
@@ -244,6 +245,7 @@ class Book:
     recoveries: Recoveries
     purchases: Purchases
     requests: tuple[ReasonCount, ...]  # what customers asked for and were granted, by its event
+    paying: tuple[ReasonCount, ...]  # accounts that paid differently, and what followed for them
     liabilities: Liabilities
     months: tuple[Month, ...]
     vintages: tuple[Vintage, ...]
@@ -343,6 +345,7 @@ def figures(
         ),
         purchases=_purchases(views.decisions(session, book_id, as_of)),
         requests=_reason_counts(views.requests(session, book_id, as_of)),
+        paying=_reason_counts(views.heeded(session, book_id, as_of)),
         liabilities=_liabilities(ledger),
         months=_months(months, portfolio),
         vintages=vintage.read(session, book_id, as_of=as_of, business_date=book.business_date),

@@ -312,6 +312,10 @@ def _purchases(book: Book) -> list[RenderableType]:
         asked = [(one.reason.replace("-", " "), one.count, BRAND) for one in book.requests]
         total = sum(one.count for one in book.requests)
         parts.append(_section("Customers asked for", _counts(asked, total), f"{total:,} granted"))
+    if book.paying:
+        total = max(one.count for one in book.paying)
+        told = [(one.reason.replace("-", " "), one.count, BRAND) for one in book.paying]
+        parts.append(_section("Paid differently", _counts(told, total), f"{total:,} customers"))
     if book.exceptions is not None:
         parts.append(_exceptions(book.exceptions))
     return parts

@@ -304,6 +304,32 @@ GROUP BY e.kind ORDER BY e.kind LIMIT %(most)s
 """
 
 
+# How customers' payments were answered, each account once a row: what was decided, and what of it
+# ended because it was cured.
+HEEDED = """
+SELECT what, COUNT(DISTINCT account_id)
+FROM (
+    SELECT d.account_id, split_part(word, ':', 1) AS what
+    FROM decisions AS d JOIN accounts AS a USING (account_id)
+    CROSS JOIN UNNEST(d.effects || 'asked-about'::text) AS word
+    WHERE a.book_id = %(book_id)s AND d.kind = 'repayment' AND d.booked_on <= %(as_of)s
+    UNION ALL
+    SELECT p.account_id, 'cured'
+    FROM protections AS p JOIN decisions AS d USING (account_id, decision_id)
+    JOIN accounts AS a USING (account_id) JOIN books AS b USING (book_id)
+    WHERE a.book_id = %(book_id)s AND d.kind = 'repayment' AND p.finding = 'cured'
+        AND (p.ended_at AT TIME ZONE b.zone)::date <= %(as_of)s
+) AS told
+GROUP BY what ORDER BY what LIMIT %(most)s
+"""
+
+
+def heeded(session: Session, book_id: str, as_of: date) -> list[tuple[str, int]]:
+    """Return how many accounts were asked about for how they pay, and what followed for them."""
+    asked = {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX}
+    return [(what, count) for what, count in session.rows(HEEDED, asked)]
+
+
 def requests(session: Session, book_id: str, as_of: date) -> list[tuple[str, int]]:
     """Return how often customers asked for what, by the kind of event, of those granted."""
     asked = {"book_id": book_id, "as_of": as_of, "kinds": list(REQUESTED), "most": REASONS_MAX}

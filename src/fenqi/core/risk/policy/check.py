@@ -41,12 +41,16 @@ PROTECTING = frozenset(
     {Effect.NUDGE, Effect.STEP_UP, Effect.SMALLER_LIMIT, Effect.REVIEW, Effect.HOLD, Effect.FREEZE}
 )
 DONE = {
-    DecisionKind.APPLICATION: frozenset(Effect) - {Effect.NUDGE, Effect.HOLD, Effect.FREEZE},
-    DecisionKind.PURCHASE: frozenset(Effect) - {Effect.DEARER_PRICE},
+    DecisionKind.APPLICATION: frozenset(Effect)
+    - {Effect.NUDGE, Effect.RELIEF, Effect.HOLD, Effect.FREEZE},
+    DecisionKind.PURCHASE: frozenset(Effect) - {Effect.DEARER_PRICE, Effect.RELIEF},
     DecisionKind.LIMIT: frozenset({Effect.NUDGE, Effect.SMALLER_LIMIT, Effect.REVIEW}),
     DecisionKind.PRICE: frozenset({Effect.NUDGE, Effect.DEARER_PRICE, Effect.REVIEW}),
     DecisionKind.ACCESS: PROTECTING,
-    DecisionKind.REPAYMENT: PROTECTING,
+    # How somebody pays is no suspicion: no check is asked for, and nothing is frozen.
+    DecisionKind.REPAYMENT: frozenset(
+        {Effect.NUDGE, Effect.RELIEF, Effect.SMALLER_LIMIT, Effect.REVIEW, Effect.HOLD}
+    ),
 }
 CASES_MAX = 200_000  # sets of rows that are told apart while a table is walked
 
