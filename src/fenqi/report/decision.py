@@ -7,6 +7,7 @@ it; nothing is looked up elsewhere.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from fenqi.core.errors import Invalid
 from fenqi.core.ports import Clock
 from fenqi.core.risk import application
 from fenqi.core.risk import record as keeping
+from fenqi.core.risk.change import Subject
 from fenqi.core.risk.input import Input, Unit, Vocabulary
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import texts_of
@@ -101,11 +103,15 @@ def listed(
         return decision_records.listed(session, wanted)
 
 
-def story(store: Store, account_id: UUID) -> list[changes.Told]:
-    """Return how an account's limit and price changed, the latest first. Errors: AccountMissing."""
+def story(store: Store, account_id: UUID) -> tuple[list[changes.Told], Currency]:
+    """Return how an account's limit and price changed, the latest first, and its currency.
+
+    Errors: AccountMissing.
+    """
     with store.transaction() as session:
         accounts.refuse_unknown(session, account_id)
-        return changes.story(session, AccountId(account_id))
+        unit = currency(accounts.currency_of(session, account_id))
+        return changes.story(session, AccountId(account_id)), unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,29 +334,42 @@ def show_difference(
     console.print(Text(said % (named | {"computed": difference.computed, "by": by}), style=BAD))
 
 
-def show_story(told: Sequence[changes.Told], console: Console, language: Language) -> None:
-    """Print how an account's limit and price changed; the parts of each sum to the change."""
+def show_story(
+    told: Sequence[changes.Told], unit: Currency, console: Console, language: Language
+) -> None:
+    """Print how an account's limit and price changed; the parts of each sum to the change.
+
+    Limits are printed as money of `unit`, prices in per cent a year.
+    """
     _ = Speech(language).gettext
     if not told:
         console.print(_("Neither limit nor price ever changed."))
         return
-    table = _table(_("booked on"), _("what"), _("old"), _("new"))
-    for place in (2, 3):  # figures are never cut
+    amounts = _("amounts in %(currency)s, prices in %% a year") % {"currency": unit.code}
+    console.print(Text(amounts, style="dim"))
+    table = _table(_("booked on"), _("old"), _("new"), _("by which parts"))
+    for place in (1, 2):  # figures are never cut
         table.columns[place].no_wrap, table.columns[place].justify = True, "right"
-    for label in (_("parts"), _("reasons"), _("held back by")):
-        table.add_column(label, overflow="fold")
+    table.columns[0].no_wrap = True
+    reasons, held = _("reasons"), _("held back by")
+    table.add_column(f"{reasons}\n({held})", overflow="fold")
+    subjects = {Subject.LIMIT: _("limit"), Subject.PRICE: _("price")}
     for one in told:
-        parts = ", ".join(f"{name} {part:+,}" for name, part in one.parts.items())
+        value = partial(_changed, one.subject, unit)
         table.add_row(
-            one.booked_on.isoformat(),
-            one.subject.value,
-            f"{one.old:,}",
-            f"{one.new:,}",
-            parts,
-            ", ".join(one.reasons),
-            ", ".join(one.bounds),
+            f"{one.booked_on.isoformat()}\n{subjects[one.subject]}",
+            value(one.old),
+            value(one.new),
+            "\n".join(f"{name} {value(part, is_part=True)}" for name, part in one.parts.items()),
+            "\n".join([*one.reasons, *(f"({bound})" for bound in one.bounds)]),
         )
     console.print(table)
+
+
+def _changed(subject: Subject, unit: Currency, value: int, *, is_part: bool = False) -> str:
+    """Return a limit, a price, or the signed part of a change of one."""
+    text = money_text(value, unit) if subject is Subject.LIMIT else percent_text(value, 2)
+    return f"+{text}" if is_part and value > 0 else text
 
 
 def _table(*labels: str) -> Table:

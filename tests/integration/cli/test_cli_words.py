@@ -1,5 +1,6 @@
 """What commands print of decisions, cases, policies, contests: whole at 80 columns, in Chinese."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,12 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 from make_book import World, buy, done, enrol, open_book, purchase, rows
+from make_change import move
 from typer.testing import CliRunner
 
 from fenqi.cli import app
+from fenqi.core.risk.change import Pull, Subject
+from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.store.policies import SHIPPED
 from fenqi.store.pool import Store
@@ -109,6 +113,23 @@ def test_what_a_command_prints_is_in_the_language_of_the_person(
 def test_changes_of_nobody_who_changed_are_told_in_chinese(world: World, fenqi: Run) -> None:
     told = fenqi("decision", "changes", account_of(world), language="zh").stdout
     assert told == "额度和价格从未变动。\n"
+
+
+def test_a_changed_limit_is_told_as_money_and_a_price_in_per_cent(world: World, fenqi: Run) -> None:
+    account = AccountId(account_of(world))
+    move(world, account, [Pull("late", -200_000, "late-payments")])
+    move(world, account, [Pull("late", 700_000, "late-payments")], Subject.PRICE)
+    told = {one: fenqi("decision", "changes", account, language=one).stdout for one in ("en", "zh")}
+    for text in told.values():
+        assert all(len(line) <= WIDTH for line in text.split("\n"))
+        for whole in ("5,000.00", "4,000.00", "-1,000.00", "10.90%", "18.00%", "+7.10%"):
+            assert re.search(rf"(^|\s){re.escape(whole)}(\s|$)", text), (whole, text)
+        assert "late-payments" in text
+        assert "CNY" in text
+    assert {"limit", "price"} <= set(told["en"].split())
+    assert {"额度", "价格"} <= set(told["zh"].split())
+    as_json = json.loads(fenqi("decision", "changes", account, "--json").stdout)
+    assert [(one["old"], one["new"]) for one in as_json][1] == (500_000, 400_000)
 
 
 def test_what_a_check_of_a_policy_finds_is_told_in_chinese_with_its_place(
