@@ -210,7 +210,8 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    texts = {code: one[_tag(language)] for code, one in reasons.of_law().items()}
+    house = {**reasons.of_purchases(), **reasons.of_law()}
+    texts = {code: one[_tag(language)] for code, one in house.items()}
     texts |= (
         texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
     )
