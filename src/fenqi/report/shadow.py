@@ -13,7 +13,7 @@ from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
-from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
+from fenqi.core.risk.shadow import Comparison, Pair, RuleCount, compare, names_of
 from fenqi.report.language import Speech
 from fenqi.report.policies import show_moved
 from fenqi.report.policy_difference import moved_to_json
@@ -168,7 +168,7 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
         outcomes.add_row(was, would if would != was else same, f"{count:,}")
     heads = _("rule"), _("hit by both"), _("live only"), _("challenger only"), _("is in")
     rules = _table(*heads)
-    for name, rule in comparison.rules.items():
+    for name, rule in sorted(comparison.rules.items(), key=_agreement):
         where = _("both") if rule.in_live and rule.in_challenger else other
         where = where if rule.in_challenger else live
         counted = (rule.both, rule.live_only, rule.challenger_only)
@@ -181,6 +181,12 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
         if table.row_count:
             console.print(table)
     show_moved(comparison.plans, (live, other), console, speech)
+
+
+def _agreement(rule: tuple[str, RuleCount]) -> tuple[int, int, str]:
+    """Return what puts rules that part first, then those that are hit, then the others."""
+    name, counted = rule
+    return -(counted.live_only + counted.challenger_only), -counted.both, name
 
 
 def show_all(challengers: Sequence[Challenger], console: Console, speech: Speech) -> None:
