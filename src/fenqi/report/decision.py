@@ -35,6 +35,7 @@ from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
+from fenqi.report.names import word, words
 from fenqi.store import accounts, changes, decision_records, features, reasons
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
@@ -139,7 +140,7 @@ def show(record: Record, console: Console, language: Language) -> None:
     """Print a decision for a person."""
     _ = Speech(language).gettext
     known = _Known.of(record)
-    console.print(_head(record, _))
+    console.print(_head(record, Speech(language)))
     if record.reasons:
         console.print(_reasons(record, known, _, language))
     console.print(_inputs(record, known.vocabulary, _, language))
@@ -183,12 +184,13 @@ def _seen(told: Told, vocabulary: Vocabulary, unit: Currency, _: Callable[[str],
     ]
 
 
-def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
+def _head(record: Record, speech: Speech) -> RenderableType:
+    _ = speech.gettext
     grid = Table.grid(padding=(0, 2))
     rulebook = record.rulebook
     took = "" if record.latency_us is None else f"{record.latency_us / 1000:,.1f} ms"
     rows = (
-        (_("Decision"), f"{record.kind} {record.decision_id}"),
+        (_("Decision"), f"{word(record.kind, speech)} {record.decision_id}"),
         (_("Account"), str(record.account_id)),
         (_("Decided at"), record.decided_at),
         (_("Booked on"), record.booked_on),
@@ -197,13 +199,15 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
         (_("Regime"), record.regime),
         (_("Took"), took),
         (_("Points"), "" if record.points is None else str(record.points)),
-        (_("Effects"), ", ".join(record.effects)),
+        (_("Effects"), words(record.effects, speech)),
     )
     for label, value in rows:
         if value:
             grid.add_row(Text(label, style="dim"), value)
     colour = BRAND if record.outcome == keeping.APPROVE else BAD
-    grid.add_row(Text(_("Outcome"), style="dim"), Text(record.outcome, style=f"bold {colour}"))
+    grid.add_row(
+        Text(_("Outcome"), style="dim"), Text(word(record.outcome, speech), style=f"bold {colour}")
+    )
     return grid
 
 
@@ -283,7 +287,7 @@ def _rest(
         title = one.title.get(_tag(language), turn.name)
         yield Group(
             Text(_("What would change it"), style="dim"),
-            f"{title}: {was} -> {would}: {turn.outcome}",
+            f"{title}: {was} -> {would}: {word(turn.outcome, Speech(language))}",
         )
 
 
@@ -296,7 +300,8 @@ def _offer(offer: Mapping[str, Any]) -> str:
 
 def show_list(lines: Sequence[Line], console: Console, language: Language) -> None:
     """Print decisions, one a line; two lines each where the terminal is narrow. Ids stay whole."""
-    _ = Speech(language).gettext
+    speech = Speech(language)
+    _ = speech.gettext
     if not lines:
         console.print(_("No decision was made like that."))
         return
@@ -311,11 +316,12 @@ def show_list(lines: Sequence[Line], console: Console, language: Language) -> No
     for one in lines:
         at, decision, why = f"{one.decided_at:%Y-%m-%d %H:%M}", str(one.decision_id), one.reasons
         policy = f"{one.policy} {one.policy_version}"
+        what, outcome = word(one.kind, speech), word(one.outcome, speech)
         if console.width >= WIDE:
-            table.add_row(at, decision, one.kind, one.outcome, ", ".join(why), policy)
+            table.add_row(at, decision, what, outcome, ", ".join(why), policy)
         else:
             told = f"{decision}\n{', '.join(why)}"
-            table.add_row(f"{at}\n{policy}", told, f"{one.outcome}\n{one.kind}")
+            table.add_row(f"{at}\n{policy}", told, f"{outcome}\n{what}")
     console.print(table)
 
 
@@ -323,12 +329,13 @@ def show_difference(
     difference: Difference | None, record: Record, console: Console, language: Language
 ) -> None:
     """Print whether a record was computed again exactly, or what differs first."""
-    _ = Speech(language).gettext
+    speech = Speech(language)
+    _ = speech.gettext
     by = f"{record.rulebook.name} {record.rulebook.version}"
     if difference is None:
         said = _("The same: %(kind)s %(decision)s, %(outcome)s, made again by %(by)s.")
-        named = {"kind": record.kind, "decision": record.decision_id, "outcome": record.outcome}
-        console.print(said % (named | {"by": by}))
+        made = {"kind": word(record.kind, speech), "outcome": word(record.outcome, speech)}
+        console.print(said % (made | {"decision": str(record.decision_id), "by": by}))
         return
     said = _("It differs in %(what)s: recorded %(recorded)s, computed %(computed)s (%(by)s).")
     named = {"what": difference.what, "recorded": difference.recorded}
