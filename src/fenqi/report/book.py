@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from fenqi.core.account import Outcome
 from fenqi.core.errors import Invalid
 from fenqi.core.ledger import Account
 from fenqi.core.terms.life.state import Status
 from fenqi.core.values.ids import AccountId
-from fenqi.report import origin, vintage
+from fenqi.report import origin, purchases, vintage
 from fenqi.report.origin import Provenance, read_exceptions, read_provenance
+from fenqi.report.purchases import Purchases
 from fenqi.report.rolls import LAST_BUCKET, RollRates, bucket_name, ppm, roll_rates
 from fenqi.report.vintage import Vintage
 from fenqi.store import books, views
@@ -171,16 +171,6 @@ class ReasonCount:
 
     reason: str
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Purchases:
-    """Decisions about purchases; a declined one may have several reasons."""
-
-    approved: int
-    declined: int
-    approved_ppm: int
-    decline_reasons: tuple[ReasonCount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +333,7 @@ def figures(
         recoveries=Recoveries(
             ledger.lines(Account.SUSPENSE, Account.RECOVERY), -ledger.balance(Account.RECOVERY)
         ),
-        purchases=_purchases(views.decisions(session, book_id, as_of)),
+        purchases=purchases.read(session, book_id, as_of),
         requests=_reason_counts(views.requests(session, book_id, as_of)),
         paying=_reason_counts(views.heeded(session, book_id, as_of)),
         liabilities=_liabilities(ledger),
@@ -491,23 +481,6 @@ def _principal(buckets: Sequence[Bucket]) -> int:
 
 def _principal_from(buckets: Sequence[Bucket], first: int) -> int:
     return _principal(buckets[first:])
-
-
-def _purchases(decided: Sequence[views.DecisionCount]) -> Purchases:
-    totals = {one.outcome: one.decisions for one in decided if not one.reason}
-    approved = totals.get(Outcome.APPROVE.value, 0)
-    declined = totals.get(Outcome.DECLINE.value, 0)
-    reasons = [
-        (one.reason, one.decisions)
-        for one in decided
-        if one.reason and one.outcome == Outcome.DECLINE.value
-    ]
-    return Purchases(
-        approved=approved,
-        declined=declined,
-        approved_ppm=ppm(approved, approved + declined),
-        decline_reasons=_reason_counts(reasons),
-    )
 
 
 def _reason_counts(counts: Iterable[tuple[str, int]]) -> tuple[ReasonCount, ...]:

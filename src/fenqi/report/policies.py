@@ -17,6 +17,7 @@ from fenqi.core.risk.purchase import Moved
 from fenqi.core.values.rate import PPM
 from fenqi.report.ink import BAD, BRAND, GOLD, percent_text
 from fenqi.report.language import Speech
+from fenqi.report.names import word, words
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
 from fenqi.store.deciding import Deciding
@@ -91,7 +92,7 @@ def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> Non
         until = str(one.ends_on) if one.ends_on else ""
         style = f"bold {GOLD}" if one.because else ""
         named = f"{one.policy} {one.version}"
-        grid.add_row(one.kind, one.book_id, named, until, one.because, style=style)
+        grid.add_row(word(one.kind, speech), one.book_id, named, until, one.because, style=style)
     console.print(grid)
 
 
@@ -99,8 +100,8 @@ def show_check(policy: Policy, checked: Checked, console: Console, speech: Speec
     """Print what a policy says, how much of it its examples show, and what it may cost."""
     _ = speech.gettext
     about = {
-        "kind": policy.kind.value,
-        "purpose": policy.purpose.value,
+        "kind": word(policy.kind.value, speech),
+        "purpose": word(policy.purpose.value, speech),
         "owner": policy.owner,
         "author": policy.author,
         "day": policy.valid_from,
@@ -116,7 +117,7 @@ def show_check(policy: Policy, checked: Checked, console: Console, speech: Speec
     console.print(Text.assemble(name, ": ", said % about))
     console.print(_lines(policy.lines, checked, speech))
     for threshold in sorted(policy.thresholds, key=lambda one: one.at_least):
-        acts = ", ".join(act.word for act in threshold.acts)
+        acts = words((act.word for act in threshold.acts), speech)
         console.print(
             _("  from %(points)s points: %(effects)s")
             % {"points": threshold.at_least, "effects": acts}
@@ -127,15 +128,15 @@ def show_check(policy: Policy, checked: Checked, console: Console, speech: Speec
     steps = {"steps": checked.steps, "most": checked.steps_max}
     console.print(_("A decision takes at most %(steps)s of %(most)s steps.") % steps)
     for one in checked.findings:
-        word = (_("fault"), f"bold {BAD}") if one.is_fault else (_("note"), GOLD)
-        console.print(Text.assemble("  ", word, f" {one.sentence().told(_)}"))
+        sort = (_("fault"), f"bold {BAD}") if one.is_fault else (_("note"), GOLD)
+        console.print(Text.assemble("  ", sort, f" {one.sentence().told(_)}"))
 
 
 def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
     _ = speech.gettext
     grid = _grid(_("number"), _("line"), _("when"), _("then"), _("reason"), _("shown"))
     for line in lines:
-        then = [act.word for act in line.acts]
+        then = [word(act.word, speech) for act in line.acts]
         points = _("%(points)s points") % {"points": f"{line.points:+}"}
         then += [points] if line.points else []
         then += [offer_text(one) for one in line.offers]
@@ -189,7 +190,7 @@ def show_adoptions(adoptions: Sequence[Adoption], console: Console, speech: Spee
         words += [_("rollback")] if one.is_rollback else []
         words += [one.because] if one.because else []
         grid.add_row(
-            one.kind.value,
+            word(one.kind.value, speech),
             str(one.number),
             f"{one.policy} {one.version}",
             one.adopted_by,
@@ -239,7 +240,8 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
     for (first, second), count in found.outcomes:
         style = "" if first == second else f"bold {GOLD}"
         share = f"{count / found.compared:.2%}"
-        matrix.add_row(first, second, f"{count:,}", share, style=style)
+        both = (word(first, speech), word(second, speech))
+        matrix.add_row(*both, f"{count:,}", share, style=style)
     console.print(matrix)
     if found.lines:
         heads = (_("hits in %(policy)s") % {"policy": one} for one in (found.first, found.second))
@@ -251,8 +253,9 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
     show_moved(found.plans, (found.first, found.second), console, speech)
     for one in found.examples:
         console.print(
-            f"  {one.decision_id}: {one.first.outcome} ({_reasons(one.first.reasons, _)}) -> "
-            f"{one.second.outcome} ({_reasons(one.second.reasons, _)})"
+            f"  {one.decision_id}: {word(one.first.outcome, speech)} "
+            f"({_reasons(one.first.reasons, _)}) -> {word(one.second.outcome, speech)} "
+            f"({_reasons(one.second.reasons, _)})"
         )
 
 
