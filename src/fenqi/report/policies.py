@@ -19,6 +19,7 @@ from fenqi.report.ink import BAD, BRAND, GOLD, percent_text
 from fenqi.report.language import Speech
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
+from fenqi.store.catalogue import from_files
 from fenqi.store.deciding import Deciding
 from fenqi.store.policies import Adoption
 from fenqi.store.pool import Store
@@ -27,6 +28,14 @@ from fenqi.store.pool import Store
 def read_file(file: Path) -> Policy:
     """Return the policy of a file. Errors: FileUnreadable, PolicyInvalid."""
     return policies.read_file(file)
+
+
+def sold(own: Path | None) -> dict[str, tuple[int, ...]]:
+    """Return the products of the files, an operator's own over the shipped, with their counts.
+
+    Errors: those of `catalogue.from_files`.
+    """
+    return from_files(own).sold()
 
 
 def find(store: Store, which: str) -> Policy:
