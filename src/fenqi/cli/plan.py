@@ -133,7 +133,7 @@ def preview(
         withdraws=withdraw or None,
         settles=settle or None,
         cancels=cancel or None,
-        refund_minor=read_amount(refund, currency_of(currency)) if refund else None,
+        refund_minor=read_amount(refund, currency_of(currency)) if refund is not None else None,
     )
     bill = requesting.Bill(statement, product, count) if statement is not None else None
     if account is not None and amount is None:

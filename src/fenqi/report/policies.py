@@ -15,7 +15,7 @@ from fenqi.core.risk.policy.check import Checked
 from fenqi.core.risk.policy.policy import Line, Offer, Policy
 from fenqi.core.risk.purchase import Moved
 from fenqi.core.values.rate import PPM
-from fenqi.report.ink import BAD, BRAND, GOLD, percent_text
+from fenqi.report.ink import BAD, BRAND, GOLD, exact_text
 from fenqi.report.language import Speech
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
@@ -157,7 +157,7 @@ def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
 
 def offer_text(offer: Offer) -> str:
     """Return an offer in a few words, with its price where it is below the product's own."""
-    at = "" if offer.price_ppm == PPM else f" @ {percent_text(offer.price_ppm, 2)}"
+    at = "" if offer.price_ppm == PPM else f" @ {exact_text(offer.price_ppm)}"
     return f"{offer.product} x {'/'.join(map(str, offer.counts))}{at}"
 
 
@@ -284,7 +284,7 @@ def _price_text(price_ppm: int | None, _: Callable[[str], str]) -> str:
         return _("not offered")
     if price_ppm == PPM:
         return _("as listed")
-    return _("%(share)s of its price") % {"share": percent_text(price_ppm, 2)}
+    return _("%(share)s of its price") % {"share": exact_text(price_ppm)}
 
 
 def _reasons(codes: Sequence[str], _: Callable[[str], str]) -> str:
