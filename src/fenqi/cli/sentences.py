@@ -340,7 +340,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "periods-invalid": (
         "The periods of a plan must be at least one, and each must begin where the last one ends."
     ),
-    "person-needed": ("Say who looked (--by) and what was found (--finding)."),
+    "person-needed": (
+        "Say who looked (--by) and what was found (--finding), in characters that can be printed."
+    ),
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-contested": (
         "The plan {plan} is contested since {since}: nothing of it is claimed until that is "

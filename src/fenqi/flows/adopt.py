@@ -79,7 +79,7 @@ def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adop
     """
     person, told = _name(by), _told(because)
     if not told:
-        raise AdopterInvalid(by=person, expected="a reason for going back")
+        raise AdopterInvalid(by=told, expected="a reason for going back")
     with ground.store.transaction() as session:
         kind = policies.kind_of(session, name)
         return policies.roll_back(session, kind, ground.clock.now(), by=person, because=told)
