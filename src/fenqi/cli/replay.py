@@ -1,6 +1,8 @@
 """`fenqi demo` and `fenqi replay`: a year of invented shoppers, or a history of your own."""
 
 import dataclasses
+import shlex
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +86,15 @@ def demo(
         if is_own:
             _tell_challenger(runtime, out, console)
             let_go(config)
+            # In a database of its own, which no other command looks at unless it is told to.
+            console.print(f"Look at it again: {escape(look_again(config))}", soft_wrap=True)
+
+
+def look_again(config: Config) -> str:
+    """Return the command that prints the demo's report again, as a shell takes it."""
+    program = Path(sys.argv[0])
+    words = "python -m fenqi" if program.name == "__main__.py" else shlex.quote(str(program))
+    return f"FENQI_DATA={shlex.quote(str(config.data_folder.absolute()))} {words} report"
 
 
 def replay(

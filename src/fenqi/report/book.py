@@ -17,7 +17,13 @@ from fenqi.core.ledger import Account
 from fenqi.core.terms.life.state import Status
 from fenqi.core.values.ids import AccountId
 from fenqi.report import origin, purchases, vintage
-from fenqi.report.origin import Provenance, read_exceptions, read_provenance
+from fenqi.report.origin import (
+    PROVENANCE,
+    FileUnreadable,
+    Provenance,
+    read_exceptions,
+    read_provenance,
+)
 from fenqi.report.purchases import Purchases
 from fenqi.report.rolls import LAST_BUCKET, RollRates, bucket_name, ppm, roll_rates
 from fenqi.report.vintage import Vintage
@@ -259,6 +265,8 @@ def read(
     Errors: those of `choose` and `figures`; FileUnreadable.
     """
     provenance, exceptions = read_provenance(folder), read_exceptions(folder)
+    if folder is not None and provenance is None and exceptions is None:
+        raise FileUnreadable(file=f"{folder}/{PROVENANCE}", fault="it is not there")
     with store.transaction() as session:
         views.snapshot(session)
         chosen = choose(session, book_id)

@@ -33,7 +33,7 @@ from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
-from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
+from fenqi.report.ink import BAD, BRAND, GOLD, exact_text, money_text, percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import word, words
 from fenqi.store import accounts, changes, decision_records, features, reasons
@@ -294,7 +294,7 @@ def _rest(
 def _offer(offer: Mapping[str, Any]) -> str:
     counts = offer["counts"] if "counts" in offer else [offer["count"]]
     price = offer.get("price_ppm", PPM)
-    at = "" if price == PPM else f" @ {percent_text(price, 2)}"
+    at = "" if price == PPM else f" @ {exact_text(price)}"
     return f"{offer['product']} x {', '.join(map(str, counts))}{at}"
 
 

@@ -15,11 +15,12 @@ from fenqi.core.risk.policy.check import Checked
 from fenqi.core.risk.policy.policy import Line, Offer, Policy
 from fenqi.core.risk.purchase import Moved
 from fenqi.core.values.rate import PPM
-from fenqi.report.ink import BAD, BRAND, GOLD, percent_text
+from fenqi.report.ink import BAD, BRAND, GOLD, exact_text
 from fenqi.report.language import Speech
 from fenqi.report.names import word, words
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
+from fenqi.store.catalogue import from_files
 from fenqi.store.deciding import Deciding
 from fenqi.store.policies import Adoption
 from fenqi.store.pool import Store
@@ -28,6 +29,14 @@ from fenqi.store.pool import Store
 def read_file(file: Path) -> Policy:
     """Return the policy of a file. Errors: FileUnreadable, PolicyInvalid."""
     return policies.read_file(file)
+
+
+def sold(own: Path | None) -> dict[str, tuple[int, ...]]:
+    """Return the products of the files, an operator's own over the shipped, with their counts.
+
+    Errors: those of `catalogue.from_files`.
+    """
+    return from_files(own).sold()
 
 
 def find(store: Store, which: str) -> Policy:
@@ -149,7 +158,7 @@ def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
 
 def offer_text(offer: Offer) -> str:
     """Return an offer in a few words, with its price where it is below the product's own."""
-    at = "" if offer.price_ppm == PPM else f" @ {percent_text(offer.price_ppm, 2)}"
+    at = "" if offer.price_ppm == PPM else f" @ {exact_text(offer.price_ppm)}"
     return f"{offer.product} x {'/'.join(map(str, offer.counts))}{at}"
 
 
@@ -278,7 +287,7 @@ def _price_text(price_ppm: int | None, _: Callable[[str], str]) -> str:
         return _("not offered")
     if price_ppm == PPM:
         return _("as listed")
-    return _("%(share)s of its price") % {"share": percent_text(price_ppm, 2)}
+    return _("%(share)s of its price") % {"share": exact_text(price_ppm)}
 
 
 def _reasons(codes: Sequence[str], _: Callable[[str], str]) -> str:

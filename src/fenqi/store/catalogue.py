@@ -89,6 +89,11 @@ class Catalogue:
             self._newest[name] = self.products[name, max(versions)]
         return self._newest[name]
 
+    def sold(self) -> dict[str, tuple[int, ...]]:
+        """Return every product's name with the numbers of instalments it may be taken in now."""
+        names = sorted({name for name, _ in self.products})
+        return {name: self.product(name).counts for name in names}
+
     def conduct(self, name: str = CONDUCT) -> Conduct:
         """Return the newest version of a conduct. Errors: Missing."""
         versions = [version for known, version in self.conducts if known == name]

@@ -134,13 +134,17 @@ def test_a_case_that_is_not_there_gets_a_sentence(
 
 
 def test_a_note_without_words_is_refused(world: World, fenqi: Run) -> None:
-    log_in(world, people(world, 10), "1.2.3.4")
+    ring = people(world, 10)
+    log_in(world, ring, "1.2.3.4")
     assert protect(world.ground).held == 10
     case = only_case(world)[0]
     said = ended(fenqi("case", "note", case, "  ", "--by", "mei"), 2)
     assert "it must be 1 to 4000 characters" in said
     said = ended(fenqi("case", "note", case, "fine", "--by", "system"), 2)
     assert "the name of a person" in said
+    words = ("case", "open", "odd", "--account", ring[0], "--subject", " ")
+    said = ended(fenqi(*words, "--by", "mei"), 2)
+    assert "The subject of a case is  ; it must be a few words, 1 to 80 characters." in said
 
 
 def test_a_case_is_told_in_chinese_with_its_evidence_and_money(world: World, fenqi: Run) -> None:

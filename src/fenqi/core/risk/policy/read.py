@@ -240,7 +240,8 @@ class _Reading:
         if not numbers:
             raise form.refusal("rows", Phrase("a table has at least one row"))
         self._keys[f"table {name}"] = form.keys
-        table = Table(name, hit == "first", numbers, self._if_unknown(form, name, numbers))
+        named = frozenset[str]().union(*(names(one.piece.node) for one in columns))
+        table = Table(name, hit == "first", numbers, self._if_unknown(form, name, numbers), named)
         form.done()
         self._refuse_menu(form, table)
         return table, len(numbers)
