@@ -14,6 +14,7 @@ from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import Checked
 from fenqi.core.risk.policy.policy import Line, Offer, Policy
 from fenqi.core.risk.purchase import Moved
+from fenqi.core.values.phrase import Phrase, told
 from fenqi.core.values.rate import PPM
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text
 from fenqi.report.language import Speech
@@ -70,8 +71,8 @@ class Now(NamedTuple):
     because: str
 
 
-TRIPPED = "a breaker is open"
-OVER = "its time is over"
+TRIPPED = Phrase("a breaker is open")
+OVER = Phrase("its time is over")
 
 
 def deciding(store: Store) -> list[Now]:
@@ -85,10 +86,18 @@ def deciding(store: Store) -> list[Now]:
                 chosen = asked.chosen(book)
                 policy, live = chosen.rulebook.policy, chosen.live.policy
                 why = [TRIPPED] * chosen.is_tripped + [OVER] * chosen.is_over
-                told = f"{live.name} {live.version}: {', '.join(why)}" if why else ""
-                now = (policy.name, policy.version, policy.valid_until, told)
+                named = f"{live.name} {live.version}"
+                because = Phrase("{policy}: {why}", policy=named, why=_joined(why)) if why else ""
+                now = (policy.name, policy.version, policy.valid_until, because)
                 found.append(Now(kind.value, book.book_id, *now))
     return found
+
+
+def _joined(phrases: Sequence[Phrase]) -> Phrase:
+    """Return one or two phrases as one."""
+    if len(phrases) == 1:
+        return phrases[0]
+    return Phrase("{first}, {second}", first=phrases[0], second=phrases[1])
 
 
 def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> None:
@@ -100,8 +109,8 @@ def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> Non
     for one in found:
         until = str(one.ends_on) if one.ends_on else ""
         style = f"bold {GOLD}" if one.because else ""
-        named = f"{one.policy} {one.version}"
-        grid.add_row(word(one.kind, speech), one.book_id, named, until, one.because, style=style)
+        named, because = f"{one.policy} {one.version}", str(told(one.because, _))
+        grid.add_row(word(one.kind, speech), one.book_id, named, until, because, style=style)
     console.print(grid)
 
 
