@@ -168,7 +168,7 @@ def test_a_type_error_names_file_line_part_and_types() -> None:
         (
             rule("amount_minor > 5.00 CNY") + rule("amount_minor > 5 JPY").replace("one", "two"),
             "rule two",
-            "in one currency; here are CNY and JPY",
+            "in one currency; here are CNY, JPY",
         ),
         (
             rule() + '[[examples]]\nsays = "x"\ngiven = {is_hold = true}\noutcome = "approve"\n',
