@@ -148,6 +148,29 @@ def test_what_a_check_of_a_policy_finds_is_told_in_chinese_with_its_place(
     assert re.search("错误 .*mine.toml 第", ended.stdout)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version = 1", "version = 0", "version 为 0;应为 1 到 1000000 的整数"),
+        ('owner = "', 'owner = "\\u001b[31m', "应为 不含控制字符的文本"),
+        ("[[thresholds]]", "[[thresholds]]\nnew = 1", "new"),
+        ('"decline" }', '"declin" }', "应为 以下之一:"),
+    ],
+)
+def test_why_a_policy_is_refused_is_told_in_chinese(
+    fenqi: Run, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    text = (SHIPPED / "purchase.toml").read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    ended = fenqi("policy", "check", file, language="zh", columns=400)
+    assert ended.exit_code == 2
+    told = ended.stderr.translate(WESTERN)
+    assert said in told
+    assert not re.search("must be|whole number|missing|one of", told)
+
+
 def test_a_challenger_is_told_in_chinese(world: World, fenqi: Run, tmp_path: Path) -> None:
     assert world
     file = tmp_path / "next.toml"

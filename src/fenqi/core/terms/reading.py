@@ -15,6 +15,7 @@ from fenqi.core.values.phrase import Phrase
 Choice = TypeVar("Choice", bound=StrEnum)
 
 IDENTITY = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal obeys them; lines may end
 WHOLE_MAX = 2_000_000_000  # fits the integers of the database
 
 FOR_PEOPLE = frozenset({"title", "source", "note"})  # texts the core does not compute with
@@ -44,25 +45,22 @@ class Reader:
         self._left = set(table) - set(unread)
 
     def text(self, field: str) -> str:
-        """Return a text that is not empty."""
-        value = self._take(field, TEXT)
-        if not isinstance(value, str) or not value.strip():
-            raise self.refused(field, TEXT)
+        """Return a text that is not empty, without characters that a terminal obeys."""
+        value = self._words(field)
+        if CONTROL.search(value):
+            raise self.refused(field, Phrase("a text without control characters"))
         return value
 
     def identity(self, field: str) -> str:
         """Return a name that programs use: short, letters, digits, hyphens."""
-        text = self.text(field)
+        text = self._words(field)
         if IDENTITY.fullmatch(text) is None:
             raise self.refused(field, Phrase("1 to 40 letters, digits and hyphens"))
         return text
 
     def integer(self, field: str, *, least: int = 0, most: int = WHOLE_MAX) -> int:
         """Return a whole number within a range."""
-        expected = Phrase("a whole number, at least {least}", least=least)
-        if most < WHOLE_MAX:
-            bounds = {"least": least, "most": most}
-            expected = Phrase("a whole number, at least {least}, at most {most}", **bounds)
+        expected = Phrase("a whole number from {least} to {most}", least=least, most=most)
         value = self._take(field, expected)
         if not _is_whole(value, least=least) or int(str(value)) > most:
             raise self.refused(field, expected)
@@ -153,6 +151,12 @@ class Reader:
         """Return the error for a field whose value is not what was expected."""
         value = self._table.get(field, Phrase("(missing)"))
         return self._refusal(field=self._within + field, value=value, expected=expected)
+
+    def _words(self, field: str) -> str:
+        value = self._take(field, TEXT)
+        if not isinstance(value, str) or not value.strip():
+            raise self.refused(field, TEXT)
+        return value
 
     def _take(self, field: str, expected: str) -> object:
         self._left.discard(field)
