@@ -151,7 +151,7 @@ def test_what_a_check_of_a_policy_finds_is_told_in_chinese_with_its_place(
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("version = 1", "version = 0", "version 为 0;应为 1 到 1000000 的整数"),
+        ("version = 1", "version = 0", "version 为 0;应为 1 至 1000000 的整数"),
         ('owner = "', 'owner = "\\u001b[31m', "应为 不含控制字符的文本"),
         ("[[thresholds]]", "[[thresholds]]\nnew = 1", "new"),
         ('"decline" }', '"declin" }', "应为 以下之一:"),
