@@ -8,6 +8,7 @@ Every text is escaped. Kinds: `columns`, `lines`, `spark`, `bar`; `shade` grades
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -264,10 +265,12 @@ def _dots(one: Series, spots: Sequence[float], axis: Scale) -> list[Markup]:
 def _ends(series: Sequence[Series], spots: Sequence[float], axis: Scale) -> list[Markup]:
     """Return the dot and the name at each line's last point; one that never rose has no name.
 
-    A name stands above its dot, or below it, or further away, wherever it meets no other name; one
-    without room is left to the table beside the chart. At an edge it ends or begins at its dot.
+    A name stands above its dot, or below it, or further away, wherever it meets no other name, and
+    where the fewest lines run through it; one without room is left to the table beside the chart.
+    At an edge it ends or begins at its dot.
     """
     parts, taken = [], list[tuple[float, float]]()
+    paths = [_path(one, spots, axis) for one in series]
     for one in series:
         known = [pair for pair in zip(spots, one.values, strict=False) if pair[1] is not None]
         if not known:
@@ -284,9 +287,10 @@ def _ends(series: Sequence[Series], spots: Sequence[float], axis: Scale) -> list
         anchor, centre = _anchored(spot)
         tries = [y + offset for offset in NAME_OFFSETS]
         inside = [at for at in tries if NAME_TOP <= at <= axis.height - NAME_ABOVE_GROUND]
-        at = next((at for at in inside if not _meets((centre, at), taken)), None)
-        if at is None:
+        free = [at for at in inside if not _meets((centre, at), taken)]
+        if not free:
             continue
+        at = min(free, key=lambda at: sum(_runs_through(path, centre, at) for path in paths))
         taken.append((centre, at))
         parts.append(
             Markup(
@@ -306,6 +310,28 @@ def _anchored(spot: float) -> tuple[str, float]:
 
 def _meets(name: tuple[float, float], taken: Sequence[tuple[float, float]]) -> bool:
     return any(abs(name[0] - x) < NAME_PERCENT and abs(name[1] - y) < NAME_PIXELS for x, y in taken)
+
+
+Path = list[tuple[float, float]]  # (per cent across, pixels down) from point to point
+
+
+def _path(one: Series, spots: Sequence[float], axis: Scale) -> Path:
+    """Return the points of a line."""
+    known = zip(spots, one.values, strict=False)
+    return [(spot, axis.y(value)) for spot, value in known if value is not None]
+
+
+def _runs_through(path: Path, centre: float, foot: float) -> bool:
+    """Return whether a line runs through the room of a name, by its middle and its foot."""
+    left, right = centre - NAME_PERCENT / 2, centre + NAME_PERCENT / 2
+    for (x, y), (next_x, next_y) in pairwise(path):
+        begin, end = max(x, left), min(next_x, right)
+        if begin < end:
+            slope = (next_y - y) / (next_x - x)
+            heights = sorted((y + slope * (begin - x), y + slope * (end - x)))
+            if heights[0] < foot and heights[1] > foot - NAME_PIXELS:
+                return True
+    return False
 
 
 def _labels(labels: Sequence[Label], spots: Sequence[float], height: int) -> list[Markup]:

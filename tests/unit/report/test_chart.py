@@ -138,6 +138,13 @@ def test_names_of_lines_that_end_together_do_not_lie_upon_one_another() -> None:
     assert min(after - before for before, after in pairwise(heights)) >= chart.NAME_PIXELS
 
 
+def test_a_name_stands_where_no_line_runs_through_it_if_there_is_such_a_place() -> None:
+    falls, rises = [100, 60, 50], [0, 52, 61]  # the second passes above the first one's end
+    (name, _) = of_style(drawn_lines(falls, rises, top=110), "text", "name")
+    end = of_style(drawn_lines(falls, rises, top=110), "circle", "v1")[0]
+    assert float(name.get("y", "")) > float(end.get("cy", ""))
+
+
 def test_names_stay_above_the_ground_and_between_the_edges() -> None:
     room = chart.NAME_PERCENT
     drawing = drawn_lines([0, 1], [0] * 5 + [1], [0] * 11 + [2], [0] * 12 + [99], top=100)
