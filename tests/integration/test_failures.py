@@ -199,7 +199,7 @@ def cut_in_mid_commit(url: str) -> Iterator[threading.Thread]:
             while not (found := connection.execute(COMMITTING).fetchone()):
                 assert time.monotonic() < until
                 time.sleep(0.01)
-            connection.execute("SELECT pg_terminate_backend(%s, 5000)", found)
+            connection.execute("SELECT pg_terminate_backend(%s, 240000)", found)
             connection.execute("SELECT pg_advisory_unlock(7)")
 
         thread = threading.Thread(target=end)
@@ -268,7 +268,7 @@ def test_a_lost_connection_nobody_minded_is_no_commit(database_url: str, store: 
     def shrug(session: Session) -> None:
         pid = session.rows("SELECT pg_backend_pid()")[0][0]
         with psycopg.connect(database_url) as other:
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            other.execute("SELECT pg_terminate_backend(%s, 240000)", (pid,))
         with pytest.raises(DatabaseGone):
             session.rows("SELECT 1")
 
