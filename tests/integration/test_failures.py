@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,8 +68,12 @@ def world(store: Store) -> World:
 
 
 @pytest.fixture
-def wire(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    with Wire(database_url, tmp_path_factory.mktemp("w")) as line:
+def wire(database_url: str) -> Iterator[Wire]:
+    # Not below TMPDIR: the path of a socket has little room.
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,
+        Wire(database_url, Path(folder)) as line,
+    ):
         yield line
 
 
