@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psycopg
+import gate
 import pytest
 
 from fenqi.store.policies import SHIPPED
@@ -134,24 +133,12 @@ def test_every_line_of_a_dirty_file_is_booked_or_named(
     json.loads(fenqi(database_url, "ledger", "check", "--json").stdout)
 
 
-def wait_for_a_closed_day(database_url: str, book: str) -> None:
-    """Return once a book has closed its first days and is at work on the next."""
-    asked = "SELECT COUNT(*) > 10 FROM close_steps WHERE book_id = %s"
-    until = time.monotonic() + 60
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        while time.monotonic() < until:
-            with suppress(psycopg.errors.UndefinedTable):
-                if connection.execute(asked, [book]).fetchone() == (True,):
-                    return
-            time.sleep(0.05)
-    raise AssertionError("no day was closed in a minute")
-
-
 def test_an_interrupted_replay_goes_on_and_ends_as_if_it_had_not_been(
     database_url: str, history: Path, tmp_path: Path
 ) -> None:
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     words = ("replay", history, "--map", MAP, "--out")
+    gate.shut(database_url, "cut", days=3)
     running = subprocess.Popen(
         command(*words, cut, "--book", "cut"),
         env=os.environ | {"FENQI_DATABASE_URL": database_url},
@@ -159,10 +146,12 @@ def test_an_interrupted_replay_goes_on_and_ends_as_if_it_had_not_been(
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for_a_closed_day(database_url, "cut")
-    assert running.poll() is None, "the replay ended before it could be interrupted"
+    while not gate.is_reached(database_url, "cut"):
+        assert running.poll() is None, "it ended before it came to the gate"
+        time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    gate.open_again(database_url, "cut")
+    _, said = running.communicate(timeout=SECONDS_MAX)
     assert running.returncode == 130
     assert "run the same command again" in said
     fenqi(database_url, *words, cut, "--book", "cut")

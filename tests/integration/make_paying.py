@@ -11,7 +11,7 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.observe import Observe, Observed, Told, observe
 from fenqi.worker.heed import heed_on
 
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 240  # against what hangs
 BEHIND = """
 SELECT COUNT(*) FROM events WHERE recorded_by >= pg_snapshot_xmin(pg_current_snapshot())
 """

@@ -7,11 +7,13 @@ To die is to be cut from the server and never to run again: `Death` passes every
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from make_book import World, reopen
@@ -24,6 +26,8 @@ from fenqi.store.pool import Store
 R = TypeVar("R")
 
 AFTER_COMMIT = "after the commit"
+WAIT_SECONDS_MAX = 240  # against what hangs
+ARE_THERE = "SELECT FROM pg_stat_activity WHERE pid = ANY(%(pids)s) LIMIT 1"
 
 
 class Death(BaseException):
@@ -115,11 +119,26 @@ def live(
 ) -> Life[R]:
     """Start the program on a database, with the same ids and hour each time, and let it act."""
     fate = Fate(at, on_commit)
+    pids: list[int] = []
 
     def configure(connection: MortalConnection) -> None:
         pool._prepare(connection)
+        pids.append(connection.info.backend_pid)
         connection.fate = fate
 
+    try:
+        return _live(url, day, act, fate, configure)
+    finally:
+        _wait_until_gone(url, pids)
+
+
+def _live(
+    url: str,
+    day: date,
+    act: Callable[[World], R],
+    fate: Fate,
+    configure: Callable[[MortalConnection], None],
+) -> Life[R]:
     with ConnectionPool(
         url, connection_class=MortalConnection, min_size=1, max_size=2, configure=configure
     ) as connections:
@@ -132,3 +151,20 @@ def live(
         finally:
             fate.is_begun = False
         return Life(fate.moments, answer, None)
+
+
+WATCHERS: dict[str, "psycopg.Connection[Any]"] = {}  # one for each server, beside its databases
+
+
+def _wait_until_gone(url: str, pids: list[int]) -> None:
+    """Wait until the server has noticed that a program has ended, and let go what that had locked.
+
+    It does so at once, but for what others skip where it is locked that may be a moment too late.
+    """
+    beside = urlunsplit(urlsplit(url)._replace(path="/postgres"))
+    if beside not in WATCHERS:
+        WATCHERS[beside] = psycopg.connect(beside, autocommit=True)
+    until = time.monotonic() + WAIT_SECONDS_MAX
+    while WATCHERS[beside].execute(ARE_THERE, {"pids": pids}).fetchone() is not None:
+        assert time.monotonic() < until, "a program that ended is still there"
+        time.sleep(0.001)

@@ -1,7 +1,8 @@
 """A program that tells facts, buys and pays, and writes down every feature it sees, until killed.
 
-Run as `python observer.py DATA_FOLDER SEED`; its lines on stdout are JSON: what was answered, and
-what the features of an account were after which event at which moment.
+Run as `python observer.py DATA_FOLDER SEED DAY`, the day on which its book was opened; its lines on
+stdout are JSON: what was answered, and what the features of an account were after which event at
+which moment.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ import random
 import sys
 import time
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -42,7 +43,7 @@ WRITTEN_EVENTS = 8  # so that each life reads what the one before has written of
 class Observer:
     """One life of the program."""
 
-    def __init__(self, runtime: Runtime, seed: str) -> None:
+    def __init__(self, runtime: Runtime, seed: str, opened_on: date) -> None:
         self.runtime, self.seed = runtime, seed
         ground = dataclasses.replace(runtime.ground, trails=Trails(written_events=WRITTEN_EVENTS))
         self.ground = ground
@@ -50,7 +51,6 @@ class Observer:
         self.desk = Desk(ground)
         self.sealer = runtime.sealer()
         self.sent = 0
-        today = datetime.now(UTC).date()
         found(
             runtime.ground,
             Found(
@@ -58,7 +58,7 @@ class Observer:
                 legal_entity="Watched Credit Ltd",
                 currency="CNY",
                 zone="UTC",
-                opened_on=today,
+                opened_on=opened_on,
                 funding_minor=10_000_000_000,
             ),
         )
@@ -169,4 +169,4 @@ def tell(line: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     with Runtime.open(Config(data_folder=Path(sys.argv[1]))) as opened:
-        Observer(opened, sys.argv[2]).run()
+        Observer(opened, sys.argv[2], date.fromisoformat(sys.argv[3])).run()

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,7 @@ from fenqi.store.server import Server
 
 KILLS = ("program", "server", "program", "server")
 LIFE_LINES = 100  # of new output between two kills
-SECONDS_MAX = 120
+SECONDS_MAX = 400  # against what hangs
 EVENTS = """
 SELECT account_id, number, kind, (EXTRACT(EPOCH FROM recorded_at) * 1000000)::bigint, payload
 FROM events WHERE account_id IN (SELECT account_id FROM accounts WHERE kind = 'customer')
@@ -48,11 +49,13 @@ class Watched:
         self.server = Server(self.config.database_folder)
         self.folder = folder
         self.lives = 0
+        self.day = datetime.now(UTC).date()  # of all its lives, also of one after midnight
         self.start()
 
     def start(self) -> None:
         self.lives += 1
-        words = [Path(__file__).with_name("observer.py"), self.config.data_folder, self.lives]
+        observer = Path(__file__).with_name("observer.py")
+        words = [observer, self.config.data_folder, self.lives, self.day]
         self.output = self.folder / f"life-{self.lives}.jsonl"
         with self.output.open("w") as said, (self.folder / "errors.log").open("a") as errors:
             self.program = subprocess.Popen(

@@ -40,6 +40,7 @@ class Wire:
         self.cut: Cut | None = None
         self.stays_cut = False  # after a cut nobody gets through any more, by any line
         self.cuts = 0
+        self.turned_away = 0  # lines that did not get through after a cut
         self._asking: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -66,15 +67,17 @@ class Wire:
                 program, _ = self._door.accept()
                 with self._lock:  # or a line that comes up during a cut would outlive it
                     if self.stays_cut and self.cuts:
+                        self.turned_away += 1
                         program.close()
                         continue
                     self._asking.append(program)
                 server = self._reach()
-                lines = ((program, server), (server, program))
-                for near, far in lines:
-                    threading.Thread(
-                        target=self._carry, args=(near, far, near is program), daemon=True
-                    ).start()
+                is_lost = threading.Event()  # what the server answers from now on
+                for carry, near, far in (
+                    (self._carry, program, server),
+                    (self._carry_back, server, program),
+                ):
+                    threading.Thread(target=carry, args=(near, far, is_lost), daemon=True).start()
 
     def _reach(self) -> socket.socket:
         if not self._host.startswith("/"):
@@ -83,20 +86,28 @@ class Wire:
         line.connect(f"{self._host}/.s.PGSQL.{self._port}")
         return line
 
-    def _carry(self, near: socket.socket, far: socket.socket, is_asking: bool) -> None:
+    def _carry(self, near: socket.socket, far: socket.socket, is_lost: threading.Event) -> None:
         with contextlib.suppress(OSError):
             is_writing = False
             while words := near.recv(CHUNK_BYTES):
-                is_writing = is_writing or (is_asking and WRITING in words)
+                is_writing = is_writing or WRITING in words
                 cut = self._cut_now(words) if is_writing else None
                 if cut is not None and self.stays_cut:
                     _end(*(line for line in self._asking if line is not near))
                 if cut is Cut.AT_ANSWER:
-                    _end(near)
+                    is_lost.set()
                     far.sendall(words)
-                    return  # the server obeys, and the other carrier finds nobody to tell
+                    return  # the line ends when the server has obeyed and answers
                 if cut is not None:
                     break
+                far.sendall(words)
+        _end(near, far)
+
+    def _carry_back(
+        self, near: socket.socket, far: socket.socket, is_lost: threading.Event
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while (words := near.recv(CHUNK_BYTES)) and not is_lost.is_set():
                 far.sendall(words)
         _end(near, far)
 

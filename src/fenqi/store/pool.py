@@ -28,6 +28,7 @@ from fenqi.store.columns import teach
 CONNECTIONS_MAX = 8
 CONNECTION_WAIT_SECONDS_MAX = 30  # waiting for a free connection of the pool
 CONNECT_SECONDS_MAX = 10
+RECONNECT_SECONDS = 5  # of attempts further and further apart; then they begin anew
 LOCK_WAIT_SECONDS_MAX = 60
 UNUSED_SECONDS_MAX = 1.0  # since a connection was used well; beyond that it is tried first
 IDLE_SECONDS_MAX = 900  # an open transaction that does nothing is ended
@@ -223,8 +224,9 @@ class Store:
             min_size=1,
             max_size=connections_max,
             timeout=CONNECTION_WAIT_SECONDS_MAX,
-            # The pause between two attempts doubles; begun anew, it never outlasts who waits.
-            reconnect_timeout=CONNECTION_WAIT_SECONDS_MAX,
+            # The pause between two attempts doubles; begun anew, it stays short for who waits.
+            reconnect_timeout=RECONNECT_SECONDS,
+            reconnect_failed=_begin_anew,
             configure=_prepare,
             check=_check,
             kwargs={"connect_timeout": CONNECT_SECONDS_MAX},
@@ -272,6 +274,17 @@ def _prepare(connection: "psycopg.Connection[Any]") -> None:
     teach(connection)
     connection.execute(PREPARE_CONNECTION)
     connection.commit()
+
+
+def _begin_anew(pool: "psycopg_pool.ConnectionPool[Any]") -> None:
+    """Go on trying to reach the server.
+
+    A pool that has given up tries again for the next who asks, but not for those who wait already:
+    they would be told that there is no connection, though the server had come back meanwhile.
+    """
+    if pool.get_stats()["pool_size"] == 0:  # neither a connection nor an attempt at one is left
+        pool.resize(0, pool.max_size)
+        pool.resize(1, pool.max_size)  # lacks one now, and begins to make it
 
 
 def _check(connection: "psycopg.Connection[Any]") -> None:

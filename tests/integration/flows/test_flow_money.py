@@ -203,9 +203,8 @@ def test_a_payment_that_was_booked_late_takes_its_late_charge_away(store: Store)
     answer = pay(world, account, 100_800, days_ago=19)  # 12 February: within the days of grace
     assert (answer.paid_minor, answer.credit_minor) == (100_000, 800)
     assert (penalties(world, plan), state(world, plan)) == ([0], "closed")
-    charges = rows(
-        store, "SELECT amount_minor, is_derived FROM operations WHERE kind = 'late-charge'"
-    )
+    sql = "SELECT amount_minor, is_derived FROM operations WHERE kind = 'late-charge' "
+    charges = rows(store, sql + "ORDER BY number")
     assert charges == [(800, True), (-800, True)]
     assert "receivable-penalty" not in balances(world)
     assert_sound(world, plans=1)

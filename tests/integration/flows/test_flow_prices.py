@@ -192,5 +192,5 @@ def test_a_strangers_tool_arrives_at_our_balances(world: World, tmp_path: Path, 
     path = tmp_path / "book.beancount"
     beancount.export(world.store, None, path, by)
     command = [str(BEAN_CHECK), "--no-cache", str(path)]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    checked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")

@@ -20,7 +20,7 @@ from fenqi.store import books
 from fenqi.store.pool import Store
 
 BEAN_CHECK = Path(sys.executable).parent / "bean-check"
-SECONDS_MAX = 60
+SECONDS_MAX = 240  # against what hangs
 
 
 def bean_check(path: Path) -> subprocess.CompletedProcess[str]:

@@ -30,6 +30,7 @@ CREATE TABLE things (
 GRANT SELECT, INSERT, UPDATE ON things TO fenqi_app;
 """
 ADD = "INSERT INTO things (name, size) VALUES (%(name)s, %(size)s)"
+SECONDS_MAX = 240  # against what hangs
 ONE_ID = UUID("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
 
 
@@ -166,7 +167,7 @@ def test_one_of_two_transactions_in_a_deadlock_is_told_to_try_again(things: Stor
                 for name in names:
                     session.run("UPDATE things SET size = 2 WHERE name = %(name)s", {"name": name})
                     if name == names[0]:
-                        together.wait(10)
+                        together.wait(SECONDS_MAX)
         except FenqiError as error:
             caught.append(type(error))
 
@@ -210,4 +211,5 @@ def test_a_server_that_is_not_there_is_told_at_once() -> None:
 
 def end_backend(url: str, pid: int) -> None:
     with psycopg.connect(url) as connection:
-        connection.execute("SELECT pg_terminate_backend(%(pid)s, 5000)", {"pid": pid})
+        asked = {"pid": pid, "wait": SECONDS_MAX * 1000}
+        connection.execute("SELECT pg_terminate_backend(%(pid)s, %(wait)s)", asked)

@@ -1,5 +1,6 @@
 """The embedded server starts, is shared, survives being killed, and stays private."""
 
+import itertools
 import os
 import shutil
 import stat
@@ -26,12 +27,14 @@ from fenqi.store.server import (
 )
 
 SIGKILL = 9
+SECONDS_MAX = 240  # against what hangs
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
-def server(private_folder: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(private_folder: Path) -> Iterator[Server]:
     """A server of the test's own; not started."""
-    own = Server(private_folder / str(abs(hash(request.node.name)) % 10**8))
+    own = Server(private_folder / f"own-{next(NUMBERS)}")
     yield own
     own.stop()
 
@@ -67,7 +70,7 @@ def test_of_many_starters_at_once_exactly_one_starts_it(server: Server) -> None:
     together = threading.Barrier(4)
 
     def start() -> None:
-        together.wait(10)
+        together.wait(SECONDS_MAX)
         outcomes.append(Server(server.folder).start())
 
     threads = [threading.Thread(target=start) for _ in range(4)]

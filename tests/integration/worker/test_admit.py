@@ -33,7 +33,8 @@ from fenqi.worker.admit import (
     ask_again,
 )
 
-SECONDS_MAX = 1
+SECONDS_MAX = 60  # for what does not take long, on whatever machine
+BRIEF_SECONDS = 1  # for what would never end
 GOOD = [
     f"person-{one}"
     for one in range(200)
@@ -42,10 +43,15 @@ GOOD = [
 
 
 @contextmanager
-def bureau(world: World, mood: Mood) -> Iterator[tuple[HttpBureau, SandboxBureau]]:
-    access = dict(subscriber=SUBSCRIBER, secret=SECRET, seconds_max=SECONDS_MAX)
-    with SandboxBureau(world.clock.now, mood=mood) as house, httpx.Client() as client:
-        yield HttpBureau(client, Access(house.url, **access), elapsed=time.monotonic), house  # type: ignore[arg-type]
+def bureau(
+    world: World, mood: Mood, seconds_max: int = SECONDS_MAX
+) -> Iterator[tuple[HttpBureau, SandboxBureau]]:
+    with (
+        SandboxBureau(world.clock.now, mood=mood) as house,
+        httpx.Client(trust_env=False) as client,
+    ):
+        access = Access(house.url, SUBSCRIBER, SECRET, seconds_max)
+        yield HttpBureau(client, access, elapsed=time.monotonic), house
 
 
 @pytest.fixture
@@ -78,7 +84,8 @@ def test_on_a_bad_day_everybody_gets_a_smaller_beginning_and_waits_once(
 ) -> None:
     count = 3 * ASKED_AT_ONCE_MAX
     received = [applied(world, f"person-{one}") for one in range(count)]
-    with bureau(world, mood) as (asked, _):
+    seconds_max = BRIEF_SECONDS if finding == "timeout" else SECONDS_MAX
+    with bureau(world, mood, seconds_max) as (asked, _):
         began = time.monotonic()
         answers = admit(world.ground, asked)
         took = time.monotonic() - began
@@ -87,9 +94,10 @@ def test_on_a_bad_day_everybody_gets_a_smaller_beginning_and_waits_once(
     assert {tuple(one.reasons) for one in told} == {("no-bureau-report",)}
     # Eight at a time: those under way when it fails first, then nobody asks any more.
     kept = dict(rows(world.store, "SELECT finding, COUNT(*)::int FROM bureau_reports GROUP BY 1"))
-    assert {finding, "suspended"} <= kept.keys() <= {finding, "timeout", "suspended"}
+    assert kept.keys() == {finding, "suspended"}
     assert FAILURES_MAX <= count - kept["suspended"] <= 2 * ASKED_AT_ONCE_MAX
-    assert took < 2 * SECONDS_MAX + 3, took
+    if finding == "timeout":
+        assert took < count * BRIEF_SECONDS / 2, "they wait one after another"
 
 
 def test_a_transaction_is_not_open_while_the_bureau_is_asked(world: World) -> None:
