@@ -76,14 +76,14 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "book-missing": (
         "There is no book {book}. There are: {books}.",
-        "There is no book {book}, and no other yet: run {begun_by}. The demo keeps its books in a "
-        "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
+        "There is no book {book}, and no other yet: run {begun_by}. FENQI_DATA says whose books a "
+        "command looks into; the demo's are apart: FENQI_DATA=<data folder>/demo fenqi report.",
         "There is no book {book}. `fenqi report` tells which books there are.",
     ),
     "book-unclear": (
         "Say which book with --book. There are: {books}.",
-        "There is no book yet: run fenqi demo or fenqi replay. The demo keeps its books in a "
-        "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
+        "There is no book yet: run fenqi demo or fenqi replay. FENQI_DATA says whose books a "
+        "command looks into; the demo's are apart: FENQI_DATA=<data folder>/demo fenqi report.",
     ),
     "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
     "bureau-settings-invalid": (
@@ -388,6 +388,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "policy-nothing-before": "Nothing decided {kind} before, so there is nothing to go back to.",
     "policy-rows-invalid": "These are no rows of the policy's inputs; wanted {wants}.",
+    "policy-twice": (
+        "{file} and {other} both decide {kind}, and only one can at a first start. Keep one of "
+        "them in the folder and adopt the other later. Nothing was installed."
+    ),
     "policy-unsound": (
         "{file} cannot decide yet:\n  {faults}\nCorrect the file and check it again."
     ),
