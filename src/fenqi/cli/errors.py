@@ -143,12 +143,13 @@ def tell(fault: BaseException, after_interrupt: str = around.GO_ON) -> int:
 
 def _tell_place(fault: OSError) -> int:
     """Tell of a file or folder that cannot be used."""
-    place = fault.filename or speech().gettext(around.THE_SYSTEM)
+    place = _shown(fault.filename or speech().gettext(around.THE_SYSTEM))
+    said = speech().gettext(str(fault.strerror))
     if fault.errno in NOT_THERE:
-        _say(around.ELSEWHERE, place=place, said=fault.strerror)
+        _say(around.ELSEWHERE, place=place, said=said)
         return REFUSED
     is_outside = fault.errno in OUTSIDE
-    _say(around.NO_ROOM if is_outside else around.UNUSABLE, place=place, said=fault.strerror)
+    _say(around.NO_ROOM if is_outside else around.UNUSABLE, place=place, said=said)
     _say_where(write_trace(fault))
     return UNAVAILABLE if is_outside else BROKEN
 
@@ -196,6 +197,7 @@ def _in_words(name: str, value: object) -> str:
         return _shown(value.told(speech().gettext), most=PHRASE_CHARS_MAX)
     shown = _shown(value)
     is_ours = shown in PHRASES and (name in FIELDS or shown.startswith("("))
+    is_ours |= shown in around.OF_SYSTEM and name in FIELDS
     return speech().gettext(shown) if is_ours else shown
 
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
 from fenqi.cli.language import preferred_language, say, speech
-from fenqi.machine import Config
+from fenqi.machine import ASSESS_DAYS, Config
 from fenqi.replay import challenger, leftovers, run, source
 from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
@@ -31,10 +31,15 @@ from fenqi.runtime import (
     make_database_for,
 )
 from fenqi.worker.close import close_through
+from fenqi.worker.rota import duties_of, run_through
 from fenqi.worker.shadow import follow
 
 PAGE = "report.html"
 CHALLENGED = "challenger.txt"
+HEEDING = "repayment"  # the duty
+# As often as nobody is missed who is a few days late (1 to 3 in the shipped policy), and no
+# oftener: a round costs some dozens of round trips.
+HEEDED_EVERY_DAYS = 3
 PAPER_COLUMNS = 100
 DEMO_SEED = 20260101
 DEMO_FIRST_ON = date(2026, 1, 1)
@@ -81,7 +86,7 @@ def demo(
         if is_own:
             runtime.refuse_others()  # the same demo, begun twice
             keep_for(config, plan.book.origin)
-        found = _live(runtime, clock, plan, None, out)
+        found = _live(runtime, clock, plan, None, out, heeds=is_own)
         _finish(runtime, found, out, console)
         if is_own:
             _tell_challenger(runtime, out, console)
@@ -145,9 +150,24 @@ def _read(
 
 
 def _live(
-    runtime: Runtime, clock: MovingClock, plan: run.Plan, stream: Stream | None, out: Path
+    runtime: Runtime,
+    clock: MovingClock,
+    plan: run.Plan,
+    stream: Stream | None,
+    out: Path,
+    *,
+    heeds: bool = False,
 ) -> Book:
+    """Live a plan's days. With `heeds` who begins to pay differently is asked about, some evenings.
+
+    That duty looks at all books of a database: so only in the demo's own. It comes before a day is
+    closed, so that a day that was cut off is asked about again as a whole.
+    """
+    (repayment,) = (one for one in duties_of(None, assess_days=ASSESS_DAYS) if one.name == HEEDING)
+
     def close_day(day: date) -> None:
+        if heeds and (day - plan.first_on).days % HEEDED_EVERY_DAYS == HEEDED_EVERY_DAYS - 1:
+            run_through(runtime.ground, repayment, by=runtime.words)
         close_through(runtime.ground, plan.book.book_id, day)
 
     with _Bar() as bar:

@@ -275,7 +275,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}, line {line}, column {column}: this is no TOML ({problem}). Correct the line.",
         "{file}: {key} is {value}; it must be {allowed}.",
         "{file}: {key} is {problem}; it must be {allowed}.",
-        "{file} cannot be read: {problem}.",
+        "{file} cannot be read: {problem}. Give --map the path of a MAP.toml.",
     ),
     "migration-edited": (
         "The migration {file} was changed after it had been applied. Put the applied text back "
@@ -485,7 +485,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "one."
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
-    "shadow-invalid": ("A challenger needs your name (--by) and 1 to {days_max} days, not {days}."),
+    "shadow-invalid": (
+        "A challenger needs 1 to {days_max} days (--days), not {days}.",
+        "A challenger needs {expected} (--by), not `{by}`.",
+    ),
     "shape-invalid": (
         "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
         "The array {array} is not what is wanted: {wants}.",

@@ -61,8 +61,12 @@ def _said(fault: Any) -> Phrase:
             )
         case "NoSuchOption":
             near = sorted(fault.possibilities or ())
-            unknown = Phrase("There is no option {option}", option=_short(fault.option_name))
-            return _perhaps(unknown, near[0] if near else "")
+            option = _short(fault.option_name)
+            if near:
+                return Phrase(
+                    "There is no option {option}; is {meant} meant?", option=option, meant=near[0]
+                )
+            return Phrase("There is no option {option}.", option=option)
         case "BadOptionUsage" if TAKES_NONE in fault.message:
             return Phrase("{option} takes no value: write it alone.", option=fault.option_name)
         case "BadOptionUsage":
@@ -75,21 +79,18 @@ def _plain(fault: Any) -> Phrase:
     """Return what is told of a fault that says by its text alone which it is."""
     if found := UNKNOWN_COMMAND.search(fault.message):
         near = NEAR.search(fault.message)
-        unknown = Phrase("There is no command {word}", word=_short(found["word"]))
-        return _perhaps(unknown, near["near"] if near else "")
+        word = _short(found["word"])
+        if near:
+            return Phrase(
+                "There is no command {word}; is {meant} meant?", word=word, meant=near["near"]
+            )
+        return Phrase("There is no command {word}.", word=word)
     if found := TOO_MANY.search(fault.message):
         return Phrase(
             "Nothing is expected where {words} stands; a text of several words needs quotes.",
             words=_short(found["words"]),
         )
     return Phrase("{said}", said=fault.format_message())
-
-
-def _perhaps(unknown: Phrase, near: str) -> Phrase:
-    """Return that something is not there, and what may have been meant."""
-    if near:
-        unknown = Phrase("{fault} (is {meant} meant?)", fault=unknown, meant=near)
-    return Phrase("{fault}.", fault=unknown)
 
 
 def _missing(fault: Any) -> Phrase:

@@ -140,6 +140,9 @@ def _name(by: str) -> str:
 
 def _told(because: str) -> str:
     told = " ".join(because.split())
+    if not told.isprintable():
+        expected = Phrase("printable characters, tabs and line ends")
+        raise AdopterInvalid(by=told[:40], expected=expected)
     if len(told) > BECAUSE_CHARS_MAX:
         expected = Phrase("at most {most} characters", most=BECAUSE_CHARS_MAX)
         raise AdopterInvalid(by=told[:40], expected=expected)

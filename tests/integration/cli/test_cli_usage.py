@@ -62,16 +62,16 @@ FAULTS = {
         "fenqi decision list",
     ),
     ("plann",): (
-        "There is no command plann (is plan meant?).",
-        "没有命令 plann(是否指 plan?)",
+        "There is no command plann; is plan meant?",
+        "没有命令 plann;是否指 plan?",
         "fenqi",
     ),
-    ("plan", "zzz"): ("There is no command zzz.", "没有命令 zzz", "fenqi plan"),
-    ("it's",): ("There is no command it's.", "没有命令 it's", "fenqi"),
-    ("--bogus",): ("There is no option --bogus.", "没有选项 --bogus", "fenqi"),
+    ("plan", "zzz"): ("There is no command zzz.", "没有命令 zzz。", "fenqi plan"),
+    ("it's",): ("There is no command it's.", "没有命令 it's。", "fenqi"),
+    ("--bogus",): ("There is no option --bogus.", "没有选项 --bogus。", "fenqi"),
     ("plan", "quote", "600", "--counts", "3"): (
-        "There is no option --counts (is --count meant?).",
-        "没有选项 --counts(是否指 --count?)",
+        "There is no option --counts; is --count meant?",
+        "没有选项 --counts;是否指 --count?",
         "fenqi plan quote",
     ),
     ("plan", "quote", "-5"): (
