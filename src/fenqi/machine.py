@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 
 from fenqi.core.errors import Invalid
 from fenqi.core.values.bureau import Access
+from fenqi.core.values.phrase import Phrase
 from fenqi.store.programs import checkout, system_folder
 
 DATA_SETTING = "FENQI_DATA"
@@ -52,6 +53,7 @@ BUREAU_BUDGET_MAX = 10**15
 BUREAU_FILES_SETTING = "FENQI_BUREAU_FILES"
 BUREAUS = ("bureau", "file")  # the one that is asked, and files of nobody in particular
 BUREAU_NAME = re.compile("[a-z0-9][a-z0-9-]{0,39}")
+GIVEN = Phrase("what the bureau gave you")
 BUREAU_SECONDS = 2
 BUREAU_SECONDS_MAX = 60
 # The first that is set counts; those of the system in the order of POSIX.
@@ -135,15 +137,15 @@ def _bureau_access(given: Mapping[str, str]) -> Access | None:
         return None
     for setting in (BUREAU_SUBSCRIBER_SETTING, BUREAU_SECRET_SETTING):
         if not given.get(setting):
-            raise BureauSettingsInvalid(setting=setting, expected="what the bureau gave you")
+            raise BureauSettingsInvalid(setting=setting, expected=GIVEN)
     parts = urlsplit(url)
     is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if not parts.hostname or parts.scheme not in ("https", "http" if is_here else "https"):
-        expected = "an https address, or an http address of this machine"
+        expected = Phrase("an https address, or an http address of this machine")
         raise BureauSettingsInvalid(setting=BUREAU_SETTING, expected=expected)
     seconds = given.get(BUREAU_SECONDS_SETTING) or str(BUREAU_SECONDS)
     if not (seconds.isascii() and seconds.isdigit() and 1 <= int(seconds) <= BUREAU_SECONDS_MAX):
-        expected = f"whole seconds from 1 to {BUREAU_SECONDS_MAX}"
+        expected = Phrase("whole seconds from {least} to {most}", least=1, most=BUREAU_SECONDS_MAX)
         raise BureauSettingsInvalid(setting=BUREAU_SECONDS_SETTING, expected=expected)
     subscriber, secret = given[BUREAU_SUBSCRIBER_SETTING], given[BUREAU_SECRET_SETTING]
     return Access(url, subscriber, secret, int(seconds))
@@ -154,7 +156,7 @@ def _bureaus(given: Mapping[str, str]) -> tuple[str, ...]:
     named = [one.strip() for one in (given.get(BUREAU_FILES_SETTING) or "").split(",")]
     names = [one for one in named if one]
     if not all(BUREAU_NAME.fullmatch(one) for one in names):
-        expected = "names by commas, each 1 to 40 small letters, digits and hyphens"
+        expected = Phrase("names by commas, each 1 to 40 small letters, digits and hyphens")
         value = ", ".join(names)
         raise BureauSettingsInvalid(setting=BUREAU_FILES_SETTING, value=value, expected=expected)
     return tuple(dict.fromkeys([*BUREAUS, *names]))
@@ -169,7 +171,9 @@ def _bureau_budget(given: Mapping[str, str]) -> int | None:
     if not said:
         return None
     if not (said.isascii() and said.isdigit() and int(said) <= BUREAU_BUDGET_MAX):
-        expected = f"whole minor units from 0 to {BUREAU_BUDGET_MAX}"
+        expected = Phrase(
+            "whole minor units from {least} to {most}", least=0, most=BUREAU_BUDGET_MAX
+        )
         raise BureauSettingsInvalid(setting=BUREAU_BUDGET_SETTING, expected=expected)
     return int(said)
 
@@ -182,7 +186,7 @@ def _duties(given: Mapping[str, str]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(one.strip() for one in named.split(",")))
     for one in names:
         if one not in DUTIES:
-            expected = "some of " + ", ".join(DUTIES)
+            expected = Phrase("some of {choices}, by commas", choices=", ".join(DUTIES))
             raise DutiesSettingInvalid(setting=DUTIES_SETTING, value=one, expected=expected)
     return names
 
@@ -191,7 +195,7 @@ def _assess_days(given: Mapping[str, str]) -> int:
     """Return the days between two assessments. Errors: DutiesSettingInvalid."""
     days = given.get(ASSESS_DAYS_SETTING) or str(ASSESS_DAYS)
     if not (days.isascii() and days.isdigit() and 1 <= int(days) <= ASSESS_DAYS_MAX):
-        expected = f"whole days from 1 to {ASSESS_DAYS_MAX}"
+        expected = Phrase("whole days from {least} to {most}", least=1, most=ASSESS_DAYS_MAX)
         raise DutiesSettingInvalid(setting=ASSESS_DAYS_SETTING, value=days, expected=expected)
     return int(days)
 

@@ -16,8 +16,9 @@ from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.ports import Clock, IdSource
 from fenqi.core.risk.crowd import CrowdRule
 from fenqi.core.risk.identity import Sealer
+from fenqi.flows import adopt
 from fenqi.machine import URL_SETTING, Config, SystemClock
-from fenqi.store import catalogue, crowds, identity_key, policies
+from fenqi.store import catalogue, crowds, identity_key
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import migrate
@@ -145,12 +146,14 @@ class Runtime:
     ) -> "Runtime":
         """Start the embedded server if it is needed, migrate the database and open the store.
 
-        Products and packs of the files are installed as versions on the way.
+        Products and packs of the files are installed as versions on the way, and what policies
+        there are for kinds that nothing decides about yet: all of them, or nothing.
 
         With `stop_after` a server started by this call is stopped by the last program to leave.
         `others` names the programs that work in the same folder already.
 
-        Errors: those of `Server.start`, `migrate`, `Store.open` and `catalogue.install`.
+        Errors: those of `Server.start`, `migrate`, `Store.open`, `catalogue.install` and
+        `adopt.install`.
         """
         config = config or Config.from_environment()
         clock = clock or SystemClock()
@@ -167,8 +170,8 @@ class Runtime:
             store = Store.open(url, connections_max=config.connections_max or CONNECTIONS_MAX)
             with store.transaction() as session:
                 catalogue.install(session, clock.now(), config.catalogue_folder)
-                policies.install(session, clock.now(), config.catalogue_folder)
                 known = catalogue.load(session)
+                adopt.install(session, known, clock.now(), config.catalogue_folder)
         except BaseException:
             if store is not None:
                 store.close()

@@ -149,7 +149,7 @@ def test_bad_lines_are_skipped_named_and_counted(
     report = json.loads((out / "report.json").read_text())
     assert {"reason": "bad-line", "count": 2} in report["exceptions"]
     assert "bad-line" in done.stdout
-    assert "2 bad lines left out" in done.stderr
+    assert f"Bad lines left out: 2. They are named in {bad}" in done.stderr
 
 
 def test_the_file_of_bad_lines_never_replaces_what_is_read(

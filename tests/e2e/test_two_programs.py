@@ -155,3 +155,52 @@ def test_a_killed_program_holds_no_seat_and_the_next_one_stops_the_server(
         assert not server.status().is_running
     finally:
         server.stop()
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_helps_who_pays_late_and_cut_off_helps_the_same(
+    private_folder: Path, tmp_path: Path
+) -> None:
+    figures = []
+    for name in ("whole", "cut"):
+        data, out = private_folder / f"helped-{name}", tmp_path / name
+        server = Server(data / "demo" / "postgres")
+        words = ("demo", "--shoppers", 60, "--days", 100, "--out", out)
+        try:
+            if name == "cut":
+                with working(data, *words, folder=server.folder) as first:
+                    wait_for_rounds(data, first)
+                    first.send_signal(signal.SIGKILL)
+                    first.communicate()
+            fenqi(data, *words)
+        finally:
+            server.stop()
+        figures.append(json.loads((out / "report.json").read_text("utf-8")))
+    whole, cut = figures
+    told = {one["reason"]: one["count"] for one in whole["paying"]}
+    assert told["nudge"] > 0
+    assert told["relief"] > 0
+    for one in ("paying", "purchases", "receivables", "plans"):
+        assert cut[one] == whole[one], one
+
+
+def wait_for_rounds(data: Path, program: "subprocess.Popen[str]") -> None:
+    """Wait until a demo has asked about how people pay a few times."""
+    until = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < until:
+        assert program.poll() is None, program.communicate()
+        told = subprocess.run(
+            [sys.executable, "-m", "fenqi", "worker", "status", "--json"],
+            env=environment(data / "demo"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if told.returncode == 0 and has_decided(json.loads(told.stdout)):
+            return
+        time.sleep(0.2)
+    raise AssertionError("nobody was asked about in time")
+
+
+def has_decided(told: dict[str, list[dict[str, object]]]) -> bool:
+    return any(one["name"] == "repayment" and one["touched"] for one in told["duties"])

@@ -1,12 +1,16 @@
-"""A program that cannot open leaves nothing of it behind."""
+"""A program that cannot open leaves nothing of it behind, nor half of what it would install."""
 
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from fenqi.core.errors import Invalid
+from fenqi.cli.errors import sentence
+from fenqi.core.errors import Conflict, Invalid
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.runtime import Config, Runtime
+from fenqi.store import policies
 
 
 @pytest.mark.parametrize(
@@ -29,3 +33,97 @@ def test_a_catalogue_that_cannot_be_read_leaves_no_connection(
     with pytest.raises(Invalid, match="line"):
         Runtime.open(config)
     assert set(threading.enumerate()) <= before
+
+
+OWN = """
+id = "ours"
+version = 1
+kind = "limit"
+purpose = "credit"
+owner = "risk"
+author = "Li Wei"
+valid_from = 2020-01-01
+
+[[rules]]
+id = "full"
+when = "utilisation_ppm > 90 %"
+effects = [{ effect = "review", priority = 2 }]
+reason = "full"
+
+[[reasons]]
+code = "full"
+zh = "额度已用完。"
+en = "The limit is used up."
+
+[[examples]]
+says = "nothing is left"
+given = { utilisation_ppm = 1000000 }
+outcome = "review"
+"""
+
+
+def opened(url: str, tmp_path: Path, **files: str) -> Runtime:
+    """Open a program over an operator's folder with these policies."""
+    folder = tmp_path / "own" / "policies"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.toml").write_text(text, "utf-8")
+    settings = {
+        "FENQI_DATABASE_URL": url,
+        "FENQI_DATA": str(tmp_path / "data"),
+        "FENQI_CATALOGUE": str(folder.parent),
+    }
+    return Runtime.open(Config.from_environment(settings))
+
+
+def installed(url: str) -> tuple[int, int]:
+    """Return how many adoptions and how many versions of anything a database holds."""
+    with psycopg.connect(url) as connection:
+        counted = "SELECT (SELECT count(*) FROM adoptions), (SELECT count(*) FROM catalogue)"
+        adoptions, versions = connection.execute(counted).fetchone() or (0, 0)
+    return adoptions, versions
+
+
+def test_an_operators_sound_policy_is_adopted_at_a_first_start(
+    database_url: str, tmp_path: Path
+) -> None:
+    with (
+        opened(database_url, tmp_path, limit=OWN) as runtime,
+        runtime.store.transaction() as session,
+    ):
+        assert policies.live(session, DecisionKind.LIMIT).name == "ours"
+        assert policies.live(session, DecisionKind.PRICE).name == "price"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('outcome = "review"', 'outcome = "approve"', "line 24: example nothing is left: outcome"),
+        ("> 90 %", "> 90", "line 12: rule full"),
+        ('"review", priority = 2', '"freeze", days = 2', "line 13: rule full"),
+        ("utilisation_ppm > 90 %", "utilisation_ppm > 90 % and", "line 12"),
+    ],
+)
+def test_an_operators_policy_with_a_fault_installs_nothing(
+    database_url: str, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert old in OWN
+    with pytest.raises(Invalid) as refused:
+        opened(database_url, tmp_path, a_limit=OWN.replace(old, new)).close()
+    told = sentence(refused.value)
+    assert str(tmp_path / "own" / "policies" / "a_limit.toml") in told
+    assert said in told
+    assert installed(database_url) == (0, 0)
+
+
+def test_two_policies_for_one_kind_install_nothing(database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(Conflict, match="policy-twice"):
+        opened(database_url, tmp_path, one=OWN, two=OWN.replace('"ours"', '"other"')).close()
+    assert installed(database_url) == (0, 0)
+
+
+def test_a_folder_that_comes_later_is_not_looked_at(database_url: str, tmp_path: Path) -> None:
+    opened(database_url, tmp_path).close()
+    before = installed(database_url)
+    opened(database_url, tmp_path, limit=OWN.replace("> 90 %", "> 90")).close()
+    assert installed(database_url) == before

@@ -16,6 +16,7 @@ import pyarrow.parquet as pa_parquet
 
 from fenqi.core.errors import Invalid
 from fenqi.core.values.bureau import BureauReport
+from fenqi.core.values.phrase import Phrase
 
 BYTES_MAX = 256 << 20
 LINES_MAX = 1_000_000
@@ -60,11 +61,11 @@ def read_reports(path: Path) -> list[FileReport]:
     if not path.is_file():
         raise _refused(path, problem="it is not a regular file")
     if path.stat().st_size > BYTES_MAX:
-        raise _refused(path, problem=f"it is larger than {BYTES_MAX} bytes")
+        raise _refused(path, problem=Phrase("it is larger than {most} bytes", most=BYTES_MAX))
     table = _csv(path) if path.suffix == ".csv" else _parquet(path)
     _check_columns(path, table.column_names)
     if table.num_rows > LINES_MAX:
-        raise _refused(path, problem=f"it has more than {LINES_MAX} lines")
+        raise _refused(path, problem=Phrase("it has more than {most} lines", most=LINES_MAX))
     first = 2 if path.suffix == ".csv" else 1  # below the heading; a row of parquet counts from 1
     seen: dict[tuple[str, datetime], int] = {}
     read = []
@@ -72,7 +73,9 @@ def read_reports(path: Path) -> list[FileReport]:
         one = _report(path, first + place, row)
         other = seen.setdefault((one.person, one.report.as_of), one.line)
         if other != one.line:
-            wanted = f"one report of a person and instant (line {other} has it already)"
+            wanted = Phrase(
+                "one report of a person and instant (line {line} has it already)", line=other
+            )
             raise _fault(path, one.line, "person", one.person, wanted)
         read.append(one)
     return read
@@ -97,9 +100,13 @@ def _csv(path: Path) -> pa.Table:
     except pa.ArrowInvalid as fault:
         if torn:
             row = torn[0]
-            wanted = f"a line of {row.expected_columns} values (it has {row.actual_columns})"
+            wanted = Phrase(
+                "a line of {count} values (it has {found})",
+                count=row.expected_columns,
+                found=row.actual_columns,
+            )
             raise _fault(path, row.number or 0, "(whole line)", row.text, wanted) from fault
-        raise _refused(path, problem="it is no csv in UTF-8 with a heading") from fault
+        raise _refused(path, problem=Phrase("it is no csv in UTF-8 with a heading")) from fault
     except OSError as fault:
         raise _refused(path, problem="it cannot be read") from fault
 
@@ -108,17 +115,17 @@ def _parquet(path: Path) -> pa.Table:
     try:
         return pa_parquet.read_table(path)
     except (pa.ArrowException, OSError) as fault:
-        raise _refused(path, problem="it is no parquet file") from fault
+        raise _refused(path, problem=Phrase("it is no parquet file")) from fault
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
     for name in names:
         if name not in COLUMNS or names.count(name) > 1:
-            wanted = "each of these columns once at most: " + ", ".join(COLUMNS)
+            wanted = Phrase("each of these columns once at most: {known}", known=", ".join(COLUMNS))
             raise _fault(path, 1, name, "(heading)", wanted)
     for name in NEEDED:
         if name not in names:
-            raise _fault(path, 1, name, "(missing)", "a column of the heading")
+            raise _fault(path, 1, name, "(missing)", Phrase("a column of the heading"))
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -133,7 +140,7 @@ def _report(path: Path, line: int, row: Mapping[str, Any]) -> FileReport:
         or not 0 < len(person.strip()) <= len(person) <= PERSON_CHARS_MAX
         or not person.isprintable()
     ):
-        wanted = f"a person's reference of 1 to {PERSON_CHARS_MAX} printable characters"
+        wanted = Phrase("1 to {most} printable characters", most=PERSON_CHARS_MAX)
         raise _fault(path, line, "person", person, wanted)
     numbers = {
         name: _whole(path, line, name, row[name], most=most)
@@ -151,12 +158,18 @@ def _whole(path: Path, line: int, name: str, value: Any, *, most: int) -> int | 
     text = value.strip() if isinstance(value, str) else str(value)
     is_whole = text.isascii() and text.isdigit() and len(text) <= len(str(most))
     if isinstance(value, bool) or not is_whole or int(text) > most:
-        raise _fault(path, line, name, value, f"a whole number from 0 to {most}, or nothing")
+        raise _fault(
+            path,
+            line,
+            name,
+            value,
+            Phrase("a whole number from {least} to {most}, or nothing", least=0, most=most),
+        )
     return int(text)
 
 
 def _instant(path: Path, line: int, value: Any) -> datetime:
-    wanted = "a day or an instant such as 2026-03-31 or 2026-03-31T18:00:00+08:00"
+    wanted = Phrase("a day or an instant such as 2026-03-31 or 2026-03-31T18:00:00+08:00")
     try:
         at = datetime.fromisoformat(value if isinstance(value, str) else value.isoformat())
     except (AttributeError, ValueError) as fault:

@@ -26,6 +26,75 @@ JUDGED = "{count} judged"
 STOPPED = "{challenger} stopped by {by}"
 RUNNING = "running {duties}; Ctrl-C ends it"
 WAIT_AGAIN = "{count} suspicions wait again"
+REPORT_IS_IN = "The report is in {place}"
+READING = "Reading the file"
+LEFT_OUT = "Bad lines left out: {count}. They are named in {place}"
+OPENING = "Opening the book"
+LIVING = "Living {day}"
+DAYS = "days"
+CLEAN = "Books checked: clean."
+CONTRADICTED = "Books checked: {count} contradictions. `fenqi ledger check` names them."
+LEFT_THERE = "Report and ledger are in {place}/"
+LEFT_THERE_WITH_LINES = "Report, ledger and exceptions are in {place}/"
+PICTURE = "The picture of the book: {place}"
+CHALLENGER_JUDGED = (
+    "A challenger judged beside the policy: {differing} of {count} decisions would have come out "
+    "differently."
+)
+WHERE_THEY_PART = "Where they part: {place}"
+LOOK_AGAIN = "Look at it again: {command}"
+AGREE = (
+    "The books agree: {accounts} accounts compared, {plans} plans replayed, {trails} trails made "
+    "again."
+)
+DISAGREE = (
+    "Contradictions: {count}. {accounts} accounts compared, {plans} plans replayed, {trails} "
+    "trails made again."
+)
+AND_MORE = "and {count} more; --json prints them all"
+EXPORTED = "{place}: {form}, one transaction per {by}"
+PER_EVENT = "event"
+PER_DAY = "day and pair of accounts"
+FINDING = ("What", "Account", "Plan", "Expected", "Found")
+COUNTED = {  # what the number of each step of a close counts
+    "release": "expired holds released",
+    "collect": "accounts paid from their credit balance",
+    "bill": "statements cut",
+    "age": "plans moved to another bucket",
+    "write-off": "plans written off",
+    "recognise": "plans whose income was recognised",
+    "remit-refunds": "accounts paid back",
+    "remit-merchants": "merchants paid",
+    "measure": "rows of month-end measures",
+    "provide": "lines of provision",
+    "link": "groups of accounts that share a device, card or phone",
+    "turn": "totals of days",
+}
+CLOSED_ALREADY = "{book}: {day} is closed already; nothing was changed."
+CLOSED_DAYS = "{book}: closed {first} to {last}."
+CLOSING = "Closing"
+CLOSED_DAY = "Closed {day}"
+NO_ACCOUNT = "no open account"
+STARTED = "PostgreSQL {version} started: {folder}"
+RAN_ALREADY = "PostgreSQL {version} was running already: {folder}"
+STOPPED_SERVER = "PostgreSQL stopped."
+NOT_RUNNING = "PostgreSQL was not running."
+WATCHING = "watching; Ctrl-C ends it"
+WATCHED = (
+    "{suspicions} suspicions: {rings} rings, {places} places, {held} held, {frozen} frozen; {over} "
+    "protections over"
+)
+NONE_PARKED = "No application is parked."
+RECEIVED = "{application}  received {at}, book {book}"
+PARKED = "  parked {at} after {count} tries: {fault}"
+TO_RETRY = "  once that is mended: fenqi application retry {application} --by YOU"
+WAITS_AGAIN = "The application {application} waits for its turn again."
+NONE_WAITS = "No application waits."
+ASKED = ("application", "state", "reasons")
+REPORTS_KNOWN = "{file}: {count} reports are known now."
+REPORTS_KNOWN_BEFORE = "{count} were known already"
+REPORTS_OF_NOBODY = "{count} are about nobody who ever applied here"
+REPORTS_WITHOUT_CONSENT = "{count} are left out: the person has not consented to a bureau's report"
 
 ALL = (
     MORE,
@@ -46,4 +115,48 @@ ALL = (
     STOPPED,
     RUNNING,
     WAIT_AGAIN,
+    REPORT_IS_IN,
+    READING,
+    LEFT_OUT,
+    OPENING,
+    LIVING,
+    DAYS,
+    CLEAN,
+    CONTRADICTED,
+    LEFT_THERE,
+    LEFT_THERE_WITH_LINES,
+    PICTURE,
+    CHALLENGER_JUDGED,
+    WHERE_THEY_PART,
+    LOOK_AGAIN,
+    AGREE,
+    DISAGREE,
+    AND_MORE,
+    EXPORTED,
+    PER_EVENT,
+    PER_DAY,
+    *FINDING,
+    *COUNTED.values(),
+    CLOSED_ALREADY,
+    CLOSED_DAYS,
+    CLOSING,
+    CLOSED_DAY,
+    NO_ACCOUNT,
+    STARTED,
+    RAN_ALREADY,
+    STOPPED_SERVER,
+    NOT_RUNNING,
+    WATCHING,
+    WATCHED,
+    NONE_PARKED,
+    RECEIVED,
+    PARKED,
+    TO_RETRY,
+    WAITS_AGAIN,
+    NONE_WAITS,
+    *ASKED,
+    REPORTS_KNOWN,
+    REPORTS_KNOWN_BEFORE,
+    REPORTS_OF_NOBODY,
+    REPORTS_WITHOUT_CONSENT,
 )

@@ -13,13 +13,15 @@ from uuid import UUID, uuid4
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
-from fenqi.cli.language import preferred_language
+from fenqi.cli.language import preferred_language, say
 from fenqi.cli.sending import send
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.identity import Identifier as Kind
 from fenqi.core.risk.identity import IdentityInvalid, Sealer
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.place import key_place
 from fenqi.core.values.toml import NotToml, table_of
 from fenqi.flows.apply import ApplicationInvalid, Apply, ConsentGiven, Identifier, apply
@@ -36,7 +38,11 @@ from fenqi.worker.admit import admit
 
 IDENTIFIERS = ("phone", "device", "card")
 FILE_BYTES_MAX = 1 << 20
-KINDS = {str: "a text in quotes", int: "a whole number, without quotes", bool: "true or false"}
+KINDS = {
+    str: Phrase("a text in quotes"),
+    int: Phrase("a whole number, without quotes"),
+    bool: Phrase("true or false"),
+}
 AS_IN_THE_FILE = {"person_reference": "person"}  # what the flow names otherwise
 PLAIN = {  # what is taken as it stands, and of which type
     "legal_name": str,
@@ -168,16 +174,13 @@ def parked(as_json: AsJson = False) -> None:
         return
     console = Console(highlight=False, markup=False)
     if not found:
-        console.print("No application is parked.")
+        console.print(say(answers.NONE_PARKED))
     for one in found:
-        console.print(
-            f"{one.account_id}  received {one.received_at:%Y-%m-%d %H:%M}, book {one.book_id}"
-        )
-        console.print(
-            f"  parked {one.parked_at:%Y-%m-%d %H:%M} after {one.failures} tries: {one.fault}",
-            markup=False,
-        )
-        console.print(f"  once that is mended: fenqi application retry {one.account_id} --by YOU")
+        about = {"application": one.account_id, "at": f"{one.received_at:%Y-%m-%d %H:%M}"}
+        console.print(say(answers.RECEIVED, book=one.book_id, **about), soft_wrap=True)
+        parked_at = f"{one.parked_at:%Y-%m-%d %H:%M}"
+        console.print(say(answers.PARKED, at=parked_at, count=one.failures, fault=one.fault))
+        console.print(say(answers.TO_RETRY, application=one.account_id), soft_wrap=True)
 
 
 def retry(
@@ -194,9 +197,8 @@ def retry(
             account_id=AccountId(application),
         )
         send(runtime, readmit, command)
-    Console(highlight=False, markup=False).print(
-        f"The application {application} waits for its turn again."
-    )
+    console = Console(highlight=False, markup=False)
+    console.print(say(answers.WAITS_AGAIN, application=application), soft_wrap=True)
 
 
 def _language() -> str:
@@ -228,12 +230,12 @@ class Form:
         except OSError as fault:
             raise ApplicationUnreadable(file=str(file), fault=fault.strerror) from fault
         if len(content) > FILE_BYTES_MAX:
-            problem = f"it is larger than {FILE_BYTES_MAX} bytes"
+            problem = Phrase("it is larger than {most} bytes", most=FILE_BYTES_MAX)
             raise ApplicationUnreadable(file=str(file), fault=problem)
         try:
             return cls(file, text, table_of(text))
         except NotToml as fault:
-            problem = f"this is no TOML, {fault.said}"
+            problem = Phrase("this is no TOML: {said}", said=fault.said)
             raise ApplicationUnreadable(file=str(file), fault=problem, **fault.place) from fault
 
     def command(self, book_id: str, sealer: Sealer, *, is_checked: bool) -> Apply:
@@ -263,33 +265,35 @@ class Form:
 
     def placed(self, refusal: ApplicationInvalid) -> ApplicationUnreadable:
         """Return a refusal of the flow with the place of what it is about."""
-        field, expected = (str(refusal.fields[name]) for name in ("field", "expected"))
+        field, expected = str(refusal.fields["field"]), refusal.fields["expected"]
         return self._fault(AS_IN_THE_FILE.get(field, field), expected)
 
     def _check(self) -> None:
         for name in sorted(set(self.table) - FIELDS - {"key"}):
             close = get_close_matches(name, FIELDS, n=1)
-            meant = f" (is {close[0]} meant?)" if close else ""
             known = ", ".join(sorted(FIELDS))
-            raise self._fault(name, f"one of the fields there are{meant}: {known}")
+            wanted = Phrase("one of the fields there are")
+            if close:
+                wanted = Phrase("{fault} (is {meant} meant?)", fault=wanted, meant=close[0])
+            raise self._fault(name, Phrase("{wanted}: {known}", wanted=wanted, known=known))
         for name in NEEDED:
             if name not in self.table:
-                raise self._fault(name, "given")
+                raise self._fault(name, Phrase("given"))
         for name, kind in (PLAIN | dict.fromkeys(TEXTS, str)).items():
             if name in self.table and type(self.table[name]) is not kind:
                 raise self._fault(name, KINDS[kind])
         if type(self.table["born_on"]) is not date:
-            raise self._fault("born_on", "a day such as 1995-06-01, without quotes")
+            raise self._fault("born_on", Phrase("a day such as 1995-06-01, without quotes"))
 
     def _sealed(self, name: str, seal: Callable[[str], str]) -> str:
         try:
             return seal(self.table[name])
         except IdentityInvalid as refusal:
-            raise self._fault(name, str(refusal.fields["expected"])) from refusal
+            raise self._fault(name, refusal.fields["expected"]) from refusal
 
     def _consents(self) -> tuple[ConsentGiven, ...]:
         """Return the consents of a table: class = { stated_at, text_sha256 }."""
-        expected = "a table of classes, each with stated_at and text_sha256"
+        expected = Phrase("a table of classes, each with stated_at and text_sha256")
         table = self.table["consents"]
         if not isinstance(table, dict):
             raise self._fault("consents", expected)
@@ -299,11 +303,12 @@ class Form:
                 raise self._fault(f"consents.{name}", expected)
             at, text = one["stated_at"], one["text_sha256"]
             if not isinstance(at, datetime) or not isinstance(text, str):
-                raise self._fault(f"consents.{name}", "an instant, and the sha256 of a text")
+                wanted = Phrase("an instant, and the sha256 of a text")
+                raise self._fault(f"consents.{name}", wanted)
             given.append(ConsentGiven(data_class=name, stated_at=at, text_sha256=text))
         return tuple(given)
 
-    def _fault(self, field: str, expected: str) -> ApplicationUnreadable:
+    def _fault(self, field: str, expected: object) -> ApplicationUnreadable:
         """Return a refusal of a field; what could tell who applies is not repeated."""
         place = key_place(self.text, field)
         told: dict[str, object] = {"field": field, "expected": expected}

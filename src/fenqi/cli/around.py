@@ -14,7 +14,23 @@ NO_ROOM = "{place}: {said}. What was committed is kept; make room and run the sa
 UNUSABLE = "{place}: {said}."
 BESIDE = "beside this one works {programs}. Both go on."
 
+# What the system says of files, as it says it.
+OF_SYSTEM = (
+    "Directory not empty",
+    "File exists",
+    "File name too long",
+    "Is a directory",
+    "No space left on device",
+    "No such file or directory",
+    "Not a directory",
+    "Operation not permitted",
+    "Permission denied",
+    "Read-only file system",
+    "Too many levels of symbolic links",
+)
+
 ALL = (
+    *OF_SYSTEM,
     GO_ON,
     UNCHANGED,
     NOT_ENCODED,

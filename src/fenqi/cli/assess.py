@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from fenqi.cli import answers
+from fenqi.cli.language import say, speech
 from fenqi.core.risk.change import Subject
 from fenqi.report import breaker as choosing
+from fenqi.report.names import pair, word
 from fenqi.runtime import Runtime
 from fenqi.worker.assess import assess_book
 
@@ -33,5 +36,6 @@ def assess(
     if as_json:
         typer.echo(json.dumps(dict(sorted(found.items()))))
         return
-    said = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(found.items()))
-    typer.echo(f"{subject}: {said or 'no open account'}")
+    counts = [f"{count:,} {word(outcome, speech())}" for outcome, count in sorted(found.items())]
+    told = ", ".join(counts) or say(answers.NO_ACCOUNT)
+    typer.echo(pair(word(subject.value, speech()), told, speech()))

@@ -10,7 +10,9 @@ from rich.table import Table
 
 from fenqi.channels.bureau_file import read_reports
 from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau
+from fenqi.cli import answers as said
 from fenqi.cli.errors import sentence, tell_of
+from fenqi.cli.language import say
 from fenqi.core.errors import FenqiError
 from fenqi.flows.decide import Decided
 from fenqi.flows.import_reports import Delivered, import_reports, refuse_unknown
@@ -61,14 +63,14 @@ def import_file(
         typer.echo(json.dumps(counts))
         return
     console = Console(highlight=False, markup=False)
-    console.print(f"{file}: {done.stored:,} reports are known now.")
+    console.print(say(said.REPORTS_KNOWN, file=file, count=f"{done.stored:,}"))
     for count, what in (
-        (done.known, "were known already"),
-        (done.nobody, "are about nobody who ever applied here"),
-        (done.without_consent, "are left out: the person has not consented to a bureau's report"),
+        (done.known, said.REPORTS_KNOWN_BEFORE),
+        (done.nobody, said.REPORTS_OF_NOBODY),
+        (done.without_consent, said.REPORTS_WITHOUT_CONSENT),
     ):
         if count:
-            console.print(f"  {count:>8,} {what}")
+            console.print("  " + say(what, count=f"{count:>8,}"))
 
 
 def ask(
@@ -85,8 +87,7 @@ def ask(
     config = Config.from_environment()
     with Runtime.open(config, stop_after=True) as runtime, open_bureau(config) as bureau:
         tell_of(runtime.others)
-        if book_id is not None:
-            choosing.chosen(runtime.store, book_id)
+        choosing.refuse_unknown(runtime.store, book_id)
         answers: dict[str, Decided | FenqiError] = {}
         budget = config.bureau_budget_minor
         while some := admit(runtime.ground, bureau, book_id=book_id, budget_minor=budget):
@@ -102,9 +103,9 @@ def ask(
         return
     console = Console(highlight=False, markup=False)
     if not answers:
-        console.print("No application waits.")
+        console.print(say(said.NONE_WAITS))
         return
-    table = Table("application", "state", "reasons", box=None)
+    table = Table(*map(say, said.ASKED), box=None)
     for one, answer in answers.items():
         if isinstance(answer, FenqiError):
             table.add_row(one, sentence(answer), "")

@@ -8,24 +8,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
+from fenqi.cli.language import say
 from fenqi.runtime import Runtime
 from fenqi.worker.close import close_through
-
-COUNTED = {  # what the number of each step counts
-    "release": "expired holds released",
-    "collect": "accounts paid from their credit balance",
-    "bill": "statements cut",
-    "age": "plans moved to another bucket",
-    "write-off": "plans written off",
-    "recognise": "plans whose income was recognised",
-    "remit-refunds": "accounts paid back",
-    "remit-merchants": "merchants paid",
-    "measure": "rows of month-end measures",
-    "provide": "lines of provision",
-    "link": "groups of accounts that share a device, card or phone",
-    "turn": "totals of days",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -44,10 +31,10 @@ def close_day(
         Progress(console=Console(stderr=True, markup=False), transient=True) as progress,
     ):
         tell_of(runtime.others)
-        task = progress.add_task("Closing", total=None)
+        task = progress.add_task(say(answers.CLOSING), total=None)
 
         def on_day(done: object) -> None:
-            progress.update(task, advance=1, description=f"Closed {done}")
+            progress.update(task, advance=1, description=say(answers.CLOSED_DAY, day=done))
 
         closed = close_through(runtime.ground, book_id, day.date(), on_day=on_day)
     if as_json:
@@ -56,8 +43,9 @@ def close_day(
         return
     console = Console(highlight=False, markup=False)
     if not closed.days:
-        console.print(f"{book_id}: {day.date()} is closed already; nothing was changed.")
+        console.print(say(answers.CLOSED_ALREADY, book=book_id, day=day.date()))
         return
-    console.print(f"{book_id}: closed {closed.days[0]} to {closed.days[-1]}.")
+    ends = {"first": closed.days[0], "last": closed.days[-1]}
+    console.print(say(answers.CLOSED_DAYS, book=book_id, **ends))
     for step, touched in closed.touched.items():
-        console.print(f"  {step:16} {touched:>8,}  {COUNTED[step]}")
+        console.print(f"  {step:16} {touched:>8,}  {say(answers.COUNTED[step])}")

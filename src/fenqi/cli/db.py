@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fenqi import runtime
+from fenqi.cli import answers
+from fenqi.cli.language import say
 from fenqi.machine import Config
 
 
@@ -24,8 +26,8 @@ def register(app: typer.Typer) -> None:
 def start() -> None:
     """Start the embedded server, create the database if there is none, and migrate it."""
     found, is_new = runtime.start_database(Config.from_environment())
-    state = "started" if is_new else "was running already"
-    _console().print(f"PostgreSQL {found.version} {state}: {found.folder}")
+    state = answers.STARTED if is_new else answers.RAN_ALREADY
+    _console().print(say(state, version=found.version, folder=found.folder))
 
 
 def stop(
@@ -33,7 +35,7 @@ def stop(
 ) -> None:
     """Stop the embedded server; it is refused while programs work with it."""
     ran = runtime.stop_database(Config.from_environment(), while_used=force)
-    _console().print("PostgreSQL stopped." if ran else "PostgreSQL was not running.")
+    _console().print(say(answers.STOPPED_SERVER if ran else answers.NOT_RUNNING))
 
 
 def status(

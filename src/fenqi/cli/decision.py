@@ -13,6 +13,7 @@ from fenqi.cli import answers
 from fenqi.cli.language import preferred_language, speech
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.values.phrase import Phrase
 from fenqi.report import decision as telling
 from fenqi.report.language import Language
 from fenqi.runtime import Runtime
@@ -98,7 +99,8 @@ def list_(
     """List decisions, the latest first, page by page."""
     outcomes = [keeping.APPROVE, *(effect.value for effect in Effect)]
     if outcome is not None and outcome not in outcomes:
-        raise typer.BadParameter("one of " + ", ".join(outcomes), param_hint="--outcome")
+        expected = Phrase("one of {choices}", choices=", ".join(outcomes))
+        raise typer.BadParameter(expected, param_hint="--outcome")
     with Runtime.open(stop_after=True) as runtime:
         lines = telling.listed(
             runtime.store,

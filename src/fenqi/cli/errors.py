@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from fenqi.cli import around
+from fenqi.cli import around, usage
 from fenqi.cli.language import speech
 from fenqi.cli.phrases import FIELDS, PHRASES
 from fenqi.cli.sentences import SENTENCES
@@ -78,6 +78,10 @@ class Ended(KeyboardInterrupt):
 class Group(TyperGroup):
     """The group of all commands: whatever command runs, its errors are told in one way."""
 
+    def make_context(self, *words: Any, **settings: Any) -> Any:
+        """Read what stands before the command, telling what is wrong with it."""
+        return run(lambda: super(Group, self).make_context(*words, **settings))
+
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command, telling its errors."""
         return run(
@@ -89,15 +93,15 @@ class Group(TyperGroup):
 def run(body: Callable[[], T], after_interrupt: Callable[[], str] = lambda: around.GO_ON) -> T:
     """Run the body of a command; turn whatever goes wrong into a message and an exit code.
 
-    What typer itself raises passes: wrong words on the command line are its to explain, and so is
-    a reader of our output that has gone away.
+    What typer itself raises to end passes, and so does a reader of our output that has gone away;
+    words that make no command are told as any error.
 
     Errors: typer.Exit with one of the exit codes above.
     """
     try:
         return body()
     except (KeyboardInterrupt, Exception) as fault:
-        if isinstance(fault, BrokenPipeError) or _is_typers(fault):
+        if isinstance(fault, BrokenPipeError) or (_is_typers(fault) and not usage.is_fault(fault)):
             raise
         raise typer.Exit(tell(fault, after_interrupt())) from fault
 
@@ -110,7 +114,7 @@ def _command() -> str:
 
 
 def _is_typers(fault: BaseException) -> bool:
-    # Exit, Abort and usage errors: all come from the library typer is made of.
+    # Exit, Abort, help that was asked for by giving nothing: all come from what typer is made of.
     return type(fault).__module__.split(".")[0] in ("click", "typer")
 
 
@@ -124,6 +128,9 @@ def tell(fault: BaseException, after_interrupt: str = around.GO_ON) -> int:
     if isinstance(fault, UnicodeEncodeError):
         _say(around.NOT_ENCODED)
         return REFUSED
+    if usage.is_fault(fault):
+        _print(_shown(usage.told(fault).told(speech().gettext), most=PHRASE_CHARS_MAX))
+        return REFUSED
     if isinstance(fault, FenqiError):
         _print(sentence(fault))
         if isinstance(fault, Broken):
@@ -136,12 +143,13 @@ def tell(fault: BaseException, after_interrupt: str = around.GO_ON) -> int:
 
 def _tell_place(fault: OSError) -> int:
     """Tell of a file or folder that cannot be used."""
-    place = fault.filename or speech().gettext(around.THE_SYSTEM)
+    place = _shown(fault.filename or speech().gettext(around.THE_SYSTEM))
+    said = speech().gettext(str(fault.strerror))
     if fault.errno in NOT_THERE:
-        _say(around.ELSEWHERE, place=place, said=fault.strerror)
+        _say(around.ELSEWHERE, place=place, said=said)
         return REFUSED
     is_outside = fault.errno in OUTSIDE
-    _say(around.NO_ROOM if is_outside else around.UNUSABLE, place=place, said=fault.strerror)
+    _say(around.NO_ROOM if is_outside else around.UNUSABLE, place=place, said=said)
     _say_where(write_trace(fault))
     return UNAVAILABLE if is_outside else BROKEN
 
@@ -189,6 +197,7 @@ def _in_words(name: str, value: object) -> str:
         return _shown(value.told(speech().gettext), most=PHRASE_CHARS_MAX)
     shown = _shown(value)
     is_ours = shown in PHRASES and (name in FIELDS or shown.startswith("("))
+    is_ours |= shown in around.OF_SYSTEM and name in FIELDS
     return speech().gettext(shown) if is_ours else shown
 
 

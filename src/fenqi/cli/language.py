@@ -16,6 +16,11 @@ def speech() -> Speech:
     return _speech(preferred_language())
 
 
+def say(sentence: str, **values: object) -> str:
+    """Return a sentence of `answers` in that language, with its values."""
+    return speech().gettext(sentence).format(**values)
+
+
 @cache
 def _speech(language: Language) -> Speech:
     return Speech(language)

@@ -13,7 +13,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from fenqi.cli import answers
 from fenqi.cli.errors import BROKEN
+from fenqi.cli.language import say
 from fenqi.report import beancount
 from fenqi.report import check as checking
 from fenqi.runtime import Runtime
@@ -90,33 +92,29 @@ def export(
     with Runtime.open(stop_after=True) as runtime:
         went_by = beancount.export(runtime.store, book_id, out or sys.stdout, by)
     if out is not None:
-        _console().print(f"{out}: {form.value}, one transaction per {went_by.value}")
+        went = say(answers.PER_EVENT if went_by is beancount.By.EVENT else answers.PER_DAY)
+        told = say(answers.EXPORTED, place=out, form=form.value, by=went)
+        _console().print(told, soft_wrap=True)
 
 
 def _show(checked: checking.Checked) -> None:
-    looked = (
-        f"{checked.accounts:,} accounts compared, {checked.plans:,} plans replayed, "
-        f"{checked.trails:,} trails made again"
-    )
+    counts = {"accounts": checked.accounts, "plans": checked.plans, "trails": checked.trails}
+    looked = {name: f"{count:,}" for name, count in counts.items()}
     console = _console()
-    if not checked.findings and not checked.books:
-        console.print("There is no book yet: run fenqi demo or fenqi replay.")
-        return
     if not checked.findings:
-        console.print(f"The books agree: {looked}.")
+        console.print(say(answers.AGREE, **looked))
         return
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in ("What", "Account", "Plan", "Expected", "Found"):
-        table.add_column(label, overflow="fold")
+    for label in answers.FINDING:
+        table.add_column(say(label), overflow="fold")
     for one in checked.findings[:FINDINGS_SHOWN]:
         table.add_row(one.what, one.account, one.plan, one.expected, one.found)
     console.print(table)
     rest = len(checked.findings) - FINDINGS_SHOWN
     if rest > 0:
-        console.print(f"and {rest:,} more; --json prints them all")
-    word = "contradiction" if len(checked.findings) == 1 else "contradictions"
-    found = (f"{len(checked.findings):,} {word}", "bold red")
-    console.print(Text.assemble(found, f": {looked}."))
+        console.print(say(answers.AND_MORE, count=f"{rest:,}"))
+    told = say(answers.DISAGREE, count=f"{len(checked.findings):,}", **looked)
+    console.print(Text(told, "bold red"))
 
 
 def _progress() -> Progress:

@@ -25,6 +25,7 @@ PHRASES = frozenset(
         "such lines out with --skip-bad FILE",
         "(whole line)",
         "(missing)",
+        "(not shown)",
         "a value",
         "a negative number",
         "a positive number",

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from fenqi.cli.language import speech
 from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.core.values.money import currency as currency_of
 from fenqi.core.values.rate import PPM
@@ -16,6 +17,7 @@ from fenqi.machine import SystemClock
 from fenqi.report import preview as previewing
 from fenqi.report import quote as quoting
 from fenqi.report import request as requesting
+from fenqi.report.language import Speech
 from fenqi.report.quote import read_amount
 from fenqi.runtime import Runtime
 
@@ -84,7 +86,7 @@ def quote(
     if as_json:
         typer.echo(quoting.to_json(quoted))
         return
-    quoting.show(quoted, Console(highlight=False, markup=False))
+    quoting.show(quoted, Console(highlight=False, markup=False), speech())
 
 
 def preview(
@@ -191,7 +193,7 @@ Shown = TypeVar("Shown")
 
 def _print(
     to_json: Callable[[Shown], str],
-    show: Callable[[Shown, Console], None],
+    show: Callable[[Shown, Console, Speech], None],
     shown: Shown,
     *,
     as_json: bool,
@@ -199,4 +201,4 @@ def _print(
     if as_json:
         typer.echo(to_json(shown))
         return
-    show(shown, Console(highlight=False, markup=False))
+    show(shown, Console(highlight=False, markup=False), speech())

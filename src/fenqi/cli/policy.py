@@ -9,9 +9,9 @@ from rich.console import Console
 
 from fenqi.cli import answers
 from fenqi.cli.language import speech
-from fenqi.core.risk.policy import check as checking
 from fenqi.flows import adopt as adopting
 from fenqi.machine import Config, SystemClock
+from fenqi.report import breaker as choosing
 from fenqi.report import policies as telling
 from fenqi.report import policy_difference
 from fenqi.runtime import Runtime
@@ -35,17 +35,34 @@ def register(app: typer.Typer) -> None:
 
 def check(
     file: File,
+    book_id: Annotated[
+        str | None,
+        typer.Option("--book", help="Check against what this book sells; default: the files."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a policy: types, units, purposes, rows nobody reaches, examples, cost. No database."""
+    """Check a policy: types, units, purposes, rows nobody reaches, examples, cost.
+
+    It needs no database, unless --book names one whose products it is checked against.
+    """
     policy = telling.read_file(file)
-    sold = telling.sold(Config.from_environment().catalogue_folder)
-    checked = checking.check(policy, today=SystemClock().now().date(), sold=sold)
+    today = SystemClock().now().date()
+    known = _known(book_id)
+    checked = adopting.checked(policy, known, today)
     if as_json:
         typer.echo(json.dumps(telling.check_to_json(policy, checked), ensure_ascii=False))
     else:
-        telling.show_check(policy, checked, _console(), speech())
-    adopting.refuse_unsound(policy, checked)
+        telling.show_check(policy, checked, _console(), speech(), book_id=book_id)
+    adopting.fit(policy, known, today)
+
+
+def _known(book_id: str | None) -> telling.Known:
+    """Return what a book sells, or what the files do. Errors: BookMissing; those of the files."""
+    if book_id is None:
+        return telling.of_files(Config.from_environment().catalogue_folder)
+    with Runtime.open(stop_after=True) as runtime:
+        choosing.chosen(runtime.store, book_id)
+        return runtime.ground.catalogue
 
 
 def adopt(

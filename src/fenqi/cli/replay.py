@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
-from fenqi.cli.language import preferred_language, speech
-from fenqi.machine import Config
+from fenqi.cli.language import preferred_language, say, speech
+from fenqi.machine import ASSESS_DAYS, Config
 from fenqi.replay import challenger, leftovers, run, source
 from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
@@ -31,10 +31,15 @@ from fenqi.runtime import (
     make_database_for,
 )
 from fenqi.worker.close import close_through
+from fenqi.worker.rota import duties_of, run_through
 from fenqi.worker.shadow import follow
 
 PAGE = "report.html"
 CHALLENGED = "challenger.txt"
+HEEDING = "repayment"  # the duty
+# As often as nobody is missed who is a few days late (1 to 3 in the shipped policy), and no
+# oftener: a round costs some dozens of round trips.
+HEEDED_EVERY_DAYS = 3
 PAPER_COLUMNS = 100
 DEMO_SEED = 20260101
 DEMO_FIRST_ON = date(2026, 1, 1)
@@ -81,13 +86,13 @@ def demo(
         if is_own:
             runtime.refuse_others()  # the same demo, begun twice
             keep_for(config, plan.book.origin)
-        found = _live(runtime, clock, plan, None, out)
+        found = _live(runtime, clock, plan, None, out, heeds=is_own)
         _finish(runtime, found, out, console)
         if is_own:
             _tell_challenger(runtime, out, console)
             let_go(config)
             # In a database of its own, which no other command looks at unless it is told to.
-            console.print(f"Look at it again: {escape(look_again(config))}", soft_wrap=True)
+            console.print(say(answers.LOOK_AGAIN, command=look_again(config)), soft_wrap=True)
 
 
 def look_again(config: Config) -> str:
@@ -135,20 +140,34 @@ def _read(
     """Read the file before anything is booked; lines that make no sense go to `skip_bad`."""
     console = Console(highlight=False, markup=False, stderr=True)
     if skip_bad is None:
-        with console.status("Reading the file"):
+        with console.status(say(answers.READING)):
             return source.load(file, mapping)
     leftovers.check_place(skip_bad, (file, mapping_file), out)
-    with console.status("Reading the file"), leftovers.BadLines(skip_bad, file) as bad:
+    with console.status(say(answers.READING)), leftovers.BadLines(skip_bad, file) as bad:
         stream = source.load(file, mapping, on_bad=bad.note)
-    word = "bad line" if bad.count == 1 else "bad lines"
-    console.print(f"{bad.count:,} {word} left out: {escape(str(skip_bad))}")
+    console.print(say(answers.LEFT_OUT, count=f"{bad.count:,}", place=skip_bad), soft_wrap=True)
     return stream
 
 
 def _live(
-    runtime: Runtime, clock: MovingClock, plan: run.Plan, stream: Stream | None, out: Path
+    runtime: Runtime,
+    clock: MovingClock,
+    plan: run.Plan,
+    stream: Stream | None,
+    out: Path,
+    *,
+    heeds: bool = False,
 ) -> Book:
+    """Live a plan's days. With `heeds` who begins to pay differently is asked about, some evenings.
+
+    That duty looks at all books of a database: so only in the demo's own. It comes before a day is
+    closed, so that a day that was cut off is asked about again as a whole.
+    """
+    (repayment,) = (one for one in duties_of(None, assess_days=ASSESS_DAYS) if one.name == HEEDING)
+
     def close_day(day: date) -> None:
+        if heeds and (day - plan.first_on).days % HEEDED_EVERY_DAYS == HEEDED_EVERY_DAYS - 1:
+            run_through(runtime.ground, repayment, by=runtime.words)
         close_through(runtime.ground, plan.book.book_id, day)
 
     with _Bar() as bar:
@@ -158,19 +177,19 @@ def _live(
 
 def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
     """Print the report, check the book, export its ledger and say where everything is."""
-    terminal.show(found, console)
+    terminal.show(found, console, speech())
     page.write(found, out / PAGE, preferred_language())
     checked = check.check(runtime.store, book_id=found.book_id)
     beancount.export(runtime.store, found.book_id, out / "ledger.beancount")
-    word = "clean" if not checked.findings else _findings(len(checked.findings))
-    place = escape(str(out))
-    is_file = (out / "exceptions.csv").exists()
-    what = "Report, ledger and exceptions" if is_file else "Report and ledger"
-    console.print(
-        f"Books checked: {word}. {what} are in {place}/\n"
-        f"The picture of the book: {escape(str(out / PAGE))}",
-        soft_wrap=True,  # a path that is cut in two cannot be opened
-    )
+    count = len(checked.findings)
+    has_lines = (out / "exceptions.csv").exists()
+    left = answers.LEFT_THERE_WITH_LINES if has_lines else answers.LEFT_THERE
+    for line in (
+        say(answers.CONTRADICTED, count=f"{count:,}") if count else say(answers.CLEAN),
+        say(left, place=out),
+        say(answers.PICTURE, place=out / PAGE),
+    ):
+        console.print(line, soft_wrap=True)  # a path that is cut in two cannot be opened
     if checked.findings:
         raise typer.Exit(70)
 
@@ -182,16 +201,10 @@ def _tell_challenger(runtime: Runtime, out: Path, console: Console) -> None:
     with whole_file(out / CHALLENGED) as file:
         paper = Console(file=file, width=PAPER_COLUMNS, highlight=False, markup=False)
         shadowing.show(found, paper, speech())
-    console.print(
-        f"A challenger judged beside the policy: {found.comparison.differing:,} of "
-        f"{found.comparison.decisions:,} decisions would have come out differently.\n"
-        f"Where they part: {escape(str(out / CHALLENGED))}",
-        soft_wrap=True,
-    )
-
-
-def _findings(count: int) -> str:
-    return "1 finding" if count == 1 else f"{count:,} findings"
+    compared = found.comparison
+    counts = {"differing": f"{compared.differing:,}", "count": f"{compared.decisions:,}"}
+    console.print(say(answers.CHALLENGER_JUDGED, **counts), soft_wrap=True)
+    console.print(say(answers.WHERE_THEY_PART, place=out / CHALLENGED), soft_wrap=True)
 
 
 class _Bar:
@@ -202,11 +215,11 @@ class _Bar:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("days"),
+            TextColumn(say(answers.DAYS)),
             TimeRemainingColumn(),
             console=Console(stderr=True, markup=False),
         )
-        self._task = self._progress.add_task("Opening the book", total=None)
+        self._task = self._progress.add_task(say(answers.OPENING), total=None)
 
     def __enter__(self) -> "_Bar":
         self._progress.start()
@@ -221,4 +234,4 @@ class _Bar:
 
     def lived(self, day: date) -> None:
         """Move on by a day."""
-        self._progress.update(self._task, advance=1, description=f"Living {day.isoformat()}")
+        self._progress.update(self._task, advance=1, description=say(answers.LIVING, day=day))

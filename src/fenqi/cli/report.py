@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from fenqi.cli.language import preferred_language
+from fenqi.cli import answers
+from fenqi.cli.language import preferred_language, say
 from fenqi.report import book, page, terminal
-from fenqi.report.language import Language
+from fenqi.report.language import Language, Speech
 from fenqi.runtime import Runtime
 
 
@@ -35,7 +36,7 @@ def report(
     ] = None,
     language: Annotated[
         Language | None,
-        typer.Option("--lang", help="The language of the HTML file; default: that of LANG."),
+        typer.Option("--lang", help="The language of the report; default: that of LANG."),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -43,15 +44,16 @@ def report(
     ] = None,
 ) -> None:
     """Print receivables, lateness, roll rates, bad debt, cash, income and decisions of a book."""
+    language = language or preferred_language()
     with Runtime.open(stop_after=True) as runtime:
         day = as_of.date() if as_of else None
         found = book.read(runtime.store, book_id, day, folder=folder)
     if html is not None:
-        page.write(found, html, language or preferred_language())
+        page.write(found, html, language)
     if as_json:
         typer.echo(book.to_json(found))
         return
     if html is not None:
-        typer.echo(f"The report is in {html}")
+        typer.echo(say(answers.REPORT_IS_IN, place=html))
         return
-    terminal.show(found, Console(highlight=False, markup=False))
+    terminal.show(found, Console(highlight=False, markup=False), Speech(language))

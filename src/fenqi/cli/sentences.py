@@ -76,14 +76,14 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "book-missing": (
         "There is no book {book}. There are: {books}.",
-        "There is no book {book}, and no other yet: run {begun_by}. The demo keeps its books in a "
-        "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
+        "There is no book {book}, and no other yet: run {begun_by}. FENQI_DATA says whose books a "
+        "command looks into; the demo's are apart: FENQI_DATA=<data folder>/demo fenqi report.",
         "There is no book {book}. `fenqi report` tells which books there are.",
     ),
     "book-unclear": (
         "Say which book with --book. There are: {books}.",
-        "There is no book yet: run fenqi demo or fenqi replay. The demo keeps its books in a "
-        "database of its own: FENQI_DATA=<data folder>/demo fenqi report.",
+        "There is no book yet: run fenqi demo or fenqi replay. FENQI_DATA says whose books a "
+        "command looks into; the demo's are apart: FENQI_DATA=<data folder>/demo fenqi report.",
     ),
     "broken": "A promise of the books does not hold: {invariant}. Nothing was booked.",
     "bureau-settings-invalid": (
@@ -275,7 +275,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "{file}, line {line}, column {column}: this is no TOML ({problem}). Correct the line.",
         "{file}: {key} is {value}; it must be {allowed}.",
         "{file}: {key} is {problem}; it must be {allowed}.",
-        "{file} cannot be read: {problem}.",
+        "{file} cannot be read: {problem}. Give --map the path of a MAP.toml.",
     ),
     "migration-edited": (
         "The migration {file} was changed after it had been applied. Put the applied text back "
@@ -388,6 +388,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "policy-nothing-before": "Nothing decided {kind} before, so there is nothing to go back to.",
     "policy-rows-invalid": "These are no rows of the policy's inputs; wanted {wants}.",
+    "policy-twice": (
+        "{file} and {other} both decide {kind}, and only one can at a first start. Keep one of "
+        "them in the folder and adopt the other later. Nothing was installed."
+    ),
     "policy-unsound": (
         "{file} cannot decide yet:\n  {faults}\nCorrect the file and check it again."
     ),
@@ -481,7 +485,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "one."
     ),
     "settlement-short": "Settling {plan} takes {quote_minor} minor units, not {amount_minor}.",
-    "shadow-invalid": ("A challenger needs your name (--by) and 1 to {days_max} days, not {days}."),
+    "shadow-invalid": (
+        "A challenger needs 1 to {days_max} days (--days), not {days}.",
+        "A challenger needs {expected} (--by), not `{by}`.",
+    ),
     "shape-invalid": (
         "An array has the wrong shape: {shape}, {dtype}; wanted {wants}.",
         "The array {array} is not what is wanted: {wants}.",

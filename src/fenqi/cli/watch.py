@@ -1,12 +1,15 @@
 """`fenqi watch`: answer crowds within a second and write down what is over, until it is ended."""
 
 import threading
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
+from fenqi.cli.language import say
 from fenqi.runtime import Runtime
 from fenqi.worker.watch import Watch, watch_once
 
@@ -24,12 +27,10 @@ def watch(
     with Runtime.open(stop_after=True) as runtime:
         if is_once:
             found, over = watch_once(runtime.ground)
-            console.print(
-                f"{found.suspicions:,} suspicions: {found.rings} rings, {found.places} places, "
-                f"{found.held} held, {found.frozen} frozen; {over} protections over"
-            )
+            counts = {name: f"{count:,}" for name, count in asdict(found).items()}
+            console.print(say(answers.WATCHED, over=f"{over:,}", **counts))
             return
         tell_of(runtime.others)
-        console.print("watching; Ctrl-C ends it")
+        console.print(say(answers.WATCHING))
         with Watch(runtime.ground):
             threading.Event().wait()

@@ -7,17 +7,21 @@ every program.
 
 import json
 import unicodedata
+from datetime import date, datetime
+from pathlib import Path
 
 from fenqi.core.errors import Conflict, Forbidden, Invalid, ensure
 from fenqi.core.risk.policy.check import Checked, check
 from fenqi.core.risk.policy.fair import refuse_forbidden
 from fenqi.core.risk.policy.policy import Policy
-from fenqi.core.risk.rulebook import restored
+from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.values.name import NAME_CHARS_MAX, is_name
-from fenqi.core.values.phrase import lines
+from fenqi.core.values.phrase import Phrase, lines
 from fenqi.store import policies
+from fenqi.store.catalogue import Catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.policies import Adoption
+from fenqi.store.pool import Session
 
 BECAUSE_CHARS_MAX = 400
 
@@ -59,15 +63,44 @@ def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adop
     if policies.is_over(policy, now.date()):
         until = policy.valid_until or "any day"
         raise PolicyNotDue(policy=policy.name, valid_from=policy.valid_from, valid_until=until)
-    refuse_unsound(policy, check(policy, today=now.date(), sold=ground.catalogue.sold()))
-    for pack in ground.catalogue.newest_packs():
+    book = fit(policy, ground.catalogue, now.date())
+    with ground.store.transaction() as session:
+        return policies.adopt(session, book, now, by=name, because=_told(because))
+
+
+def fit(policy: Policy, known: Catalogue, today: date) -> Rulebook:
+    """Return a policy ready to decide, if what is sold, by which packs, lets it.
+
+    Errors: PolicyUnsound, InputForbidden.
+    """
+    refuse_unsound(policy, checked(policy, known, today))
+    for pack in known.newest_packs():
         refuse_forbidden(policy, pack)
     book = policies.book_of(policy)
     # Every other program reads it from the database; what it could not read would stop them all.
     again = restored(json.loads(book.text))
     ensure(again.rulebook_id == book.rulebook_id, "rulebook-restored", policy=policy.name)
-    with ground.store.transaction() as session:
-        return policies.adopt(session, book, now, by=name, because=_told(because))
+    return book
+
+
+def checked(policy: Policy, known: Catalogue, today: date) -> Checked:
+    """Return what the check of a policy finds, over what a catalogue sells."""
+    return check(policy, today=today, sold=known.sold(), graded=known.graded())
+
+
+def install(session: Session, known: Catalogue, now: datetime, own: Path | None) -> list[Adoption]:
+    """Adopt at a first start what comes with fenqi, or lies in the operator's folder instead.
+
+    The operator's are checked as any that is adopted; if one is refused, none is installed.
+
+    Errors: those of `fit` and of `policies.own_policies`.
+    """
+    kinds = policies.undecided(session)
+    if not kinds:
+        return []
+    given = [one for one in policies.own_policies(own) if one.kind in kinds]
+    own_books = [fit(one, known, now.date()) for one in given]
+    return policies.install(session, now, own_books)
 
 
 def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adoption, Adoption]:
@@ -79,7 +112,7 @@ def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adop
     """
     person, told = _name(by), _told(because)
     if not told:
-        raise AdopterInvalid(by=told, expected="a reason for going back")
+        raise AdopterInvalid(by=told, expected=Phrase("a reason for going back"))
     with ground.store.transaction() as session:
         kind = policies.kind_of(session, name)
         return policies.roll_back(session, kind, ground.clock.now(), by=person, because=told)
@@ -90,9 +123,9 @@ def _as_heard(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
-def refuse_unsound(policy: Policy, checked: Checked) -> None:
+def refuse_unsound(policy: Policy, found: Checked) -> None:
     """Refuse a policy that its check found faults in. Errors: PolicyUnsound."""
-    faults = [one.sentence() for one in checked.findings if one.is_fault]
+    faults = [one.sentence() for one in found.findings if one.is_fault]
     if faults:
         raise PolicyUnsound(file=policy.file or policy.name, faults=lines(faults))
 
@@ -100,13 +133,17 @@ def refuse_unsound(policy: Policy, checked: Checked) -> None:
 def _name(by: str) -> str:
     name = " ".join(by.split())
     if not is_name(name):
-        expected = f"the name of a person, 1 to {NAME_CHARS_MAX} characters"
+        expected = Phrase("the name of a person, 1 to {most} characters", most=NAME_CHARS_MAX)
         raise AdopterInvalid(by=name, expected=expected)
     return name
 
 
 def _told(because: str) -> str:
     told = " ".join(because.split())
+    if not told.isprintable():
+        expected = Phrase("printable characters, tabs and line ends")
+        raise AdopterInvalid(by=told[:40], expected=expected)
     if len(told) > BECAUSE_CHARS_MAX:
-        raise AdopterInvalid(by=told[:40], expected=f"at most {BECAUSE_CHARS_MAX} characters")
+        expected = Phrase("at most {most} characters", most=BECAUSE_CHARS_MAX)
+        raise AdopterInvalid(by=told[:40], expected=expected)
     return told

@@ -6,7 +6,7 @@ device, phone or card.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
@@ -19,6 +19,7 @@ from fenqi.core.risk.input import Purpose
 from fenqi.core.servicing.statement import Cycle
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.ids import AccountId, PersonId
+from fenqi.core.values.phrase import Phrase
 from fenqi.store import accounts, applications, books, persons
 from fenqi.store.accounts import applicant
 from fenqi.store.applications import COUNT_MAX, ApplicationState, Who
@@ -249,34 +250,39 @@ def _check_words(command: Apply, book: books.Book) -> None:
     for field, most in (("legal_name", NAME_CHARS_MAX), ("person_reference", REFERENCE_CHARS_MAX)):
         text = getattr(command, field)
         if not 0 < len(text.strip()) <= len(text) <= most or not text.isprintable():
-            raise _wrong(field, "(not shown)", f"1 to {most} printable characters")
+            raise _wrong(
+                field, "(not shown)", Phrase("1 to {most} printable characters", most=most)
+            )
     years = book.business_date.year - command.born_on.year
     if command.born_on > book.business_date or years > LIFE_YEARS_MAX:
-        raise _wrong("born_on", "(not shown)", f"a day in the last {LIFE_YEARS_MAX} years")
+        wanted = Phrase("a day in the last {years} years", years=LIFE_YEARS_MAX)
+        raise _wrong("born_on", "(not shown)", wanted)
     if len(command.identifiers) > IDENTIFIERS_MAX:
-        raise _wrong("identifiers", len(command.identifiers), f"{IDENTIFIERS_MAX} at most")
+        wanted = Phrase("{most} at most", most=IDENTIFIERS_MAX)
+        raise _wrong("identifiers", len(command.identifiers), wanted)
     for one in command.identifiers:
         if one.kind not in CLASS_OF_IDENTIFIER:
-            raise _wrong("identifiers", one.kind, ", ".join(CLASS_OF_IDENTIFIER))
+            raise _wrong("identifiers", one.kind, _one_of(CLASS_OF_IDENTIFIER))
     hashes = [one.hash for one in command.identifiers]
     for text in [*hashes, *([command.national_id] if command.national_id is not None else [])]:
         if not SHA256.fullmatch(text):
-            raise _wrong("identifiers", "(not shown)", "a keyed hash, 64 hexadecimal digits")
+            wanted = Phrase("a keyed hash, 64 hexadecimal digits")
+            raise _wrong("identifiers", "(not shown)", wanted)
 
 
 def _check_amounts(command: Apply, rules: LendingRules) -> None:
     least = rules.limit_minor_least
     if not least <= command.asked_minor <= MINOR_MAX:
-        wanted = f"from {least} to {MINOR_MAX} minor units"
-        raise _wrong("asked_minor", command.asked_minor, wanted)
+        raise _wrong("asked_minor", command.asked_minor, _minor_from(least))
     for field in ("income_declared_minor", "income_evidenced_minor", "obligations_minor"):
         value = getattr(command, field)
         if value is not None and not 0 <= value <= MINOR_MAX:
-            raise _wrong(field, value, f"from 0 to {MINOR_MAX} minor units")
+            raise _wrong(field, value, _minor_from(0))
     if (command.evidence is None) != (command.income_evidenced_minor is None):
-        raise _wrong("evidence", command.evidence, "given with the income it shows, or not at all")
+        wanted = Phrase("given with the income it shows, or not at all")
+        raise _wrong("evidence", command.evidence, wanted)
     if command.evidence is not None and command.evidence not in EVIDENCE:
-        raise _wrong("evidence", command.evidence, ", ".join(EVIDENCE))
+        raise _wrong("evidence", command.evidence, _one_of(EVIDENCE))
 
 
 def _check_consents(command: Apply, now: datetime) -> None:
@@ -284,14 +290,16 @@ def _check_consents(command: Apply, now: datetime) -> None:
     given = set()
     for consent in command.consents:
         if consent.data_class not in [one.value for one in DataClass]:
-            raise _wrong("consents", consent.data_class, ", ".join(one.value for one in DataClass))
+            raise _wrong("consents", consent.data_class, _one_of(DataClass))
         if not SHA256.fullmatch(consent.text_sha256):
-            raise _wrong("consents", consent.text_sha256, "the sha256 of the text agreed to")
+            wanted = Phrase("the sha256 of the text agreed to")
+            raise _wrong("consents", consent.text_sha256, wanted)
         if consent.stated_at.tzinfo is None or consent.stated_at > now:
-            raise _wrong("consents", consent.stated_at, "an instant with a zone that has come")
+            wanted = Phrase("an instant with a zone that has come")
+            raise _wrong("consents", consent.stated_at, wanted)
         given.add(consent.data_class)
     if len(given) != len(command.consents):
-        raise _wrong("consents", sorted(given), "each class once")
+        raise _wrong("consents", sorted(given), Phrase("each class once"))
     needed = {DataClass.IDENTITY}
     needed |= {CLASS_OF_IDENTIFIER[one.kind] for one in command.identifiers}
     if command.income_evidenced_minor is not None:
@@ -301,5 +309,13 @@ def _check_consents(command: Apply, now: datetime) -> None:
             raise ConsentMissing(data_class=data_class.value)
 
 
-def _wrong(field: str, value: object, expected: str) -> ApplicationInvalid:
+def _minor_from(least: int) -> Phrase:
+    return Phrase("from {least} to {most} minor units", least=least, most=MINOR_MAX)
+
+
+def _one_of(choices: Iterable[str]) -> Phrase:
+    return Phrase("one of {choices}", choices=", ".join(choices))
+
+
+def _wrong(field: str, value: object, expected: Phrase) -> ApplicationInvalid:
     return ApplicationInvalid(field=field, value=value, expected=expected)

@@ -12,6 +12,7 @@ from typing import ClassVar
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk.application import policy_in
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.phrase import Phrase
 from fenqi.store import applications, books, decision_records, reasons
 from fenqi.store.accounts import applicant
 from fenqi.store.applications import Application, ApplicationState
@@ -115,9 +116,11 @@ def _check(command: Resolve, carried_minor: int) -> None:
     """Refuse a decision that is not one. Errors: ResolutionInvalid."""
     given = command.reasons
     if command.limit_minor is None and not 1 <= len(given) <= REASONS_MAX:
-        raise ResolutionInvalid(field="reasons", value=len(given), expected="1 to 4 to decline")
+        expected = Phrase("1 to 4 to decline")
+        raise ResolutionInvalid(field="reasons", value=len(given), expected=expected)
     if len(given) > REASONS_MAX or not all(0 < len(one) <= REASON_CHARS_MAX for one in given):
-        raise ResolutionInvalid(field="reasons", value=given, expected="4 short codes at most")
+        expected = Phrase("4 short codes at most")
+        raise ResolutionInvalid(field="reasons", value=given, expected=expected)
     if command.limit_minor is not None and not 0 < command.limit_minor <= carried_minor:
-        expected = f"1 to {carried_minor} minor units, what can be carried"
+        expected = Phrase("1 to {most} minor units, what can be carried", most=carried_minor)
         raise ResolutionInvalid(field="limit_minor", value=command.limit_minor, expected=expected)

@@ -24,6 +24,7 @@ from fenqi.core.risk.case import (
 from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.response import Finding, Strength
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.phrase import Phrase
 from fenqi.store import accounts, books, cases, links
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
@@ -173,7 +174,7 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
 
     def close(work: "_Work", case: Case, command: CloseCase) -> int:
         if command.place is not None and command.outcome is not CaseOutcome.FALSE_ALARM:
-            expected = "given with a false alarm only"
+            expected = Phrase("given with a false alarm only")
             raise CaseInvalid(field="place", value=command.place.value, expected=expected)
         text = check_text(command.text)
         if command.place is not None:
@@ -268,7 +269,8 @@ class _Work:
         """Remember the address of a case as a place. Errors: CaseInvalid if it has none."""
         address = links.address_of(case.cause)
         if address is None:
-            raise CaseInvalid(field="place", value=kind.value, expected="a case about an address")
+            expected = Phrase("left out: this case is not about an address")
+            raise CaseInvalid(field="place", value=kind.value, expected=expected)
         places = links.places([(address, kind)], known_by=actor, note=text, now=self.booking.now)
         self.booking.others.append(places)
 

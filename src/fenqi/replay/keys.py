@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NoReturn, TypeVar
 
 from fenqi.core.errors import Invalid
+from fenqi.core.values.phrase import Phrase
 
 TEXT_CHARS_MAX = 100
 
@@ -34,9 +35,10 @@ class Keys:
         for key in table:
             if key not in known:
                 close = get_close_matches(key, known, n=1)
-                hint = f" (did you mean {close[0]}?)" if close else ""
-                allowed = f"one of the keys {', '.join(known)}{hint}"
-                self._refuse(key, problem="an unknown key", allowed=allowed)
+                wanted = Phrase("one of the keys {known}", known=", ".join(known))
+                if close:
+                    wanted = Phrase("{fault} (is {meant} meant?)", fault=wanted, meant=close[0])
+                self._refuse(key, problem="an unknown key", allowed=wanted)
 
     def refuse(self, key: str, allowed: str) -> NoReturn:
         """Refuse a key for what it holds, or for not being there. Errors: MappingInvalid."""
@@ -58,7 +60,7 @@ class Keys:
         if not isinstance(value, str) or not value:
             self.refuse(key, "a text")
         if len(value) > TEXT_CHARS_MAX or not value.replace("\t", " ").isprintable():
-            self.refuse(key, f"a text of at most {TEXT_CHARS_MAX} characters that can be printed")
+            self.refuse(key, Phrase("1 to {most} printable characters", most=TEXT_CHARS_MAX))
         return value
 
     def number(self, key: str, *, least: int, most: int) -> int:
@@ -66,14 +68,16 @@ class Keys:
         value = self._table.get(key)
         # To Python true is a number; to the person who wrote it in a mapping it is not.
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            self.refuse(key, f"a whole number from {least} to {most}")
+            self.refuse(
+                key, Phrase("a whole number from {least} to {most}", least=least, most=most)
+            )
         return value
 
     def one_of(self, key: str, names: list[str], *, default: str | None = None) -> str:
         """Return one of these names. Errors: MappingInvalid."""
         value = self._table.get(key, default)
         if not isinstance(value, str) or value not in names:
-            self.refuse(key, "one of " + ", ".join(names))
+            self.refuse(key, Phrase("one of {choices}", choices=", ".join(names)))
         return value
 
     def choice(self, key: str, choices: type[Choice], *, default: Choice | None = None) -> Choice:
@@ -84,18 +88,18 @@ class Keys:
         """Return a list of up to `most` texts, not empty. Errors: MappingInvalid."""
         values = self._table.get(key)
         if not isinstance(values, list) or not 1 <= len(values) <= most:
-            self.refuse(key, f"a list of 1 to {most} texts")
+            self.refuse(key, Phrase("a list of 1 to {most} texts", most=most))
         if not all(isinstance(value, str) and value for value in values):
-            self.refuse(key, f"a list of 1 to {most} texts")
+            self.refuse(key, Phrase("a list of 1 to {most} texts", most=most))
         return tuple(values)
 
     def numbers(self, key: str, most: int) -> tuple[int, ...]:
         """Return a list of up to `most` whole numbers. Errors: MappingInvalid."""
         values = self._table.get(key)
         if not isinstance(values, list) or not 1 <= len(values) <= most:
-            self.refuse(key, f"a list of 1 to {most} whole numbers")
+            self.refuse(key, Phrase("a list of 1 to {most} whole numbers", most=most))
         if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-            self.refuse(key, f"a list of 1 to {most} whole numbers")
+            self.refuse(key, Phrase("a list of 1 to {most} whole numbers", most=most))
         return tuple(values)
 
     def table(self, key: str, allowed: str, *, optional: bool = False) -> "Keys":

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fenqi.core.errors import Invalid
+from fenqi.core.values.phrase import Phrase
 from fenqi.replay.rows import LINE_ENDS, Raw
 
 NO_TEXT = re.compile("[\ud800-\udfff]")
@@ -110,7 +111,7 @@ def check_place(path: Path, read: Iterable[Path], out: Path) -> None:
         # The same file may have several names.
         is_same = path.exists() and other.exists() and path.samefile(other)
         if is_same or path.resolve() == other.resolve():
-            raise PlaceUnfit(path=str(path), problem=f"what is read ({other})")
+            raise PlaceUnfit(path=str(path), problem=Phrase("what is read ({file})", file=other))
     if path.resolve().parent == out.resolve() and path.name in LEFT_IN_OUT:
         raise PlaceUnfit(path=str(path), problem="a file that the replay itself writes")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fenqi.core.values.money import CURRENCIES, Currency
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.place import Place, key_place
 from fenqi.core.values.toml import NotToml, table_of
 from fenqi.replay.keys import Keys, MappingInvalid
@@ -216,9 +217,7 @@ def _text_of(path: Path) -> str:
             content = file.read(FILE_BYTES_MAX + 1)
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
-        raise MappingInvalid(
-            file=str(path), problem=f"{error.strerror}. Give --map the path of a MAP.toml"
-        ) from error
+        raise MappingInvalid(file=str(path), problem=error.strerror) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         column = error.start - (error.object.rfind(b"\n", 0, error.start) + 1) + 1
@@ -226,7 +225,7 @@ def _text_of(path: Path) -> str:
             file=str(path), line=line, column=column, problem="it is not written in UTF-8"
         ) from error
     if len(content) > FILE_BYTES_MAX:
-        problem = f"it is larger than {FILE_BYTES_MAX} bytes. Is it another file"
+        problem = Phrase("it is larger than {most} bytes", most=FILE_BYTES_MAX)
         raise MappingInvalid(file=str(path), problem=problem)
     return text
 

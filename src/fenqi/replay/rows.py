@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fenqi.core.errors import Invalid
+from fenqi.core.values.phrase import Phrase
 from fenqi.replay.mapping import Mapping
 
 BATCH_LINES = 65_536
@@ -143,12 +144,15 @@ def _unmask(path: Path, kind: str, mapping: Mapping) -> None:
         if begin.startswith(mark):
             raise _refused(path, problem, wanted)
     if begin.startswith(UTF_16) and not mapping.encoding.lower().startswith(("utf-16", "utf16")):
-        wanted = f'{_text_wanted(mapping)}, or encoding = "utf-16" under [file] in the mapping'
+        wanted = Phrase(
+            '{wanted}, or encoding = "utf-16" under [file] in the mapping',
+            wanted=_text_wanted(mapping),
+        )
         raise _refused(path, "line 1 begins as UTF-16 does", wanted)
 
 
-def _text_wanted(mapping: Mapping) -> str:
-    return f"text in the encoding {mapping.encoding.removesuffix('-sig')}"
+def _text_wanted(mapping: Mapping) -> Phrase:
+    return Phrase("text in the encoding {encoding}", encoding=mapping.encoding.removesuffix("-sig"))
 
 
 def _refused(path: Path, problem: str, allowed: str) -> FileUnreadable:

@@ -15,6 +15,7 @@ from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import currency
+from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD
 from fenqi.report.language import Language, Speech
 from fenqi.store import accounts, applications, books, decision_records, reasons
@@ -72,8 +73,9 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
 
 
 def parked(store: Store) -> list[Parked]:
-    """Return the applications that failed too often, the oldest first."""
+    """Return the applications that failed too often, the oldest first. Errors: BookUnclear."""
     with store.transaction() as session:
+        refuse_none(session)
         return applications.parked(session)
 
 

@@ -290,6 +290,22 @@ def choose(session: Session, book_id: str | None) -> str:
     return names[0]
 
 
+def chosen_or_all(session: Session, book_id: str | None) -> list[str]:
+    """Return the id of the book asked for, or of every book there is.
+
+    Errors: BookMissing; BookUnclear if there is none.
+    """
+    names = [choose(session, book_id)] if book_id is not None else books.names(session)
+    if not names:
+        raise BookUnclear()
+    return names
+
+
+def refuse_none(session: Session) -> None:
+    """Refuse to list what books hold where there is none. Errors: BookUnclear."""
+    chosen_or_all(session, None)
+
+
 def figures(
     session: Session,
     book_id: str,

@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fenqi.report.book import choose
+from fenqi.report.book import choose, chosen_or_all
 from fenqi.report.ink import BAD
 from fenqi.report.language import Speech
 from fenqi.report.names import word
-from fenqi.store import books, breaker
+from fenqi.store import breaker
 from fenqi.store.breaker import Trip
 from fenqi.store.pool import Store
 
@@ -19,12 +19,13 @@ from fenqi.store.pool import Store
 def read(store: Store, book_id: str | None, *, only_open: bool) -> list[Trip]:
     """Return the caps that were met in a book, or in all, the latest first of each.
 
-    Errors: BookMissing.
+    Errors: BookMissing; BookUnclear without a book.
     """
     with store.transaction() as session:
-        names = [choose(session, book_id)] if book_id else books.names(session)
         return [
-            trip for name in names for trip in breaker.trips(session, name, only_open=only_open)
+            trip
+            for name in chosen_or_all(session, book_id)
+            for trip in breaker.trips(session, name, only_open=only_open)
         ]
 
 
@@ -32,6 +33,15 @@ def chosen(store: Store, book_id: str | None) -> str:
     """Return the book that is meant. Errors: BookUnclear, BookMissing."""
     with store.transaction() as session:
         return choose(session, book_id)
+
+
+def refuse_unknown(store: Store, book_id: str | None) -> None:
+    """Refuse a book that is not there, or any where there is none.
+
+    Errors: BookMissing, BookUnclear.
+    """
+    with store.transaction() as session:
+        chosen_or_all(session, book_id)
 
 
 def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from fenqi.core.ports import Clock
 from fenqi.core.values.money import Currency, currency
+from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text
 from fenqi.report.language import Speech
 from fenqi.report.names import label, pair, word
@@ -40,10 +41,11 @@ def listed(
 ) -> list[Line]:
     """Return the queue, what is most urgent first; closed cases only `with_closed`.
 
-    Errors: AccountMissing.
+    Errors: BookUnclear without a book; AccountMissing.
     """
     wanted = Wanted(assignee, account_id, with_closed, most)
     with store.transaction() as session:
+        refuse_none(session)
         if account_id is not None:
             accounts.refuse_unknown(session, account_id, but_applied=True)
         return case_records.queue(session, wanted, clock.now())

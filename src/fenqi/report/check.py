@@ -16,8 +16,8 @@ from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.product import Component
 from fenqi.core.terms.schedule import schedule
 from fenqi.core.values.ids import AccountId
-from fenqi.report.book import choose
-from fenqi.store import audit, audit_by_time, audit_trails, books, catalogue, plans
+from fenqi.report.book import chosen_or_all
+from fenqi.store import audit, audit_by_time, audit_trails, catalogue, plans
 from fenqi.store.audit import Difference, Stored
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.plans import PlanKey, PlanRecord
@@ -64,10 +64,10 @@ def check(
 ) -> Checked:
     """Check every book, or the one named; replay all plans and trails, or `sample` of each book.
 
-    Errors: BookMissing.
+    Errors: BookMissing; BookUnclear without a book.
     """
     with store.transaction() as session:
-        names = [choose(session, book_id)] if book_id else books.names(session)
+        names = chosen_or_all(session, book_id)
         known = catalogue.load(session)
     accounts_checked = plans_checked = trails_checked = 0
     findings = [] if book_id else _orphans(store)  # rows of no account are of no book

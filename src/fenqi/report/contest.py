@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fenqi.core.values.money import Currency, currency
+from fenqi.report.book import refuse_none
 from fenqi.report.language import Speech
 from fenqi.report.names import word
 from fenqi.store import accounts, contests
@@ -28,8 +29,9 @@ class Closed(NamedTuple):
 
 
 def listed(store: Store, *, account_id: UUID | None, with_ended: bool) -> list[Contest]:
-    """Return contests, the longest open first. Errors: AccountMissing."""
+    """Return contests, the longest open first. Errors: BookUnclear, AccountMissing."""
     with store.transaction() as session:
+        refuse_none(session)
         if account_id is not None:
             accounts.refuse_unknown(session, account_id)
         return contests.listed(session, account_id=account_id, with_ended=with_ended)

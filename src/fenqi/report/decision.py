@@ -33,6 +33,7 @@ from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
+from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text, money_text, percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import word, words
@@ -88,7 +89,7 @@ def listed(
 ) -> list[Line]:
     """Return the decisions of the last days, the latest first; the next page is before the last.
 
-    Errors: AccountMissing if nobody has that id, nor applied under it.
+    Errors: BookUnclear without a book; AccountMissing if nobody has that id, nor applied under it.
     """
     wanted = Wanted(
         since=clock.now() - timedelta(days=days) if days is not None else None,
@@ -99,6 +100,7 @@ def listed(
         most=most,
     )
     with store.transaction() as session:
+        refuse_none(session)
         if account_id is not None:
             accounts.refuse_unknown(session, account_id, but_applied=True)
         return decision_records.listed(session, wanted)

@@ -1,10 +1,15 @@
 """What all that is printed on a terminal shares: colours, how amounts and shares look."""
 
+import re
+
+from rich.text import Text
+
 from fenqi.core.values.money import Currency
 
 BRAND = "#2a9d83"
 GOLD = "#c98f2b"
 BAD = "#cf5146"  # harm only
+NAMED = re.compile(r"%\((\w+)\)s")
 
 
 def money_text(minor: int, unit: Currency) -> str:
@@ -23,3 +28,19 @@ def exact_text(ppm: int) -> str:
     """Return a share in per cent to its last millionth, which two digits would round away."""
     text = percent_text(ppm, 4)
     return f"{text[:-3]}%" if text.endswith("00%") else text
+
+
+def inked(template: str, style: str, /, **values: str | tuple[str, str]) -> Text:
+    """Return a sentence of the catalogue in one style, its %(named)s values in styles of their own.
+
+    A value is its text, or its text with its style.
+    """
+    text = Text()
+    for place, part in enumerate(NAMED.split(template)):
+        if place % 2 == 0:
+            text.append(part.replace("%%", "%"), style)
+            continue
+        value = values[part]
+        shown, own = (value, style) if isinstance(value, str) else value
+        text.append(shown, own)
+    return text

@@ -22,6 +22,7 @@ from fenqi.report.pictures import Pictures
 from fenqi.report.purchases import ToldReason
 from fenqi.report.rolls import ppm
 from fenqi.report.whole import whole_file
+from fenqi.report.words import Words
 
 TEMPLATE = "book.html.j2"
 REASONS_SHOWN = 8
@@ -58,6 +59,7 @@ def render(book: Book, language: Language) -> str:
         compact=figures.compact,
         share=figures.share,
         count=figures.count,
+        words=Words(speech),
         draw=Pictures(book, speech),
         bar=chart.bar,
         shade=chart.shade,

@@ -21,10 +21,12 @@ from fenqi.report.language import Speech
 from fenqi.report.names import word, words
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
-from fenqi.store.catalogue import from_files
+from fenqi.store.catalogue import Catalogue, from_files
 from fenqi.store.deciding import Deciding
 from fenqi.store.policies import Adoption
 from fenqi.store.pool import Store
+
+Known = Catalogue  # what policies are checked against
 
 
 def read_file(file: Path) -> Policy:
@@ -32,12 +34,12 @@ def read_file(file: Path) -> Policy:
     return policies.read_file(file)
 
 
-def sold(own: Path | None) -> dict[str, tuple[int, ...]]:
-    """Return the products of the files, an operator's own over the shipped, with their counts.
+def of_files(own: Path | None) -> Known:
+    """Return what the files sell, an operator's own over the shipped.
 
     Errors: those of `catalogue.from_files`.
     """
-    return from_files(own).sold()
+    return from_files(own)
 
 
 def find(store: Store, which: str) -> Policy:
@@ -114,8 +116,18 @@ def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> Non
     console.print(grid)
 
 
-def show_check(policy: Policy, checked: Checked, console: Console, speech: Speech) -> None:
-    """Print what a policy says, how much of it its examples show, and what it may cost."""
+def show_check(
+    policy: Policy,
+    checked: Checked,
+    console: Console,
+    speech: Speech,
+    *,
+    book_id: str | None = None,
+) -> None:
+    """Print what a policy says, how much of it its examples show, and what it may cost.
+
+    `book_id` is the book whose products it was checked against, None for those of the files.
+    """
     _ = speech.gettext
     about = {
         "kind": word(policy.kind.value, speech),
@@ -145,6 +157,9 @@ def show_check(policy: Policy, checked: Checked, console: Console, speech: Speec
     console.print(_("%(count)s examples show %(shown)s of %(all)s rules and rows.") % shown)
     steps = {"steps": checked.steps, "most": checked.steps_max}
     console.print(_("A decision takes at most %(steps)s of %(most)s steps.") % steps)
+    of_files = _("Checked against what the files sell; --book NAME takes what a book sells.")
+    of_book = _("Checked against what the book %(book)s sells.") % {"book": book_id}
+    console.print(of_files if book_id is None else of_book)
     for one in checked.findings:
         sort = (_("fault"), f"bold {BAD}") if one.is_fault else (_("note"), GOLD)
         console.print(Text.assemble("  ", sort, f" {one.sentence().told(_)}"))

@@ -21,6 +21,7 @@ from fenqi.core.risk.policy.columns import Verdicts, compile_columns
 from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy, Verdict
 from fenqi.core.risk.purchase import Moved, moved, offered
+from fenqi.report.book import refuse_none
 from fenqi.store import policies
 from fenqi.store.policies import Kept
 from fenqi.store.pool import Store
@@ -80,13 +81,14 @@ class Difference:
 def differ(store: Store, clock: Clock, first: Policy, second: Policy, *, days: int) -> Difference:
     """Decide the decisions of the last days by both policies.
 
-    Errors: KindsDiffer.
+    Errors: KindsDiffer; BookUnclear without a book.
     """
     if first.kind is not second.kind:
         raise KindsDiffer(first=first.kind.value, second=second.kind.value)
     found = Difference(_name(first), _name(second), days)
     pair = _Pair(first, second, found)
     with store.transaction() as session:
+        refuse_none(session)
         contents: dict[UUID, Mapping[str, Any]] = {}
         for page in policies.decided(session, first.kind, clock.now() - timedelta(days=days)):
             found.seen += len(page)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import zip_longest
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -29,8 +30,10 @@ from fenqi.core.terms.pack import Pack, allowances
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.replay import life_of, stored_form
 from fenqi.core.values.money import Currency, currency
-from fenqi.report.ink import BRAND, money_text
-from fenqi.report.quote import Asked, paid_before, price_words, signed
+from fenqi.report.ink import BRAND, inked, money_text
+from fenqi.report.language import Speech
+from fenqi.report.quote import Asked, paid_before, product_words, signed
+from fenqi.report.words import Words
 
 REVIEWER = "a person, when it is asked for"  # an extension names who looked at it
 
@@ -173,61 +176,89 @@ def to_json(shown: Shown) -> str:
     return json.dumps(dataclasses.asdict(shown), default=str, ensure_ascii=False, indent=2)
 
 
-def show(shown: Shown, console: Console) -> None:
+def show(shown: Shown, console: Console, speech: Speech) -> None:
     """Print both plans side by side, and what the request costs."""
     unit = currency(shown.currency)
     console.print()
-    console.print(Padding(_header(shown, unit), (0, 1)))
-    console.print(table_of(shown.before, shown.after, unit))
-    console.print(Padding(_sums(shown, unit), (0, 2)))
+    console.print(Padding(_header(shown, unit, speech), (0, 1)))
+    console.print(table_of(shown.before, shown.after, unit, speech))
+    console.print(Padding(_sums(shown, unit, speech), (0, 2)))
     console.print()
 
 
-def _header(shown: Shown, unit: Currency) -> Text:
-    of = f"{shown.product} v{shown.product_version}{price_words(shown.price_ppm)}"
-    return header_of(shown.request, of, shown.on, shown.cost_minor, unit)
+def _header(shown: Shown, unit: Currency, speech: Speech) -> Text:
+    of = product_words(shown.product, shown.product_version, shown.price_ppm, speech)
+    return header_of(Heading(shown.request, of, shown.on, shown.cost_minor), unit, speech)
 
 
-def header_of(request: str, of: str, on: date, cost_minor: int, unit: Currency) -> Text:
-    """Return what is asked for, of what, when, and what it costs, in two lines."""
-    said = ("costs nothing", "") if not cost_minor else ("costs ", money_text(cost_minor, unit))
-    if cost_minor < 0:
-        said = ("saves ", money_text(-cost_minor, unit))
+class Heading(NamedTuple):
+    """What is asked for, of what, when, and what it costs. Units: minor units."""
+
+    request: str
+    of: str
+    on: date
+    cost_minor: int
+
+
+def header_of(heading: Heading, unit: Currency, speech: Speech) -> Text:
+    """Return what is asked for and what it costs, in two lines."""
+    _ = speech.gettext
+    cost = heading.cost_minor
+    costs = _("costs nothing")
+    if cost:
+        costs = _("costs %(amount)s") if cost > 0 else _("saves %(amount)s")
+    asked = Words(speech).asked_words.get(heading.request, heading.request)
     return Text.assemble(
         ("▌", BRAND),
-        (request.replace("-", " "), "bold"),
-        (f" of {of} on {on:%d %b %Y}", "dim"),
-        ("\n  ", ""),
-        (said[0], "dim"),
-        (said[1], "bold"),
+        inked(
+            _("%(request)s of %(plan)s on %(day)s"),
+            "dim",
+            request=(asked, "bold"),
+            plan=heading.of,
+            day=speech.day(heading.on),
+        ),
+        "\n  ",
+        inked(costs, "dim", amount=(money_text(abs(cost), unit), "bold")),
     )
 
 
-def table_of(before: Sequence[Part], after: Sequence[Part], unit: Currency) -> Table:
+def table_of(
+    before: Sequence[Part], after: Sequence[Part], unit: Currency, speech: Speech
+) -> Table:
     """Return what is still to pay, before and after."""
+    _ = speech.gettext
     table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    for label, parts in (("before", before), ("after", after)):
+    for label, parts in ((_("Due before"), before), (_("Due after"), after)):
         total = money_text(sum(part.open_minor for part in parts), unit)
-        table.add_column(f"Due {label}", no_wrap=True)
-        table.add_column("To pay", total, justify="right", no_wrap=True)
+        table.add_column(label, justify="right", no_wrap=True)
+        table.add_column(_("To pay"), total, justify="right", no_wrap=True)
     for place, (was, will_be) in enumerate(zip_longest(before, after), start=1):
-        table.add_row(str(place), *_cells(was, unit), *_cells(will_be, unit))
+        cells = (*_cells(was, unit, speech), *_cells(will_be, unit, speech))
+        table.add_row(str(place), *cells)
     return table
 
 
-def _cells(part: Part | None, unit: Currency) -> tuple[str, Text]:
+def _cells(part: Part | None, unit: Currency, speech: Speech) -> tuple[str, Text]:
     if part is None:
         return "", Text("")
     amount = money_text(part.open_minor, unit)
-    return f"{part.due_on:%d %b %Y}", Text(amount, "" if part.open_minor else "dim")
+    return speech.day(part.due_on), Text(amount, "" if part.open_minor else "dim")
 
 
-def _sums(shown: Shown, unit: Currency) -> Text:
-    text = Text()
-    if shown.to_pay_minor is not None:
-        text.append("to pay now ", "dim").append(money_text(shown.to_pay_minor, unit), "bold")
-    if shown.moved_minor:
-        text.append("becomes a plan of its own ", "dim")
-        text.append(money_text(shown.moved_minor, unit), "bold")
-    return text
+def _sums(shown: Shown, unit: Currency, speech: Speech) -> Text:
+    _ = speech.gettext
+    lines = (
+        (_("to pay now %(amount)s"), shown.to_pay_minor),
+        (_("becomes a plan of its own %(amount)s"), shown.moved_minor or None),
+    )
+    return sums_of(lines, unit)
+
+
+def sums_of(lines: Sequence[tuple[str, int | None]], unit: Currency) -> Text:
+    """Return sentences with an amount, one a line; one without its amount is left out."""
+    return Text("\n").join(
+        inked(said, "dim", amount=(money_text(amount, unit), "bold"))
+        for said, amount in lines
+        if amount is not None
+    )

@@ -6,7 +6,7 @@ shown here is what would be booked. No database is needed: products are read fro
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -28,7 +28,9 @@ from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, check_price, 
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
 from fenqi.machine import Config
-from fenqi.report.ink import BRAND, exact_text, money_text, percent_text
+from fenqi.report.ink import BRAND, exact_text, inked, money_text, percent_text
+from fenqi.report.language import Speech
+from fenqi.report.words import Words
 from fenqi.store.catalogue import ProductMissing, from_files
 
 DUE_AFTER_DAYS = 9  # what a new book is opened with
@@ -113,21 +115,6 @@ class Quote:
 
 
 Columns = Mapping[str, Callable[[Part], int]]
-# From the widest to the narrowest; what a terminal has no room for is said by the header.
-COLUMNS: tuple[Columns, ...] = (
-    {
-        "Principal": lambda part: part.principal_minor,
-        "Interest": lambda part: part.interest_minor,
-        "Fee": lambda part: part.fee_minor,
-        "To pay": lambda part: part.total_minor,
-    },
-    {
-        "Principal": lambda part: part.principal_minor,
-        "Cost": lambda part: part.interest_minor + part.fee_minor,
-        "To pay": lambda part: part.total_minor,
-    },
-    {"To pay": lambda part: part.total_minor},
-)
 UNBOUNDED = 1_000  # columns no table here reaches
 
 
@@ -213,20 +200,20 @@ def to_json(quoted: Quote) -> str:
     return json.dumps(dataclasses.asdict(quoted), default=str, ensure_ascii=False, indent=2)
 
 
-def show(quoted: Quote, console: Console) -> None:
+def show(quoted: Quote, console: Console, speech: Speech) -> None:
     """Print the quote; the total cost stands beside the rates."""
     unit = currency(quoted.currency)
-    table = _fitting_schedule(quoted, unit, console)
+    table = _fitting_schedule(quoted, unit, console, speech)
     # A terminal narrower than an amount folds its lines; nothing is cut.
     console.width = max(console.width, _width(table, console))
     console.print()
-    console.print(Padding(_header(quoted, unit), (0, 1)))
+    console.print(Padding(_header(quoted, unit, speech), (0, 1)))
     console.print(table)
     for line in quoted.cost_lines:
-        console.print(Padding(_cost_text(line, unit), (0, 2)))
-    console.print(Padding(_packs_text(quoted), (0, 2)))
+        console.print(Padding(_cost_text(line, unit, speech), (0, 2)))
+    console.print(Padding(_packs_text(quoted, speech), (0, 2)))
     if quoted.settlement is not None:
-        console.print(Padding(_settlement_text(quoted.settlement, unit), (1, 2, 0, 2)))
+        console.print(Padding(_settlement_text(quoted.settlement, unit, speech), (1, 2, 0, 2)))
     console.print()
 
 
@@ -263,39 +250,74 @@ def _settlement(terms: Terms, on: date) -> Settlement:
     return Settlement(on, before, asked, whole - before - asked)
 
 
-def _header(quoted: Quote, unit: Currency) -> Text:
+def _header(quoted: Quote, unit: Currency, speech: Speech) -> Text:
+    _ = speech.gettext
+    amount = f"{quoted.currency} {money_text(quoted.principal_minor, unit)}"
+    first = _("%(amount)s in %(count)s by %(product)s, bought %(day)s")
+    named = product_words(quoted.product, quoted.product_version, quoted.price_ppm, speech)
+    sums = _("total cost %(cost)s   to pay %(total)s")
+    rates = _("a year %(nominal)s nominal, %(effective)s effective")
     return Text.assemble(
         ("▌", BRAND),
-        (f"{quoted.currency} {money_text(quoted.principal_minor, unit)}", "bold"),
-        (f" in {len(quoted.parts)} by {quoted.product} v{quoted.product_version}", "dim"),
-        (price_words(quoted.price_ppm), "bold"),
-        (f", bought {quoted.starts_on:%d %b %Y}\n", "dim"),
-        ("  total cost ", "dim"),
-        (money_text(quoted.cost_minor, unit), "bold"),
-        ("   to pay ", "dim"),
-        (money_text(quoted.total_minor, unit), "bold"),
-        ("\n  a year ", "dim"),
-        (_rate_text(quoted.nominal_annual), "bold"),
-        (" nominal, ", "dim"),
-        (_rate_text(quoted.effective_annual), "bold"),
-        (" effective", "dim"),
+        inked(
+            first,
+            "dim",
+            amount=(amount, "bold"),
+            count=str(len(quoted.parts)),
+            product=named,
+            day=speech.day(quoted.starts_on),
+        ),
+        "\n  ",
+        inked(
+            sums,
+            "dim",
+            cost=(money_text(quoted.cost_minor, unit), "bold"),
+            total=(money_text(quoted.total_minor, unit), "bold"),
+        ),
+        "\n  ",
+        inked(
+            rates,
+            "dim",
+            nominal=(_rate_text(quoted.nominal_annual), "bold"),
+            effective=(_rate_text(quoted.effective_annual), "bold"),
+        ),
     )
 
 
-def price_words(price_ppm: int) -> str:
-    """Return what is said of a price beside its product; nothing where it is the listed one."""
-    return "" if price_ppm == PPM else f" at {exact_text(price_ppm)} of its price"
+def product_words(product: str, version: int, price_ppm: int, speech: Speech) -> str:
+    """Return a product's version, with its price where it is not the listed one."""
+    named = f"{product} v{version}"
+    if price_ppm == PPM:
+        return named
+    said = speech.gettext("%(product)s at %(share)s of its price")
+    return said % {"product": named, "share": exact_text(price_ppm)}
 
 
 def _rate_text(rate: str) -> str:
     return f"{Decimal(rate) * 100:.2f}%"
 
 
-def _fitting_schedule(quoted: Quote, unit: Currency, console: Console) -> Table:
+def _fitting_schedule(quoted: Quote, unit: Currency, console: Console, speech: Speech) -> Table:
     """Return the schedule with as many columns as fit whole; an amount is never cut."""
-    tables = [_schedule(quoted, unit, columns) for columns in COLUMNS]
+    tables = [_schedule(quoted, unit, columns, speech) for columns in _columns(speech)]
     fitting = (one for one in tables if _width(one, console) <= console.width)
     return next(fitting, tables[-1])
+
+
+def _columns(speech: Speech) -> Sequence[Columns]:
+    """Return the columns of amounts, from the widest set to the narrowest.
+
+    What a terminal has no room for is said by the header.
+    """
+    _ = speech.gettext
+    principal: Columns = {_("Principal"): lambda part: part.principal_minor}
+    to_pay: Columns = {_("To pay"): lambda part: part.total_minor}
+    costs: Columns = {
+        _("Interest"): lambda part: part.interest_minor,
+        _("Fee"): lambda part: part.fee_minor,
+    }
+    cost: Columns = {_("Cost"): lambda part: part.interest_minor + part.fee_minor}
+    return ({**principal, **costs, **to_pay}, {**principal, **cost, **to_pay}, to_pay)
 
 
 def _width(table: Table, console: Console) -> int:
@@ -303,10 +325,10 @@ def _width(table: Table, console: Console) -> int:
     return console.measure(table, options=console.options.update(max_width=UNBOUNDED)).maximum
 
 
-def _schedule(quoted: Quote, unit: Currency, columns: Columns) -> Table:
+def _schedule(quoted: Quote, unit: Currency, columns: Columns, speech: Speech) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
     table.add_column("", justify="right", style="dim", no_wrap=True)
-    table.add_column("Due", no_wrap=True)
+    table.add_column(speech.gettext("Due on"), justify="right", no_wrap=True)
     for label, amount in columns.items():
         total = money_text(sum(amount(part) for part in quoted.parts), unit)
         table.add_column(label, total, justify="right", no_wrap=True)
@@ -314,45 +336,69 @@ def _schedule(quoted: Quote, unit: Currency, columns: Columns) -> Table:
         amounts = [amount(part) for amount in columns.values()]
         table.add_row(
             str(part.number),
-            f"{part.due_on:%d %b %Y}",
+            speech.day(part.due_on),
             *(Text(money_text(minor, unit), "" if minor else "dim") for minor in amounts),
         )
     return table
 
 
-def _cost_text(line: CostLine, unit: Currency) -> Text:
+def _cost_text(line: CostLine, unit: Currency, speech: Speech) -> Text:
     """Return one line of the cost table as a sentence."""
-    rate = f"{line.rate_ppm / 10_000:g}%"
-    kind, base = line.kind.value.replace("-", " "), line.base.value.replace("-", " ")
-    text = Text.assemble((f"{kind} ", "bold"), f"{rate} of the {base} per {line.rate_period.value}")
-    if line.is_contingent:
-        text.append(_condition_text(line), "dim")
-        if line.cap_ppm is not None:
-            text.append(f", at most {percent_text(line.cap_ppm, 0)} of the instalment", "dim")
-    else:
-        text.append(f", in all {money_text(line.amount_minor, unit)}", "dim")
-    return text
+    words = Words(speech).cost_words
+    values: dict[str, str | tuple[str, str]] = {
+        "kind": (words[line.kind], "bold"),
+        "rate": f"{line.rate_ppm / 10_000:g}%",
+        "base": words[line.base],
+        "period": words[line.rate_period],
+        "amount": (money_text(line.amount_minor, unit), "dim"),
+        "days": str(line.grace_days),
+        "cap": percent_text(line.cap_ppm or 0, 0),
+    }
+    return inked(_cost_sentence(line, speech), "", **values)
 
 
-def _condition_text(line: CostLine) -> str:
-    """Return when a contingent line is charged."""
+def _cost_sentence(line: CostLine, speech: Speech) -> str:
+    """Return what is said of a line: what it comes to, or when it is charged and how much."""
+    _ = speech.gettext
+    if not line.is_contingent:
+        return _("%(kind)s %(rate)s of the %(base)s per %(period)s, in all %(amount)s")
+    if line.kind is CostKind.LATE_CHARGE and line.cap_ppm is not None:
+        return _(
+            "%(kind)s %(rate)s of the %(base)s per %(period)s, only if late by more than %(days)s "
+            "days, at most %(cap)s of the instalment"
+        )
     if line.kind is CostKind.LATE_CHARGE:
-        return f", only if late by more than {line.grace_days} days"
-    return ", only if you ask for it"
+        return _(
+            "%(kind)s %(rate)s of the %(base)s per %(period)s, only if late by more than %(days)s "
+            "days"
+        )
+    if line.cap_ppm is not None:
+        return _(
+            "%(kind)s %(rate)s of the %(base)s per %(period)s, only if you ask for it, at most "
+            "%(cap)s of the instalment"
+        )
+    return _("%(kind)s %(rate)s of the %(base)s per %(period)s, only if you ask for it")
 
 
-def _packs_text(quoted: Quote) -> Text:
+def _packs_text(quoted: Quote, speech: Speech) -> Text:
     """Return whose caps were checked, or that none were."""
+    _ = speech.gettext
     if quoted.packs:
-        return Text(f"within the caps of {', '.join(quoted.packs)}", "dim")
-    return Text(f"no pack is made for {quoted.currency}: caps are not checked", "bold")
+        said = _("within the caps of %(packs)s") % {"packs": ", ".join(quoted.packs)}
+        return Text(said, "dim")
+    none = _("no pack is made for %(currency)s: caps are not checked")
+    return Text(none % {"currency": quoted.currency}, "bold")
 
 
-def _settlement_text(settlement: Settlement, unit: Currency) -> Text:
-    return Text.assemble(
-        (f"Ended on {settlement.on:%d %b %Y}", "bold"),
-        (f", after {money_text(settlement.paid_before_minor, unit)} paid on time: pay ", "dim"),
-        (money_text(settlement.quote_minor, unit), "bold"),
-        (", saving ", "dim"),
-        (money_text(settlement.saving_minor, unit), f"bold {BRAND}"),
+def _settlement_text(settlement: Settlement, unit: Currency, speech: Speech) -> Text:
+    said = speech.gettext(
+        "Ended on %(day)s, after %(paid)s paid on time: pay %(quote)s, saving %(saving)s"
+    )
+    return inked(
+        said,
+        "dim",
+        day=(speech.day(settlement.on), "bold"),
+        paid=money_text(settlement.paid_before_minor, unit),
+        quote=(money_text(settlement.quote_minor, unit), "bold"),
+        saving=(money_text(settlement.saving_minor, unit), f"bold {BRAND}"),
     )

@@ -22,8 +22,9 @@ from fenqi.core.terms.replay import Stored, replay, stored_form
 from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.core.values.money import Currency, currency
 from fenqi.flows.settle import quote_of
-from fenqi.report.ink import money_text
+from fenqi.report.language import Speech
 from fenqi.report.preview import (
+    Heading,
     Part,
     PreviewUnclear,
     Wish,
@@ -31,9 +32,10 @@ from fenqi.report.preview import (
     header_of,
     operation_of,
     parts_of,
+    sums_of,
     table_of,
 )
-from fenqi.report.quote import price_words
+from fenqi.report.quote import product_words
 from fenqi.store import accounts, bills, orders, plans
 from fenqi.store.accounts import Account
 from fenqi.store.bills import Taken
@@ -285,36 +287,36 @@ def to_json(answer: Answer) -> str:
     return json.dumps(dataclasses.asdict(answer), default=str, ensure_ascii=False, indent=2)
 
 
-def show(answer: Answer, console: Console) -> None:
+def show(answer: Answer, console: Console, speech: Speech) -> None:
     """Print each plan before and after, and what the request costs."""
+    _ = speech.gettext
     unit = currency(answer.currency)
     first = answer.plans[0] if answer.plans else None
-    of = "a hold"
+    of = _("a hold")
     if first:
-        of = f"{first.product} v{first.product_version}{price_words(first.price_ppm)}"
+        of = product_words(first.product, first.product_version, first.price_ppm, speech)
     console.print()
-    header = header_of(answer.request, of, answer.on, answer.cost_minor, unit)
-    console.print(Padding(header, (0, 1)))
+    heading = Heading(answer.request, of, answer.on, answer.cost_minor)
+    console.print(Padding(header_of(heading, unit, speech), (0, 1)))
     for changed in answer.plans:
         if len(answer.plans) > 1:
-            name = f"plan {changed.plan_id}" if changed.plan_id else "the new plan"
-            console.print(Padding(Text(f"{name}, {changed.product}", "dim"), (1, 2, 0, 2)))
-        console.print(table_of(changed.before, changed.after, unit))
-    console.print(Padding(_sums(answer, unit), (0, 2)))
+            said = (
+                _("plan %(plan)s, %(product)s") if changed.plan_id else _("new plan, %(product)s")
+            )
+            named = said % {"plan": changed.plan_id, "product": changed.product}
+            console.print(Padding(Text(named, "dim"), (1, 2, 0, 2)))
+        console.print(table_of(changed.before, changed.after, unit, speech))
+    console.print(Padding(_sums(answer, unit, speech), (0, 2)))
     console.print()
 
 
-def _sums(answer: Answer, unit: Currency) -> Text:
-    said = (
-        ("to pay now ", answer.to_pay_minor),
-        ("becomes a plan of its own ", answer.moved_minor or None),
-        ("becomes credit ", answer.credit_minor or None),
-        ("goes back ", answer.returned_minor or None),
-        ("of the limit is free again ", answer.released_minor or None),
+def _sums(answer: Answer, unit: Currency, speech: Speech) -> Text:
+    _ = speech.gettext
+    lines = (
+        (_("to pay now %(amount)s"), answer.to_pay_minor),
+        (_("becomes a plan of its own %(amount)s"), answer.moved_minor or None),
+        (_("becomes credit %(amount)s"), answer.credit_minor or None),
+        (_("goes back %(amount)s"), answer.returned_minor or None),
+        (_("of the limit is free again %(amount)s"), answer.released_minor or None),
     )
-    lines = [
-        Text.assemble((words, "dim"), (money_text(amount, unit), "bold"))
-        for words, amount in said
-        if amount is not None
-    ]
-    return Text("\n").join(lines)
+    return sums_of(lines, unit)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from fenqi.core.errors import Invalid
+from fenqi.core.values.phrase import Phrase
 
 
 class PathUnwritable(Invalid):
@@ -25,7 +26,9 @@ def whole_file(target: Path) -> Iterator[TextIO]:
         # A device or a pipe has its place for good; a file must never take it.
         raise PathUnwritable(path=str(target), fault="it is no regular file")
     if not target.parent.is_dir():
-        raise PathUnwritable(path=str(target), fault=f"there is no folder {target.parent}")
+        raise PathUnwritable(
+            path=str(target), fault=Phrase("there is no folder {folder}", folder=target.parent)
+        )
     part = target.parent / f"{target.name}.part"
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:

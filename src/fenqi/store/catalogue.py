@@ -105,6 +105,14 @@ class Catalogue:
             raise Missing(conduct=name, known=sorted({known for known, _ in self.conducts}))
         return self.conducts[name, max(versions)]
 
+    def graded(self) -> tuple[frozenset[str], ...]:
+        """Return the products that each grade of price is offered now, from grade 0 on.
+
+        Errors: Missing.
+        """
+        conduct, names = self.conduct(), self.sold().keys()
+        return tuple(conduct.offered(names, grade) for grade in range(len(conduct.grades)))
+
     def newest_packs(self) -> list[Pack]:
         """Return the newest version of every pack."""
         return [self.pack(name) for name in sorted({known for known, _ in self.packs})]

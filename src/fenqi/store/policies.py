@@ -55,6 +55,12 @@ class NothingBefore(Conflict):
     code = "policy-nothing-before"
 
 
+class TwoForOneKind(Conflict):
+    """Two files of the operator's folder decide about one kind; names both."""
+
+    code = "policy-twice"
+
+
 class RulebookAltered(Broken):
     """A stored rulebook is not the one its id was made of."""
 
@@ -385,24 +391,38 @@ def shipped(kind: DecisionKind) -> Rulebook:
     return _shipped()[kind]
 
 
-def install(session: Session, now: datetime, own: Path | None = None) -> list[Adoption]:
-    """Adopt what comes with fenqi, or lies in the operator's folder, for kinds that have nothing.
+def own_policies(own: Path | None) -> list[Policy]:
+    """Return the policies of an operator's folder, one for a kind at most.
+
+    Errors: FileUnreadable, PolicyInvalid, TwoForOneKind.
+    """
+    found: dict[DecisionKind, Policy] = {}
+    for policy in policies_of(own / FOLDER) if own is not None else ():
+        other = found.setdefault(policy.kind, policy)
+        if other is not policy:
+            raise TwoForOneKind(file=policy.file, other=other.file, kind=policy.kind.value)
+    return list(found.values())
+
+
+def undecided(session: Session) -> frozenset[DecisionKind]:
+    """Return the kinds that nothing was adopted for yet."""
+    return frozenset(DecisionKind) - {one.kind for one in history(session)}
+
+
+def install(session: Session, now: datetime, own: Sequence[Rulebook] = ()) -> list[Adoption]:
+    """Adopt what comes with fenqi, or `own` instead, for kinds that have nothing.
 
     What decides already stays: a new file decides only once a person adopts it.
-
-    Errors: FileUnreadable, PolicyInvalid.
     """
-    if {one.kind for one in history(session)} >= set(DecisionKind):
+    if not undecided(session):
         return []
     session.run(LOCK, LOCK_KEY)
-    decided = {one.kind for one in history(session)}
-    books = dict(_shipped())
-    for policy in policies_of(own / FOLDER) if own is not None else ():
-        books[policy.kind] = book_of(policy)
+    open_kinds = undecided(session)
+    books = _shipped() | {one.kind: one for one in own}
     return [
         adopt(session, book, now, by=OPERATOR, because=BECAUSE_SHIPPED)
         for kind, book in sorted(books.items())
-        if kind not in decided
+        if kind in open_kinds
     ]
 
 

@@ -14,7 +14,8 @@ from fenqi.core.errors import Conflict, Invalid, Missing
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
-from fenqi.core.values.name import is_name
+from fenqi.core.values.name import NAME_CHARS_MAX, is_name
+from fenqi.core.values.phrase import Phrase
 from fenqi.store.decisions import RULEBOOKS
 from fenqi.store.pool import IDLE_SECONDS_MAX, Session
 from fenqi.store.rows import Rows, Sheet, Table
@@ -88,8 +89,9 @@ def start(
 
     Errors: ShadowInvalid, ChallengerRuns.
     """
-    if not is_name(by) or not 1 <= days <= DAYS_MAX:
-        raise ShadowInvalid(by=by, days=days, days_max=DAYS_MAX)
+    _check_name(by)
+    if not 1 <= days <= DAYS_MAX:
+        raise ShadowInvalid(days=days, days_max=DAYS_MAX)
     asked = {
         "challenger_id": challenger_id,
         "kind": rulebook.kind.value,
@@ -217,8 +219,7 @@ WHERE challenger_id = %(challenger_id)s AND stopped_at IS NULL
 
 def stop(session: Session, challenger_id: UUID, *, by: str, now: datetime) -> None:
     """Stop a challenger; what it said stays. Errors: ShadowInvalid, ChallengerMissing."""
-    if not is_name(by):
-        raise ShadowInvalid(by=by, days=1, days_max=DAYS_MAX)
+    _check_name(by)
     asked = {"challenger_id": challenger_id, "by": by.strip(), "now": now}
     if not session.run(STOP, asked):
         raise ChallengerMissing(challenger=challenger_id)
@@ -301,3 +302,10 @@ def missed(session: Session, challenger_id: UUID) -> tuple[int, int, int]:
     """Return how many decisions were judged, how many lacked inputs, and how many at most."""
     row = session.rows(MISSED, {"challenger_id": challenger_id})[0]
     return (row[0], row[1], row[2])
+
+
+def _check_name(by: str) -> None:
+    """Refuse what is no person's name. Errors: ShadowInvalid."""
+    if not is_name(by):
+        expected = Phrase("the name of a person, 1 to {most} characters", most=NAME_CHARS_MAX)
+        raise ShadowInvalid(by=by, expected=expected)

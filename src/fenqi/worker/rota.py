@@ -38,6 +38,7 @@ AGAIN = timedelta(seconds=1)  # before a duty that had more to do goes on
 RETRY = timedelta(seconds=2)  # after a first failure; doubled with each
 RETRY_MAX = timedelta(minutes=10)
 ADMIT_BATCHES_MAX = 8  # of one round
+ROUNDS_MAX = 1_000  # one after another, where all is to be done at once
 LEFT_BEHIND_MAX = 2  # hung rounds of one program, each with a thread and two connections at most
 
 LOG = logging.getLogger(__name__)
@@ -145,6 +146,19 @@ def run_round(
         due_at = now + (duty.every if found.is_whole else AGAIN)
         duties.end(owner, duty.name, found.cursor, touched=found.touched, due_at=due_at, now=now)
     return True
+
+
+def run_through(ground: Ground, duty: Duty, *, by: str) -> None:
+    """Run rounds of a duty now, due or not, until all is done or one fails.
+
+    Errors: those of `run_round`.
+    """
+    for _ in range(ROUNDS_MAX):
+        run_round(ground, duty, by=by, is_forced=True)
+        with ground.store.transaction() as session:
+            due_at = duties.find(session, duty.name).due_at
+        if due_at is None or due_at - ground.clock.now() > AGAIN:
+            return
 
 
 def _beat(owner: Session, on_beat: Beat) -> None:

@@ -177,3 +177,26 @@ en = "The amount is large."
     none = fenqi("policy", "diff", "nothing:7", str(small))
     assert none.exit_code == 2
     assert "nothing 7 was never adopted" in none.output
+
+
+def test_a_policy_is_checked_against_what_a_book_sells_where_one_is_named(
+    fenqi: Run, tmp_path: Path
+) -> None:
+    products = tmp_path / "own" / "products"
+    products.mkdir(parents=True)
+    text = (SHIPPED.parent / "products" / "annuity18.toml").read_text("utf-8")
+    (products / "ours.toml").write_text(text.replace('"annuity18"', '"ours"', 1), "utf-8")
+    file = own(
+        tmp_path, ('{ product = "unsplit", counts = [1] }', '{ product = "ours", counts = [3] }')
+    )
+    alone = fenqi("policy", "check", str(file), FENQI_LANGUAGE="en")
+    assert alone.exit_code == 2
+    assert "there is no product ours; there are: annuity18, flat" in alone.stderr
+    assert "Checked against what the files sell; --book NAME" in alone.stdout
+    assert fenqi("report", FENQI_CATALOGUE=str(products.parent)).exit_code == 0  # installs it
+    of_book = fenqi("policy", "check", str(file), "--book", "small", FENQI_LANGUAGE="en")
+    assert of_book.exit_code == 0, of_book.output
+    assert "Checked against what the book small sells." in of_book.stdout
+    nowhere = fenqi("policy", "check", str(file), "--book", "nowhere", FENQI_LANGUAGE="en")
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    assert "There is no book nowhere. There are: small." in nowhere.stderr

@@ -71,3 +71,32 @@ def test_a_book_that_is_not_there_is_told_with_those_there_are(fenqi: Run, comma
     ended = fenqi(*OF_BOOKS[command], "--book", "nowhere")
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert "There is no book nowhere. There are: book." in ended.stderr.replace("\n", " ")
+
+
+WITHOUT_A_BOOK = (
+    ("decision", "list"),
+    ("case", "list"),
+    ("contest", "list"),
+    ("breaker", "list"),
+    ("application", "parked"),
+    ("bureau", "ask"),
+    ("policy", "diff", "limit", "limit"),
+    ("ledger", "check"),
+    ("ledger", "export"),
+    ("assess",),
+    ("report",),
+)
+
+
+def test_every_list_tells_in_the_same_words_that_there_is_no_book_and_how_to_name_one(
+    database_url: str,
+) -> None:
+    told = set()
+    for words in WITHOUT_A_BOOK:
+        environment = {"FENQI_DATABASE_URL": database_url, "TERM": "dumb", "FENQI_LANGUAGE": "en"}
+        ended = CliRunner().invoke(app, list(words), env=environment)
+        assert (ended.exit_code, ended.stdout) == (2, ""), words
+        told.add(ended.stderr)
+    (said,) = told
+    assert said.startswith("fenqi: There is no book yet: run fenqi demo or fenqi replay.")
+    assert "FENQI_DATA=<data folder>/demo" in said

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fenqi.report import book, page, terminal
 from fenqi.report.book import RESTS_ON_RECEIPTS
-from fenqi.report.language import Language
+from fenqi.report.language import Language, Speech
 from fenqi.store.pool import Store
 
 
@@ -55,8 +55,8 @@ def test_it_is_printed_in_the_terminal_and_on_the_page_in_both_languages(store: 
     lived(store)
     found = book.read(store, BOOK)
     out = StringIO()
-    terminal.show(found, Console(file=out, width=100))
-    assert "Paid differently" in out.getvalue()
+    terminal.show(found, Console(file=out, width=100), Speech(Language.ENGLISH))
+    assert "Customers who began to pay differently" in out.getvalue()
     assert "smaller limit" in out.getvalue()
     english = page.render(found, Language.ENGLISH)
     assert "Customers who began to pay differently" in english

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import date
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from fenqi.cli import app
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
+from fenqi.report.language import Language, Speech
 from fenqi.report.preview import PreviewUnclear, Shown, Wish, preview, show, to_json
 from fenqi.report.quote import Asked
 
@@ -22,9 +24,9 @@ def shown(product: str = "flat", count: int = 6, *, on: date = ASKED, **wish: ob
     return preview(asked, Wish(on, **wish))  # type: ignore[arg-type] # as a test says it
 
 
-def printed(one: Shown) -> str:
+def printed(one: Shown, language: Language = Language.ENGLISH) -> str:
     console = Console(file=io.StringIO(), width=80, no_color=True)
-    show(one, console)
+    show(one, console, Speech(language))
     return console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
 
 
@@ -41,6 +43,20 @@ def test_a_plan_at_a_price_is_shown_with_it_and_saves_its_own_fee() -> None:
     one = preview(asked, Wish(date(2026, 1, 9), withdraws=True))
     assert (one.to_pay_minor, one.cost_minor, one.price_ppm) == (120_000, -1_800, 500_000)
     assert "flat v3 at 50.00% of its price" in printed(one)
+
+
+def test_each_request_is_told_in_chinese() -> None:
+    wishes: tuple[tuple[dict[str, object], str], ...] = (
+        ({"defer_days": 10}, "延期"),
+        ({"due_day": 25}, "更改还款日"),
+        ({"split_through": date(2026, 2, 10)}, "转为单独计划 206.00"),
+        ({"settles": True}, "提前结清"),
+        ({"refund_minor": 10_000}, "退款"),
+    )
+    for wish, said in wishes:
+        text = printed(shown(**wish), Language.CHINESE)
+        assert said in text
+        assert set(re.findall("[A-Za-z]{2,}", text)) == {"flat"}
 
 
 def test_an_extension_shows_the_instalments_that_are_added() -> None:

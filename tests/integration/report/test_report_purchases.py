@@ -14,7 +14,7 @@ from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import rulebook
 from fenqi.flows.authorise import authorise
 from fenqi.report import book, page, purchases, terminal
-from fenqi.report.language import Language
+from fenqi.report.language import Language, Speech
 from fenqi.report.purchases import ToldReason
 from fenqi.store import features, reasons
 from fenqi.store.pool import Store
@@ -128,7 +128,7 @@ def test_the_page_tells_reasons_in_its_language_with_the_code_beside(
 @pytest.mark.parametrize("width", [80, 132])
 def test_the_terminal_tells_the_same_and_cuts_nothing(world: World, width: int) -> None:
     console = Console(file=StringIO(), width=width)
-    terminal.show(book.read(world.store), console)
+    terminal.show(book.read(world.store), console, Speech(Language.ENGLISH))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert max(len(line) for line in text.splitlines()) <= width
     assert "…" not in text

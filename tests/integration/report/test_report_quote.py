@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from fenqi.core.errors import Invalid
@@ -17,9 +19,11 @@ from fenqi.core.terms.product import PriceOutOfRange
 from fenqi.core.terms.schedule import CountNotOffered, PriceNotCheaper
 from fenqi.core.values.money import CurrencyUnknown, currency
 from fenqi.report import quote as quoting
+from fenqi.report.language import Language, Speech
 from fenqi.report.quote import AmountInvalid, Asked, SettledBeforeBought, quote
 from fenqi.store.catalogue import SHIPPED, ProductMissing
 
+ENGLISH, CHINESE = Speech(Language.ENGLISH), Speech(Language.CHINESE)
 ASKED = Asked("6000", "CNY", "flat", 6, date(2026, 11, 24))
 
 
@@ -40,12 +44,12 @@ def test_a_price_below_the_listed_one_shows_its_own_true_rates() -> None:
     assert Decimal(quoted.nominal_annual) == nominal_annual(600_000, paid)
     assert Decimal(quoted.nominal_annual) < Decimal(listed.nominal_annual)
     console = Console(file=StringIO(), width=80)
-    quoting.show(quoted, console)
+    quoting.show(quoted, console, ENGLISH)
     assert "at 80.00% of its price" in console.file.getvalue()  # type: ignore[attr-defined]
     nearly = quote(dataclasses.replace(ASKED, price_ppm=999_999))
-    quoting.show(nearly, console := Console(file=StringIO(), width=80))
+    quoting.show(nearly, console := Console(file=StringIO(), width=80), ENGLISH)
     assert "at 99.9999% of its price" in console.file.getvalue()  # type: ignore[attr-defined]
-    quoting.show(listed, console := Console(file=StringIO(), width=80))
+    quoting.show(listed, console := Console(file=StringIO(), width=80), ENGLISH)
     assert "of its price" not in console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -112,8 +116,8 @@ def test_a_quote_names_the_packs_whose_caps_it_keeps_or_that_there_are_none() ->
     ours, foreign = quote(ASKED), quote(dataclasses.replace(ASKED, currency="GBP"))
     assert json.loads(quoting.to_json(ours))["packs"] == list(ours.packs)
     assert [name.split()[0] for name in ours.packs] == ["cn"]
-    quoting.show(ours, console)
-    quoting.show(foreign, console)
+    quoting.show(ours, console, ENGLISH)
+    quoting.show(foreign, console, ENGLISH)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "within the caps of cn" in printed
     assert "no pack is made for GBP: caps are not checked" in printed
@@ -121,7 +125,7 @@ def test_a_quote_names_the_packs_whose_caps_it_keeps_or_that_there_are_none() ->
 
 def test_money_is_whole_on_a_narrow_terminal() -> None:
     console = Console(file=StringIO(), width=50)
-    quoting.show(quote(dataclasses.replace(ASKED, amount="999999.99")), console)
+    quoting.show(quote(dataclasses.replace(ASKED, amount="999999.99")), console, ENGLISH)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "999,999.99" in printed
     assert "…" not in printed
@@ -130,7 +134,7 @@ def test_money_is_whole_on_a_narrow_terminal() -> None:
 
 def test_a_terminal_narrower_than_an_amount_folds_but_cuts_nothing() -> None:
     console = Console(file=StringIO(), width=20)
-    quoting.show(quote(dataclasses.replace(ASKED, amount="999999.99")), console)
+    quoting.show(quote(dataclasses.replace(ASKED, amount="999999.99")), console, ENGLISH)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1,029,999.99" in printed
     assert "…" not in printed
@@ -174,11 +178,23 @@ def test_an_amount_that_is_none_is_refused(text: str) -> None:
 
 def test_the_total_cost_stands_beside_the_rates() -> None:
     console = Console(file=StringIO(), width=80)
-    quoting.show(quote(dataclasses.replace(ASKED, settle_on=date(2027, 2, 20))), console)
+    quoting.show(quote(dataclasses.replace(ASKED, settle_on=date(2027, 2, 20))), console, ENGLISH)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for part in ("total cost 180.00", "10.21% nominal, 10.71% effective", "saving", "79.29"):
         assert part in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_a_quote_is_told_in_chinese_with_the_same_figures() -> None:
+    console = Console(file=StringIO(), width=80)
+    quoting.show(quote(dataclasses.replace(ASKED, settle_on=date(2027, 2, 20))), console, CHINESE)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("总费用 180.00", "名义 10.21%", "实际 10.71%", "应付 3,010.71", "2026年12月10日"):
+        assert part in text
+    assert {"本金", "还款日", "分期手续费"} <= set(re.findall("[\u4e00-\u9fff]+", text))
+    # What stays in Latin letters are names: the currency, the product, the pack.
+    assert set(re.findall("[A-Za-z]{2,}", text)) == {"CNY", "flat", "cn"}
+    assert max(map(cell_len, text.splitlines())) <= 80
 
 
 def test_json_holds_the_same_figures() -> None:

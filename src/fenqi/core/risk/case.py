@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from fenqi.core.errors import Forbidden, Invalid
 from fenqi.core.values.name import NAME_CHARS_MAX, is_name
+from fenqi.core.values.phrase import Phrase
 
 PRIORITIES = (1, 2, 3, 4)  # 1 first
 # How soon a case is to be looked at: a hold should not outlive the look at it.
@@ -61,7 +62,7 @@ class TookPart(Forbidden):
 def due_at(priority: int, now: datetime) -> datetime:
     """Return when a case of this priority is to be looked at. Errors: CaseInvalid."""
     if priority not in DUE_HOURS:
-        raise CaseInvalid(field="priority", value=priority, expected="1, 2, 3 or 4")
+        raise CaseInvalid(field="priority", value=priority, expected=Phrase("1, 2, 3 or 4"))
     return now + timedelta(hours=DUE_HOURS[priority])
 
 
@@ -69,8 +70,9 @@ def check_name(field: str, name: str) -> str:
     """Return a person's name, or a subject, as it is written down. Errors: CaseInvalid."""
     clean = name.strip()
     if not is_name(clean) or clean == SYSTEM:
-        what = "a few words" if field == "subject" else "the name of a person"
-        expected = f"{what}, 1 to {NAME_CHARS_MAX} characters"
+        expected = Phrase("the name of a person, 1 to {most} characters", most=NAME_CHARS_MAX)
+        if field == "subject":
+            expected = Phrase("a few words, 1 to {most} characters", most=NAME_CHARS_MAX)
         raise CaseInvalid(field=field, value=name, expected=expected)
     return clean
 
@@ -83,11 +85,13 @@ def check_text(text: str) -> str:
     clean = text.strip()
     strange = next((one for one in clean if not one.isprintable() and one not in "\n\t"), None)
     if strange is not None:
-        expected = "printable characters, tabs and line ends"
-        raise CaseInvalid(field="text", value=f"with {strange!a}", expected=expected)
+        expected = Phrase("printable characters, tabs and line ends")
+        found = Phrase("with {character}", character=ascii(strange))
+        raise CaseInvalid(field="text", value=found, expected=expected)
     if not 0 < len(clean) <= TEXT_LENGTH_MAX:
-        expected = f"1 to {TEXT_LENGTH_MAX} characters"
-        raise CaseInvalid(field="text", value=f"{len(clean)} characters", expected=expected)
+        expected = Phrase("1 to {most} characters", most=TEXT_LENGTH_MAX)
+        found = Phrase("{count} characters", count=len(clean))
+        raise CaseInvalid(field="text", value=found, expected=expected)
     return clean
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.identity import SEAL, Identifier
 from fenqi.core.terms.reading import IDENTITY
+from fenqi.core.values.phrase import Phrase
 
 AMOUNT_MAX = 100_000_000_000  # minor units of one fact; a thousand million yuan
 LATE_AFTER = timedelta(minutes=5)  # told later than that after it happened
@@ -66,11 +67,11 @@ class Says(StrEnum):
 
 
 EXPECTED = {
-    Says.SEAL: "a seal of 64 hexadecimal digits, never the value itself",
-    Says.AMOUNT: f"whole minor units from 1 to {AMOUNT_MAX}",
-    Says.WORD: "1 to 40 letters, digits and hyphens",
-    Says.REFERENCE: "1 to 64 visible characters",
-    Says.CAUSE: "customer or channel",
+    Says.SEAL: Phrase("a seal of 64 hexadecimal digits, never the value itself"),
+    Says.AMOUNT: Phrase("whole minor units from {least} to {most}", least=1, most=AMOUNT_MAX),
+    Says.WORD: Phrase("1 to 40 letters, digits and hyphens"),
+    Says.REFERENCE: Phrase("1 to 64 visible characters"),
+    Says.CAUSE: Phrase("customer or channel"),
 }
 IDENTIFIERS = {one.value: one for one in Identifier}
 FIELDS: Mapping[str, Says] = {
@@ -162,7 +163,8 @@ def read(kind: str, happened_at: datetime, said: Mapping[str, object], *, now: d
     for name, value in said.items():
         if name not in shape.must and name not in shape.may:
             allowed = ", ".join((*shape.must, *shape.may))
-            raise FactInvalid(kind=kind, field=name, value="", expected=f"one of {allowed}")
+            expected = Phrase("one of {choices}", choices=allowed)
+            raise FactInvalid(kind=kind, field=name, value="", expected=expected)
         if not _holds(FIELDS[name], value):
             shown = "(not shown)" if FIELDS[name] is Says.SEAL else _short(value)
             raise FactInvalid(kind=kind, field=name, value=shown, expected=_expected(name))
@@ -171,7 +173,7 @@ def read(kind: str, happened_at: datetime, said: Mapping[str, object], *, now: d
             kind=kind,
             field="happened_at",
             value=happened_at.isoformat(),
-            expected="an instant with its zone, from 2000 to 2099",
+            expected=Phrase("an instant with its zone, from 2000 to 2099"),
         )
     kept: dict[str, int | str] = {
         name: value for name, value in said.items() if isinstance(value, int | str)
@@ -185,7 +187,7 @@ def read(kind: str, happened_at: datetime, said: Mapping[str, object], *, now: d
     )
 
 
-def _expected(name: str) -> str:
+def _expected(name: str) -> Phrase:
     return EXPECTED[FIELDS[name]]
 
 

@@ -14,6 +14,7 @@ import unicodedata
 from enum import StrEnum
 
 from fenqi.core.errors import Invalid
+from fenqi.core.values.phrase import Phrase
 
 KEY_BYTES_MIN = 32
 SEAL_BYTES = 32
@@ -79,7 +80,8 @@ class Sealer:
         """
         text = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", value)).upper()
         if not (text.isascii() and text.isalnum() and 4 <= len(text) <= 40):
-            raise IdentityInvalid(kind="national-id", expected="4 to 40 letters and digits")
+            expected = Phrase("4 to 40 letters and digits")
+            raise IdentityInvalid(kind="national-id", expected=expected)
         return self._mac(f"national-id\0{text}".encode()).hex()
 
     def _mac(self, text: bytes) -> bytes:
@@ -89,7 +91,8 @@ class Sealer:
 def _plain(kind: Identifier, value: str) -> str:
     text = unicodedata.normalize("NFKC", value).strip()
     if not 0 < len(text) <= VALUE_LENGTH_MAX:
-        raise IdentityInvalid(kind=kind.value, expected=f"1 to {VALUE_LENGTH_MAX} characters")
+        expected = Phrase("1 to {most} characters", most=VALUE_LENGTH_MAX)
+        raise IdentityInvalid(kind=kind.value, expected=expected)
     match kind:
         case Identifier.IP:
             return _network(text)
@@ -106,7 +109,7 @@ def _network(text: str) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise IdentityInvalid(kind="ip", expected="an IPv4 or IPv6 address") from None
+        raise IdentityInvalid(kind="ip", expected=Phrase("an IPv4 or IPv6 address")) from None
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
@@ -120,5 +123,6 @@ def _digits(kind: Identifier, text: str, *, least: int, most: int) -> str:
     if kind is Identifier.PHONE and not text.startswith("+"):
         digits = digits.removeprefix("00")
     if not (digits.isascii() and digits.isdigit() and least <= len(digits) <= most):
-        raise IdentityInvalid(kind=kind.value, expected=f"{least} to {most} digits")
+        expected = Phrase("{least} to {most} digits", least=least, most=most)
+        raise IdentityInvalid(kind=kind.value, expected=expected)
     return digits

@@ -21,6 +21,7 @@ from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.purchase import Plan, offered
 from fenqi.core.risk.rulebook import JUDGE, policy_of
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.rate import PPM
 
 SCHEMA = 1
@@ -284,10 +285,11 @@ def from_json(text: str, *, file: str) -> Record:
             file=file, line=fault.lineno, column=fault.colno, fault=fault.msg
         ) from fault
     except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
-        told = "it is deeper, or its numbers are longer, than any record"
+        told = Phrase("it is deeper, or its numbers are longer, than any record")
         raise RecordUnreadable(file=file, line=1, column=1, fault=told) from None
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
-        raise RecordUnreadable(file=file, line=1, column=1, fault=f"no record of schema {SCHEMA}")
+        strange = Phrase("no record of schema {schema}", schema=SCHEMA)
+        raise RecordUnreadable(file=file, line=1, column=1, fault=strange)
     told = body.pop("sha256", None)
     if told != _digest(body):
         raise RecordAltered(what="record", file=file)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.input import Purpose, Unit, Value, Vocabulary
 from fenqi.core.terms.reading import Reader
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.place import key_place
 from fenqi.core.values.rate import PPM, Rounding, round_decimal
 from fenqi.core.values.toml import NotToml, table_of
@@ -231,7 +232,7 @@ def _card(table: Mapping[str, Any]) -> Scorecard:
     reader = Reader(table, ScorecardInvalid)
     schema = reader.integer("schema", least=1)
     if schema != SCHEMA:
-        raise reader.refused("schema", f"{SCHEMA}, the form this version reads")
+        raise reader.refused("schema", Phrase("{form}, the form this version reads", form=SCHEMA))
     scaling = reader.table("scaling")
     reasons = _reason_texts(reader.table("reason"), table["reason"])
     card = Scorecard(
@@ -253,7 +254,7 @@ def _card(table: Mapping[str, Any]) -> Scorecard:
 
 
 def _characteristics(reader: Reader, table: Mapping[str, Any]) -> tuple[Characteristic, ...]:
-    expected = f"1 to {CHARACTERISTICS_MAX} tables [[characteristic]]"
+    expected = Phrase("1 to {most} tables [[characteristic]]", most=CHARACTERISTICS_MAX)
     found = reader.tables("characteristic", expected, length_max=CHARACTERISTICS_MAX)
     return tuple(
         _characteristic(one, raw) for one, raw in zip(found, table["characteristic"], strict=True)
@@ -266,13 +267,16 @@ def _characteristic(reader: Reader, raw: Mapping[str, Any]) -> Characteristic:
     points = reader.numbers("points", most=POINTS_MAX, length=len(bounds) + 1)
     falls = Direction.FALLING
     if direction is not Direction.FREE and points != sorted(points, reverse=direction is falls):
-        raise reader.refused("points", f"{direction.value} from bin to bin, as `direction` says")
+        way = Phrase("{direction} from bin to bin, as `direction` says", direction=direction.value)
+        raise reader.refused("points", way)
     note = str(raw.get("note", ""))
     if direction is Direction.FREE and not note.strip():
-        raise reader.refused("note", "why the points neither rise nor fall")
+        raise reader.refused("note", Phrase("why the points neither rise nor fall"))
     unknown = reader.integer("unknown", most=POINTS_MAX)
     if not min(points) <= unknown <= max(points):
-        raise reader.refused("unknown", f"between {min(points)} and {max(points)}, as the bins are")
+        bins = {"least": min(points), "most": max(points)}
+        within = Phrase("between {least} and {most}, as the bins are", **bins)
+        raise reader.refused("unknown", within)
     one = Characteristic(
         input=reader.text("input"),
         reason=reader.identity("reason"),
@@ -299,24 +303,26 @@ def _check_reasons(card: Scorecard) -> None:
     used = {one.reason for one in card.characteristics}
     for place, one in enumerate(card.characteristics, start=1):
         if one.reason not in card.reasons:
-            raise _wrong(place, "reason", one.reason, "a code with a text under [reason]")
+            raise _wrong(place, "reason", one.reason, Phrase("a code with a text under [reason]"))
     for code in sorted(set(card.reasons) - used):
-        raise ScorecardInvalid(field=f"reason.{code}", value=code, expected="a code that is used")
+        used_one = Phrase("a code that is used")
+        raise ScorecardInvalid(field=f"reason.{code}", value=code, expected=used_one)
     names = card.inputs
     for place, name in enumerate(names, start=1):
         if names.index(name) != place - 1:
-            raise _wrong(place, "input", name, "an input that is not scored above already")
+            raise _wrong(place, "input", name, Phrase("an input that is not scored above already"))
 
 
 def _check_inputs(card: Scorecard, vocabulary: Vocabulary | None) -> None:
     for place, one in enumerate(card.characteristics, start=1):
         known = vocabulary.get(one.input) if vocabulary is not None else None
         if vocabulary is not None and known is None:
-            raise _wrong(place, "input", one.input, "the name of a feature or of a given input")
+            name = Phrase("the name of a feature or of a given input")
+            raise _wrong(place, "input", one.input, name)
         if known is not None and Purpose.CREDIT not in known.purposes:
-            raise _wrong(place, "input", one.input, "an input that may serve credit")
+            raise _wrong(place, "input", one.input, Phrase("an input that may serve credit"))
         if known is not None and known.unit is Unit.CHOICE:
-            raise _wrong(place, "input", one.input, "a number or a flag")
+            raise _wrong(place, "input", one.input, Phrase("a number or a flag"))
 
 
 def _wrong(place: int, field: str, value: object, expected: str) -> ScorecardInvalid:
@@ -339,7 +345,8 @@ def from_json(text: str) -> Scorecard:
         if said != _sha256(table):
             raise ScorecardInvalid(field="sha256", value=said, expected=_sha256(table))
     except (ValueError, AttributeError, KeyError, TypeError) as fault:
-        raise ScorecardInvalid(field="the text", value=text[:40], expected="a card") from fault
+        card = Phrase("a card that was written by `to_json`")
+        raise ScorecardInvalid(field="the text", value=text[:40], expected=card) from fault
     return _card(table)
 
 

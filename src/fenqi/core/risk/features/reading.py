@@ -26,6 +26,7 @@ from fenqi.core.risk.features.declaration import (
 )
 from fenqi.core.risk.input import Input, Purpose, Unit
 from fenqi.core.terms.reading import Reader
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.toml import NotToml, table_of
 
 GIVEN_MAX = 100
@@ -38,15 +39,19 @@ TITLE_LANGUAGES = ("zh", "en")
 
 DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-DURATION_EXPECTED = f'a time such as "10m", "24h" or "30d", at most {WINDOW_DAYS_MAX} days'
+DURATION_EXPECTED = Phrase(
+    'a time such as "10m", "24h" or "30d", at most {days} days', days=WINDOW_DAYS_MAX
+)
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-NAME_EXPECTED = "1 to 40 lower-case letters, digits and underscores, a letter first"
+NAME_EXPECTED = Phrase("1 to 40 lower-case letters, digits and underscores, a letter first")
 KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")
 SECTION = re.compile(r"\s*\[\[\s*(\w+)\s*\]\]")
-CHOICES_EXPECTED = "2 or more different words"
-CONDITION_EXPECTED = (
-    'a list of {field = "...", is = [...]}, {field = "...", from = 0, below = 6} '
-    'or {field = "...", absent = true}'
+CHOICES_EXPECTED = Phrase("2 or more different words")
+CONDITION_EXPECTED = Phrase(
+    "a list of {first}, {second} or {third}",
+    first='{field = "...", is = [...]}',
+    second='{field = "...", from = 0, below = 6}',
+    third='{field = "...", absent = true}',
 )
 # Which unit follows from how facts are gathered; any other unit is what the field holds.
 UNITS = {
@@ -105,7 +110,7 @@ class _Entry(Reader):
         if NAME.fullmatch(name) is None:
             raise self.refused("name", NAME_EXPECTED)
         if name in taken:
-            raise self.refused("name", "a name nothing else has")
+            raise self.refused("name", Phrase("a name nothing else has"))
         return name
 
     def field(self) -> str:
@@ -115,7 +120,7 @@ class _Entry(Reader):
         return name
 
     def kinds(self, field: str) -> tuple[str, ...]:
-        expected = "a list of different kinds of facts"
+        expected = Phrase("a list of different kinds of facts")
         kinds = self.texts(field, expected)
         if not all(KIND.fullmatch(one) for one in kinds):
             raise self.refused(field, expected)
@@ -124,7 +129,7 @@ class _Entry(Reader):
     def purposes(self) -> frozenset[Purpose]:
         """Return what an input may be used for; one that may serve nothing need not be there."""
         names = [one.value for one in Purpose]
-        expected = "a list of one or more of " + ", ".join(names)
+        expected = Phrase("a list of one or more of {choices}", choices=", ".join(names))
         found = self.texts("purposes", expected)
         if not set(found) <= set(names):
             raise self.refused("purposes", expected)
@@ -181,8 +186,10 @@ class _Reading:
         is_list = isinstance(rows, list) and all(isinstance(one, dict) for one in rows)
         if not is_list or len(rows) > most:
             self.at = ("", 0, "")
-            expected = f"at most {most} entries [[{section}]]"
-            value = f"{len(rows)} entries" if is_list else type(rows).__name__
+            expected = Phrase(
+                "at most {most} entries {section}", most=most, section=f"[[{section}]]"
+            )
+            value = Phrase("{count} entries", count=len(rows)) if is_list else type(rows).__name__
             raise FeaturesInvalid(field=section, value=value, expected=expected)
         for place, row in enumerate(rows):
             name = row.get("name")
@@ -217,18 +224,19 @@ class _Reading:
     def _stream_named(self, entry: _Entry, field: str) -> Stream:
         name = entry.text(field)
         if name not in self._streams:
-            raise entry.refused(field, "the name of a stream above")
+            raise entry.refused(field, Phrase("the name of a stream above"))
         return self._streams[name]
 
     def _check_over(self, entry: _Entry, key: Key, aggregate: Aggregate, stream: str) -> None:
         """Refuse what cannot be counted over the accounts of an identifier as a fact is stored."""
         if aggregate is not Aggregate.DISTINCT:
-            raise entry.refused("aggregate", f"distinct, as {key} counts accounts")
+            raise entry.refused("aggregate", Phrase("distinct, as {key} counts accounts", key=key))
         known = self._streams[stream]
         if known.after is not None or any(one.field == HOUR for one in known.conditions):
-            raise entry.refused("of", "a stream without `after` and without the hour")
+            raise entry.refused("of", Phrase("a stream without `after` and without the hour"))
         if self._over.setdefault(key, stream) != stream:
-            raise entry.refused("of", f"{self._over[key]}, as the others over {key}")
+            others = {"stream": self._over[key], "key": key}
+            raise entry.refused("of", Phrase("{stream}, as the others over {key}", **others))
 
     def _feature(self, entry: _Entry) -> Feature:
         unit = entry.choice("unit", Unit)
@@ -236,7 +244,9 @@ class _Reading:
         aggregate = entry.choice("aggregate", Aggregate)
         wanted = UNITS.get(aggregate)
         if unit is Unit.CHOICE or unit is not (wanted or unit):
-            raise entry.refused("unit", f"{wanted or 'the unit of the field'} of {aggregate}")
+            units = wanted or Phrase("the unit of the field")
+            meant = Phrase("{unit}, for {aggregate}", unit=units, aggregate=aggregate)
+            raise entry.refused("unit", meant)
         stream = self._stream_named(entry, "of").name
         part = self._stream_named(entry, "part").name if aggregate is Aggregate.SHARE else None
         takes_field = aggregate in OF_A_FIELD or (part is not None and entry.has("field"))
@@ -246,7 +256,7 @@ class _Reading:
         if aggregate is Aggregate.DISTINCT and not entry.has("window"):
             raise entry.refused("window", DURATION_EXPECTED)  # it would be kept for ever
         if aggregate is Aggregate.DAYS_SINCE_FIRST and entry.has("window"):
-            raise entry.refused("window", "left out: the first fact of all is meant")
+            raise entry.refused("window", Phrase("left out: the first fact of all is meant"))
         made_feature = Feature(
             input=replace(made, is_weak=key is Key.IP),  # honest people share addresses of a net
             key=key,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.input import Input, Unit, Value
+from fenqi.core.risk.policy.conclude import cooled
 from fenqi.core.risk.policy.cost import STEPS_MAX, steps
 from fenqi.core.risk.policy.expression import (
     All,
@@ -123,12 +124,17 @@ class Checked:
 
 
 def check(
-    policy: Policy, *, today: date | None = None, sold: Mapping[str, Sequence[int]] | None = None
+    policy: Policy,
+    *,
+    today: date | None = None,
+    sold: Mapping[str, Sequence[int]] | None = None,
+    graded: Sequence[frozenset[str]] = (),
 ) -> Checked:
     """Return what is unwise in a policy.
 
     `today` is when it would be adopted; `sold` the products there are then, with the numbers of
-    instalments each is sold in. Without one nothing is said of it.
+    instalments each is sold in; `graded` the products that each grade of price is offered, from
+    grade 0 on. Without one nothing is said of it.
     """
     decide = compile_row(policy)
     shown: set[int] = set()
@@ -145,6 +151,7 @@ def check(
         findings += _priced(policy, _at(line, "offers"), line.offers)
         if sold is not None:
             findings += _unsold(policy, _at(line, "offers"), line.offers, sold)
+        findings += _unserved(policy, line, graded)
     for threshold in policy.thresholds:
         where = Phrase("threshold {points}", points=threshold.at_least)
         at = _At(where, f"threshold {threshold.at_least}", "effects")
@@ -283,6 +290,47 @@ def _unsold(
                 counts=", ".join(map(str, counts)),
             )
             yield _found(policy, at, told)
+
+
+def _unserved(policy: Policy, line: Line, graded: Sequence[frozenset[str]]) -> Iterator[Finding]:
+    """Yield the grades of price that a line of a purchase's menu leaves without any plan.
+
+    Their customers would be told to choose another plan where there is none. A policy has one menu,
+    and any of its lines may be the only one that is hit.
+    """
+    if policy.kind is not DecisionKind.PURCHASE or not line.offers:
+        return
+    for grade, products in enumerate(graded):
+        told = {"grade": grade, "products": ", ".join(sorted(products))}
+        if not _serves(line.offers, products):
+            nothing = Phrase(
+                "customers of price grade {grade} could choose nothing: that grade is offered "
+                "{products}; offer one of these too",
+                **told,
+            )
+            yield _found(policy, _at(line, "offers"), nothing)
+            continue
+        for most in _coolers(policy):
+            if not _serves(cooled(line.offers, most), products):
+                nothing = Phrase(
+                    "cooled to {count} instalments, customers of price grade {grade} could choose "
+                    "nothing: that grade is offered {products}; offer one of these as short",
+                    count=most,
+                    **told,
+                )
+                yield _found(policy, _at(line, "offers"), nothing)
+                break
+
+
+def _serves(offers: Sequence[Offer], products: frozenset[str]) -> bool:
+    return any(one.product in products for one in offers)
+
+
+def _coolers(policy: Policy) -> list[int]:
+    """Return the numbers of instalments that a menu may be cooled to, the fewest first."""
+    acts = [act for line in policy.lines for act in line.acts]
+    acts += [act for threshold in policy.thresholds for act in threshold.acts]
+    return sorted({act.amount for act in acts if act.effect is Effect.COOLER_MENU})
 
 
 def _reasons(policy: Policy) -> Iterator[Finding]:

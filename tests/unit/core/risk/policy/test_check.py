@@ -250,3 +250,35 @@ def test_a_plan_that_is_not_sold_is_a_fault() -> None:
         "there is no product flatt; there are: flat",
     ]
     assert not any(one.is_fault for one in check(made).findings)
+
+
+GRADED = (frozenset({"flat", "annuity18"}), frozenset({"annuity18"}))
+
+
+def of_a_row(offers: str, *, rest: str = "") -> list[tuple[str, str]]:
+    made = policy(f'{rest}[[rules]]\nid = "r"\nwhen = "is_held"\noffers = [{offers}]\n')
+    return [(one.where, one.told) for one in check(made, graded=GRADED).findings if one.is_fault]
+
+
+def test_a_menu_that_leaves_a_grade_of_price_nothing_is_a_fault() -> None:
+    assert of_a_row('{ product = "flat", counts = [3] }') == [
+        (
+            "rule r",
+            "customers of price grade 1 could choose nothing: that grade is offered annuity18; "
+            "offer one of these too",
+        )
+    ]
+    assert (
+        of_a_row('{ product = "flat", counts = [3] }, { product = "annuity18", counts = [6] }')
+        == []
+    )
+
+
+def test_a_menu_that_leaves_a_grade_nothing_once_it_is_cooled_is_a_fault() -> None:
+    cooler = '[[rules]]\nid = "c"\nwhen = "overdue_days > 0"\nreason = "late"\n'
+    cooler += 'effects = [{ effect = "cooler-menu", counts_max = 3 }]\n'
+    offers = '{ product = "flat", counts = [3] }, { product = "annuity18", counts = [6] }'
+    ((where, said),) = of_a_row(offers, rest=cooler)
+    assert where == "rule r"
+    assert said.startswith("cooled to 3 instalments, customers of price grade 1 could choose")
+    assert of_a_row(offers.replace("[6]", "[3, 6]"), rest=cooler) == []
