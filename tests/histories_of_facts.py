@@ -83,6 +83,7 @@ SAID: dict[str, dict[str, Draw]] = {
     },
     "basket": {"amount_minor": amount, "category": one_of(*CATEGORIES)},
     "application-received": {"applications_24h": one_of(1, 2, 5)},
+    "account-opened": {"applications_24h": one_of(1, 5, 6)},
     "bucket-crossed": {"from": one_of(0, 1, 2), "to": one_of(1)},
 }
 KINDS = (

@@ -11,6 +11,7 @@ from fenqi.core.risk.affordability import carried
 from fenqi.core.risk.application import (
     INPUTS,
     Ruling,
+    caution_of,
     content,
     inputs_of,
     is_told,
@@ -143,6 +144,23 @@ def test_a_record_gives_its_ruling_again(inputs: dict[str, Value]) -> None:
     known = scored(inputs, CARD)
     again = rule_again(kept, [known.get(name) for name in inputs_of(POLICY)])
     assert again == ruled(inputs)
+
+
+@given(applicants(), st.integers(1, 9))
+def test_what_an_offer_asks_for_after_more_applications_is_what_a_ruling_then_would(
+    inputs: dict[str, Value], count: int
+) -> None:
+    """The check and the menu are the ruling's, with reasons only where there is one of them."""
+    kept = json.loads(json.dumps(content(RULES, CARD, BOOK)))
+    known = scored(inputs | {"applications_24h": 1}, CARD)
+    values = [known.get(name) for name in inputs_of(POLICY)]
+    caution = caution_of(kept, values, applications_24h=count)
+    assert caution.is_any == (count >= 5)
+    assert caution.reasons == (("many-applications",) if caution.is_any else ())
+    then = ruled(inputs | {"applications_24h": count})
+    if not then.is_declined:
+        assert caution.asks_step_up == then.has(Effect.STEP_UP)
+        assert caution.counts_max == then.counts_max
 
 
 @given(applicants(), st.integers(10, 17))

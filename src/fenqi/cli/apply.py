@@ -103,13 +103,13 @@ def apply_for(
         budget = config.bureau_budget_minor
         while done and received.application_id not in done:  # those who applied before come first
             done = {**admit(runtime.ground, bureau, budget_minor=budget)}
-        _tell(shown(runtime.store, UUID(received.application_id), _language()), as_json=as_json)
+        _tell(shown(runtime.ground, UUID(received.application_id), _language()), as_json=as_json)
 
 
 def show(application: OfApplication, as_json: AsJson = False) -> None:
     """Tell where an application stands, and why."""
     with Runtime.open(stop_after=True) as runtime:
-        _tell(shown(runtime.store, application, _language()), as_json=as_json)
+        _tell(shown(runtime.ground, application, _language()), as_json=as_json)
 
 
 def sign_offer(
@@ -131,7 +131,7 @@ def sign_offer(
             is_stepped_up=is_checked,
         )
         send(runtime, sign, command)
-        _tell(shown(runtime.store, application, _language()), as_json=as_json)
+        _tell(shown(runtime.ground, application, _language()), as_json=as_json)
 
 
 def resolve_one(
@@ -162,7 +162,7 @@ def resolve_one(
             reasons=tuple(reasons or ()),
         )
         send(runtime, resolve, command)
-        _tell(shown(runtime.store, application, _language()), as_json=as_json)
+        _tell(shown(runtime.ground, application, _language()), as_json=as_json)
 
 
 def parked(as_json: AsJson = False) -> None:

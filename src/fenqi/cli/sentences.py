@@ -499,7 +499,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "statement-broken": "The database did not understand a statement: {said} ({sqlstate})",
     "step-up-needed": (
-        "Before the offer of {application} can be signed, a second factor must show who signs."
+        "Before the offer of {application} can be signed, a second factor must show who signs: "
+        "there were {count} applications in 24 hours. This holds for all of their offers, until "
+        "{until}; `fenqi application show {application}` tells more.",
+        "Before the offer of {application} can be signed, a second factor must show who signs.",
     ),
     "statement-missing": "The account {account} has no statement {statement}.",
     "statement-past": (

@@ -15,6 +15,7 @@ import msgspec
 
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk.consent import CLASS_OF_IDENTIFIER, ConsentMissing, DataClass
+from fenqi.core.risk.identity import Identifier as Kind
 from fenqi.core.risk.input import Purpose
 from fenqi.core.servicing.statement import Cycle
 from fenqi.core.terms.lending_rules import LendingRules
@@ -26,6 +27,7 @@ from fenqi.store.applications import COUNT_MAX, ApplicationState, Who
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
+from fenqi.store.links import Sightings
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
 
@@ -137,7 +139,7 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Received | FenqiErr
             inbox.answer(place, one.account_id, answer)
         persons.add(session, list(new.items()))
         if taken:
-            _take_in(session, booking, taken)
+            _take_in(ground, session, booking, taken)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
@@ -153,7 +155,7 @@ def _names(commands: Sequence[Apply]) -> set[str]:
     return names
 
 
-def _take_in(session: Session, booking: Booking, taken: Sequence[_Checked]) -> None:
+def _take_in(ground: Ground, session: Session, booking: Booking, taken: Sequence[_Checked]) -> None:
     """Gather the rows of applications: identity, consents, identifiers, the application, event."""
     people = {one.person_id for one in taken}
     identities = persons.identities(session, people)
@@ -163,11 +165,11 @@ def _take_in(session: Session, booking: Booking, taken: Sequence[_Checked]) -> N
     rows = {
         table: Rows(table) for table in (persons.IDENTITIES, persons.CONSENTS, applications.ADDED)
     }
-    facts = Rows(applications.IDENTIFIER_FACTS)
+    facts, sightings = Rows(applications.IDENTIFIER_FACTS), Sightings(ground, booking)
     for one, before in zip(taken, recent, strict=True):
         command, who = one.command, one.who
         marks = [who.person_id, *who.identifiers, *([who.national_id] if who.national_id else [])]
-        count = len(before.union({one.account_id}, *(seen.get(mark, set()) for mark in marks)))
+        count = len({one.account_id, *before}.union(*(seen.get(mark, set()) for mark in marks)))
         for mark in marks:
             seen.setdefault(mark, set()).add(one.account_id)
         told = persons.Identity(
@@ -203,6 +205,7 @@ def _take_in(session: Session, booking: Booking, taken: Sequence[_Checked]) -> N
             facts.add(
                 bytes.fromhex(each[1]), each[0], booking.now, one.account_id, happening.number
             )
+            sightings.saw(account, Kind(each[0]), bytes.fromhex(each[1]))
         _add(rows[applications.ADDED], one, booking.now, count)
     booking.others += [*rows.values(), facts]
 

@@ -1,21 +1,25 @@
 """Somebody signs the offered agreement: the account opens, on exactly the costs they saw.
 
-The digest of the cost table they were shown must be the one that was offered (M7); a check that was
-asked for must be passed; an offer that has ended is no offer.
+The digest of the cost table they were shown must be the one that was offered (M7); an offer that
+has ended is no offer. After many applications in a short time a check must be passed, whichever of
+the offers is signed; their number is noted on the account, so that purchases get the cooler menu.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from fenqi.core.errors import Conflict, FenqiError, Forbidden
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, applications, books, openings, persons
+from fenqi.store import accounts, applications, books, offers, openings, persons
 from fenqi.store.accounts import NewAccount
 from fenqi.store.applications import Application, ApplicationState
 from fenqi.store.booking import Booking
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
+from fenqi.store.offers import UNASKED, Standing
+from fenqi.store.pool import Session
 
 
 class CostTableDiffers(Conflict):
@@ -31,7 +35,7 @@ class OfferEnded(Conflict):
 
 
 class StepUpNeeded(Forbidden):
-    """The offer asks for a check of who accepts it, which was not passed."""
+    """The offer asks for a check of who accepts it, which was not passed; why, and until when."""
 
     code = "step-up-needed"
 
@@ -51,10 +55,15 @@ class Sign(Command, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The account that is open now. Units: minor units."""
+    """The account that is open now. Units: minor units.
+
+    `counts_max` is what the menu is cooled to for now, `reasons` why; None where it is not.
+    """
 
     account_id: str
     limit_minor: int
+    counts_max: int | None = None
+    reasons: list[str] = field(default_factory=list)
 
 
 def sign(ground: Ground, commands: Sequence[Sign]) -> list[Signed | FenqiError]:
@@ -66,6 +75,7 @@ def sign(ground: Ground, commands: Sequence[Sign]) -> list[Signed | FenqiError]:
         references = persons.references(session, {one.person_id for one in known.values()})
         enrolled = accounts.enrolled(session, set(references.values()))
         inbox: Inbox[Sign, Signed] = Inbox(session, commands, Signed)
+        standings = _standings(session, ground, known.values(), held, booking.now)
         new: list[NewAccount] = []
         opened: list[Application] = []
         for place, command in inbox.fresh():
@@ -73,15 +83,21 @@ def sign(ground: Ground, commands: Sequence[Sign]) -> list[Signed | FenqiError]:
                 one = applications.find(known, command.account_id)
                 book = held[one.book_id]
                 enrolled.refuse(one.book_id, references[one.person_id])
-                _check(one, command, book)
+                standing = standings.get(one.account_id, UNASKED)
+                _check(one, command, book, standing)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
             enrolled.accounts[one.book_id, references[one.person_id]] = one.account_id
-            opening = _open(one, command, book, references[one.person_id])
+            opening = _open(one, command, book, references[one.person_id], standing)
             new.append(opening)
             opened.append(one)
-            answer = Signed(str(one.account_id), opening.limit_minor)
+            answer = Signed(
+                str(one.account_id),
+                opening.limit_minor,
+                standing.caution.counts_max,
+                list(standing.caution.reasons),
+            )
             inbox.answer(place, one.account_id, answer)
         openings.open_accounts(session, ground, booking, new)
         booking.others.append(applications.changed(opened))
@@ -89,19 +105,39 @@ def sign(ground: Ground, commands: Sequence[Sign]) -> list[Signed | FenqiError]:
     return inbox.answers()
 
 
-def _check(one: Application, command: Sign, book: books.Book) -> None:
+def _standings(
+    session: Session,
+    ground: Ground,
+    known: Collection[Application],
+    held: Mapping[str, books.Book],
+    now: datetime,
+) -> Mapping[AccountId, Standing]:
+    """Return what holds for the offers among some applications."""
+    offered = [one for one in known if one.state is ApplicationState.OFFERED]
+    packs = {name: ground.catalogue.pack(book.pack) for name, book in held.items()}
+    return offers.standings(session, offered, packs, now)
+
+
+def _check(one: Application, command: Sign, book: books.Book, standing: Standing) -> None:
     one.expect(ApplicationState.OFFERED)
     if one.offer_ends_on is not None and book.business_date > one.offer_ends_on:
         raise OfferEnded(application=one.account_id, ended_on=one.offer_ends_on)
     if command.cost_table != str(one.cost_table):
         raise CostTableDiffers(offered=one.cost_table, signed=command.cost_table)
-    if one.needs_step_up and not command.is_stepped_up:
-        raise StepUpNeeded(application=one.account_id)
+    if standing.asks_step_up(one) and not command.is_stepped_up:
+        about: dict[str, object] = {"application": one.account_id}
+        if standing.ends_at is not None:
+            at = standing.ends_at.astimezone(UTC)
+            about |= {"count": standing.applications_24h, "until": f"{at:%Y-%m-%d %H:%M} UTC"}
+        raise StepUpNeeded(**about, reasons=standing.caution.reasons)
 
 
-def _open(one: Application, command: Sign, book: books.Book, reference: str) -> NewAccount:
+def _open(
+    one: Application, command: Sign, book: books.Book, reference: str, standing: Standing
+) -> NewAccount:
     """Note the acceptance and return the account to open."""
     one.state = ApplicationState.ACCEPTED
+    is_proved = standing.asks_step_up(one)
     one.is_stepped_up = one.is_stepped_up or command.is_stepped_up
     return NewAccount(
         account_id=one.account_id,
@@ -116,4 +152,8 @@ def _open(one: Application, command: Sign, book: books.Book, reference: str) -> 
         event_count=one.event_count,
         command_key=command.key,
         actor=command.actor,
+        applications_24h=standing.applications_24h if standing.caution.is_any else None,
+        counts_max=standing.caution.counts_max,
+        reasons=standing.caution.reasons,
+        is_proved=is_proved,
     )

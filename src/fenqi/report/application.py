@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,15 +18,23 @@ from fenqi.core.values.money import currency
 from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD
 from fenqi.report.language import Language, Speech
-from fenqi.store import accounts, applications, books, decision_records, reasons
-from fenqi.store.applications import Application, Parked
+from fenqi.store import accounts, applications, books, decision_records, offers, reasons
+from fenqi.store.applications import Application, ApplicationState, Parked
 from fenqi.store.deciding import Deciding
+from fenqi.store.ground import Ground
+from fenqi.store.offers import UNASKED, Standing
 from fenqi.store.pool import Session, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An application. Units: minor units of `currency`; cost lines as (line, ppm, per)."""
+    """An application as it stands now.
+
+    `needs_step_up` and `counts_max`, None of a menu that is not cooled, hold until `cautious_until`
+    if that is not None, else as long as the offer stands.
+
+    Units: minor units of `currency`; cost lines as (line, ppm, per).
+    """
 
     application_id: str
     state: str
@@ -42,18 +50,23 @@ class Shown:
     offer_ends_on: str | None
     needs_step_up: bool
     decided_by: str | None
+    counts_max: int | None
+    cautious_until: str | None
 
 
-def shown(store: Store, application_id: UUID, language: str) -> Shown:
+def shown(ground: Ground, application_id: UUID, language: str) -> Shown:
     """Return an application with the texts of its reasons, in "zh" or "en".
 
     Errors: ApplicationMissing.
     """
-    with store.transaction() as session:
+    with ground.store.transaction() as session:
         one = applications.read(session, AccountId(application_id))
         costs = accounts.costs_of(session, one.cost_table) if one.cost_table else []
         book = books.read(session, one.book_id)
         policy = _decided_by(session, one, book)
+        standing = _standing(session, ground, one, book)
+    codes = tuple(dict.fromkeys((*one.reasons, *standing.caution.reasons)))
+    until = standing.ends_at
     return Shown(
         application_id=str(one.account_id),
         state=one.state.value,
@@ -61,15 +74,25 @@ def shown(store: Store, application_id: UUID, language: str) -> Shown:
         asked_minor=one.asked_minor,
         decision_id=str(one.decision_id) if one.decision_id else None,
         outcome=one.outcome,
-        reasons=tuple(one.reasons),
-        texts=tuple(_text(code, language, policy) for code in one.reasons),
+        reasons=codes,
+        texts=tuple(_text(code, language, policy) for code in codes),
         limit_minor=one.limit_minor,
         costs=tuple(costs),
         cost_table=str(one.cost_table) if one.cost_table else None,
         offer_ends_on=str(one.offer_ends_on) if one.offer_ends_on else None,
-        needs_step_up=one.needs_step_up,
+        needs_step_up=standing.asks_step_up(one),
         decided_by=one.decided_by,
+        counts_max=standing.caution.counts_max,
+        cautious_until=f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if until else None,
     )
+
+
+def _standing(session: Session, ground: Ground, one: Application, book: books.Book) -> Standing:
+    """Return what holds for whoever signs; nothing does where there is no offer to sign."""
+    if one.state is not ApplicationState.OFFERED:
+        return UNASKED
+    packs = {book.book_id: ground.catalogue.pack(book.pack)}
+    return offers.standings(session, [one], packs, ground.clock.now())[one.account_id]
 
 
 def parked(store: Store) -> list[Parked]:
@@ -118,6 +141,13 @@ def show(one: Shown, console: Console, language: Language) -> None:
         tell(_("Decided by"), one.decided_by)
     if one.state == "offered" and one.offer_ends_on is not None:
         tell(_("To be signed by"), speech.day(date.fromisoformat(one.offer_ends_on)))
+        if one.counts_max is not None:
+            tell(
+                _("For now"),
+                _("plans of %(count)s instalments at most") % {"count": one.counts_max},
+            )
+        if one.cautious_until is not None:
+            tell(_("This holds until"), one.cautious_until)
     console.print(grid)
     if one.state == "offered":
         _show_costs(one, console, speech)

@@ -226,6 +226,12 @@ class NewAccount:
     event_count: int = 0  # of its application
     command_key: str | None = None  # of the command that accepted the offer
     actor: str = "system"
+    # After many applications: their number, what the menu is cooled to and why, and whether the
+    # check they asked for was passed.
+    applications_24h: int | None = None
+    counts_max: int | None = None
+    reasons: Sequence[str] = ()
+    is_proved: bool = False
 
 
 # Two applications of one new person at the same moment meet the unique reference: the second must

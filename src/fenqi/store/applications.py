@@ -185,14 +185,14 @@ def changed(applications: Iterable[Application]) -> Rows:
 
 
 BY_PERSON = """
-SELECT k.place, a.account_id
+SELECT k.place, a.account_id, a.received_at, a.applications_24h
 FROM UNNEST(%(places)s::integer[], %(persons)s::uuid[]) AS k (place, person_id)
 JOIN applications AS a USING (person_id)
 WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
 LIMIT %(most)s
 """
 BY_NATIONAL_ID = """
-SELECT k.place, a.account_id
+SELECT k.place, a.account_id, a.received_at, a.applications_24h
 FROM UNNEST(%(places)s::integer[], %(hashes)s::bytea[]) AS k (place, hash)
 JOIN identities AS i ON i.national_id_hash = k.hash
 JOIN applications AS a USING (person_id)
@@ -200,7 +200,7 @@ WHERE a.received_at > %(since)s AND a.received_at <= %(now)s
 LIMIT %(most)s
 """
 BY_IDENTIFIER = """
-SELECT k.place, a.account_id
+SELECT k.place, a.account_id, a.received_at, a.applications_24h
 FROM UNNEST(%(places)s::integer[], %(hashes)s::bytea[]) AS k (place, hash)
 JOIN identifier_facts AS f ON f.identifier_hash = k.hash AND f.occurred_at > %(since)s
 JOIN applications AS a USING (account_id)
@@ -217,12 +217,21 @@ class Who(NamedTuple):
     identifiers: tuple[bytes, ...]
 
 
-def recent(session: Session, asked: Sequence[Who], now: datetime) -> list[set[UUID]]:
-    """Return for each who applies the applications of theirs in (now - 24 hours, now].
+class Recent(NamedTuple):
+    """An application that was received lately, and the number it counted, itself among them."""
+
+    received_at: datetime
+    applications_24h: int
+
+
+def recent(
+    session: Session, asked: Sequence[Who], now: datetime, window: timedelta = WINDOW
+) -> list[dict[UUID, Recent]]:
+    """Return for each who applies the applications of theirs in (now - window, now], by id.
 
     Theirs is what the same person, identity card, device, phone or card applied for.
     """
-    frame = {"since": now - WINDOW, "now": now, "most": RECENT_MAX}
+    frame = {"since": now - window, "now": now, "most": RECENT_MAX}
     places = range(len(asked))
     cards = [(place, one.national_id) for place, one in enumerate(asked) if one.national_id]
     strong = [(place, each) for place, one in enumerate(asked) for each in one.identifiers]
@@ -231,11 +240,11 @@ def recent(session: Session, asked: Sequence[Who], now: datetime) -> list[set[UU
         (BY_NATIONAL_ID, {"places": [p for p, _ in cards], "hashes": [one for _, one in cards]}),
         (BY_IDENTIFIER, {"places": [p for p, _ in strong], "hashes": [one for _, one in strong]}),
     ]
-    found: list[set[UUID]] = [set() for _ in asked]
+    found: list[dict[UUID, Recent]] = [{} for _ in asked]
     for question, values in questions:
         if values["places"]:
-            for place, account_id in session.rows(question, frame | values):
-                found[place].add(account_id)
+            for place, account_id, *rest in session.rows(question, frame | values):
+                found[place][account_id] = Recent(*rest)
     return found
 
 

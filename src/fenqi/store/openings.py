@@ -37,7 +37,22 @@ def open_accounts(
                 "statement_day": one.statement_day,
                 "agreement_version": FIRST_AGREEMENT,
             }
-            | ({"cost_table": str(one.cost_table)} if one.cost_table else {}),
+            | ({"cost_table": str(one.cost_table)} if one.cost_table else {})
+            | _cautious(one),
             actor=one.actor,
             command_key=one.command_key,
+            topic="customer" if one.reasons else None,
         )
+        if one.is_proved:
+            booking.event(account, "step-up-passed", payload={}, actor=one.actor)
+
+
+def _cautious(one: NewAccount) -> dict[str, object]:
+    """Return what the opening tells after many applications; purchases are decided on it."""
+    if one.applications_24h is None:
+        return {}
+    return {
+        "applications_24h": one.applications_24h,
+        "counts_max": one.counts_max,
+        "reasons": list(one.reasons),
+    }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from make_book import BOOK, open_book, row
@@ -209,3 +210,47 @@ def test_settings_of_a_bureau_that_make_no_sense_are_named(
     assert ended.exit_code == 2
     assert setting in ended.stderr
     assert SECRET not in ended.output
+
+
+def test_after_five_applications_the_first_offer_asks_for_the_check_and_offers_short_plans(
+    fenqi: Run, store: Store, tmp_path: Path
+) -> None:
+    told = []
+    for number in range(5):
+        text = FORM.replace("form-1", f"form-{number}") + CONSENTS
+        told.append(
+            json.loads(fenqi("apply", form(tmp_path, text), "--book", BOOK, "--json").stdout)
+        )
+    first = told[0]["application_id"]
+    assert (told[0]["needs_step_up"], told[0]["counts_max"]) == (False, None)
+    shown = json.loads(fenqi("application", "show", first, "--json").stdout)
+    assert (shown["state"], shown["needs_step_up"], shown["counts_max"]) == ("offered", True, 3)
+    assert shown["reasons"] == ["many-applications"]
+    read = fenqi("application", "show", first)
+    assert "You applied several times today." in read.stdout
+    assert "plans of 3 instalments at most" in read.stdout
+    assert f"This holds until  {shown['cautious_until']}" in read.stdout
+    assert f"sign {first} --costs {told[0]['cost_table']} --checked\n" in read.stdout
+    sign = ["application", "sign", first, "--costs", told[0]["cost_table"]]
+    refused = fenqi(*sign)
+    assert refused.exit_code == 2
+    assert "there were 5 applications in 24 hours" in " ".join(refused.stderr.split())
+    assert shown["cautious_until"] in " ".join(refused.stderr.split())
+    chinese = fenqi(*sign, FENQI_LANGUAGE="zh-CN")
+    assert "24小时内共有 5 次申请" in chinese.stderr
+    assert (
+        "仅提供不超过 3 期的方案"
+        in fenqi("application", "show", first, FENQI_LANGUAGE="zh-CN").stdout
+    )
+    assert row(store, "SELECT COUNT(*) FROM accounts WHERE kind = 'customer'") == 0
+    signed = fenqi(*sign, "--checked", "--json")
+    assert signed.exit_code == 0, signed.output
+    assert json.loads(signed.stdout)["state"] == "accepted"
+    again = fenqi(
+        "application", "sign", told[1]["application_id"], "--costs", told[1]["cost_table"]
+    )
+    assert again.exit_code == 2
+    assert "has an account in the book already" in again.stderr
+    nobody = fenqi("application", "sign", str(UUID(int=5)), "--costs", told[1]["cost_table"])
+    assert nobody.exit_code == 2
+    assert "There is no application" in nobody.stderr

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from fenqi.core.risk.affordability import Bound, Means, carried
 from fenqi.core.risk.breaker import HELD_BACK
+from fenqi.core.risk.consequence import reasons_of
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Policy
@@ -337,6 +338,44 @@ def rule_again(
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
     inputs = dict(zip(content["inputs"], values, strict=True))
     return rule(inputs, rules, card, opinion_of(restored(content["policy"])), held)
+
+
+class Caution(NamedTuple):
+    """What whoever signs an offer is asked for: a check, plans of few instalments, and why."""
+
+    asks_step_up: bool = False
+    counts_max: int | None = None
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is asked for at all."""
+        return self.asks_step_up or self.counts_max is not None
+
+
+CAUTIOUS = (Effect.STEP_UP, Effect.COOLER_MENU)
+COUNTED = "applications_24h"
+
+
+def caution_of(
+    content: Mapping[str, Any], values: Sequence[Value], *, applications_24h: int
+) -> Caution:
+    """Return what a stored decision's policy asks for, had it seen that many applications.
+
+    Only a check and a cooler menu: what was offered otherwise stands as it was made.
+
+    Errors: those of `rulebook.restored`, ScorecardInvalid if the card in it was changed.
+    """
+    book = restored(content["policy"])
+    inputs = dict(zip(content["inputs"], values, strict=True)) | {COUNTED: applications_24h}
+    said = book.decide([inputs.get(one.name) for one in book.policy.inputs])
+    amounts = {act.effect: act.amount for act in said.effects}
+    if not any(effect in amounts for effect in CAUTIOUS):
+        return Caution()
+    card = None if content["scorecard"] is None else from_json(content["scorecard"])
+    told = [code for effect in CAUTIOUS for code in reasons_of(book.policy, said, effect)]
+    spelled = _spelled_out(Opinion(reasons=tuple(told) or said.reasons), inputs, card)
+    return Caution(Effect.STEP_UP in amounts, amounts.get(Effect.COOLER_MENU), spelled.reasons)
 
 
 def is_told(ruling: Ruling) -> bool:

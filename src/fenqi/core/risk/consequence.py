@@ -20,6 +20,17 @@ def cause_of(policy: Policy, said: Verdict, effect: Effect) -> str:
     return f"policy/{(told or said.reasons or (UNTOLD,))[0]}"
 
 
+def reasons_of(policy: Policy, said: Verdict, effect: Effect) -> tuple[str, ...]:
+    """Return the reasons of the lines that ask for an effect, each once; none if it is not asked.
+
+    Of an effect that only the sum of points asks for, those of the lines that gave them.
+    """
+    if all(act.effect is not effect for act in said.effects):
+        return ()
+    told = [one.reason for one in _asking(policy, said, effect) if one.reason is not None]
+    return tuple(dict.fromkeys(told))
+
+
 def strength_of(policy: Policy, said: Verdict, effect: Effect) -> Strength:
     """Return how much the evidence for an effect says: weak if only weak lines ask for it.
 
