@@ -79,6 +79,15 @@ STARTED = "PostgreSQL {version} started: {folder}"
 RAN_ALREADY = "PostgreSQL {version} was running already: {folder}"
 STOPPED_SERVER = "PostgreSQL stopped."
 NOT_RUNNING = "PostgreSQL was not running."
+STATUS = {  # what is known of a server
+    "folder": "folder",
+    "is_running": "running",
+    "pid": "process",
+    "version": "version",
+    "socket": "socket",
+}
+YES = "yes"
+NO = "no"
 WATCHING = "watching; Ctrl-C ends it"
 WATCHED = (
     "{suspicions} suspicions: {rings} rings, {places} places, {held} held, {frozen} frozen; {over} "
@@ -146,6 +155,9 @@ ALL = (
     RAN_ALREADY,
     STOPPED_SERVER,
     NOT_RUNNING,
+    *STATUS.values(),
+    YES,
+    NO,
     WATCHING,
     WATCHED,
     NONE_PARKED,

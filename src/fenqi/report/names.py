@@ -103,6 +103,11 @@ def _names(language: Language) -> Mapping[str, str]:
         "credit": _("lending"),
         "fraud": _("fraud"),
         "service": _("service"),
+        # what becomes of a limit or a price that is looked at again
+        "kept": _("kept"),
+        "cut": _("cut"),
+        "raised": _("raised"),
+        "offered": _("more offered"),
         # cases, their history and their ends
         "investigation": _("an investigation"),
         "appeal": _("an appeal"),

@@ -19,6 +19,7 @@ from fenqi.core.risk.input import Value
 from fenqi.core.risk.links import TYING, LinkRule, Step, Web
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.rate import PPM
 
 WINDOW_SECONDS_MAX = 86_400
@@ -335,7 +336,8 @@ def rule_again(content: Mapping[str, Any], values: Sequence[Value]) -> Ruled:
         figures = Figures(**content["rule"])
         seen = Seen(*(int(str(value)) for value in values))
     except (KeyError, TypeError, ValueError) as fault:
-        raise CrowdRuleInvalid(field="rule", value=str(fault), expected="a whole record") from fault
+        expected = Phrase("a whole record")
+        raise CrowdRuleInvalid(field="rule", value=str(fault), expected=expected) from fault
     return ruled(seen, figures)
 
 
