@@ -153,7 +153,6 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     contests = {
         name: buy(world, people[name], 60_000, "flat", 3)[1] for name in ("contests", "right")
     }
-    ask_to_check(world, people["asked"])
     until(world, date(2026, 2, 10))
     for name in asks:
         pay(world, people[name], 20_300)
@@ -163,6 +162,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     pay(world, people["back"], 70_000)
     pay(world, people["over"], 13_534)
     until(world, DAY)
+    ask_to_check(world, people["asked"])
     (opened,) = open_contest(world.ground, [contested(world, people["right"], contests["right"])])
     _, left = buy(world, people["withdraws"], 30_000, "flat", 3)
     held = hold(world, people["ben"], 50_000, "flat", 3)
