@@ -130,7 +130,8 @@ class Consequences:
         reasons = said.reasons or (UNTOLD,)
         give, policy = self.responses, rulebook.policy
         case_id: UUID | None = None
-        for act in sorted(acts, key=lambda one: one.effect is not Effect.REVIEW):  # the case first
+        # The case comes first: effects stand strongest first, and a review above a check.
+        for act in sorted(acts, key=lambda one: one.effect in PROTECTS):
             cause = cause_of(policy, said, act.effect)
             match act.effect:
                 case Effect.NUDGE:
