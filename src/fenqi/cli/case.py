@@ -147,7 +147,7 @@ def close(
         typer.Option("--place", help="Remember the case's address as one that many share."),
     ] = None,
 ) -> None:
-    """Close a case. A false alarm ends at once what it did, of a crowd all; the customers are told."""
+    """Close a case. A false alarm ends at once all it did to customers, who are told."""
     with Runtime.open(stop_after=True) as runtime:
         how: dict[str, Any] = {"outcome": outcome, "text": text, "place": place}
         answer = send(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
