@@ -14,6 +14,7 @@ ONCE_SECONDED = (
 )
 SECONDED = "frozen until {until}"
 LIFTED = "purchases are possible again, unless something else stops them"
+VERIFIED = "{account} has passed the check"
 ADOPTED = (
     "{policy} {version} decides {kind} from now on, adopted by {by}. To go back: fenqi policy "
     "rollback {policy}"
@@ -117,6 +118,7 @@ ALL = (
     ONCE_SECONDED,
     SECONDED,
     LIFTED,
+    VERIFIED,
     ADOPTED,
     TAKEN_BACK,
     CHALLENGES,

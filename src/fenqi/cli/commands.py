@@ -42,6 +42,10 @@ COMMANDS = {
         "report",
         "Print receivables, lateness, roll rates, bad debt, cash, income and decisions of a book.",
     ),
+    "verify": (
+        "verify",
+        "Let a customer pass the check that is asked for before the next purchase.",
+    ),
     "watch": (
         "watch",
         "Hold rings within a second of their tenth login, until Ctrl-C; any number may watch.",

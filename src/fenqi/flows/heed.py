@@ -112,7 +112,6 @@ class _Work:
         self._ground, self._booking, self._session = ground, booking, session
         self._deciding, self._accounts, self._lasts = deciding, fresh, lasts
         self._decisions = Decisions(booking)
-        self._consequences = Consequences(ground, booking, session, fresh.values())
         self._running = paying.running(session, fresh, booking.now)
         self._steps = paying.steps(session, fresh)
         self._owing: dict[AccountId, list[PlanRecord]] = {}
@@ -121,6 +120,7 @@ class _Work:
         self._coming = paying.coming(session, late) if late else {}
         self._followed = ground.trails.follow(session, list(fresh.values()))
         booking.followed = self._followed
+        self._consequences = Consequences(ground, booking, session, fresh.values(), self._followed)
 
     def answer(self, signals: Sequence[Signal]) -> list[Heeded]:
         """Decide about each account, keep the decisions and give the responses."""

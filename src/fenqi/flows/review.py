@@ -1,13 +1,15 @@
 """People work on cases: open one, take it, write in it, close it with what they found.
 
-A false alarm ends at once whatever the case has done, and the customers are told. An appeal is a
-case about another one, and whoever took part in that one is kept out of it (P3).
+A false alarm ends at once whatever the case has done, and the customers are told; of a crowd also
+whatever else its address, its devices and its time caused, with the cases that were opened about
+single accounts for it. An appeal is a case about another one, and whoever took part in that one is
+kept out of it (P3).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import ClassVar, TypeVar
+from datetime import datetime, timedelta
+from typing import ClassVar, NamedTuple, TypeVar
 from uuid import UUID
 
 from fenqi.core.errors import FenqiError
@@ -31,6 +33,7 @@ from fenqi.store.booking import Booking
 from fenqi.store.cases import Case, CaseMissing
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
+from fenqi.store.links import Near
 from fenqi.store.pool import Session, TryAgain
 from fenqi.store.protections import Protection
 from fenqi.store.responses import Responses
@@ -184,24 +187,32 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
         work.write(case, EntryKind.CLOSED, command, text, {"outcome": command.outcome.value})
         return work.conclude(case)
 
-    return _each(ground, commands, close)
+    harmless = {one.case_id for one in commands if one.outcome is CaseOutcome.FALSE_ALARM}
+    return _each(ground, commands, close, harmless)
 
 
 def _each(
     ground: Ground,
     commands: Sequence[AnyCase],
     act: "Callable[[_Work, Case, AnyCase], int]",
+    harmless: Set[UUID] = frozenset(),
 ) -> list[Handled | FenqiError]:
-    """Do the same with each open case of the batch, its accounts locked before it."""
+    """Do the same with each open case of the batch, its accounts locked before it.
+
+    `harmless` are those that are closed as false alarms.
+    """
     booking = Booking(ground)
     ids = {one.case_id for one in commands}
     with ground.store.transaction() as session:
-        about = {one.about_case_id for one in cases.read(session, ids) if one.about_case_id}
+        read = {one.case_id: one for one in cases.read(session, ids)}
+        about = {one.about_case_id for one in read.values() if one.about_case_id}
+        read |= {one.case_id: one for one in cases.read(session, about - ids)}
         every = cases.accounts_of(session, ids | about)
-        locked = accounts.lock(session, set().union(*every.values()))
+        crowds = _Crowds(session, read, every, harmless)
+        locked = accounts.lock(session, crowds.accounts.union(*every.values()))
         inbox: Inbox[AnyCase, Handled] = Inbox(session, commands, Handled)
-        known = cases.lock(session, ids | about)
-        work = _Work(ground, session, booking, locked, known)
+        known = cases.lock(session, ids | about | crowds.find())
+        work = _Work(ground, session, booking, locked, known, crowds)
         work.check_complete(every)
         held = books.hold(session, {one.book_id for one in known.values()})
         for place, command in inbox.fresh():
@@ -222,6 +233,65 @@ def _each(
     return inbox.answers()
 
 
+class _Crowd(NamedTuple):
+    """A crowd that is found harmless: its case, since when, and whom it concerns.
+
+    Of an appeal that are who appealed, and nobody is `near`.
+    """
+
+    case: Case
+    since: datetime
+    accounts: Set[AccountId]
+    near: Near | None
+
+
+class _Crowds:
+    """The crowds that one batch finds harmless, by the case that is closed."""
+
+    def __init__(
+        self,
+        session: Session,
+        read: Mapping[UUID, Case],
+        every: Mapping[UUID, Set[AccountId]],
+        harmless: Set[UUID],
+    ) -> None:
+        self._session = session
+        self._crowds = {
+            case_id: crowd
+            for case_id in sorted(harmless & read.keys())
+            if (crowd := self._crowd(read[case_id], read, every[case_id])) is not None
+        }
+        self.singles: dict[UUID, set[UUID]] = {}
+
+    @property
+    def accounts(self) -> set[AccountId]:
+        """Return every account that is to be locked for them."""
+        return set().union(*(one.accounts for one in self._crowds.values()))
+
+    def of(self, case: Case) -> _Crowd | None:
+        """Return the crowd that a case is about, or that an appeal is about."""
+        return self._crowds.get(case.case_id)
+
+    def find(self) -> set[UUID]:
+        """Find the cases about single accounts of the crowds, which are locked; return them all."""
+        for case_id, one in self._crowds.items():
+            book_id = one.case.book_id
+            found = cases.singles(self._session, one.accounts, book_id, one.since)
+            self.singles[case_id] = found
+        return set().union(*self.singles.values())
+
+    def _crowd(self, case: Case, read: Mapping[UUID, Case], own: Set[AccountId]) -> _Crowd | None:
+        crowd = read.get(case.about_case_id) if case.about_case_id else case
+        address = links.address_of(crowd.cause) if crowd is not None else None
+        if crowd is None or address is None:
+            return None
+        since = crowd.opened_at - SAME_CROWD
+        if crowd is not case:
+            return _Crowd(crowd, since, own, None)
+        near = links.near(self._session, crowd.book_id, address, since)
+        return _Crowd(crowd, since, own | near.touched, near)
+
+
 class _Work:
     """The cases of one batch with all that they are about."""
 
@@ -232,7 +302,9 @@ class _Work:
         booking: Booking,
         locked: dict[AccountId, Account],
         known: dict[UUID, Case],
+        crowds: _Crowds,
     ) -> None:
+        self._crowds = crowds
         self.booking = booking
         self._session = session
         self._locked = locked
@@ -279,15 +351,44 @@ class _Work:
 
         An appeal that is upheld ends it for those who appealed.
         """
-        touched = sorted(cases.accounts_of(self._session, [case.case_id])[case.case_id])
-        self._responses.know(touched)
+        own = cases.accounts_of(self._session, [case.case_id])[case.case_id]
+        crowd = self._crowds.of(case)
+        if crowd is None:
+            return self._end(case, own)
+        if crowd.near is not None:  # who was there is cleared with the others
+            self._responses.docket.involve(case, sorted(crowd.near.here))
+        singles = [self._known[one] for one in sorted(self._crowds.singles[case.case_id])]
+        for single in singles:
+            self._close_with(single, case)
+        return self._end(case, own | crowd.accounts, crowd, singles)
+
+    def _close_with(self, single: Case, case: Case) -> None:
+        """Close the case about one account of a crowd, which another command may have closed."""
+        if single.outcome is not None:
+            return
+        single.outcome, single.closed_at = case.outcome, case.closed_at
+        single.closed_by = case.closed_by
+        told = {"outcome": str(case.outcome), "case_id": case.case_id}
+        actor = str(case.closed_by)
+        self._responses.docket.write(single, EntryKind.CLOSED, actor, evidence=told)
+
+    def _end(
+        self,
+        case: Case,
+        touched: Set[AccountId],
+        crowd: _Crowd | None = None,
+        singles: Sequence[Case] = (),
+    ) -> int:
+        """End what a case did to accounts if it is a false alarm, and tell them; return of what."""
+        self._responses.know(sorted(touched))
+        about = {one.case_id for one in (case, *singles)} | {case.about_case_id}
         ended = 0
-        for account_id in touched:
+        for account_id in sorted(touched):
             account = self._locked[account_id]
             running = [
                 one
                 for one in self._responses.of(account)
-                if one.ended_at is None and _is_of(case, one)
+                if one.ended_at is None and _is_of(about, crowd, one)
             ]
             if case.outcome is CaseOutcome.FALSE_ALARM:
                 for one in running:
@@ -308,14 +409,13 @@ class _Work:
         )
 
 
-def _is_of(case: Case, one: Protection) -> bool:
+def _is_of(about: Set[UUID | None], crowd: _Crowd | None, one: Protection) -> bool:
     """Whether a protection belongs to a case, or to the case an appeal is about.
 
-    What was done on weak evidence while a crowd's case was open had the same address for a cause,
-    whoever did it.
+    What was done for what accounts share while a crowd's case was open had its address, its devices
+    and its time for a cause, whoever did it.
     """
-    if one.case_id is not None and one.case_id in (case.case_id, case.about_case_id):
+    if one.case_id is not None and one.case_id in about:
         return True
-    is_crowd = links.address_of(case.cause) is not None
-    is_weak = one.strength is Strength.WEAK and one.case_id is None
-    return is_crowd and is_weak and one.placed_at >= case.opened_at - SAME_CROWD
+    is_shared = one.is_shared or one.strength is Strength.WEAK
+    return crowd is not None and is_shared and one.placed_at >= crowd.since

@@ -115,6 +115,7 @@ def _names(language: Language) -> Mapping[str, str]:
         "false-alarm": _("a false alarm"),
         "expired": _("expired"),
         "cured": _("its cause is over"),
+        "passed": _("the check was passed"),
         "opened": _("opened"),
         "evidence": _("more evidence"),
         "assigned": _("assigned"),

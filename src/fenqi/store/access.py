@@ -53,7 +53,7 @@ class AccessRulings:
         self._moment = moment_of(booking.now)
         self._checks = ground.trails.row([CHECKS_PASSED])
         self._decisions = Decisions(booking)
-        self._consequences = Consequences(ground, booking, session, accounts.values())
+        self._consequences = Consequences(ground, booking, session, accounts.values(), followed)
         self._accounts, self._is_prepared = accounts.keys(), False
         self._allowed = facts.asking_places(session, addresses)()
         books = {one.book.book_id: one.book for one in accounts.values()}

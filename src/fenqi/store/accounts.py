@@ -63,7 +63,7 @@ class Account:
     price_grade: int  # what plans a purchase is offered; 0 is where every account begins
     held_until: datetime | None  # new purchases wait until then; None or past is no hold
     frozen_until: datetime | None
-    step_up_since: datetime | None  # since when a check is asked for before the next purchase
+    step_up_until: datetime | None  # a check is asked for before the next purchase until then
     ceiling_minor: int | None  # for new purchases, below the limit, until `ceiling_until`
     ceiling_until: datetime | None
     opened_on: date
@@ -87,6 +87,7 @@ class Account:
                 self.oldest_due_on, self.book.business_date, self.book.excused
             ),
             is_held=self.held_until is not None and now < self.held_until,
+            needs_step_up=self.step_up_until is not None and now < self.step_up_until,
         )
 
     def given(self, standing: Standing) -> dict[str, Value]:
@@ -94,14 +95,14 @@ class Account:
         return given_of(
             standing,
             age_days=(self.book.business_date - self.opened_on).days,
-            needs_step_up=self.step_up_since is not None,
+            needs_step_up=standing.needs_step_up,
         )
 
 
 LOCK = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
-    refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_since,
+    refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_until,
     ceiling_minor, ceiling_until, opened_on
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
 """

@@ -19,13 +19,14 @@ ENCODE = msgspec.json.Encoder().encode
 ENTRIES_MAX = 1_000  # of one case; a stream of facts does not grow it for ever
 LISTED_MAX = 200
 PARTICIPANTS_MAX = 10_000
+CLEARED_MAX = 100_000  # causes found harmless, of all accounts of a batch
 
 CASES = Table(
     "cases",
     "case_id uuid, book_id word, kind word, cause text, subject word, priority smallint,"
     "opened_at timestamptz, opened_by word, due_at timestamptz, about_case_id uuid?,"
-    "decision_id uuid?, assignee word, entry_count integer, outcome word, closed_by word,"
-    "closed_at timestamptz?",
+    "decision_id uuid?, is_shared boolean, assignee word, entry_count integer, outcome word,"
+    "closed_by word, closed_at timestamptz?",
 )
 CHANGES = Change(
     "cases",
@@ -60,7 +61,7 @@ class CaseClosed(Conflict):
 
 @dataclass(slots=True)
 class Case:
-    """One locked case."""
+    """One locked case. `is_shared`: opened only for what several accounts share."""
 
     case_id: UUID
     book_id: str
@@ -73,6 +74,7 @@ class Case:
     due_at: datetime
     about_case_id: UUID | None
     decision_id: UUID | None
+    is_shared: bool
     assignee: str | None
     entry_count: int = 0
     outcome: CaseOutcome | None = None
@@ -98,7 +100,7 @@ class Entry:
 
 
 COLUMNS = """case_id, book_id, kind, cause, subject, priority, opened_at, opened_by, due_at,
-    about_case_id, decision_id, assignee, entry_count, outcome, closed_by, closed_at"""
+    about_case_id, decision_id, is_shared, assignee, entry_count, outcome, closed_by, closed_at"""
 LOCK = f"""
 SELECT {COLUMNS} FROM cases WHERE case_id = ANY(%(cases)s::uuid[])
 ORDER BY case_id FOR NO KEY UPDATE
@@ -166,6 +168,50 @@ def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[
     return found
 
 
+# Of an appeal that was upheld, what it was about is harmless for those who appealed.
+CLEARED = """
+SELECT n.account_id, COALESCE(about.cause, c.cause), c.closed_at
+FROM case_accounts AS n JOIN cases AS c USING (case_id)
+LEFT JOIN cases AS about ON about.case_id = c.about_case_id
+WHERE n.account_id = ANY(%(accounts)s::uuid[]) AND c.outcome = 'false-alarm'
+    AND c.closed_at > %(since)s
+ORDER BY c.closed_at LIMIT %(most)s
+"""
+
+
+def cleared(
+    session: Session, account_ids: Collection[AccountId], since: datetime
+) -> dict[AccountId, dict[str, datetime]]:
+    """Return of some accounts the causes that a person found harmless since, and when last."""
+    found: dict[AccountId, dict[str, datetime]] = {one: {} for one in account_ids}
+    asked = {"accounts": list(account_ids), "since": since, "most": CLEARED_MAX}
+    for account_id, cause, closed_at in session.rows(CLEARED, asked):
+        found[AccountId(account_id)][cause] = closed_at
+    return found
+
+
+# What was opened about one account because of what it shares, since a crowd gathered.
+SINGLES = """
+SELECT c.case_id FROM case_accounts AS n JOIN cases AS c USING (case_id)
+WHERE n.account_id = ANY(%(accounts)s::uuid[]) AND c.outcome IS NULL AND c.is_shared
+    AND c.kind = 'review' AND c.book_id = %(book)s AND c.opened_at > %(since)s
+LIMIT %(most)s
+"""
+
+
+def singles(
+    session: Session, account_ids: Collection[AccountId], book_id: str, since: datetime
+) -> set[UUID]:
+    """Return the open cases that each are about one of some accounts and what it shares."""
+    asked = {
+        "accounts": list(account_ids),
+        "book": book_id,
+        "since": since,
+        "most": PARTICIPANTS_MAX,
+    }
+    return {case_id for (case_id,) in session.rows(SINGLES, asked)}
+
+
 def participants(session: Session, case_id: UUID) -> set[str]:
     """Return the persons who took part in a case: wrote in it, or had it assigned to them."""
     asked = {"case": case_id, "most": PARTICIPANTS_MAX}
@@ -227,6 +273,7 @@ class Docket:
         pause: timedelta = timedelta(0),
         decision_id: UUID | None = None,
         about: UUID | None = None,
+        is_shared: bool = False,
         author: str = SYSTEM,
         text: str = "",
         is_repeated: bool = True,
@@ -261,6 +308,7 @@ class Docket:
             due_at=due_at(priority, self._now),
             about_case_id=about,
             decision_id=decision_id,
+            is_shared=is_shared,
             assignee=None,
         )
         self._by_cause[cause] = self._new[case.case_id] = case
@@ -307,7 +355,7 @@ class Docket:
             opened.add(
                 *(one.case_id, one.book_id, one.kind.value, one.cause, one.subject),
                 *(one.priority, one.opened_at, one.opened_by, one.due_at, one.about_case_id),
-                *(one.decision_id, one.assignee, one.entry_count),
+                *(one.decision_id, one.is_shared, one.assignee, one.entry_count),
                 *(one.outcome.value if one.outcome else None, one.closed_by, one.closed_at),
             )
         for one in self._changed.values():

@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.risk.breaker import outcome_of, soften
+from fenqi.core.risk.breaker import is_reviewed, outcome_of, soften
 from fenqi.core.risk.consequence import UNTOLD, cause_of, strength_of
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
-from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
+from fenqi.core.risk.policy.policy import APPROVE, Act, Policy, Verdict
 from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -27,6 +27,8 @@ from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Because, Responses
+from fenqi.store.spent import LOOKED_AT, Spent
+from fenqi.store.trails import Followed
 
 PROTECTS = frozenset({Effect.SMALLER_LIMIT, Effect.HOLD, Effect.FREEZE})
 NONE: frozenset[Effect] = frozenset()
@@ -46,13 +48,20 @@ class Consequences:
     """The consequences of one batch of decisions of a kind; its accounts are locked."""
 
     def __init__(
-        self, ground: Ground, booking: Booking, session: Session, accounts: Iterable[Account]
+        self,
+        ground: Ground,
+        booking: Booking,
+        session: Session,
+        accounts: Iterable[Account],
+        followed: Followed | None = None,
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
         self._books = {one.book.book_id: one.book for one in accounts}
         self._responses: Responses | None = None  # most batches need nobody to respond
         self._restraint: Restraint | None = None  # nor anybody to count
         self._weighed: Counter[str] = Counter()  # decisions so far, by book
+        self._followed = followed
+        self._spent: Spent | None = None
 
     @property
     def responses(self) -> Responses:
@@ -60,6 +69,13 @@ class Consequences:
         if self._responses is None:
             self._responses = Responses(self._ground, self._booking, self._session)
         return self._responses
+
+    @property
+    def spent(self) -> Spent:
+        """What says what of a verdict is spent; made when the first is to be weighed."""
+        if self._spent is None:
+            self._spent = Spent(self._ground, self._booking, self._followed)
+        return self._spent
 
     def prepare(self, account_ids: Collection[AccountId], rulebook: Rulebook) -> None:
         """Read at once what the consequences for some accounts look at, before the first."""
@@ -78,12 +94,15 @@ class Consequences:
         """
         self._weighed[account.book.book_id] += 1
         words, harms = _told(said.effects)
-        if not harms:
+        if not said.effects:
             return Weighed(words, said.effects, said.outcome)
-        spent = {
+        answered = self._answered(rulebook, account, said)
+        if not harms and not answered:
+            return Weighed(words, said.effects, said.outcome)
+        spent = answered | {
             act.effect
             for act in said.effects
-            if act.effect in PROTECTS and not self._is_due(rulebook, account, said, act)
+            if act.effect in PROTECTS - answered and not self._is_due(rulebook, account, said, act)
         }
         # A smaller limit that runs is in force: nothing to place or count, and nothing held back.
         running = self._running(rulebook, account, said) if Effect.SMALLER_LIMIT in spent else NONE
@@ -92,7 +111,7 @@ class Consequences:
         held = spent | self._restrained(rulebook, account, counted)
         words = soften(words, held)
         acts = tuple(act for act in said.effects if act.effect not in held)
-        if held and all(act.effect is not Effect.REVIEW for act in acts):
+        if is_reviewed(held) and all(act.effect is not Effect.REVIEW for act in acts):
             acts += (REVIEW_FIRST,)
         outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
         return Weighed(words, acts, outcome)
@@ -111,21 +130,24 @@ class Consequences:
         reasons = said.reasons or (UNTOLD,)
         give, policy = self.responses, rulebook.policy
         case_id: UUID | None = None
-        for act in sorted(acts, key=lambda one: one.effect in PROTECTS):  # the case comes first
+        # The case comes first: effects stand strongest first, and a review above a check.
+        for act in sorted(acts, key=lambda one: one.effect in PROTECTS):
             cause = cause_of(policy, said, act.effect)
             match act.effect:
                 case Effect.NUDGE:
                     give.nudge(account, reasons=reasons, cause=cause)
                 case Effect.STEP_UP:
-                    give.step_up(account, reasons=reasons, cause=cause)
+                    self._ask(account, policy, said, case_id=case_id, decision_id=decision_id)
                 case Effect.REVIEW:
+                    looked = self.spent.cause(give, account, policy, said, act.effect)
                     case_id = give.review(
                         account,
                         subject=reasons[0],
                         evidence={"reasons": list(reasons), **evidence},
                         priority=act.amount,
-                        cause=cause,
+                        cause=looked.name,
                         decision_id=decision_id,
+                        is_shared=looked.is_shared,
                     ).case_id
                 case Effect.HOLD | Effect.FREEZE | Effect.SMALLER_LIMIT:
                     because: Because = {
@@ -134,6 +156,7 @@ class Consequences:
                         "strength": strength_of(policy, said, act.effect),
                         "decision_id": decision_id,
                         "case_id": case_id,
+                        "is_shared": self.spent.is_shared(policy, said, act.effect),
                     }
                     until = self._until(act)
                     if act.effect is Effect.HOLD:
@@ -146,14 +169,45 @@ class Consequences:
                 case _:
                     pass
 
+    def _answered(self, rulebook: Rulebook, account: Account, said: Verdict) -> frozenset[Effect]:
+        """Return the effects that follow no more (`Spent`)."""
+        if LOOKED_AT.isdisjoint(act.effect for act in said.effects):
+            return NONE
+        return self.spent.effects(self.responses, account, rulebook.policy, said)
+
+    def _ask(
+        self,
+        account: Account,
+        policy: Policy,
+        said: Verdict,
+        *,
+        case_id: UUID | None,
+        decision_id: UUID,
+    ) -> None:
+        """Ask for the checks of a verdict, each remembered by its own cause."""
+        for one in self.spent.checks(self.responses, account, policy, said):
+            self.responses.step_up(
+                account,
+                reasons=said.reasons or (UNTOLD,),
+                cause=one.cause,
+                strength=strength_of(policy, said, Effect.STEP_UP),
+                facts_at=one.facts_at,
+                decision_id=decision_id,
+                case_id=case_id,
+                is_shared=one.is_shared,
+            )
+
     def _is_due(self, rulebook: Rulebook, account: Account, said: Verdict, act: Act) -> bool:
         """Whether a hold or freeze would be placed, were it asked for now."""
-        return self.responses.would_place(
+        give, policy = self.responses, rulebook.policy
+        if self.spent.is_cleared(give, account, policy, said, act.effect):
+            return False
+        return give.would_place(
             act.effect,
             account,
             self._until(act),
-            cause=cause_of(rulebook.policy, said, act.effect),
-            strength=strength_of(rulebook.policy, said, act.effect),
+            cause=cause_of(policy, said, act.effect),
+            strength=strength_of(policy, said, act.effect),
         )
 
     def _restrained(

@@ -23,6 +23,7 @@ from fenqi.store.rows import Rows, Sheet, Table, Upsert
 VISITS_MAX = 20_000  # of one address within one window
 SEEN_MAX = 2_000  # facts of an address before a crowd that are looked at, the latest
 LINKS_MAX = 50_000  # read for one crowd
+NEAR_MAX = 20_000  # accounts near one crowd
 CROWD = "crowd"  # the kind of a job, and the beginning of the cause of its case
 
 PLACES = Upsert(
@@ -317,6 +318,63 @@ CROSS JOIN LATERAL (
 ) AS sharing
 LIMIT %(most)s
 """
+# Who was at an address since, and who shares a device with them; whether what accounts share keeps
+# them from something, or is a question about them.
+NEAR = """
+WITH here AS (
+    SELECT DISTINCT account_id FROM identifier_facts
+    WHERE identifier_hash = %(address)s AND occurred_at > %(since)s LIMIT %(most)s
+), devices AS (
+    SELECT DISTINCT l.identifier_hash FROM links AS l JOIN here USING (account_id)
+    WHERE l.identifier_kind = 'device' AND l.last_on >= %(since_on)s LIMIT %(most)s
+), near AS (
+    SELECT account_id FROM here
+    UNION
+    SELECT l.account_id FROM links AS l JOIN devices USING (identifier_hash)
+    WHERE l.last_on >= %(since_on)s
+)
+SELECT a.account_id, h.account_id IS NOT NULL, EXISTS (
+    SELECT FROM protections AS p
+    WHERE p.account_id = a.account_id AND p.ended_at IS NULL AND p.is_shared
+        AND p.placed_at > %(since)s
+) OR EXISTS (
+    SELECT FROM case_accounts AS n JOIN cases AS c USING (case_id)
+    WHERE n.account_id = a.account_id AND c.outcome IS NULL AND c.is_shared
+        AND c.opened_at > %(since)s
+)
+FROM near JOIN accounts AS a USING (account_id) LEFT JOIN here AS h USING (account_id)
+WHERE a.book_id = %(book)s
+LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Accounts of one book near a crowd: who was at its address, and who is to be let go."""
+
+    here: frozenset[AccountId]
+    touched: frozenset[AccountId]
+
+
+def near(session: Session, book_id: str, address: bytes, since: datetime) -> Near:
+    """Return who was at an address since an instant, or shares a device with who was."""
+    asked = {
+        "address": address,
+        "since": since,
+        "since_on": since.date() - timedelta(days=1),  # a day of the book may begin earlier
+        "book": book_id,
+        "most": NEAR_MAX,
+    }
+    rows = [
+        (AccountId(one), is_here, is_touched)
+        for one, is_here, is_touched in session.rows(NEAR, asked)
+    ]
+    return Near(
+        here=frozenset(one for one, is_here, _ in rows if is_here),
+        touched=frozenset(one for one, _, is_touched in rows if is_touched),
+    )
+
+
 GROUP_MAX = 1_000  # accounts of a group that is read whole
 
 

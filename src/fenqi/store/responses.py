@@ -13,6 +13,8 @@ from uuid import UUID
 from fenqi.core.risk.case import SYSTEM, CaseKind
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.response import (
+    CLEARED,
+    HOUR,
     KINDS,
     Bounds,
     Finding,
@@ -23,11 +25,12 @@ from fenqi.core.risk.response import (
     temper,
 )
 from fenqi.core.values.ids import AccountId
-from fenqi.store import protections
+from fenqi.store import cases, protections
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.cases import Case, Docket
 from fenqi.store.ground import Ground
+from fenqi.store.links import address_of
 from fenqi.store.pool import Session
 from fenqi.store.protections import Protection
 from fenqi.store.rows import Sheet
@@ -52,6 +55,7 @@ class Because(TypedDict, total=False):
     strength: Strength
     decision_id: UUID | None
     case_id: UUID | None
+    is_shared: bool
     actor: str
 
 
@@ -67,6 +71,7 @@ class Responses:
         self._booking = booking
         self._session = session
         self._known: dict[AccountId, list[Protection]] = {}
+        self._cleared: dict[AccountId, dict[str, datetime]] = {}
         self._placed: dict[UUID, Protection] = {}
         self._changed: dict[UUID, Protection] = {}
         self._touched: dict[AccountId, Account] = {}
@@ -83,6 +88,31 @@ class Responses:
         """Return what protects an account, or lately did, oldest first."""
         self.know([account.account_id])
         return self._known[account.account_id]
+
+    def cleared_at(
+        self, account: Account, cause: str, *, is_shared: bool = False
+    ) -> datetime | None:
+        """Return when a person last found a cause harmless, None if none did lately.
+
+        Of what accounts share also what was found of a crowd they were part of.
+        """
+        if account.account_id not in self._cleared:
+            asked = [one for one in {*self._known, account.account_id} if one not in self._cleared]
+            since = self._booking.now - CLEARED
+            self._cleared |= cases.cleared(self._session, asked, since)
+        found = self._cleared[account.account_id]
+        known = [found.get(f"{account.account_id}/{cause}")]
+        if is_shared:
+            known += [at for one, at in found.items() if address_of(one) is not None]
+        return max((at for at in known if at is not None), default=None)
+
+    def checks(self, account: Account) -> list[Protection]:
+        """Return the checks that are asked for before the account's next purchase."""
+        return [
+            one
+            for one in self.of(account)
+            if one.kind is ProtectionKind.STEP_UP and one.is_running(self._booking.now)
+        ]
 
     def bounds(self, account: Account) -> Bounds:
         """Return what the newest version of the account's pack allows."""
@@ -119,30 +149,46 @@ class Responses:
         step = self._tempered(effect, account, until, cause, strength)
         return step is not None and step.effect in KINDS
 
-    def step_up(
-        self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
-    ) -> Done:
-        """Ask for a check before the next purchase; asked once until it is passed."""
-        if account.step_up_since is not None:
-            return Done(None)
-        given = check_reasons(reasons, cause=cause)
-        account.step_up_since = self._booking.now
-        self._touched[account.account_id] = account
-        self._booking.event(
-            account,
-            "step-up-asked",
-            payload={"reasons": given, "cause": cause},
-            actor=actor,
-            topic=CUSTOMER,
-        )
-        return Done(Effect.STEP_UP)
+    def would_ask(self, account: Account, *, cause: str, facts_at: datetime | None) -> bool:
+        """Return whether a check of a cause would be asked for, were none open now."""
+        until = self._step_up_ends(account)
+        step = self._tempered(Effect.STEP_UP, account, until, cause, Strength.STRONG, facts_at)
+        return step is not None
 
-    def stepped_up(self, account: Account, *, actor: str = CUSTOMER) -> None:
-        """The customer passed the check."""
-        if account.step_up_since is not None:
-            account.step_up_since = None
-            self._touched[account.account_id] = account
-            self._booking.event(account, "step-up-passed", payload={}, actor=actor)
+    def step_up(
+        self, account: Account, *, facts_at: datetime | None = None, **because: Unpack[Because]
+    ) -> Done:
+        """Ask for a check before the next purchase, for the pack's hours at most.
+
+        A customer is asked once, however many causes ask while the check is open: they end with it.
+        It becomes part of the case that its cause has, unless it is of another. `facts_at` is that
+        of `core.risk.response.temper`. Where the pack allows no check a person looks instead.
+
+        Errors: ResponseInvalid.
+        """
+        cause, case_id = because["cause"], because.get("case_id")
+        open_checks = self.checks(account)
+        for one in open_checks:
+            if one.case_id is None and case_id is not None:
+                one.case_id = case_id
+                self.change(account, one)
+        if any(one.cause == cause for one in open_checks):
+            return Done(None)
+        until = min((one.ends_at for one in open_checks), default=self._step_up_ends(account))
+        done = self._protect(Effect.STEP_UP, account, until, because, facts_at=facts_at)
+        return Done(None) if open_checks else done
+
+    def stepped_up(self, account: Account, *, actor: str = CUSTOMER) -> int:
+        """The customer passed the check; return of how many causes."""
+        passed = self.checks(account)
+        for one in passed:
+            self.end(account, one, finding=Finding.PASSED, actor=actor)
+        if passed:
+            self._booking.event(account, "step-up-passed", payload={}, actor=actor, topic=CUSTOMER)
+        return len(passed)
+
+    def _step_up_ends(self, account: Account) -> datetime:
+        return self._booking.now + max(1, self.bounds(account).step_up_hours) * HOUR
 
     def nudge(
         self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
@@ -185,6 +231,7 @@ class Responses:
         priority: int = REVIEW_PRIORITY,
         cause: str,
         decision_id: UUID | None = None,
+        is_shared: bool = False,
         actor: str = SYSTEM,
     ) -> Done:
         """Ask a person to look at the account: one open case per account and cause.
@@ -201,6 +248,7 @@ class Responses:
             evidence=evidence,
             pause=timedelta(hours=self.bounds(account).pause_hours),
             decision_id=decision_id,
+            is_shared=is_shared,
             author=actor,
         )
         if is_new:
@@ -215,13 +263,20 @@ class Responses:
     def end(
         self, account: Account, protection: Protection, *, finding: Finding, actor: str = SYSTEM
     ) -> None:
-        """End a protection now and tell the customer; one that ended already stays as it is."""
+        """End a protection now and tell the customer; one that ended already stays as it is.
+
+        Of a check that several causes asked for the customer is told once, with the last of them.
+        """
         if protection.ended_at is not None:
             return
         now = self._booking.now
         protection.ended_at = protection.ends_at if finding is Finding.EXPIRED else now
         protection.ended_by, protection.finding = actor, finding
         self.change(account, protection)
+        if protection.kind is ProtectionKind.STEP_UP and (
+            finding is Finding.PASSED or self._has_other_check(account)
+        ):
+            return
         self._booking.event(
             account,
             "protection-ended",
@@ -235,6 +290,12 @@ class Responses:
             topic=CUSTOMER,
         )
 
+    def _has_other_check(self, account: Account) -> bool:
+        """Whether the end of a check of the account was not told yet."""
+        return any(
+            one.kind is ProtectionKind.STEP_UP and one.ended_at is None for one in self.of(account)
+        )
+
     def change(self, account: Account, protection: Protection) -> None:
         """Write back a protection that changed, and what its account says of it."""
         if protection.protection_id not in self._placed:
@@ -243,7 +304,13 @@ class Responses:
         self._touched[account.account_id] = account
 
     def _tempered(
-        self, effect: Effect, account: Account, until: datetime, cause: str, strength: Strength
+        self,
+        effect: Effect,
+        account: Account,
+        until: datetime,
+        cause: str,
+        strength: Strength,
+        facts_at: datetime | None = None,
     ) -> Step | None:
         return temper(
             effect,
@@ -253,6 +320,7 @@ class Responses:
             past=[one.past() for one in self.of(account)],
             bounds=self.bounds(account),
             now=self._booking.now,
+            facts_at=facts_at,
         )
 
     def _protect(
@@ -262,12 +330,15 @@ class Responses:
         until: datetime,
         because: Because,
         ceiling_minor: int | None = None,
+        *,
+        facts_at: datetime | None = None,
     ) -> Done:
         cause, actor = because["cause"], because.get("actor", SYSTEM)
         strength = because.get("strength", Strength.STRONG)
         decision_id, case_id = because.get("decision_id"), because.get("case_id")
+        is_shared = because.get("is_shared", False)
         given = check_reasons(because["reasons"], cause=cause)
-        step = self._tempered(effect, account, until, cause, strength)
+        step = self._tempered(effect, account, until, cause, strength, facts_at)
         if step is None:
             return Done(None)
         kind = KINDS.get(step.effect)
@@ -281,6 +352,7 @@ class Responses:
                 evidence=evidence,
                 cause=cause,
                 decision_id=decision_id,
+                is_shared=is_shared,
                 actor=actor,
             )
         placed = Protection(
@@ -293,15 +365,18 @@ class Responses:
             ceiling_minor=ceiling_minor,
             decision_id=decision_id,
             case_id=case_id,
+            is_shared=is_shared,
             placed_by=actor,
             placed_at=self._booking.now,
             ends_at=step.until,
             asked_until=step.asked_until,
         )
+        is_told = kind is not ProtectionKind.STEP_UP or not self.checks(account)
         self.of(account).append(placed)
         self._placed[placed.protection_id] = placed
         self.change(account, placed)
-        self._tell(account, placed)
+        if is_told:
+            self._tell(account, placed)
         return Done(step.effect, step.until, case_id)
 
     def _tell(self, account: Account, placed: Protection) -> None:
@@ -314,9 +389,12 @@ class Responses:
         }
         if placed.kind is ProtectionKind.SMALLER_LIMIT:
             payload["ceiling_minor"] = placed.ceiling_minor
-        self._booking.event(
-            account, "protection-placed", payload=payload, actor=placed.placed_by, topic=CUSTOMER
-        )
+        kind = "protection-placed"
+        if placed.kind is ProtectionKind.STEP_UP:
+            kind = "step-up-asked"
+            payload = {name: told for name, told in payload.items() if name != "kind"}
+            payload["cause"] = placed.cause
+        self._booking.event(account, kind, payload=payload, actor=placed.placed_by, topic=CUSTOMER)
 
     def fill(self, sheet: Sheet) -> None:
         """Put the batch's protections and cases on a sheet."""

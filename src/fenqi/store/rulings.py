@@ -115,7 +115,6 @@ class Rulings:
         self._plans = _plans(ground)
         # What is known by identity is kept beside it, so that it does not go away.
         self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
-        self._consequences = Consequences(ground, booking, session, accounts)
         self._deciding = deciding
         self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
         self._rules: dict[str, _Rules] = {}  # by book
@@ -124,6 +123,7 @@ class Rulings:
             self._moment = moment_of(booking.now)
             self._checks = ground.trails.row([CHECKS_PASSED])
             self._followed = booking.followed = ground.trails.follow(session, accounts)
+        self._consequences = Consequences(ground, booking, session, accounts, self._followed)
 
     def _rules_of(self, book: Book) -> _Rules | None:
         """Return what decides in a book. Errors: PolicyMissing, RulebookAltered."""

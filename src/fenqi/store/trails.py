@@ -156,6 +156,10 @@ class Followed:
         """Return an account's trail, in step with what was booked so far. Errors: KeyError."""
         return self._held[account.raw].read(self._keeper)
 
+    def newest(self, account: Account, names: Collection[str]) -> int | None:
+        """Return the moment of an account's latest fact behind some features (`Keeper.newest`)."""
+        return self._keeper.newest(self.of(account), names)
+
     def note(
         self,
         account: Account,

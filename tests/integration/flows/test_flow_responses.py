@@ -213,8 +213,8 @@ def test_a_step_up_is_asked_once_until_it_is_passed(world: World) -> None:
     ask = {"reasons": ["new-device"], "cause": "test"}
     assert respond(world, account, lambda r, a: r.step_up(a, **ask)).effect is Effect.STEP_UP
     assert respond(world, account, lambda r, a: r.step_up(a, **ask)).effect is None
-    sql = "SELECT step_up_since FROM accounts WHERE account_id = %(account)s"
-    assert row(world.store, sql, account=account) == world.clock.now()
+    sql = "SELECT step_up_until FROM accounts WHERE account_id = %(account)s"
+    assert row(world.store, sql, account=account) == world.clock.now() + 7 * DAY
 
     def pass_it(responses: Responses, found: Any) -> Done:
         responses.stepped_up(found)

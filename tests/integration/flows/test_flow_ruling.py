@@ -384,7 +384,7 @@ def test_whoever_is_found_harmless_buys_on_though_the_rule_still_holds(store: St
     (handled,) = close_case(world.ground, [closing])
     assert done(handled).ended == 1
     assert try_buy(world, account, 1_000).outcome == "approve"
-    assert decisions(world)[-1][:2] == ("review", ["review:1", "held-back:hold"])
+    assert decisions(world)[-1][:2] == ("approve", ["held-back:review", "held-back:hold"])
     assert rows(world.store, "SELECT COUNT(*) FROM protections") == [(1,)]
     assert rows(world.store, "SELECT SUM(taken) FROM breaker_minutes") == [(1,)]
     assert_replays(world)

@@ -226,3 +226,26 @@ def test_a_row_that_a_new_check_refuses_keeps_the_database_where_it_was(old_url:
     assert caught.value.fields["file"] == "0010_drop_hot_references.sql"
     assert rows(old_url) == before
     assert len(ask(old_url, "SELECT file FROM migrations")) == BEFORE
+
+
+@at
+def test_a_check_that_was_open_for_ever_gets_an_end(old_url: str, tmp_path: Path) -> None:
+    """The migration that keeps checks as protections, with a check of long ago."""
+    place = next(n for n, one in enumerate(read()) if one.file.endswith("_keep_checks.sql"))
+    migrate(old_url, folder=first(place, tmp_path))
+    with psycopg.connect(old_url) as connection:
+        connection.execute(
+            "UPDATE accounts SET step_up_since = '2026-01-05 04:00Z' WHERE account_id = "
+            "(SELECT account_id FROM accounts WHERE kind = 'customer' LIMIT 1)"
+        )
+
+    migrate(old_url)
+
+    told = """
+        SELECT p.kind, p.reasons, p.ends_at = a.step_up_until, p.ended_at, p.placed_at,
+            p.ends_at - now() BETWEEN INTERVAL '6 days' AND INTERVAL '7 days'
+        FROM accounts AS a LEFT JOIN protections AS p USING (account_id)
+        WHERE a.step_up_until IS NOT NULL
+    """
+    since = datetime(2026, 1, 5, 4, tzinfo=UTC)
+    assert ask(old_url, told) == [("step-up", ["check-asked"], True, None, since, True)]

@@ -20,6 +20,17 @@ def cause_of(policy: Policy, said: Verdict, effect: Effect) -> str:
     return f"policy/{(told or said.reasons or (UNTOLD,))[0]}"
 
 
+def cause_of_line(line: Line) -> str:
+    """Return the cause that what a line alone asks for is remembered by."""
+    return f"policy/{line.reason or UNTOLD}"
+
+
+def asking(policy: Policy, said: Verdict, effect: Effect) -> list[Line]:
+    """Return the lines that ask for an effect themselves, none if only their points do."""
+    lines = [policy.lines[one] for one in said.hits]
+    return [one for one in lines if any(act.effect is effect for act in one.acts)]
+
+
 def strength_of(policy: Policy, said: Verdict, effect: Effect) -> Strength:
     """Return how much the evidence for an effect says: weak if only weak lines ask for it.
 

@@ -3,7 +3,8 @@
 Evidence is weak if it is shared by chance: a network address, a street. Alone it may ask for a
 check, open a review, or hold new purchases for some hours; whatever harsher was asked becomes the
 harshest of these (P6). A cause does its harm once, and a hold without proof does not follow another
-before a pause has passed, so that holds never add up to a freeze nobody answers for.
+before a pause has passed, so that holds never add up to a freeze nobody answers for. A check is
+asked for a time; what was asked for once is asked again only for facts that came after.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,9 @@ from fenqi.core.terms.pack import Pack
 REASONS_MAX = 4  # P3: one to four true reasons
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-CLEARED = 30 * DAY  # how long a cause that a person found harmless does no harm again
+# How long a cause that a person found harmless does no harm again, and one a check was asked for
+# asks for none about the same facts.
+CLEARED = 30 * DAY
 
 
 class ResponseInvalid(Invalid):
@@ -35,11 +38,12 @@ class Strength(StrEnum):
 
 
 class ProtectionKind(StrEnum):
-    """What keeps new purchases of an account from being made, or smaller."""
+    """What keeps new purchases of an account from being made, makes them smaller or asks first."""
 
     HOLD = "hold"
     FREEZE = "freeze"
     SMALLER_LIMIT = "smaller-limit"
+    STEP_UP = "step-up"  # a check is asked for before the next purchase
 
 
 class Finding(StrEnum):
@@ -49,6 +53,7 @@ class Finding(StrEnum):
     FALSE_ALARM = "false-alarm"  # a person found nothing wrong
     LIFTED = "lifted"  # a person ended it without finding out what it was
     CURED = "cured"  # what it was placed for is over
+    PASSED = "passed"  # the customer passed the check
 
 
 # What weak evidence may lead to; whatever else is asked becomes what stands beside it.
@@ -68,6 +73,7 @@ KINDS = {
     Effect.HOLD: ProtectionKind.HOLD,
     Effect.FREEZE: ProtectionKind.FREEZE,
     Effect.SMALLER_LIMIT: ProtectionKind.SMALLER_LIMIT,
+    Effect.STEP_UP: ProtectionKind.STEP_UP,
 }
 
 
@@ -81,6 +87,7 @@ class Bounds:
     hold_hours_max: int
     pause_hours: int
     freeze_days_alone_max: int
+    step_up_hours: int = 0
 
     @classmethod
     def of(cls, pack: Pack) -> "Bounds":
@@ -89,6 +96,7 @@ class Bounds:
             hold_hours_max=pack.protective_hold_hours_max,
             pause_hours=pack.protection_pause_hours,
             freeze_days_alone_max=pack.freeze_days_alone_max,
+            step_up_hours=pack.step_up_hours,
         )
 
 
@@ -130,11 +138,13 @@ def temper(
     past: Iterable[Past],
     bounds: Bounds,
     now: datetime,
+    facts_at: datetime | None = None,
 ) -> Step | None:
     """Return what may be done of what was asked, None if its cause has done its harm already.
 
-    `past` are the protections of the same account. A hold that may not be placed becomes a review:
-    a suspicion is never lost, only looked at instead.
+    `past` are the protections of the same account. A hold or check that may not be placed becomes a
+    review: a suspicion is never lost, only looked at instead. `facts_at` is when the newest of the
+    facts came that ask for a check, None if nothing newer is known.
 
     Errors: ResponseInvalid if `until` is missing or not later than `now` where it is needed.
     """
@@ -145,8 +155,12 @@ def temper(
     if until is None or until <= now:
         raise ResponseInvalid(cause=cause, effect=effect.value, until=until, now=now)
     known = list(past)
-    if any(one.cause == cause and _is_spent(one, kind, bounds, now) for one in known):
+    same = [one for one in known if one.cause == cause]
+    if any(_is_spent(one, kind, bounds, now, facts_at) for one in same):
         return None
+    if kind is ProtectionKind.STEP_UP:
+        over = min(until, now + bounds.step_up_hours * HOUR)
+        return Step(allowed, over, over) if over > now else Step(Effect.REVIEW)
     if kind is ProtectionKind.FREEZE:
         alone = min(until, now + bounds.freeze_days_alone_max * DAY)
         return Step(allowed, alone, until) if alone > now else Step(Effect.REVIEW)
@@ -168,12 +182,15 @@ def check_reasons(reasons: Iterable[str], *, cause: str) -> tuple[str, ...]:
     return given
 
 
-def _is_spent(one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime) -> bool:
+def _is_spent(
+    one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime, facts_at: datetime | None
+) -> bool:
     """Whether a protection of the same cause stands in the way of one of this kind.
 
     A running one does, and for a while one that ended, longer if a person found nothing wrong. A
     hold gives way to a freeze, because what is known may have grown. A smaller limit that ended
-    because its facts were over stands in nobody's way: facts that come again are new ones.
+    because its facts were over stands in nobody's way: facts that come again are new ones. Nor does
+    a check, once there are facts that came after it.
     """
     ended = one.ended_by(now)
     if one.finding is Finding.FALSE_ALARM and ended is not None and now < ended + CLEARED:
@@ -182,6 +199,8 @@ def _is_spent(one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime) ->
         return False
     if one.finding is Finding.CURED and kind is ProtectionKind.SMALLER_LIMIT and ended is not None:
         return False
+    if kind is ProtectionKind.STEP_UP and ended is not None:
+        return now < ended + CLEARED and (facts_at is None or facts_at <= ended)
     return ended is None or now < ended + bounds.pause_hours * HOUR
 
 

@@ -36,6 +36,7 @@ OPTIONAL = {
     "protective_hold_hours_max": 72,
     "protection_pause_hours": 8_760,
     "freeze_days_alone_max": 90,
+    "step_up_hours": 720,
     "deferral_cost_ppm_max": PPM,
     "extension_cost_ppm_per_period_max": PPM,
 }
@@ -93,6 +94,7 @@ class Pack:
     protective_hold_hours_max: int = 0  # of new purchases, without proof (P6); 0 allows no hold
     protection_pause_hours: int = 0  # after a hold that ended, before the next without proof
     freeze_days_alone_max: int = 0  # that one person may order; beyond it a second one is asked
+    step_up_hours: int = 0  # after which a check that was asked for is asked no more; 0 asks none
     # What no policy may look at for a purpose (P7), by purpose, or "all" for any.
     forbidden_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lending: LendingRules | None = None  # whom may be lent to, how much; without it nobody applies

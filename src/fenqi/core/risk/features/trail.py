@@ -7,7 +7,7 @@ What has left the longest window is dropped, and no feature can tell.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from fenqi.core.risk.features.declaration import (
@@ -24,6 +24,8 @@ from fenqi.core.risk.features.moment import hour_of
 TIDY_LENGTH = 32  # entries of a stream before its old ones are looked for
 LAYOUT = 1  # of what is kept; raised when the same facts come to other cells
 
+# Where each fact of the stream is one more, or the latest.
+OF_EACH_FACT = frozenset({Aggregate.COUNT, Aggregate.DAYS_SINCE_LAST})
 PLAIN = (int, str)  # named once, since a union is built anew in each call
 
 Fields = dict[str, Any]
@@ -274,6 +276,21 @@ class Keeper:
             if track.first <= cell < track.first + track.width:
                 return f"{name}: {track.parts()[cell]}"
         raise KeyError(cell)
+
+    def newest(self, trail: Trail, names: Collection[str]) -> int | None:
+        """Return the moment of the latest fact that any of some features counts of the account.
+
+        What is counted over other accounts, or is no count, says nothing of new facts of his own:
+        a device that many use is no news each time he signs in with it.
+
+        Units: microseconds since 1970.
+        """
+        found = [
+            trail.cells[self.tracks[one.stream].last]
+            for one in self.features.features
+            if one.name in names and one.key is Key.ACCOUNT and one.aggregate in OF_EACH_FACT
+        ]
+        return max((at for at in found if at is not None), default=None)
 
     def begin(self, zone: str) -> Trail:
         """Return the trail of an account without facts, whose book is in a zone."""
