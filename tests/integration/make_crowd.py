@@ -88,10 +88,11 @@ def protections(world: World) -> dict[str, set[AccountId]]:
 
 
 def only_case(world: World) -> Any:
-    """Return (id, kind, subject, priority, first evidence) of the only case."""
+    """Return (id, kind, subject, priority, first evidence) of the only case but joined ones."""
     sql = """
         SELECT c.case_id, c.kind, c.subject, c.priority, e.evidence
         FROM cases AS c JOIN case_entries AS e ON e.case_id = c.case_id AND e.number = 1
+        WHERE c.joined_case_id IS NULL
     """
     return row(world.store, sql)
 

@@ -39,8 +39,9 @@ def check(
 ) -> None:
     """Check a policy: types, units, purposes, rows nobody reaches, examples, cost. No database."""
     policy = telling.read_file(file)
-    sold = telling.sold(Config.from_environment().catalogue_folder)
-    checked = checking.check(policy, today=SystemClock().now().date(), sold=sold)
+    bounds = telling.bounds(Config.from_environment().catalogue_folder)
+    today = SystemClock().now().date()
+    checked = checking.check(policy, today=today, **bounds._asdict())
     if as_json:
         typer.echo(json.dumps(telling.check_to_json(policy, checked), ensure_ascii=False))
     else:

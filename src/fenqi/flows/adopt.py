@@ -59,7 +59,10 @@ def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adop
     if policies.is_over(policy, now.date()):
         until = policy.valid_until or "any day"
         raise PolicyNotDue(policy=policy.name, valid_from=policy.valid_from, valid_until=until)
-    refuse_unsound(policy, check(policy, today=now.date(), sold=ground.catalogue.sold()))
+    rules = ground.catalogue
+    hours = rules.hold_hours_max()
+    checked = check(policy, today=now.date(), sold=rules.sold(), hold_hours_max=hours)
+    refuse_unsound(policy, checked)
     for pack in ground.catalogue.newest_packs():
         refuse_forbidden(policy, pack)
     book = policies.book_of(policy)

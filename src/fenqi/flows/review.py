@@ -175,6 +175,9 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
         if command.place is not None and command.outcome is not CaseOutcome.FALSE_ALARM:
             expected = "given with a false alarm only"
             raise CaseInvalid(field="place", value=command.place.value, expected=expected)
+        if command.outcome is CaseOutcome.JOINED:
+            expected = f"{CaseOutcome.CONFIRMED} or {CaseOutcome.FALSE_ALARM}"
+            raise CaseInvalid(field="outcome", value=command.outcome.value, expected=expected)
         text = check_text(command.text)
         if command.place is not None:
             work.remember(case, command.place, command.actor, text)

@@ -110,6 +110,8 @@ def _names(language: Language) -> Mapping[str, str]:
         "false-alarm": _("a false alarm"),
         "expired": _("expired"),
         "cured": _("its cause is over"),
+        "replaced": _("replaced by a longer one"),
+        "joined": _("goes on in another case"),
         "opened": _("opened"),
         "evidence": _("more evidence"),
         "assigned": _("assigned"),

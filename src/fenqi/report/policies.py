@@ -32,12 +32,20 @@ def read_file(file: Path) -> Policy:
     return policies.read_file(file)
 
 
-def sold(own: Path | None) -> dict[str, tuple[int, ...]]:
-    """Return the products of the files, an operator's own over the shipped, with their counts.
+class Bounds(NamedTuple):
+    """What is sold, in which numbers of instalments, and how many hours a hold may last."""
+
+    sold: dict[str, tuple[int, ...]]
+    hold_hours_max: int | None
+
+
+def bounds(own: Path | None) -> Bounds:
+    """Return what the files bound a policy by, an operator's own over the shipped.
 
     Errors: those of `catalogue.from_files`.
     """
-    return from_files(own).sold()
+    rules = from_files(own)
+    return Bounds(rules.sold(), rules.hold_hours_max())
 
 
 def find(store: Store, which: str) -> Policy:

@@ -25,7 +25,7 @@ STATES = Change(
     "protections",
     keys="account_id uuid, protection_id uuid",
     columns="ends_at timestamptz, seconded_by word, ended_at timestamptz?, ended_by word,"
-    "finding word",
+    "finding word, case_id uuid?",
 )
 COLUMNS = Change(
     "accounts",
@@ -66,7 +66,8 @@ class Protection:
 
     def past(self) -> Past:
         """What a later response must know of it."""
-        return Past(self.kind, self.cause, self.strength, self.ends_at, self.ended_at, self.finding)
+        told = (self.kind, self.cause, self.strength, self.ends_at, self.ended_at, self.finding)
+        return Past(*told, self.case_id)
 
 
 OF = """
@@ -145,7 +146,7 @@ def placed(protections: Iterable[Protection]) -> Rows:
 
 
 def changed(protections: Iterable[Protection]) -> Rows:
-    """Return the rows of protections that ended or last longer."""
+    """Return the rows of protections that ended, last longer, or belong to another case now."""
     rows = Rows(STATES)
     for one in protections:
         rows.add(
@@ -156,6 +157,7 @@ def changed(protections: Iterable[Protection]) -> Rows:
             one.ended_at,
             one.ended_by,
             one.finding.value if one.finding else None,
+            one.case_id,
         )
     return rows
 

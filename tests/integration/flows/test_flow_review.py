@@ -36,12 +36,6 @@ DAY = timedelta(days=1)
 REASONS = ("shared-identifier",)
 
 
-@pytest.fixture(autouse=True)
-def only_the_crowd_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the access policy does about single logins has tests of its own."""
-    monkeypatch.setattr("fenqi.flows.observe._rule", lambda _rulings, _one, answer: answer)
-
-
 @pytest.fixture
 def world(store: Store) -> World:
     return open_book(store)
@@ -124,13 +118,22 @@ def test_a_false_alarm_frees_everybody_at_once_and_tells_them(world: World) -> N
     assert answer.ended == 12
     assert {outcome(world, one) for one in ring} == {"approve"}
     for one in ring:
-        kinds = [kind for kind, _ in told(world, one)]
-        assert kinds == ["protection-placed", "protection-ended", "case-closed"]
-        assert told(world, one)[1][1]["finding"] == "false-alarm"
-    sql = "SELECT DISTINCT finding, ended_by FROM protections"
-    assert rows(world.store, sql) == [("false-alarm", "mei")]
+        *before, placed, ended, last = told(world, one)
+        assert [kind for kind, _ in (placed, ended, last)] == [
+            "protection-placed",
+            "protection-ended",
+            "case-closed",
+        ]
+        assert (placed[1]["kind"], ended[1]["finding"]) == ("freeze", "false-alarm")
+        assert "protection-ended" not in [kind for kind, _ in before]  # a hold became the freeze
+    sql = "SELECT kind, finding, ended_by, COUNT(*)::int FROM protections GROUP BY 1, 2, 3"
+    assert sorted(rows(world.store, sql)) == [
+        ("freeze", "false-alarm", "mei", 12),
+        ("hold", "replaced", "system", 5),
+    ]
     log_in(world, ring, "1.2.3.4", device="farm")
     assert protect(world.ground).frozen == 0  # somebody has just looked
+    assert protections(world) == {"hold": set(), "freeze": set()}
     assert_sound(world)
 
 

@@ -6,10 +6,11 @@ harshest of these (P6). A cause does its harm once, and a hold without proof doe
 before a pause has passed, so that holds never add up to a freeze nobody answers for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
@@ -18,6 +19,7 @@ from fenqi.core.terms.pack import Pack
 REASONS_MAX = 4  # P3: one to four true reasons
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MOMENTS = HOUR  # nobody is told again of what lasts as much longer
 CLEARED = 30 * DAY  # how long a cause that a person found harmless does no harm again
 
 
@@ -49,6 +51,7 @@ class Finding(StrEnum):
     FALSE_ALARM = "false-alarm"  # a person found nothing wrong
     LIFTED = "lifted"  # a person ended it without finding out what it was
     CURED = "cured"  # what it was placed for is over
+    REPLACED = "replaced"  # one of the same case that lasts longer took its place
 
 
 # What weak evidence may lead to; whatever else is asked becomes what stands beside it.
@@ -102,6 +105,7 @@ class Past:
     ends_at: datetime
     ended_at: datetime | None
     finding: Finding | None
+    case_id: UUID | None = None
 
     def ended_by(self, now: datetime) -> datetime | None:
         """Return when it ended, None if it runs."""
@@ -130,11 +134,13 @@ def temper(
     past: Iterable[Past],
     bounds: Bounds,
     now: datetime,
+    within: Collection[UUID] = (),
 ) -> Step | None:
     """Return what may be done of what was asked, None if its cause has done its harm already.
 
-    `past` are the protections of the same account. A hold that may not be placed becomes a review:
-    a suspicion is never lost, only looked at instead.
+    `past` are the protections of the same account, `within` the cases that the new one would belong
+    to: what protects it for as long in one of them is enough. A hold that may not be placed becomes
+    a review: a suspicion is never lost, only looked at instead.
 
     Errors: ResponseInvalid if `until` is missing or not later than `now` where it is needed.
     """
@@ -149,10 +155,14 @@ def temper(
         return None
     if kind is ProtectionKind.FREEZE:
         alone = min(until, now + bounds.freeze_days_alone_max * DAY)
-        return Step(allowed, alone, until) if alone > now else Step(Effect.REVIEW)
+        if alone <= now:
+            return Step(Effect.REVIEW)
+        return None if _is_covered(known, kind, alone, within, now) else Step(allowed, alone, until)
     if kind is ProtectionKind.SMALLER_LIMIT:
         return Step(allowed, until, until)
     ends = min(until, now + bounds.hold_hours_max * HOUR)
+    if _is_covered(known, kind, ends, within, now):
+        return None
     is_paused = strength is Strength.WEAK and any(_is_recent(one, bounds, now) for one in known)
     return Step(Effect.REVIEW) if ends <= now or is_paused else Step(allowed, ends, ends)
 
@@ -166,6 +176,34 @@ def check_reasons(reasons: Iterable[str], *, cause: str) -> tuple[str, ...]:
     if not 1 <= len(given) <= REASONS_MAX:
         raise ResponseInvalid(cause=cause, reasons=given)
     return given
+
+
+def replaces(kind: ProtectionKind, ends_at: datetime, old: Past, now: datetime) -> bool:
+    """Whether a hold or freeze takes the place of a running one of the same case.
+
+    A customer who is told of a freeze is not told of a hold beside it.
+    """
+    if old.ended_by(now) is not None or old.ends_at > ends_at:
+        return False
+    return old.kind is ProtectionKind.HOLD or (old.kind is kind is ProtectionKind.FREEZE)
+
+
+def _is_covered(
+    known: Iterable[Past],
+    kind: ProtectionKind,
+    ends_at: datetime,
+    within: Collection[UUID],
+    now: datetime,
+) -> bool:
+    """Whether what runs in one of some cases protects as much and, but for moments, as long."""
+    enough = {kind, ProtectionKind.FREEZE}
+    return any(
+        one.case_id in within
+        and one.kind in enough
+        and one.ended_by(now) is None
+        and one.ends_at > ends_at - MOMENTS
+        for one in known
+    )
 
 
 def _is_spent(one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime) -> bool:

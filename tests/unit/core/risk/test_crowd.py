@@ -14,7 +14,7 @@ TABLE: dict[str, Any] = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
 
 def test_the_shipped_rule_is_read_whole() -> None:
     rule = shipped()
-    assert (rule.rule_id, rule.version, rule.window_seconds, rule.size_min) == ("crowd", 2, 600, 10)
+    assert (rule.rule_id, rule.version, rule.window_seconds, rule.size_min) == ("crowd", 3, 600, 10)
     assert rule.links.accounts_max[Identifier.DEVICE] == 50
     assert set(rule.texts) == {rule.hold_reason, rule.freeze_reason}
 
