@@ -120,8 +120,12 @@ def _open(
 ) -> Case:
     """Errors: CaseMissing, CaseInvalid."""
     appealed = command.about_case_id
-    if appealed is not None and about.get(appealed) is None:
-        raise CaseMissing(case=appealed)
+    if appealed is not None:
+        known = about.get(appealed)
+        if known is None:
+            raise CaseMissing(case=appealed)
+        # What was told to be of one case may have gone on in another, with what was done.
+        appealed = known.joined_case_id or appealed
     named = f"appeal/{appealed}" if appealed else f"asked/{command.key}"
     case, is_new = responses.docket.open(
         [account.account_id],

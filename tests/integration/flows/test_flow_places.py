@@ -17,7 +17,7 @@ from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.protect import protect
-from fenqi.flows.review import CloseCase, close_case
+from fenqi.flows.review import CloseCase, OpenCase, close_case, open_case
 from fenqi.store import links
 from fenqi.store.pool import Store
 
@@ -171,6 +171,27 @@ def test_a_ring_that_uses_its_device_elsewhere_first_has_one_case_in_the_end(wor
     assert cases(world) == [("investigation", "ring", 12)]
     come(world, ring[0], "another address", device="farm")
     assert cases(world) == [("investigation", "ring", 12)]
+
+
+def test_an_appeal_against_a_case_that_went_on_in_a_ring_frees_whoever_appealed(
+    world: World,
+) -> None:
+    ring = people(world, 12)
+    for one in ring:
+        come(world, one, "1.2.3.4", device="farm")
+    (joined,) = rows(world.store, "SELECT case_id FROM cases WHERE outcome = 'joined'")
+    command = OpenCase(
+        scope_id=str(ring[8]),
+        key=key(world),
+        account_id=ring[8],
+        actor="customer",
+        subject="appeal",
+        text="that was my brother's phone",
+        about_case_id=joined[0],
+    )
+    done(open_case(world.ground, [command])[0])
+    close(world, "appeal", CaseOutcome.FALSE_ALARM)
+    assert protections(world) == {"hold": set(), "freeze": set(ring) - {ring[8]}}
 
 
 def test_a_shops_tablet_of_old_and_paying_customers_harms_nobody(world: World) -> None:

@@ -156,6 +156,14 @@ def test_a_false_alarm_also_ends_weak_holds_that_others_placed_for_the_same_crow
     assert protections(world)["hold"] == {ring[1]}  # what somebody knew of them stays
 
 
+def test_no_person_closes_a_case_as_gone_on_in_another(world: World) -> None:
+    _, case = ring_case(world)
+    refused = closed(world, case, "mei", CaseOutcome.JOINED)
+    assert isinstance(refused, Invalid)
+    assert refused.fields["expected"] == "confirmed or false-alarm"
+    assert row(world.store, "SELECT outcome FROM cases WHERE case_id = %(case)s", case=case) is None
+
+
 def test_a_confirmed_case_leaves_what_was_done_to_end_by_itself(world: World) -> None:
     ring, case = ring_case(world)
     assert done(closed(world, case, "mei", CaseOutcome.CONFIRMED)).ended == 0
