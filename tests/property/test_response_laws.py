@@ -1,6 +1,7 @@
 """P6 as a law: whatever is asked and however often, weak evidence never adds up to a freeze."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from fenqi.core.risk.response import (
     ProtectionKind,
     Step,
     Strength,
+    replaces,
     temper,
 )
 
@@ -41,6 +43,45 @@ MILD = {Effect.NUDGE, Effect.RELIEF, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD}
 def placed(step: Step, *, cause: str, strength: Strength) -> Past:
     assert step.until is not None
     return Past(KINDS[step.effect], cause, strength, step.until, None, None)
+
+
+@given(
+    st.sampled_from([ProtectionKind.HOLD, ProtectionKind.FREEZE]),
+    st.sampled_from([Effect.HOLD, Effect.FREEZE]),
+    st.integers(1, 100),
+    st.integers(1, 100),
+    st.booleans(),
+)
+def test_in_one_case_what_runs_is_enough_or_replaced_and_no_hold_stands_beside_a_freeze(
+    old: ProtectionKind, effect: Effect, lasts: int, asked: int, is_same: bool
+) -> None:
+    mine, other = UUID(int=1), UUID(int=2)
+    ends = START + lasts * HOUR
+    running = Past(old, "one", Strength.STRONG, ends, None, None, mine)
+    bounds = Bounds(hold_hours_max=100, pause_hours=10, freeze_days_alone_max=30)
+    step = temper(
+        effect,
+        START + asked * HOUR,
+        cause="two",
+        strength=Strength.STRONG,
+        past=[running],
+        bounds=bounds,
+        now=START,
+        within=[mine if is_same else other],
+    )
+    if not is_same:
+        assert step is not None
+        assert step.effect is effect
+    elif step is None:  # as much and, but for an hour, as long
+        assert old is ProtectionKind.FREEZE or effect is Effect.HOLD
+        assert lasts > asked - 1
+    else:
+        assert step.until is not None
+        kind = KINDS[step.effect]
+        is_gone = replaces(kind, step.until, running, START)
+        assert is_gone == (lasts <= asked and (old is ProtectionKind.HOLD or old is kind))
+        if old is ProtectionKind.FREEZE and kind is ProtectionKind.HOLD:
+            assert asked > lasts  # it goes on once the freeze is over
 
 
 @given(BOUNDS, st.lists(ASKED, max_size=40))

@@ -1,5 +1,6 @@
 """The policies that come with fenqi: sound, fair, and saying what the mission asks for."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.turn import turned
+from fenqi.store.catalogue import from_files
 from fenqi.store.features import shipped
 from fenqi.store.policies import SHIPPED, policies_of
 
 FEATURES = shipped()
+NUMBER = re.compile(r"\d+")
 POLICIES = {one.kind: one for one in policies_of(SHIPPED)}
 
 
@@ -26,6 +29,22 @@ def policy(kind: DecisionKind) -> Policy:
 @pytest.mark.parametrize("kind", DecisionKind)
 def test_each_kind_of_decision_has_a_policy_without_a_fault_or_a_note(kind: DecisionKind) -> None:
     assert check(policy(kind)).findings == ()
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_a_hold_lasts_as_long_as_it_says_and_no_longer_than_the_pack_allows(
+    kind: DecisionKind,
+) -> None:
+    made = policy(kind)
+    most = from_files(None).hold_hours_max()
+    assert check(made, hold_hours_max=most).findings == ()
+    for line in made.lines:
+        for act in line.acts if line.reason else ():
+            if act.effect is Effect.HOLD:
+                texts = made.reasons[line.reason or ""]
+                told = {int(one) for text in texts.values() for one in NUMBER.findall(text)}
+                assert told <= {act.amount}
+                assert not [one for one in texts.values() if "a day" in one or "一天" in one]
 
 
 @pytest.mark.parametrize("kind", DecisionKind)

@@ -85,7 +85,13 @@ def fit(policy: Policy, known: Catalogue, today: date) -> Rulebook:
 
 def checked(policy: Policy, known: Catalogue, today: date) -> Checked:
     """Return what the check of a policy finds, over what a catalogue sells."""
-    return check(policy, today=today, sold=known.sold(), graded=known.graded())
+    return check(
+        policy,
+        today=today,
+        sold=known.sold(),
+        graded=known.graded(),
+        hold_hours_max=known.hold_hours_max(),
+    )
 
 
 def install(session: Session, known: Catalogue, now: datetime, own: Path | None) -> list[Adoption]:

@@ -20,7 +20,7 @@ from fenqi.core.risk.features.moment import MICROSECOND
 from fenqi.core.risk.features.trail import meets
 from fenqi.core.risk.identity import SEAL, Identifier
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, facts
+from fenqi.store import accounts, facts, links
 from fenqi.store.access import AccessRulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
@@ -35,6 +35,7 @@ from fenqi.store.rows import Rows
 FACTS_MAX = 100  # of one command
 WAITING_MAX = 128  # commands of one account that wait at a desk; a batch takes as many
 CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
+SHARED_DEVICE = "is_shared_device"  # what a fact says of its device besides how many use it
 
 
 class FactsUncounted(Invalid):
@@ -87,6 +88,12 @@ class _Noted:
     says: dict[str, int | str]
     counted: list[tuple[bytes, Measure]]
 
+    @property
+    def device(self) -> bytes | None:
+        """The device it was seen with, None if it names none."""
+        found = (one for kind, one in self.fact.identifiers if kind is Identifier.DEVICE)
+        return next(found, None)
+
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
@@ -97,14 +104,13 @@ class _Heard:
     account: Account
     noted: Sequence[_Noted]
 
-    @property
-    def addresses(self) -> list[bytes]:
-        """The addresses its facts came from."""
+    def named(self, kind: Identifier) -> list[bytes]:
+        """The identifiers of a kind that its facts name."""
         return [
             identifier
             for each in self.noted
-            for kind, identifier in each.fact.identifiers
-            if kind is Identifier.IP
+            for one, identifier in each.fact.identifiers
+            if one is kind
         ]
 
 
@@ -137,7 +143,8 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             followed=followed,
             deciding=deciding,
             accounts={one.account.account_id: one.account for one in heard},
-            addresses={address for one in heard for address in one.addresses},
+            addresses={each for one in heard for each in one.named(Identifier.IP)},
+            devices={each for one in heard for each in one.named(Identifier.DEVICE)},
         )
         for one in heard:
             answer = watch.take(one)
@@ -156,7 +163,12 @@ def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:
         "first_number": answer.first_number,
         "last_number": answer.last_number,
     }
-    ruled = rulings.rule(one.account, addresses=one.addresses, evidence=evidence)
+    ruled = rulings.rule(
+        one.account,
+        addresses=one.named(Identifier.IP),
+        devices=one.named(Identifier.DEVICE),
+        evidence=evidence,
+    )
     return replace(
         answer,
         outcome=ruled.outcome,
@@ -180,6 +192,8 @@ class _Watch:
         self._features = ground.trails.features
         self._measures: dict[str, Measures] = {}
         self._counts: Counts = {}
+        self._rule = ground.crowd
+        self._shared: frozenset[bytes] = frozenset()  # devices that say nothing of one account
         window = ground.crowd.window // MICROSECOND
         self._crowd = Measure(CROWD, window, ground.crowd.size_min)
         self._identifier_facts = Rows(facts.IDENTIFIER_FACTS)
@@ -224,6 +238,15 @@ class _Watch:
             for pair in noted.counted
         ]
         self._counts = facts.see(session, presences, self.booking.now)
+        least = self._rule.device_good_min
+        devices = {
+            identifier
+            for one in heard
+            for noted in one.noted
+            for identifier, measure in noted.counted
+            if identifier == noted.device and self._counts[identifier, measure.name] >= least
+        }
+        self._shared = links.shared_devices(session, devices, self.booking.now, self._rule)
 
     def take(self, one: _Heard) -> Observed:
         """Make events of a command's facts."""
@@ -240,6 +263,8 @@ class _Watch:
         for identifier, measure in noted.counted:
             if measure is not self._crowd:
                 noted.says[measure.name] = self._counts[identifier, measure.name]
+            if identifier == noted.device:
+                noted.says[SHARED_DEVICE] = int(identifier in self._shared)
         happening = self.booking.event(
             one.account,
             told.kind.value,

@@ -124,8 +124,12 @@ def _open(
 ) -> Case:
     """Errors: CaseMissing, CaseInvalid."""
     appealed = command.about_case_id
-    if appealed is not None and about.get(appealed) is None:
-        raise CaseMissing(case=appealed)
+    if appealed is not None:
+        known = about.get(appealed)
+        if known is None:
+            raise CaseMissing(case=appealed)
+        # What was told to be of one case may have gone on in another, with what was done.
+        appealed = known.joined_case_id or appealed
     named = f"appeal/{appealed}" if appealed else f"asked/{command.key}"
     case, is_new = responses.docket.open(
         [account.account_id],
@@ -179,6 +183,11 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
         if command.place is not None and command.outcome is not CaseOutcome.FALSE_ALARM:
             expected = Phrase("given with a false alarm only")
             raise CaseInvalid(field="place", value=command.place.value, expected=expected)
+        if command.outcome is CaseOutcome.JOINED:
+            expected = Phrase(
+                "{one} or {other}", one=CaseOutcome.CONFIRMED, other=CaseOutcome.FALSE_ALARM
+            )
+            raise CaseInvalid(field="outcome", value=command.outcome.value, expected=expected)
         text = check_text(command.text)
         if command.place is not None:
             work.remember(case, command.place, command.actor, text)

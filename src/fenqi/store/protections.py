@@ -70,7 +70,8 @@ class Protection:
 
     def past(self) -> Past:
         """What a later response must know of it."""
-        return Past(self.kind, self.cause, self.strength, self.ends_at, self.ended_at, self.finding)
+        told = (self.kind, self.cause, self.strength, self.ends_at, self.ended_at, self.finding)
+        return Past(*told, self.case_id)
 
 
 OF = """
@@ -150,7 +151,7 @@ def placed(protections: Iterable[Protection]) -> Rows:
 
 
 def changed(protections: Iterable[Protection]) -> Rows:
-    """Return the rows of protections that ended, last longer or are part of a case now."""
+    """Return the rows of protections that ended, last longer, or belong to another case now."""
     rows = Rows(STATES)
     for one in protections:
         rows.add(

@@ -22,6 +22,7 @@ from fenqi.core.risk.response import (
     Step,
     Strength,
     check_reasons,
+    replaces,
     temper,
 )
 from fenqi.core.values.ids import AccountId
@@ -45,6 +46,15 @@ class Done(NamedTuple):
     effect: Effect | None
     until: datetime | None = None
     case_id: UUID | None = None
+
+
+class Joint(NamedTuple):
+    """The case of several accounts that a finding belongs to, in place of one of the account."""
+
+    cause: str
+    subject: str
+    kind: CaseKind
+    pause: timedelta  # how long a person's word that nothing is wrong holds
 
 
 class Because(TypedDict, total=False):
@@ -75,6 +85,7 @@ class Responses:
         self._placed: dict[UUID, Protection] = {}
         self._changed: dict[UUID, Protection] = {}
         self._touched: dict[AccountId, Account] = {}
+        self._joints: dict[tuple[AccountId, str], Joint] = {}
         self.docket = Docket(ground, session, booking.now)
         booking.others.append(self)
 
@@ -142,17 +153,33 @@ class Responses:
         """
         return self._protect(Effect.SMALLER_LIMIT, account, until, because, ceiling_minor)
 
+    def join(self, account: Account, cause: str, joint: Joint) -> None:
+        """Let what a cause asks for go into a case of several accounts."""
+        self._joints[account.account_id, cause] = joint
+
     def would_place(
-        self, effect: Effect, account: Account, until: datetime, *, cause: str, strength: Strength
+        self,
+        effect: Effect,
+        account: Account,
+        until: datetime,
+        *,
+        cause: str,
+        strength: Strength,
+        within: Collection[UUID] = (),
     ) -> bool:
-        """Return whether a protection would be placed, were it asked for now."""
-        step = self._tempered(effect, account, until, cause, strength)
+        """Return whether a protection would be placed, were it asked for now.
+
+        `within` are the cases it would belong to, besides the one its cause was joined to.
+        """
+        step = self._tempered(effect, account, until, cause, strength, within)
         return step is not None and step.effect in KINDS
 
     def would_ask(self, account: Account, *, cause: str, facts_at: datetime | None) -> bool:
         """Return whether a check of a cause would be asked for, were none open now."""
         until = self._step_up_ends(account)
-        step = self._tempered(Effect.STEP_UP, account, until, cause, Strength.STRONG, facts_at)
+        step = self._tempered(
+            Effect.STEP_UP, account, until, cause, Strength.STRONG, facts_at=facts_at
+        )
         return step is not None
 
     def step_up(
@@ -238,15 +265,24 @@ class Responses:
 
         `subject` is a code such as a rule's id. Errors: CaseInvalid.
         """
+        joint = self._joints.get((account.account_id, cause))
+        if joint is not None:
+            evidence = {"account_id": account.account_id, **evidence}
+        joint = joint or Joint(
+            cause=f"{account.account_id}/{cause}",
+            subject=subject,
+            kind=CaseKind.REVIEW,
+            pause=timedelta(hours=self.bounds(account).pause_hours),
+        )
         case, is_new = self.docket.open(
             [account.account_id],
             book_id=account.book.book_id,
-            kind=CaseKind.REVIEW,
-            cause=f"{account.account_id}/{cause}",
-            subject=subject,
+            kind=joint.kind,
+            cause=joint.cause,
+            subject=joint.subject,
             priority=priority,
             evidence=evidence,
-            pause=timedelta(hours=self.bounds(account).pause_hours),
+            pause=joint.pause,
             decision_id=decision_id,
             is_shared=is_shared,
             author=actor,
@@ -287,7 +323,7 @@ class Responses:
                 "case_id": protection.case_id,
             },
             actor=actor,
-            topic=CUSTOMER,
+            topic=None if finding is Finding.REPLACED else CUSTOMER,  # they are told of the new one
         )
 
     def _has_other_check(self, account: Account) -> bool:
@@ -295,6 +331,13 @@ class Responses:
         return any(
             one.kind is ProtectionKind.STEP_UP and one.ended_at is None for one in self.of(account)
         )
+
+    def move(self, account: Account, case: Case, into: Case) -> None:
+        """Let what was placed for one case and runs belong to another, so that it ends with it."""
+        for one in self.of(account):
+            if one.case_id == case.case_id and one.ended_at is None:
+                one.case_id = into.case_id
+                self.change(account, one)
 
     def change(self, account: Account, protection: Protection) -> None:
         """Write back a protection that changed, and what its account says of it."""
@@ -310,8 +353,15 @@ class Responses:
         until: datetime,
         cause: str,
         strength: Strength,
+        within: Collection[UUID] = (),
         facts_at: datetime | None = None,
     ) -> Step | None:
+        joint = self._joints.get((account.account_id, cause))
+        case = self.docket.find(joint.cause) if joint is not None else None
+        if joint is not None and case is not None:
+            if case.is_cleared(self._booking.now, joint.pause):
+                return None
+            within = [*within, case.case_id]
         return temper(
             effect,
             until,
@@ -320,6 +370,7 @@ class Responses:
             past=[one.past() for one in self.of(account)],
             bounds=self.bounds(account),
             now=self._booking.now,
+            within=within,
             facts_at=facts_at,
         )
 
@@ -338,7 +389,8 @@ class Responses:
         decision_id, case_id = because.get("decision_id"), because.get("case_id")
         is_shared = because.get("is_shared", False)
         given = check_reasons(because["reasons"], cause=cause)
-        step = self._tempered(effect, account, until, cause, strength, facts_at)
+        within = () if case_id is None else (case_id,)
+        step = self._tempered(effect, account, until, cause, strength, within, facts_at)
         if step is None:
             return Done(None)
         kind = KINDS.get(step.effect)
@@ -372,6 +424,9 @@ class Responses:
             asked_until=step.asked_until,
         )
         is_told = kind is not ProtectionKind.STEP_UP or not self.checks(account)
+        for old in self.of(account) if case_id is not None else ():
+            if old.case_id == case_id and replaces(kind, step.until, old.past(), placed.placed_at):
+                self.end(account, old, finding=Finding.REPLACED)
         self.of(account).append(placed)
         self._placed[placed.protection_id] = placed
         self.change(account, placed)

@@ -317,7 +317,7 @@ def test_what_was_held_keeps_the_policy_that_decided_it(world: World) -> None:
         shipped_at=world.clock.now(),
     )
     done(capture(plain, [command])[0])
-    assert rows(world.store, "SELECT policy, policy_version FROM plans") == [("purchase", 1)]
+    assert rows(world.store, "SELECT policy, policy_version FROM plans") == [("purchase", 2)]
     assert_sound(world, plans=1)
 
 

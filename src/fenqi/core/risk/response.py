@@ -7,10 +7,11 @@ before a pause has passed, so that holds never add up to a freeze nobody answers
 asked for a time; what was asked for once is asked again only for facts that came after.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
@@ -19,6 +20,7 @@ from fenqi.core.terms.pack import Pack
 REASONS_MAX = 4  # P3: one to four true reasons
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MOMENTS = HOUR  # nobody is told again of what lasts as much longer
 # How long a cause that a person found harmless does no harm again, and one a check was asked for
 # asks for none about the same facts.
 CLEARED = 30 * DAY
@@ -54,6 +56,7 @@ class Finding(StrEnum):
     LIFTED = "lifted"  # a person ended it without finding out what it was
     CURED = "cured"  # what it was placed for is over
     PASSED = "passed"  # the customer passed the check
+    REPLACED = "replaced"  # one of the same case that lasts longer took its place
 
 
 # What weak evidence may lead to; whatever else is asked becomes what stands beside it.
@@ -110,6 +113,7 @@ class Past:
     ends_at: datetime
     ended_at: datetime | None
     finding: Finding | None
+    case_id: UUID | None = None
 
     def ended_by(self, now: datetime) -> datetime | None:
         """Return when it ended, None if it runs."""
@@ -138,13 +142,15 @@ def temper(
     past: Iterable[Past],
     bounds: Bounds,
     now: datetime,
+    within: Collection[UUID] = (),
     facts_at: datetime | None = None,
 ) -> Step | None:
     """Return what may be done of what was asked, None if its cause has done its harm already.
 
-    `past` are the protections of the same account. A hold or check that may not be placed becomes a
-    review: a suspicion is never lost, only looked at instead. `facts_at` is when the newest of the
-    facts came that ask for a check, None if nothing newer is known.
+    `past` are the protections of the same account, `within` the cases that the new one would belong
+    to: what protects it for as long in one of them is enough. A hold or check that may not be
+    placed becomes a review: a suspicion is never lost, only looked at instead. `facts_at` is when
+    the newest of the facts came that ask for a check, None if nothing newer is known.
 
     Errors: ResponseInvalid if `until` is missing or not later than `now` where it is needed.
     """
@@ -163,10 +169,14 @@ def temper(
         return Step(allowed, over, over) if over > now else Step(Effect.REVIEW)
     if kind is ProtectionKind.FREEZE:
         alone = min(until, now + bounds.freeze_days_alone_max * DAY)
-        return Step(allowed, alone, until) if alone > now else Step(Effect.REVIEW)
+        if alone <= now:
+            return Step(Effect.REVIEW)
+        return None if _is_covered(known, kind, alone, within, now) else Step(allowed, alone, until)
     if kind is ProtectionKind.SMALLER_LIMIT:
         return Step(allowed, until, until)
     ends = min(until, now + bounds.hold_hours_max * HOUR)
+    if _is_covered(known, kind, ends, within, now):
+        return None
     is_paused = strength is Strength.WEAK and any(_is_recent(one, bounds, now) for one in known)
     return Step(Effect.REVIEW) if ends <= now or is_paused else Step(allowed, ends, ends)
 
@@ -180,6 +190,34 @@ def check_reasons(reasons: Iterable[str], *, cause: str) -> tuple[str, ...]:
     if not 1 <= len(given) <= REASONS_MAX:
         raise ResponseInvalid(cause=cause, reasons=given)
     return given
+
+
+def replaces(kind: ProtectionKind, ends_at: datetime, old: Past, now: datetime) -> bool:
+    """Whether a hold or freeze takes the place of a running one of the same case.
+
+    A customer who is told of a freeze is not told of a hold beside it.
+    """
+    if old.ended_by(now) is not None or old.ends_at > ends_at:
+        return False
+    return old.kind is ProtectionKind.HOLD or (old.kind is kind is ProtectionKind.FREEZE)
+
+
+def _is_covered(
+    known: Iterable[Past],
+    kind: ProtectionKind,
+    ends_at: datetime,
+    within: Collection[UUID],
+    now: datetime,
+) -> bool:
+    """Whether what runs in one of some cases protects as much and, but for moments, as long."""
+    enough = {kind, ProtectionKind.FREEZE}
+    return any(
+        one.case_id in within
+        and one.kind in enough
+        and one.ended_by(now) is None
+        and one.ends_at > ends_at - MOMENTS
+        for one in known
+    )
 
 
 def _is_spent(

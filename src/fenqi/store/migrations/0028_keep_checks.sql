@@ -1,5 +1,5 @@
 -- A check before the next purchase is a protection like the others: it has causes, ends by itself, and
--- is found again by the case it belongs to (docs/adr/0031-end-checks-and-release-whole-crowds.md).
+-- is found again by the case it belongs to (docs/adr/0030-end-checks-and-release-whole-crowds.md).
 
 -- Asked for only by what several accounts share, such as an address or a device: what the case of
 -- that address ends, whoever placed or opened it.

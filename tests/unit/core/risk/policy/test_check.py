@@ -241,6 +241,14 @@ def test_a_table_with_a_gap_and_an_end_that_is_past_have_lines_too() -> None:
     assert lines["the policy"] == "valid_until = 2026-06-30"
 
 
+def test_a_hold_beyond_the_packs_hours_is_a_fault() -> None:
+    held = '[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\nreason = "late"\n'
+    made = policy(held + 'effects = [{ effect = "hold", hours = 13 }]\n')
+    told = [one.told for one in check(made, hold_hours_max=12).findings]
+    assert "a hold of 13 hours is longer than a pack allows: at most 12" in told
+    assert not [one for one in check(made, hold_hours_max=13).findings if "hours" in one.told]
+
+
 def test_a_plan_that_is_not_sold_is_a_fault() -> None:
     offers = '{ product = "flat", counts = [3, 5, 7] }, { product = "flatt", counts = [3] }'
     made = policy(f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\noffers = [{offers}]\n')
