@@ -51,9 +51,12 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
     until.settle()
     principal, interest = period.due_principal_minor, period.due_interest_minor
     if by_bucket:
-        asked = period.asked_minor if open_count > 1 else principal
+        if open_count > 1:
+            # Interest set by agreement is asked for whatever the day: it keeps its room.
+            room = period.asked_minor - max(0, period.fixed_interest_minor)
+            principal = max(period.paid_principal_minor, room)
         totals = until.totals()
-        principal = min(asked, totals.open_principal_minor + period.paid_principal_minor)
+        principal = min(principal, totals.open_principal_minor + period.paid_principal_minor)
         interest = min(interest, totals.open_interest_minor + period.paid_interest_minor)
     return RowDue(period.instalment_minor, principal, interest)
 

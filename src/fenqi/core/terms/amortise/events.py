@@ -145,7 +145,8 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
 def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     """Take principal paid for a row; it lowers the balance from that day, or from the due day.
 
-    A row paid ahead of its period is closed with what was paid, if that is its instalment or more.
+    A row paid ahead of its period is closed with what was paid, if that is its instalment or more;
+    interest set by agreement stays open.
     Return whether more than what was paid has changed.
 
     Errors: RowUnknown.
@@ -172,9 +173,10 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
         return True
     has_others = sum(not other.is_paid for other in model.periods) > 1
     signed = period.signed_minor + period.credited_minor
-    is_closed_ahead = on < period.starts_on and period.paid_minor == signed
+    least = max(period.paid_minor, period.fixed_least_minor)
+    is_closed_ahead = on < period.starts_on and least == signed
     if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
-        period.ask(period.paid_minor - period.credited_minor)
+        period.ask(least - period.credited_minor)
         place_leftover(model, on)
     return True
 

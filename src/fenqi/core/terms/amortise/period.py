@@ -96,7 +96,7 @@ class Period:
     paid_principal_minor: int = 0
     paid_interest_minor: int = 0
     deferred_minor: int = 0  # interest of later, paid periods that falls due here
-    fixed_interest_minor: int = 0  # interest set by agreement instead of by days
+    fixed_interest_minor: int = 0  # set by agreement, not by days; negative: let off, paid before
     moved_away_minor: int = 0  # credited amounts that a re-age took elsewhere
     is_moved_back: bool = False  # its interest was deferred to an earlier period
     is_moved_on: bool = False  # its interest was moved on by a re-age
@@ -209,13 +209,16 @@ class Period:
         )
         # `round` of a decimal is half-even and exact, whatever context the caller has.
         ran = round(run) + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
+        if self.is_moved_on:
+            ran = self.fixed_interest_minor  # what else came into it is asked for elsewhere
         self.run_interest_minor = ran if ran > 0 else 0
         self._fall_due(after)
 
     def _fall_due(self, after_minor: int) -> None:
         """Split what is asked into interest and principal; what was paid is the least of each.
 
-        Written without `max` and `min`: a late payment comes through here for every later period.
+        Where most come through, written without `max` and `min`: a late payment derives every later
+        period anew.
         """
         asked = self.instalment_minor + self.credited_minor + self.deferred_minor
         run, paid = self.run_interest_minor, self.paid_interest_minor
@@ -225,6 +228,9 @@ class Period:
         due = run if room > 0 else asked
         if self.is_interest_grace or paid_principal > (room if room > 0 else 0) or due < paid:
             due = paid
+            if self.fixed_interest_minor > paid and not self.is_moved_on:
+                # Set by agreement, it keeps what room principal paid ahead has left.
+                due = max(paid, min(self.fixed_interest_minor, asked - paid_principal))
         principal = asked - due
         if principal < paid_principal:
             principal = paid_principal
@@ -248,6 +254,11 @@ class Period:
     def paid_minor(self) -> int:
         """What was paid for the period, principal and interest."""
         return self.paid_principal_minor + self.paid_interest_minor
+
+    @property
+    def fixed_least_minor(self) -> int:
+        """What it asks for at least where its interest is set by agreement."""
+        return self.paid_principal_minor + self.fixed_interest_minor
 
     @property
     def open_principal_minor(self) -> int:

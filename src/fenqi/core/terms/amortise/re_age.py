@@ -18,9 +18,10 @@ from fenqi.core.terms.amortise.level import smooth
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.re_amortise import (
-    close_with_what_was_paid,
+    forget_overdue,
     leave_past,
     lift_grace,
+    move_interest_on,
 )
 from fenqi.core.terms.amortise.settings import Accrual, Interval
 from fenqi.core.values.rate import Rounding, divide
@@ -49,6 +50,7 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
         start = later(new.first_due_on, -new.interval.every, new.interval.unit)
     rows = _rows_of_their_own(model, start, new, principal)
     paid = _end_on(model, on)
+    forget_overdue(model, on)
     leave_past(model, on)
     _merge_empty_stubs(model)
     if any(paid):
@@ -99,8 +101,7 @@ def re_age_in_equal_parts(
     paid = _end_on(model, on)
     for period in model.periods:
         _drop_open_credited_interest(period)
-        close_with_what_was_paid(period)
-        period.is_moved_on = True
+        move_interest_on(period)
     if ended_on >= on:
         _hold_early_payments(model, *paid)
         model.periods[-1].is_re_aged = True
