@@ -44,7 +44,7 @@ DUTIES_SETTING = "FENQI_DUTIES"
 ASSESS_DAYS_SETTING = "FENQI_ASSESS_DAYS"
 # What is done by itself unless somebody says otherwise: nothing that could cut anybody's limit.
 HARMLESS = ("watch", "admit", "shadow")
-DUTIES = (*HARMLESS, "assess-limit", "assess-price")
+DUTIES = (*HARMLESS, "repayment", "assess-limit", "assess-price")
 ASSESS_DAYS = 30
 ASSESS_DAYS_MAX = 366
 BUREAU_BUDGET_SETTING = "FENQI_BUREAU_BUDGET"

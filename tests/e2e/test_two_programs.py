@@ -131,7 +131,12 @@ def test_a_killed_program_holds_no_seat_and_the_next_one_stops_the_server(
             first.send_signal(signal.SIGKILL)
             first.communicate()
         assert server.status().is_running
-        assert "Books checked: clean" in fenqi(data, *words, tmp_path / "two").stdout
+        said = fenqi(data, *words, tmp_path / "two").stdout
+        assert "Books checked: clean" in said
+        # The challenger that was begun before the kill goes on, and is told of at the end.
+        assert "A challenger judged beside the policy" in said
+        told = (tmp_path / "two" / "challenger.txt").read_text("utf-8")
+        assert told.startswith("purchase purchase 2")
         assert not server.status().is_running
     finally:
         server.stop()

@@ -60,7 +60,13 @@ class World:
 
 
 def open_book(
-    store: Store, *, opened: date = OPENED, slices: int = 2, seed: int = 1, book_id: str = BOOK
+    store: Store,
+    *,
+    opened: date = OPENED,
+    slices: int = 2,
+    seed: int = 1,
+    book_id: str = BOOK,
+    currency: str = "CNY",
 ) -> World:
     """Return a fresh book with the shipped catalogue and one merchant."""
     clock = MovingClock(noon(opened))
@@ -74,7 +80,7 @@ def open_book(
             books.NewBook(
                 book_id=book_id,
                 legal_entity="Test Credit Ltd",
-                currency="CNY",
+                currency=currency,
                 zone="Asia/Shanghai",
                 opened_on=opened,
                 pack=pack.pack_id,

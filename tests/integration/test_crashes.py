@@ -47,6 +47,7 @@ from make_book import (
 from make_case import working
 from make_change import move, offer_of, trip
 from make_eve import EVE, close_eve
+from make_paying import fails
 from mortal import AFTER_COMMIT, Death, live
 
 import fenqi.flows
@@ -71,6 +72,7 @@ from fenqi.flows.defer import Defer
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.extend import Extend
 from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.heed import heed
 from fenqi.flows.import_reports import Delivered, import_reports
 from fenqi.flows.observe import Observe, Told
 from fenqi.flows.protect import protect
@@ -92,6 +94,7 @@ from fenqi.store import accounts, policies
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import TripMissing
 from fenqi.store.commands import Command
+from fenqi.store.paying import Signal
 from fenqi.store.pool import Store
 from fenqi.store.responses import Responses
 from fenqi.worker.admit import admit
@@ -173,6 +176,8 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     live_now = policies.shipped(DecisionKind.PURCHASE)
     CHALLENGERS.append(begin(world.ground, live_now, by="Li Na", days=9)[0])
     hold(world, people["ann"], 1_000)
+    for _ in range(3):
+        fails(world, people["late"], "customer")
     return {
         Accept: [
             Accept(**about(people["raised"], "yes", offer_id=offer_of(world, people["raised"]))),
@@ -298,6 +303,12 @@ def reset_by_name(world: World) -> None:
         reset(world.ground, BOOK, DecisionKind.REPAYMENT, by="Li Na", finding="looked")
 
 
+def heeded(scene: Scene, world: World) -> None:
+    """Ask about who is late and whose debits fail, and about others for whom the day says so."""
+    late, *others = dict.fromkeys(one.account_id for one in scene.batches[Receive])
+    heed(world.ground, [Signal(late, 1), *(Signal(one) for one in others)])
+
+
 CHALLENGERS: list[UUID] = []  # of the scene
 
 
@@ -416,6 +427,7 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
     "found": lambda _, world: found_second(world),
     "import-reports": lambda _, world: reports_imported(world),
     "adopt": lambda _, world: adopted_by_name(world),
+    "heed": lambda scene, world: heeded(scene, world),
     "protect": lambda _, world: protect(world.ground) and None,  # who comes again finds nothing
     "reset": lambda _, world: reset_by_name(world),
     "shadow": lambda _, world: challenged(world),
@@ -531,7 +543,7 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 
 def test_every_flow_there_is_dies_here() -> None:
-    others = (adopt, found, enlist, import_reports, protect, reset, shadow)
+    others = (adopt, found, enlist, heed, import_reports, protect, reset, shadow)
     here = {flow.__module__ for flow in (*FLOWS.values(), *others)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
@@ -542,6 +554,7 @@ def test_every_flow_there_is_dies_here() -> None:
             "authorise by the policy",
             "found",
             "enlist",
+            "heed",
             "import-reports",
             "protect",
             "reset",

@@ -277,6 +277,13 @@ def over_columns(
     ]
 
 
+def test_an_account_of_which_nothing_is_known_is_the_same_live_and_in_a_history() -> None:
+    names = [one.name for one in shipped().features]
+    keeper = Keeper(shipped())
+    live = compile_row(keeper, names)(keeper.begin(ZONES[0]), START)
+    assert over_columns(shipped(), [], ZONES[:1], names, [(0, 0, START)]) == [list(live)]
+
+
 def test_live_equals_history_on_a_hundred_thousand_facts() -> None:
     facts = random_facts(HISTORY, ACCOUNTS, seed=5)
     zones = [ZONES[one % len(ZONES)] for one in range(ACCOUNTS)]

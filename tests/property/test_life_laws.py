@@ -1,7 +1,7 @@
 """Laws of a life in the engine: nothing is lost or charged twice, and a replay forgets nothing."""
 
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from fenqi.core.terms.amortise import events
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
     AddPeriods,
@@ -23,7 +24,7 @@ from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
 from fenqi.core.terms.life.state import Kind, Status
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.product import Component
-from random_lives import PAID_IN, Told, lives, plain, receive
+from random_lives import AS_LENT, MONEY, PAID_IN, Told, lives, plain, receive
 
 OUTGOING = (Kind.CHARGEBACK, Kind.CREDIT_REFUND)
 RECOGNISED = (Kind.ACCRUAL, Kind.ACCRUAL_ADJUSTMENT, Kind.ACCRUAL_ACTIVITY)
@@ -197,3 +198,16 @@ def test_what_the_model_has_kept_is_what_deriving_it_anew_gives(told: Told) -> N
     anew.settle()
     assert [period.outcome for period in anew.periods] == kept
     assert anew.totals() == totals
+
+
+@given(st.one_of(lives(), lives(agreed=AS_LENT), lives(MONEY, plain())))
+def test_what_was_expected_may_be_taken_step_by_step(told: Told) -> None:
+    at_once = told.life()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(events, "is_expected", lambda *_: False)
+        by_steps = told.life()
+    assert asdict(by_steps.view(told.today)) == asdict(at_once.view(told.today))
+    model, other = at_once.walk.model, by_steps.walk.model
+    if model is not None and other is not None:
+        model.settle()
+        assert [one.outcome for one in other.periods] == [one.outcome for one in model.periods]

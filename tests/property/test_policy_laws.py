@@ -1,5 +1,7 @@
 """Laws of every policy: the compilations mean one thing, and what is unknown harms nobody."""
 
+import json
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,9 +11,21 @@ from fenqi.core.risk.policy.columns import NO_REASON, compile_columns
 from fenqi.core.risk.policy.policy import APPROVE, REASONS_MAX
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, trace
-from random_policies import policies, rows
+from fenqi.core.risk.rulebook import restored, rulebook
+from random_policies import VOCABULARY, policies, rows
 
 MANY = settings(max_examples=50)  # each reads and compiles a policy
+
+
+@MANY
+@given(st.data())
+def test_what_can_be_adopted_can_be_read_again_from_its_rulebook(data: st.DataObject) -> None:
+    policy = data.draw(policies())
+    book = rulebook(policy, VOCABULARY)
+    again = restored(json.loads(book.text))
+    assert again.rulebook_id == book.rulebook_id
+    row = data.draw(rows(policy))
+    assert again.decide(row) == book.decide(row)
 
 
 @MANY

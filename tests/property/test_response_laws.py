@@ -34,7 +34,7 @@ ASKED = st.tuples(
     st.sampled_from(["one", "two", "three"]),
     st.booleans(),  # somebody ends it at once
 )
-MILD = {Effect.NUDGE, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD}
+MILD = {Effect.NUDGE, Effect.RELIEF, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD}
 
 
 def placed(step: Step, *, cause: str, strength: Strength) -> Past:
@@ -126,6 +126,8 @@ def test_the_same_cause_waits_for_its_pause_and_longer_after_a_false_alarm(
     pause = bounds.pause_hours * HOUR
     if finding is Finding.FALSE_ALARM:
         pause = max(pause, CLEARED)
+    if finding is Finding.CURED and effect is Effect.SMALLER_LIMIT:
+        pause = timedelta(0)  # late again is a new fact
     assert (step is None) == (now < ended + pause)
 
 

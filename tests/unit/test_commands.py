@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from fenqi import cli
 from fenqi.cli import app
 from fenqi.cli.commands import COMMANDS, load
+from fenqi.cli.replay import look_again
+from fenqi.machine import Config
 
 ROOM = Path(cli.__file__).parent
 NOT_FOR_HELP = ("numpy", "scipy", "pyarrow", "psycopg", "httpx", "jinja2", "fenqi.runtime")
@@ -62,3 +64,13 @@ def test_nothing_dear_is_loaded_for_help() -> None:
 
 def test_the_program_is_made_of_the_table() -> None:
     assert list(get_command(app).commands) == list(COMMANDS)  # type: ignore[attr-defined]
+
+
+def test_the_demo_says_how_to_look_at_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(Path("/a folder/demo"))
+    for program, words in (
+        (".venv/bin/fenqi", ".venv/bin/fenqi report"),
+        ("/lib/fenqi/__main__.py", "python -m fenqi report"),
+    ):
+        monkeypatch.setattr(sys, "argv", [program, "demo"])
+        assert look_again(config) == f"FENQI_DATA='/a folder/demo' {words}"

@@ -47,7 +47,10 @@ def test_the_purchase_policy_looks_at_fifteen_features_and_more() -> None:
 
 @pytest.mark.parametrize("kind", DecisionKind)
 def test_failures_of_a_channel_count_against_nobody(kind: DecisionKind) -> None:
-    assert "channel_failures_30d" not in {one.name for one in policy(kind).inputs}
+    """They may take harm away, by a rule that suppresses others, and lead to nothing themselves."""
+    for line in policy(kind).lines:
+        if "channel_failures_30d" in names(line.when):
+            assert (line.acts, line.points, line.reason, line.offers) == ((), 0, None, ())
     assert FEATURES.vocabulary["channel_failures_30d"].purposes == {Purpose.SERVICE}
 
 
@@ -99,3 +102,16 @@ def test_files_are_named_by_what_they_decide() -> None:
     }
     text = (Path(SHIPPED) / "purchase.toml").read_text("utf-8")
     assert read(text, FEATURES.vocabulary).kind is DecisionKind.PURCHASE
+
+
+def test_what_harms_for_how_somebody_pays_is_suppressed_by_a_channels_failure_and_has_a_case() -> (
+    None
+):
+    made = policy(DecisionKind.REPAYMENT)
+    harmful = [line for line in made.lines if line.is_harmful]
+    assert len(harmful) == 3
+    reasons = [line.reason for line in made.lines if line.acts]
+    for line in harmful:
+        assert "channel_failures_30d" in names(made.condition(line))
+        assert Effect.REVIEW in {act.effect for act in line.acts}
+        assert reasons.count(line.reason) == 1

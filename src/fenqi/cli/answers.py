@@ -24,6 +24,8 @@ TAKEN_BACK = (
 CHALLENGES = "{challenger}: {kind} {policy} {version}, until {until} UTC"
 JUDGED = "{count} judged"
 STOPPED = "{challenger} stopped by {by}"
+RUNNING = "running {duties}; Ctrl-C ends it"
+WAIT_AGAIN = "{count} suspicions wait again"
 
 ALL = (
     MORE,
@@ -42,4 +44,6 @@ ALL = (
     CHALLENGES,
     JUDGED,
     STOPPED,
+    RUNNING,
+    WAIT_AGAIN,
 )

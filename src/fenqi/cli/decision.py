@@ -126,11 +126,11 @@ def changes(
 ) -> None:
     """Tell how an account's limit and price changed, by parts that sum to each change."""
     with Runtime.open(stop_after=True) as runtime:
-        told = telling.story(runtime.store, account_id)
+        told, unit = telling.story(runtime.store, account_id)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in told], default=str, ensure_ascii=False))
         return
-    telling.show_story(told, _console(), preferred_language())
+    telling.show_story(told, unit, _console(), preferred_language())
 
 
 def _console() -> Console:

@@ -19,6 +19,7 @@ from fenqi.report import check as checking
 from fenqi.runtime import Runtime
 
 FINDINGS_SHOWN = 50
+SAMPLE_MAX = 1_000_000_000  # plans
 
 
 class Format(StrEnum):
@@ -42,7 +43,10 @@ def check(
     sample: Annotated[
         int | None,
         typer.Option(
-            "--sample", min=0, help="Replay that many plans and trails of a book; default: all."
+            "--sample",
+            min=0,
+            max=SAMPLE_MAX,
+            help="Replay that many plans and trails of a book; default: all.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,

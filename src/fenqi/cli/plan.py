@@ -20,6 +20,7 @@ from fenqi.report.quote import read_amount
 from fenqi.runtime import Runtime
 
 DAY = ["%Y-%m-%d"]
+STATEMENT_MAX = 1_000_000  # of one account
 
 Product = Annotated[str, typer.Option(help="The product's name.")]
 Count = Annotated[int, typer.Option(help="In how many instalments.")]
@@ -29,6 +30,14 @@ Price = Annotated[
 ]
 StatementDay = Annotated[int, typer.Option(help="The day of the month statements are cut on.")]
 DueAfter = Annotated[int, typer.Option(help="How many days after the statement it falls due.")]
+Statement = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=STATEMENT_MAX,
+        help="A stored statement that becomes --product in --count, by its number.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -91,9 +100,7 @@ def preview(
     ] = None,
     account: Annotated[UUID | None, typer.Option(help="Whose stored plan or statement.")] = None,
     plan: Annotated[UUID | None, typer.Option(help="A stored plan, by its id.")] = None,
-    statement: Annotated[
-        int | None, typer.Option(help="A stored statement that becomes --product in --count.")
-    ] = None,
+    statement: Statement = None,
     product: Product = "flat",
     count: Count = 6,
     currency: Unit = "CNY",
@@ -133,17 +140,19 @@ def preview(
         withdraws=withdraw or None,
         settles=settle or None,
         cancels=cancel or None,
-        refund_minor=read_amount(refund, currency_of(currency)) if refund else None,
     )
     bill = requesting.Bill(statement, product, count) if statement is not None else None
     if account is not None and amount is None:
         if price_ppm != PPM:
             raise previewing.PreviewUnclear()  # what is stored has its own price
-        stored = _stored(AccountId(account), plan, bill, wish, is_today=asked_on is None)
+        given = (AccountId(account), plan, bill, wish)
+        stored = _stored(*given, refund=refund, is_today=asked_on is None)
         _print(requesting.to_json, requesting.show, stored, as_json=as_json)
         return
     if amount is None or on is None or asked_on is None or account or plan or bill:
         raise previewing.PreviewUnclear()
+    if refund is not None:
+        wish = replace(wish, refund_minor=read_amount(refund, currency_of(currency)))
     place = (statement_day, due_after_days)
     asked = quoting.Asked(amount, currency, product, count, on.date(), *place, price_ppm=price_ppm)
     shown = previewing.preview(asked, wish)
@@ -156,13 +165,21 @@ def _stored(
     bill: requesting.Bill | None,
     wish: previewing.Wish,
     *,
+    refund: str | None,
     is_today: bool,
 ) -> requesting.Answer:
-    """Return what a request would make of what is stored. Errors: PreviewUnclear."""
-    is_clear = wish == previewing.Wish(wish.on) if bill else wish.split_through is None
+    """Return what a request would make of what is stored; a refund is in the account's currency.
+
+    Errors: AmountInvalid, PreviewUnclear, and those of `requesting.preview`.
+    """
+    is_plain = wish == previewing.Wish(wish.on) and refund is None
+    is_clear = is_plain if bill else wish.split_through is None
     if (plan is None) == (bill is None) or not is_clear:
         raise previewing.PreviewUnclear()
     with Runtime.open(stop_after=True) as runtime:
+        if refund is not None:
+            unit = requesting.unit_of(runtime.ground, account_id)
+            wish = replace(wish, refund_minor=read_amount(refund, unit))
         if is_today:
             wish = replace(wish, on=requesting.today(runtime.ground, account_id))
         plan_id = None if plan is None else PlanId(plan)

@@ -11,7 +11,7 @@ from fenqi.cli import answers
 from fenqi.cli.language import speech
 from fenqi.core.risk.policy import check as checking
 from fenqi.flows import adopt as adopting
-from fenqi.machine import SystemClock
+from fenqi.machine import Config, SystemClock
 from fenqi.report import policies as telling
 from fenqi.report import policy_difference
 from fenqi.runtime import Runtime
@@ -39,7 +39,8 @@ def check(
 ) -> None:
     """Check a policy: types, units, purposes, rows nobody reaches, examples, cost. No database."""
     policy = telling.read_file(file)
-    checked = checking.check(policy, today=SystemClock().now().date())
+    sold = telling.sold(Config.from_environment().catalogue_folder)
+    checked = checking.check(policy, today=SystemClock().now().date(), sold=sold)
     if as_json:
         typer.echo(json.dumps(telling.check_to_json(policy, checked), ensure_ascii=False))
     else:

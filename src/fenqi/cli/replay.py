@@ -1,6 +1,8 @@
 """`fenqi demo` and `fenqi replay`: a year of invented shoppers, or a history of your own."""
 
 import dataclasses
+import shlex
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +13,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fenqi.cli.errors import tell_of
-from fenqi.cli.language import preferred_language
+from fenqi.cli.language import preferred_language, speech
 from fenqi.machine import Config
-from fenqi.replay import leftovers, run, source
+from fenqi.replay import challenger, leftovers, run, source
 from fenqi.replay.mapping import Mapping, read_mapping
 from fenqi.replay.source import Stream
 from fenqi.report import beancount, check, page, terminal
+from fenqi.report import shadow as shadowing
 from fenqi.report.book import Book
+from fenqi.report.whole import whole_file
 from fenqi.runtime import (
     Ids,
     MovingClock,
@@ -27,8 +31,11 @@ from fenqi.runtime import (
     make_database_for,
 )
 from fenqi.worker.close import close_through
+from fenqi.worker.shadow import follow
 
 PAGE = "report.html"
+CHALLENGED = "challenger.txt"
+PAPER_COLUMNS = 100
 DEMO_SEED = 20260101
 DEMO_FIRST_ON = date(2026, 1, 1)
 DEMO_DAYS = 365
@@ -65,6 +72,8 @@ def demo(
         size=shoppers, seed=seed, first_on=DEMO_FIRST_ON, days=days, book_id="demo"
     )
     if is_own:
+        # A challenger judges all that is decided in a database: so only in the demo's own.
+        plan = dataclasses.replace(plan, challenger=out / challenger.FILE)
         config = dataclasses.replace(config, data_folder=config.data_folder / "demo")
         make_database_for(config, plan.book.origin)
     ids = Ids(clock, seed=seed)
@@ -75,7 +84,17 @@ def demo(
         found = _live(runtime, clock, plan, None, out)
         _finish(runtime, found, out, console)
         if is_own:
+            _tell_challenger(runtime, out, console)
             let_go(config)
+            # In a database of its own, which no other command looks at unless it is told to.
+            console.print(f"Look at it again: {escape(look_again(config))}", soft_wrap=True)
+
+
+def look_again(config: Config) -> str:
+    """Return the command that prints the demo's report again, as a shell takes it."""
+    program = Path(sys.argv[0])
+    words = "python -m fenqi" if program.name == "__main__.py" else shlex.quote(str(program))
+    return f"FENQI_DATA={shlex.quote(str(config.data_folder.absolute()))} {words} report"
 
 
 def replay(
@@ -154,6 +173,21 @@ def _finish(runtime: Runtime, found: Book, out: Path, console: Console) -> None:
     )
     if checked.findings:
         raise typer.Exit(70)
+
+
+def _tell_challenger(runtime: Runtime, out: Path, console: Console) -> None:
+    """Let the demo's challenger judge all that was decided, and leave where it parts."""
+    follow(runtime.ground)
+    found = shadowing.read(runtime.store, challenger.find(runtime))
+    with whole_file(out / CHALLENGED) as file:
+        paper = Console(file=file, width=PAPER_COLUMNS, highlight=False, markup=False)
+        shadowing.show(found, paper, speech())
+    console.print(
+        f"A challenger judged beside the policy: {found.comparison.differing:,} of "
+        f"{found.comparison.decisions:,} decisions would have come out differently.\n"
+        f"Where they part: {escape(str(out / CHALLENGED))}",
+        soft_wrap=True,
+    )
 
 
 def _findings(count: int) -> str:

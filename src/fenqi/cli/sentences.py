@@ -305,8 +305,24 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "nothing-to-second": (
         "No freeze {protection} of the account {account} waits for a second person."
     ),
-    "operation-senseless": "The operation makes no sense for this plan: {reason}.",
-    "operation-untimely": "The plan does not allow this now: {reason}.",
+    "operation-senseless": (
+        (
+            "The operation makes no sense for this plan: {reason}; "
+            "{value} is not from {least} to {most}."
+        ),
+        (
+            "The operation makes no sense for this plan: {reason}; "
+            "{day} is not from {least} to {most}."
+        ),
+        "The operation makes no sense for this plan: {reason}; {amount} minor units of {lent}.",
+        "The operation makes no sense for this plan: {reason}.",
+    ),
+    "operation-untimely": (
+        "The plan does not allow this now: {reason}; {used} of {allowed} were used.",
+        "The plan does not allow this now: {reason}; the last of them was {last}.",
+        "The plan does not allow this now: {reason}; {amount} minor units of {left}.",
+        "The plan does not allow this now: {reason}.",
+    ),
     "order-missing": "There is no order {order}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
     "pack-lends-nothing": (
@@ -324,7 +340,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "periods-invalid": (
         "The periods of a plan must be at least one, and each must begin where the last one ends."
     ),
-    "person-needed": ("Say who looked (--by) and what was found (--finding)."),
+    "person-needed": (
+        "Say who looked (--by) and what was found (--finding), in characters that can be printed."
+    ),
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-contested": (
         "The plan {plan} is contested since {since}: nothing of it is claimed until that is "

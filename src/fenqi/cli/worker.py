@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
+from fenqi.cli.language import speech
 from fenqi.flows.protect import retry_suspicions
 from fenqi.lines import open_bureau
 from fenqi.machine import DUTIES, Config
@@ -46,10 +48,11 @@ def run(
                 if duty.name in config.duties:
                     run_round(runtime.ground, duty, by=runtime.words, is_forced=True)
             told = telling.read(runtime.store, DUTIES)
-            telling.show(told, config.duties, runtime.clock, console)
+            telling.show(told, config.duties, runtime.clock, console, speech())
             return
         tell_of(runtime.others)
-        console.print(f"running {', '.join(config.duties)}; Ctrl-C ends it")
+        said = speech().gettext(answers.RUNNING)
+        console.print(said.format(duties=", ".join(config.duties)))
         with Rota(runtime.ground, known, config.duties, by=runtime.words):
             threading.Event().wait()
 
@@ -62,13 +65,14 @@ def status(
     with Runtime.open(config, stop_after=True) as runtime:
         told = telling.read(runtime.store, DUTIES)
         if as_json:
-            typer.echo(telling.to_json(told))
+            typer.echo(telling.to_json(told, runtime.clock))
             return
-        telling.show(told, config.duties, runtime.clock, Console(highlight=False, markup=False))
+        console = Console(highlight=False, markup=False)
+        telling.show(told, config.duties, runtime.clock, console, speech())
 
 
 def retry() -> None:
     """Let suspicions of crowds that failed too often be looked at again."""
     with Runtime.open(stop_after=True) as runtime:
         count = retry_suspicions(runtime.ground)
-    typer.echo(f"{count:,} suspicions wait again")
+    typer.echo(speech().gettext(answers.WAIT_AGAIN).format(count=f"{count:,}"))

@@ -1,15 +1,18 @@
 """A policy is adopted by a second person, or taken back for what decided before.
 
-What is adopted was checked first: its examples come out, nobody of whom nothing is known is harmed.
-It decides from the next batch on, in every program.
+What is adopted was checked first: its examples come out, nobody of whom nothing is known is harmed,
+what it offers is sold, and another program can read it again. It decides from the next batch on, in
+every program.
 """
 
+import json
 import unicodedata
 
-from fenqi.core.errors import Conflict, Forbidden, Invalid
+from fenqi.core.errors import Conflict, Forbidden, Invalid, ensure
 from fenqi.core.risk.policy.check import Checked, check
 from fenqi.core.risk.policy.fair import refuse_forbidden
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.rulebook import restored
 from fenqi.core.values.phrase import lines
 from fenqi.store import policies
 from fenqi.store.ground import Ground
@@ -56,10 +59,13 @@ def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adop
     if policies.is_over(policy, now.date()):
         until = policy.valid_until or "any day"
         raise PolicyNotDue(policy=policy.name, valid_from=policy.valid_from, valid_until=until)
-    refuse_unsound(policy, check(policy, today=now.date()))
+    refuse_unsound(policy, check(policy, today=now.date(), sold=ground.catalogue.sold()))
     for pack in ground.catalogue.newest_packs():
         refuse_forbidden(policy, pack)
     book = policies.book_of(policy)
+    # Every other program reads it from the database; what it could not read would stop them all.
+    again = restored(json.loads(book.text))
+    ensure(again.rulebook_id == book.rulebook_id, "rulebook-restored", policy=policy.name)
     with ground.store.transaction() as session:
         return policies.adopt(session, book, now, by=name, because=_told(because))
 
@@ -73,7 +79,7 @@ def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adop
     """
     person, told = _name(by), _told(because)
     if not told:
-        raise AdopterInvalid(by=person, expected="a reason for going back")
+        raise AdopterInvalid(by=told, expected="a reason for going back")
     with ground.store.transaction() as session:
         kind = policies.kind_of(session, name)
         return policies.roll_back(session, kind, ground.clock.now(), by=person, because=told)

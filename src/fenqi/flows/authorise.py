@@ -309,4 +309,7 @@ def _refused(ruling: Ruling, command: Authorise, decision_id: str) -> tuple[str,
         kind = "purchase-paused"
         answer = Authorised("other-plan", reasons, offers=[list(one) for one in ruling.plans])
         told["course"] = ruling.course.value
+        told |= {"product": command.product, "count": command.count}
+        if command.asked_ppm != PPM:
+            told["price_ppm"] = command.asked_ppm
     return kind, answer, ENCODE(told).decode()

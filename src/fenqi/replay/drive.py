@@ -8,7 +8,7 @@ same commands, gets the first answers back, and goes on at the book's open day.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from fenqi.core.account import Outcome
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk.purchase import Course
 from fenqi.core.values.day import days_between
 from fenqi.core.values.ids import AccountId, MerchantId, OrderId
 from fenqi.desk import Desk
@@ -23,6 +24,7 @@ from fenqi.flows.authorise import Authorise
 from fenqi.flows.enrol import Enrol
 from fenqi.flows.receive import Receive
 from fenqi.flows.refund import Refund as RefundCommand
+from fenqi.flows.verify import NoCheckAsked, Verify
 from fenqi.replay.asking import Asking, Request
 from fenqi.replay.behaviour import Behaviour, payment
 from fenqi.replay.facts import Fact, Opening, Purchase, Refund
@@ -73,6 +75,7 @@ class Driven:
     purchases: int = 0
     declined: Counter[str] = field(default_factory=Counter)
     declined_lines: list[tuple[int, str, str, str]] = field(default_factory=list)
+    checks_passed: int = 0
     refunds: int = 0
     payments: int = 0
     paid_minor: int = 0
@@ -144,6 +147,7 @@ class Drive:
                     pass
         for fact, future in waiting:
             self._count(fact, future.result())
+        self._answer_checks([fact for fact, _ in waiting if isinstance(fact, Purchase)])
         if day >= self._world.open_day:
             self._world.clock.set(datetime.combine(day, EVENING, self._world.zone))
             self._ask(day)
@@ -222,6 +226,38 @@ class Drive:
                 self.driven.declined.update(answer.reasons)
                 self._note_lines(fact, "purchase-declined", answer.reasons)
 
+    def _answer_checks(self, bought: Sequence[Purchase]) -> None:
+        """Let some of those who were asked for a check pass it, and buy what they meant to."""
+        wishes = self._wishes
+        if wishes is None:
+            return
+        asked = [
+            one
+            for one in bought
+            if self._orders[one.key].result().outcome == Course.STEP_UP and wishes.answers(one.key)
+        ]
+        # One check passed is enough for all that a person buys on a day.
+        firsts = {one.person: one for one in reversed(asked)}
+        passing = {person: self._verify(one) for person, one in firsts.items()}
+        passed = {person for person, answer in passing.items() if _is_done(answer)}
+        self.driven.checks_passed += len(passed)
+        again = [one for one in asked if one.person in passed]
+        for one in again:  # what comes back later is given back of this one
+            self._orders[one.key] = self._buy(replace(one, key=f"{one.key}/checked"))
+        for one in again:
+            self._orders[one.key].result()
+
+    def _verify(self, purchase: Purchase) -> "Future[Any]":
+        account_id = self._accounts[purchase.person]
+        return self._world.desk.submit(
+            Verify(
+                scope_id=str(account_id),
+                key=f"check/{purchase.key}",
+                actor="replay",
+                account_id=account_id,
+            )
+        )
+
     def _note_lines(self, fact: Purchase | Refund, what: str, reasons: Iterable[str]) -> None:
         why = " ".join(reasons)
         self.driven.declined_lines.extend((line, fact.key, what, why) for line in fact.lines)
@@ -291,6 +327,15 @@ class Drive:
                 received_at=datetime.combine(day, EVENING, self._world.zone),
             )
         )
+
+
+def _is_done(answer: "Future[Any]") -> bool:
+    """Tell whether a check was passed; False if none is asked for any more."""
+    try:
+        answer.result()
+    except NoCheckAsked:
+        return False
+    return True
 
 
 def _pay_key(day: date) -> str:

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from heapq import merge
 from operator import attrgetter
@@ -22,7 +22,7 @@ from fenqi.core.errors import Invalid, Missing
 from fenqi.core.terms.schedule import CountNotOffered
 from fenqi.desk import Desk
 from fenqi.flows.found import Found, enlist, found
-from fenqi.replay import asking, drive, figures, leftovers, population
+from fenqi.replay import asking, challenger, drive, figures, leftovers, population
 from fenqi.replay.behaviour import Behaviour
 from fenqi.replay.drive import Drive, Driven, World
 from fenqi.replay.facts import Fact, Purchase
@@ -66,6 +66,9 @@ class Plan:
     payments_seed: int
     has_wishes: bool = False  # whether people ask for more than to buy, pay and return
     asks_policies: bool = False  # whether purchases are decided by the policies, as live ones are
+    challenger: Path | None = (
+        None  # the file of a policy judged beside them, which is written there
+    )
 
     def signed(self) -> "Plan":
         """Return the plan with the digest of all it does in its book, and who draws payments.
@@ -184,6 +187,9 @@ def live(
     merchants = enlist(
         ground, book_id, {fact.merchant for fact in plan.facts if isinstance(fact, Purchase)}
     )
+    if plan.challenger is not None:
+        clock.set(datetime.combine(plan.first_on, time(), ZoneInfo(plan.book.zone)))
+        challenger.begin(runtime, plan.challenger, days=(plan.last_on - plan.first_on).days + 1)
     progress.begin(plan.first_on, plan.last_on)
     with Desk(ground) as desk:
         world = World(

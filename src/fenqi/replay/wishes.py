@@ -1,5 +1,7 @@
 """What shoppers ask for besides buying and paying: later, another day, longer, early, not at all.
 
+Also whether they answer a check that a purchase asks for.
+
 Drawn by name like everything here, so a person wishes the same in a replay of any size. How often
 they do is ours, not measured: often enough that a small demo has rows of all of them.
 """
@@ -34,6 +36,7 @@ MONTHLY = {
     Wish.SETTLE: 20,
 }
 WITHDRAWN = (985, 15)  # of a thousand purchases: kept, withdrawn from
+ANSWERED = (300, 700)  # of a thousand checks asked for at a purchase: left alone, answered at once
 WITHDRAW_DAYS = 5  # after a purchase at most
 DAYS = 28  # of any month
 
@@ -64,6 +67,10 @@ class Wishes:
         if pick(WITHDRAWN, *names):
             later = timedelta(days=pick([1] * WITHDRAW_DAYS, *names, "day"))
             self._by_day[on + later].append((person, Wish.WITHDRAW))
+
+    def answers(self, purchase_key: str) -> bool:
+        """Draw whether a person answers the check that a purchase asks for."""
+        return pick(ANSWERED, self._seed, "check", purchase_key) == 1
 
     def on(self, day: date) -> Sequence[tuple[str, Wish]]:
         """Return who wishes what on a day, each person once; earlier days are forgotten."""

@@ -12,13 +12,19 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from fenqi.core.account import Outcome
 from fenqi.core.errors import Invalid
 from fenqi.core.ledger import Account
 from fenqi.core.terms.life.state import Status
 from fenqi.core.values.ids import AccountId
-from fenqi.report import origin, vintage
-from fenqi.report.origin import Provenance, read_exceptions, read_provenance
+from fenqi.report import origin, purchases, vintage
+from fenqi.report.origin import (
+    PROVENANCE,
+    FileUnreadable,
+    Provenance,
+    read_exceptions,
+    read_provenance,
+)
+from fenqi.report.purchases import Purchases
 from fenqi.report.rolls import LAST_BUCKET, RollRates, bucket_name, ppm, roll_rates
 from fenqi.report.vintage import Vintage
 from fenqi.store import books, views
@@ -46,6 +52,7 @@ RESTS_ON_RECEIPTS = (
     "recoveries",
     "purchases",
     "requests",
+    "paying",
     "liabilities",
     "statements",
     "plans",
@@ -173,16 +180,6 @@ class ReasonCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Purchases:
-    """Decisions about purchases; a declined one may have several reasons."""
-
-    approved: int
-    declined: int
-    approved_ppm: int
-    decline_reasons: tuple[ReasonCount, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Liabilities:
     """What the book owes to others."""
 
@@ -244,6 +241,7 @@ class Book:
     recoveries: Recoveries
     purchases: Purchases
     requests: tuple[ReasonCount, ...]  # what customers asked for and were granted, by its event
+    paying: tuple[ReasonCount, ...]  # accounts that paid differently, and what followed for them
     liabilities: Liabilities
     months: tuple[Month, ...]
     vintages: tuple[Vintage, ...]
@@ -267,6 +265,8 @@ def read(
     Errors: those of `choose` and `figures`; FileUnreadable.
     """
     provenance, exceptions = read_provenance(folder), read_exceptions(folder)
+    if folder is not None and provenance is None and exceptions is None:
+        raise FileUnreadable(file=f"{folder}/{PROVENANCE}", fault="it is not there")
     with store.transaction() as session:
         views.snapshot(session)
         chosen = choose(session, book_id)
@@ -341,8 +341,9 @@ def figures(
         recoveries=Recoveries(
             ledger.lines(Account.SUSPENSE, Account.RECOVERY), -ledger.balance(Account.RECOVERY)
         ),
-        purchases=_purchases(views.decisions(session, book_id, as_of)),
+        purchases=purchases.read(session, book_id, as_of),
         requests=_reason_counts(views.requests(session, book_id, as_of)),
+        paying=_reason_counts(views.heeded(session, book_id, as_of)),
         liabilities=_liabilities(ledger),
         months=_months(months, portfolio),
         vintages=vintage.read(session, book_id, as_of=as_of, business_date=book.business_date),
@@ -488,23 +489,6 @@ def _principal(buckets: Sequence[Bucket]) -> int:
 
 def _principal_from(buckets: Sequence[Bucket], first: int) -> int:
     return _principal(buckets[first:])
-
-
-def _purchases(decided: Sequence[views.DecisionCount]) -> Purchases:
-    totals = {one.outcome: one.decisions for one in decided if not one.reason}
-    approved = totals.get(Outcome.APPROVE.value, 0)
-    declined = totals.get(Outcome.DECLINE.value, 0)
-    reasons = [
-        (one.reason, one.decisions)
-        for one in decided
-        if one.reason and one.outcome == Outcome.DECLINE.value
-    ]
-    return Purchases(
-        approved=approved,
-        declined=declined,
-        approved_ppm=ppm(approved, approved + declined),
-        decline_reasons=_reason_counts(reasons),
-    )
 
 
 def _reason_counts(counts: Iterable[tuple[str, int]]) -> tuple[ReasonCount, ...]:

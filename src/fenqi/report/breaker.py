@@ -10,6 +10,7 @@ from rich.text import Text
 from fenqi.report.book import choose
 from fenqi.report.ink import BAD
 from fenqi.report.language import Speech
+from fenqi.report.names import word
 from fenqi.store import books, breaker
 from fenqi.store.breaker import Trip
 from fenqi.store.pool import Store
@@ -48,8 +49,8 @@ def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:
         table.add_row(
             f"{one.tripped_at:%Y-%m-%d %H:%M}",
             one.book_id,
-            one.kind,
-            one.effect,
+            word(one.kind, speech),
+            word(one.effect, speech),
             _("%(cap)s in any %(span)s") % {"cap": one.cap, "span": one.span},
             f"{one.policy} {one.policy_version}",
             state,

@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.ports import Clock
-from fenqi.report.ink import BAD, BRAND, GOLD
+from fenqi.core.values.money import Currency, currency
+from fenqi.report.ink import BAD, BRAND, GOLD, money_text
 from fenqi.report.language import Speech
+from fenqi.report.names import label, pair, word
 from fenqi.store import accounts, case_records
 from fenqi.store.case_records import Line, Measure, Story, Wanted
 from fenqi.store.pool import Store
@@ -75,12 +77,16 @@ def show_list(lines: Sequence[Line], clock: Clock, console: Console, speech: Spe
     if is_wide:
         table.add_column(_("What"), overflow="fold")
     for one, other in ((accounts_, held), (due, who)):
-        for label in (one, other) if is_wide else (f"{one}\n{other}",):
-            table.add_column(label, justify="right" if one == accounts_ else "left")
+        for head in (one, other) if is_wide else (f"{one}\n{other}",):
+            table.add_column(head, justify="right" if one == accounts_ else "left")
     table.add_column(outcome, overflow="fold")
     for line in lines:
-        what, left = f"{line.kind}: {line.subject}", _due(line, clock.now(), speech)
-        with_, ended = line.assignee or "-", line.outcome or _("open")
+        what, left = (
+            pair(word(line.kind, speech), line.subject, speech),
+            _due(line, clock.now(), speech),
+        )
+        with_ = line.assignee or "-"
+        ended = word(line.outcome, speech) if line.outcome else _("open")
         counts = str(line.accounts), str(line.running)
         urgency = Text(str(line.priority), style=URGENCY[line.priority])
         if is_wide:
@@ -94,10 +100,14 @@ def show_list(lines: Sequence[Line], clock: Clock, console: Console, speech: Spe
 def show(story: Story, clock: Clock, console: Console, speech: Speech) -> None:
     """Print one case: what is known, who is held, who did what."""
     _, line = speech.gettext, story.line
-    console.print(Text.assemble((f"{line.kind}: {line.subject}", "bold"), f"  {line.case_id}"))
+    console.print(
+        Text.assemble(
+            (pair(word(line.kind, speech), line.subject, speech), "bold"), f"  {line.case_id}"
+        )
+    )
     outcome = _("open")
     if line.outcome:
-        named = {"outcome": line.outcome, "person": story.closed_by}
+        named = {"outcome": word(line.outcome, speech), "person": story.closed_by}
         outcome = _("%(outcome)s (by %(person)s)") % named
     said = _("priority %(priority)s, %(outcome)s, with %(person)s, due ") % {
         "priority": line.priority,
@@ -111,9 +121,10 @@ def show(story: Story, clock: Clock, console: Console, speech: Speech) -> None:
         console.print(_("from the decision %(decision)s") % {"decision": story.decision_id})
     _show_accounts(story, console, speech)
     for entry in story.entries:
-        head = f"{entry.number:>3}  {entry.written_at:%Y-%m-%d %H:%M:%S}  {entry.kind}"
+        kind = word(entry.kind, speech)
+        head = f"{entry.number:>3}  {entry.written_at:%Y-%m-%d %H:%M:%S}  {kind}"
         console.print(Text.assemble((head, "dim"), f"  {entry.author}  {entry.text}"))
-        for sentence in _evidence(entry.evidence):
+        for sentence in _evidence(entry.evidence, currency(story.currency), speech):
             console.print(f"     {sentence}", markup=False)
 
 
@@ -125,8 +136,8 @@ def _show_accounts(story: Story, console: Console, speech: Speech) -> None:
     if not by_account:
         return
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in (_("Account"), _("What"), _("Reasons"), _("Until"), _("Protection")):
-        table.add_column(label, overflow="fold")
+    for head in (_("Account"), _("What"), _("Reasons"), _("Until"), _("Protection")):
+        table.add_column(head, overflow="fold")
     for account_id, measures in list(by_account.items())[:SHOWN_MAX]:
         rows = [_measure(one, speech) for one in measures] or [("", "", "", "")]
         for row in rows:
@@ -140,51 +151,68 @@ def _show_accounts(story: Story, console: Console, speech: Speech) -> None:
 def _measure(one: Measure, speech: Speech) -> tuple[str, str, str, str]:
     _ = speech.gettext
     if one.finding is not None:
-        until = f"{one.finding} {one.ended_at:%Y-%m-%d %H:%M}"
+        until = f"{word(one.finding, speech)} {one.ended_at:%Y-%m-%d %H:%M}"
     else:
         until = f"{one.ends_at:%Y-%m-%d %H:%M}"
         if one.asked_until > one.ends_at:
             asked = _("(asked until %(day)s, waits for a second person)")
             until += " " + asked % {"day": f"{one.asked_until:%Y-%m-%d}"}
-    return one.kind, ", ".join(one.reasons), until, str(one.protection_id)
+    return word(one.kind, speech), ", ".join(one.reasons), until, str(one.protection_id)
 
 
-def _evidence(evidence: Mapping[str, object]) -> list[str]:
+def _evidence(evidence: Mapping[str, object], unit: Currency, speech: Speech) -> list[str]:
     """Return evidence as sentences; what is long is counted, or told as paths."""
+    _ = speech.gettext
     told = []
     for name, value in evidence.items():
         if name == "accounts" and isinstance(value, list):
-            told.append(f"accounts: {len(value)}")
-            told += [text for one in value[:SHOWN_MAX] if (text := _path(one))]
+            told.append(_("accounts: %(count)s") % {"count": len(value)})
+            told += [text for one in value[:SHOWN_MAX] if (text := _path(one, speech))]
         elif name == "links" and isinstance(value, list):
-            told.append(f"links: {len(value)}")
+            told.append(_("links: %(count)s") % {"count": len(value)})
         elif name == "groups" and isinstance(value, list):
             sizes = ", ".join(str(len(one)) for one in value)
-            told.append(f"groups that share a device, card or phone: {sizes or 'none'}")
+            said = _("groups that share a device, card or phone: %(sizes)s")
+            told.append(said % {"sizes": sizes or _("none")})
+        elif name.endswith("_minor") and isinstance(value, int):
+            amount = f"{money_text(value, unit)} {unit.code}"
+            told.append(pair(label(name, speech), amount, speech))
         else:
-            told.append(f"{name}: {_plain(value)}")
+            told.append(pair(label(name, speech), _plain(value, speech), speech))
     return told
 
 
-def _plain(value: object) -> str:
+def _plain(value: object, speech: Speech) -> str:
     """Return a value of the evidence as a person reads it: no brackets, instants to the second."""
+    _ = speech.gettext
     if isinstance(value, Mapping):
         return ", ".join(
-            f"{str(name).replace('_', ' ')} {_plain(one)}" for name, one in sorted(value.items())
+            f"{label(str(name), speech)} {_plain(one, speech)}"
+            for name, one in sorted(value.items())
         )
     if isinstance(value, list):
-        return ", ".join(_plain(one) for one in value) or "none"
+        return ", ".join(_plain(one, speech) for one in value) or _("none")
     if isinstance(value, str) and INSTANT.fullmatch(value):
         return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S}"
-    return "unknown" if value is None else str(value)
+    if isinstance(value, str) and value != "unknown":
+        return word(value, speech)
+    return _("unknown") if value in (None, "unknown") else str(value)
 
 
-def _path(one: object) -> str:
+def _path(one: object, speech: Speech) -> str:
     """Return why an account is tied to another: each identifier with its days."""
+    _ = speech.gettext
     if not isinstance(one, Mapping) or not one.get("path"):
         return ""
+    said = _("%(kind)s %(identifier)s (since %(day)s) %(account)s")
     steps = [
-        f"{step['kind']} {step['identifier']} (since {step['from_days'][0]}) {step['to']}"
+        said
+        % {
+            "kind": word(str(step["kind"]), speech),
+            "identifier": step["identifier"],
+            "day": step["from_days"][0],
+            "account": step["to"],
+        }
         for step in one["path"]
     ]
     return f"  {one['account_id']} -> " + " -> ".join(steps)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.language import Speech
+from fenqi.report.names import word
 from fenqi.store import accounts, contests
 from fenqi.store.contests import Contest
 from fenqi.store.pool import Store
@@ -50,10 +51,10 @@ def show(lines: Sequence[Contest], console: Console, speech: Speech) -> None:
     for heading in (_("Since"), _("Why"), _("Contest"), _("Account"), _("Found")):
         table.add_column(heading, overflow="fold")
     for one in lines:
-        found = one.outcome.value if one.outcome else ""
+        found = word(one.outcome.value, speech) if one.outcome else ""
         table.add_row(
             speech.day(one.opened_on),
-            one.ground.value,
+            word(one.ground.value, speech),
             str(one.contest_id),
             str(one.account_id),
             found,

@@ -7,6 +7,7 @@ it; nothing is looked up elsewhere.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from fenqi.core.errors import Invalid
 from fenqi.core.ports import Clock
 from fenqi.core.risk import application
 from fenqi.core.risk import record as keeping
+from fenqi.core.risk.change import Subject
 from fenqi.core.risk.input import Input, Unit, Vocabulary
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import texts_of
@@ -31,8 +33,9 @@ from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
-from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
+from fenqi.report.ink import BAD, BRAND, GOLD, exact_text, money_text, percent_text
 from fenqi.report.language import Language, Speech
+from fenqi.report.names import word, words
 from fenqi.store import accounts, changes, decision_records, features, reasons
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
@@ -101,11 +104,15 @@ def listed(
         return decision_records.listed(session, wanted)
 
 
-def story(store: Store, account_id: UUID) -> list[changes.Told]:
-    """Return how an account's limit and price changed, the latest first. Errors: AccountMissing."""
+def story(store: Store, account_id: UUID) -> tuple[list[changes.Told], Currency]:
+    """Return how an account's limit and price changed, the latest first, and its currency.
+
+    Errors: AccountMissing.
+    """
     with store.transaction() as session:
         accounts.refuse_unknown(session, account_id)
-        return changes.story(session, AccountId(account_id))
+        unit = currency(accounts.currency_of(session, account_id))
+        return changes.story(session, AccountId(account_id)), unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ def show(record: Record, console: Console, language: Language) -> None:
     """Print a decision for a person."""
     _ = Speech(language).gettext
     known = _Known.of(record)
-    console.print(_head(record, _))
+    console.print(_head(record, Speech(language)))
     if record.reasons:
         console.print(_reasons(record, known, _, language))
     console.print(_inputs(record, known.vocabulary, _, language))
@@ -177,12 +184,13 @@ def _seen(told: Told, vocabulary: Vocabulary, unit: Currency, _: Callable[[str],
     ]
 
 
-def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
+def _head(record: Record, speech: Speech) -> RenderableType:
+    _ = speech.gettext
     grid = Table.grid(padding=(0, 2))
     rulebook = record.rulebook
     took = "" if record.latency_us is None else f"{record.latency_us / 1000:,.1f} ms"
     rows = (
-        (_("Decision"), f"{record.kind} {record.decision_id}"),
+        (_("Decision"), f"{word(record.kind, speech)} {record.decision_id}"),
         (_("Account"), str(record.account_id)),
         (_("Decided at"), record.decided_at),
         (_("Booked on"), record.booked_on),
@@ -191,20 +199,23 @@ def _head(record: Record, _: Callable[[str], str]) -> RenderableType:
         (_("Regime"), record.regime),
         (_("Took"), took),
         (_("Points"), "" if record.points is None else str(record.points)),
-        (_("Effects"), ", ".join(record.effects)),
+        (_("Effects"), words(record.effects, speech)),
     )
     for label, value in rows:
         if value:
             grid.add_row(Text(label, style="dim"), value)
     colour = BRAND if record.outcome == keeping.APPROVE else BAD
-    grid.add_row(Text(_("Outcome"), style="dim"), Text(record.outcome, style=f"bold {colour}"))
+    grid.add_row(
+        Text(_("Outcome"), style="dim"), Text(word(record.outcome, speech), style=f"bold {colour}")
+    )
     return grid
 
 
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    texts = {code: one[_tag(language)] for code, one in reasons.of_law().items()}
+    house = {**reasons.of_purchases(), **reasons.of_law()}
+    texts = {code: one[_tag(language)] for code, one in house.items()}
     texts |= (
         texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
     )
@@ -276,20 +287,21 @@ def _rest(
         title = one.title.get(_tag(language), turn.name)
         yield Group(
             Text(_("What would change it"), style="dim"),
-            f"{title}: {was} -> {would}: {turn.outcome}",
+            f"{title}: {was} -> {would}: {word(turn.outcome, Speech(language))}",
         )
 
 
 def _offer(offer: Mapping[str, Any]) -> str:
     counts = offer["counts"] if "counts" in offer else [offer["count"]]
     price = offer.get("price_ppm", PPM)
-    at = "" if price == PPM else f" @ {percent_text(price, 2)}"
+    at = "" if price == PPM else f" @ {exact_text(price)}"
     return f"{offer['product']} x {', '.join(map(str, counts))}{at}"
 
 
 def show_list(lines: Sequence[Line], console: Console, language: Language) -> None:
     """Print decisions, one a line; two lines each where the terminal is narrow. Ids stay whole."""
-    _ = Speech(language).gettext
+    speech = Speech(language)
+    _ = speech.gettext
     if not lines:
         console.print(_("No decision was made like that."))
         return
@@ -304,11 +316,12 @@ def show_list(lines: Sequence[Line], console: Console, language: Language) -> No
     for one in lines:
         at, decision, why = f"{one.decided_at:%Y-%m-%d %H:%M}", str(one.decision_id), one.reasons
         policy = f"{one.policy} {one.policy_version}"
+        what, outcome = word(one.kind, speech), word(one.outcome, speech)
         if console.width >= WIDE:
-            table.add_row(at, decision, one.kind, one.outcome, ", ".join(why), policy)
+            table.add_row(at, decision, what, outcome, ", ".join(why), policy)
         else:
             told = f"{decision}\n{', '.join(why)}"
-            table.add_row(f"{at}\n{policy}", told, f"{one.outcome}\n{one.kind}")
+            table.add_row(f"{at}\n{policy}", told, f"{outcome}\n{what}")
     console.print(table)
 
 
@@ -316,41 +329,55 @@ def show_difference(
     difference: Difference | None, record: Record, console: Console, language: Language
 ) -> None:
     """Print whether a record was computed again exactly, or what differs first."""
-    _ = Speech(language).gettext
+    speech = Speech(language)
+    _ = speech.gettext
     by = f"{record.rulebook.name} {record.rulebook.version}"
     if difference is None:
         said = _("The same: %(kind)s %(decision)s, %(outcome)s, made again by %(by)s.")
-        named = {"kind": record.kind, "decision": record.decision_id, "outcome": record.outcome}
-        console.print(said % (named | {"by": by}))
+        made = {"kind": word(record.kind, speech), "outcome": word(record.outcome, speech)}
+        console.print(said % (made | {"decision": str(record.decision_id), "by": by}))
         return
     said = _("It differs in %(what)s: recorded %(recorded)s, computed %(computed)s (%(by)s).")
     named = {"what": difference.what, "recorded": difference.recorded}
     console.print(Text(said % (named | {"computed": difference.computed, "by": by}), style=BAD))
 
 
-def show_story(told: Sequence[changes.Told], console: Console, language: Language) -> None:
-    """Print how an account's limit and price changed; the parts of each sum to the change."""
+def show_story(
+    told: Sequence[changes.Told], unit: Currency, console: Console, language: Language
+) -> None:
+    """Print how an account's limit and price changed; the parts of each sum to the change.
+
+    Limits are printed as money of `unit`, prices in per cent a year.
+    """
     _ = Speech(language).gettext
     if not told:
         console.print(_("Neither limit nor price ever changed."))
         return
-    table = _table(_("booked on"), _("what"), _("old"), _("new"))
-    for place in (2, 3):  # figures are never cut
+    amounts = _("amounts in %(currency)s, prices in %% a year") % {"currency": unit.code}
+    console.print(Text(amounts, style="dim"))
+    table = _table(_("booked on"), _("old"), _("new"), _("by which parts"))
+    for place in (1, 2):  # figures are never cut
         table.columns[place].no_wrap, table.columns[place].justify = True, "right"
-    for label in (_("parts"), _("reasons"), _("held back by")):
-        table.add_column(label, overflow="fold")
+    table.columns[0].no_wrap = True
+    reasons, held = _("reasons"), _("held back by")
+    table.add_column(f"{reasons}\n({held})", overflow="fold")
+    subjects = {Subject.LIMIT: _("limit"), Subject.PRICE: _("price")}
     for one in told:
-        parts = ", ".join(f"{name} {part:+,}" for name, part in one.parts.items())
+        value = partial(_changed, one.subject, unit)
         table.add_row(
-            one.booked_on.isoformat(),
-            one.subject.value,
-            f"{one.old:,}",
-            f"{one.new:,}",
-            parts,
-            ", ".join(one.reasons),
-            ", ".join(one.bounds),
+            f"{one.booked_on.isoformat()}\n{subjects[one.subject]}",
+            value(one.old),
+            value(one.new),
+            "\n".join(f"{name} {value(part, is_part=True)}" for name, part in one.parts.items()),
+            "\n".join([*one.reasons, *(f"({bound})" for bound in one.bounds)]),
         )
     console.print(table)
+
+
+def _changed(subject: Subject, unit: Currency, value: int, *, is_part: bool = False) -> str:
+    """Return a limit, a price, or the signed part of a change of one."""
+    text = money_text(value, unit) if subject is Subject.LIMIT else percent_text(value, 2)
+    return f"+{text}" if is_part and value > 0 else text
 
 
 def _table(*labels: str) -> Table:

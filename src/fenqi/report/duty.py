@@ -1,7 +1,11 @@
-"""What the worker does by itself: when each duty last ran, by which program, and what failed."""
+"""What the worker does by itself: when each duty last ran, by which program, and what failed.
+
+A round that hangs is told as such: it began and did not end, and has lost its duty because it gave
+no sign of life.
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -12,8 +16,9 @@ from rich.text import Text
 
 from fenqi.core.ports import Clock
 from fenqi.report.ink import BAD, GOLD
+from fenqi.report.language import Speech
 from fenqi.store import applications, duties, links
-from fenqi.store.duties import Standing
+from fenqi.store.duties import SILENT_SECONDS_MAX, Standing
 from fenqi.store.pool import Store
 
 LATE_SECONDS = 60  # after it was due, before a duty counts as one that nobody runs
@@ -21,9 +26,13 @@ LATE_SECONDS = 60  # after it was due, before a duty counts as one that nobody r
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """All duties, and what waits for a person because it failed too often."""
+    """All duties, and what waits for a person because it failed too often.
+
+    `held` are the duties a program is at now, with signs of life.
+    """
 
     duties: tuple[Standing, ...]
+    held: frozenset[str]
     applications_parked: int
     suspicions_dead: int
 
@@ -34,48 +43,93 @@ def read(store: Store, names: Sequence[str]) -> Told:
         known = {one.name: one for one in duties.every(session)}
         return Told(
             duties=tuple(known.get(one) or duties.find(session, one) for one in names),
+            held=duties.held(session, names),
             applications_parked=len(applications.parked(session)),
             suspicions_dead=links.dead(session),
         )
 
 
-def to_json(told: Told) -> str:
-    """Return them for programs."""
-    return json.dumps(asdict(told), default=str, ensure_ascii=False, indent=1)
+def to_json(told: Told, clock: Clock) -> str:
+    """Return them for programs; `hangs` names the duties whose round hangs."""
+    now = clock.now()
+    hangs = [one.name for one in told.duties if hung_seconds(one, told.held, now) is not None]
+    table = asdict(told) | {"held": sorted(told.held), "hangs": hangs}
+    return json.dumps(table, default=str, ensure_ascii=False, indent=1)
 
 
-def show(told: Told, chosen: Sequence[str], clock: Clock, console: Console) -> None:
+def hung_seconds(one: Standing, held: Collection[str], now: datetime) -> float | None:
+    """Return how long ago a round that hangs began, or whose program died; None if none does.
+
+    It neither ended nor holds its duty any more, and had time enough for signs of life.
+    """
+    is_ended = one.begun_at is None or (one.ended_at is not None and one.ended_at >= one.begun_at)
+    if is_ended or one.begun_at is None or one.name in held:
+        return None
+    seconds = (now - one.begun_at).total_seconds()
+    return seconds if seconds > SILENT_SECONDS_MAX else None
+
+
+def show(told: Told, chosen: Sequence[str], clock: Clock, console: Console, speech: Speech) -> None:
     """Print them for a person; `chosen` are those that this machine's settings name."""
+    _ = speech.gettext
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in ("Duty", "Here", "State", "Last good run", "Done in all", "Run by"):
+    duty, here, state = _("Duty"), _("Here"), _("State")
+    for label in (duty, here, state, _("Last good run"), _("Done in all"), _("Run by")):
         table.add_column(label, overflow="fold")
     now = clock.now()
     for one in told.duties:
         table.add_row(
             one.name,
-            "on" if one.name in chosen else "off",
-            _state(one, now),
-            f"{one.good_at:%Y-%m-%d %H:%M:%S}" if one.good_at else "never",
+            _("on") if one.name in chosen else _("off"),
+            _state(one, told.held, now, speech),
+            f"{one.good_at:%Y-%m-%d %H:%M:%S}" if one.good_at else _("never"),
             f"{one.touched:,}",
             one.run_by or "-",
         )
     console.print(table)
+    for one in told.duties:
+        seconds = hung_seconds(one, told.held, now)
+        if seconds is not None:
+            console.print(_advice(one, seconds, speech), style=BAD)
     if told.applications_parked:
-        console.print(
-            f"{told.applications_parked:,} applications are parked: fenqi application parked"
-        )
+        said = _("%(count)s applications are parked: fenqi application parked")
+        console.print(said % {"count": speech.count(told.applications_parked)})
     if told.suspicions_dead:
-        console.print(
-            f"{told.suspicions_dead:,} suspicions of crowds failed too often: fenqi worker retry"
-        )
+        said = _("%(count)s suspicions of crowds failed too often: fenqi worker retry")
+        console.print(said % {"count": speech.count(told.suspicions_dead)})
 
 
-def _state(one: Standing, now: datetime) -> Text:
+def _advice(one: Standing, seconds: float, speech: Speech) -> str:
+    """Return what is known of a round that hangs, and what to do."""
+    _ = speech.gettext
+    said = _(
+        "%(duty)s: the round that %(program)s began at %(begun)s UTC, %(minutes)s min ago, has not "
+        "ended and gives no sign of life. If that program still runs, end it, and start fenqi "
+        "worker run again: the next round goes on where the last one ended."
+    )
+    return said % {
+        "duty": one.name,
+        "program": one.run_by,
+        "begun": f"{one.begun_at:%Y-%m-%d %H:%M:%S}",
+        "minutes": speech.count(int(seconds // 60)),
+    }
+
+
+def _state(one: Standing, held: Collection[str], now: datetime, speech: Speech) -> Text:
+    _ = speech.gettext
+    seconds = hung_seconds(one, held, now)
+    if seconds is not None:
+        hangs = _("hangs: begun %(minutes)s min ago, no sign of life")
+        return Text(hangs % {"minutes": speech.count(int(seconds // 60))}, style=BAD)
     if one.failures:
-        return Text(f"failed {one.failures} times: {one.fault}", style=BAD)
-    if one.due_at is None:
-        return Text("never ran")
-    seconds = (now - one.due_at).total_seconds()
+        failed = {"count": speech.count(one.failures), "fault": one.fault}
+        return Text(_("failed %(count)s times: %(fault)s") % failed, style=BAD)
+    if one.due_at is None and one.name not in held:
+        return Text(_("never ran"))
+    if one.name in held:
+        return Text(_("at work"))
+    seconds = (now - one.due_at).total_seconds() if one.due_at else 0
     if seconds > LATE_SECONDS:
-        return Text(f"nobody has run it for {seconds / 60:,.0f} min", style=GOLD)
-    return Text("in order")
+        minutes = {"minutes": speech.count(int(seconds // 60))}
+        return Text(_("nobody has run it for %(minutes)s min") % minutes, style=GOLD)
+    return Text(_("in order"))

@@ -17,3 +17,9 @@ def money_text(minor: int, unit: Currency) -> str:
 def percent_text(ppm: int, digits: int = 1) -> str:
     """Return a share in per cent."""
     return f"{ppm / 10_000:.{digits}f}%"
+
+
+def exact_text(ppm: int) -> str:
+    """Return a share in per cent to its last millionth, which two digits would round away."""
+    text = percent_text(ppm, 4)
+    return f"{text[:-3]}%" if text.endswith("00%") else text

@@ -14,6 +14,7 @@ from fenqi.store import books
 from fenqi.store.pool import Session
 
 FILE_BYTES_MAX = 1_000_000
+PROVENANCE = "provenance.json"
 
 
 class FileUnreadable(Invalid):
@@ -53,7 +54,7 @@ def read_provenance(folder: Path | None) -> Provenance | None:
 
     Errors: FileUnreadable.
     """
-    table = _read(folder, "provenance.json")
+    table = _read(folder, PROVENANCE)
     if table is None:
         return None
     seed, source = table.get("seed"), table.get("source")

@@ -6,7 +6,7 @@ name in `fenqi report --json` and stands in a `data` element with that name and 
 
 import dataclasses
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fenqi.report import chart, pictures
 from fenqi.report.book import Book
 from fenqi.report.language import Language, Speech
 from fenqi.report.pictures import Pictures
+from fenqi.report.purchases import ToldReason
 from fenqi.report.rolls import ppm
 from fenqi.report.whole import whole_file
 
@@ -60,11 +61,17 @@ def render(book: Book, language: Language) -> str:
         draw=Pictures(book, speech),
         bar=chart.bar,
         shade=chart.shade,
+        text_of=partial(_text_of, language),
         pictures=pictures,
         ppm=ppm,
         style=Markup(read_template("book.css")),  # noqa: S704 - our own file
         reasons_shown=REASONS_SHOWN,
     )
+
+
+def _text_of(language: Language, reason: ToldReason) -> str:
+    """Return what customers were told for a reason; nothing if nobody wrote it."""
+    return reason.texts.get("zh" if language is Language.CHINESE else "en", "")
 
 
 @cache

@@ -24,7 +24,7 @@ VINTAGE_AGES_MAX = 24
 WORST_FIRST = tuple(range(1, 8))  # buckets past due
 OVERDUE_HEIGHT = 300  # pixels, so that neighbouring cards end alike
 CASH_HEIGHT = 330
-LENT_HEIGHT = 108
+LENT_HEIGHT = 360
 COMPARED_DAYS_MIN = 28  # a month back: the newest month end at least that long ago
 
 

@@ -14,11 +14,14 @@ from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import Checked
 from fenqi.core.risk.policy.policy import Line, Offer, Policy
 from fenqi.core.risk.purchase import Moved
+from fenqi.core.values.phrase import Phrase, told
 from fenqi.core.values.rate import PPM
-from fenqi.report.ink import BAD, BRAND, GOLD, percent_text
+from fenqi.report.ink import BAD, BRAND, GOLD, exact_text
 from fenqi.report.language import Speech
+from fenqi.report.names import word, words
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
+from fenqi.store.catalogue import from_files
 from fenqi.store.deciding import Deciding
 from fenqi.store.policies import Adoption
 from fenqi.store.pool import Store
@@ -27,6 +30,14 @@ from fenqi.store.pool import Store
 def read_file(file: Path) -> Policy:
     """Return the policy of a file. Errors: FileUnreadable, PolicyInvalid."""
     return policies.read_file(file)
+
+
+def sold(own: Path | None) -> dict[str, tuple[int, ...]]:
+    """Return the products of the files, an operator's own over the shipped, with their counts.
+
+    Errors: those of `catalogue.from_files`.
+    """
+    return from_files(own).sold()
 
 
 def find(store: Store, which: str) -> Policy:
@@ -60,8 +71,8 @@ class Now(NamedTuple):
     because: str
 
 
-TRIPPED = "a breaker is open"
-OVER = "its time is over"
+TRIPPED = Phrase("a breaker is open")
+OVER = Phrase("its time is over")
 
 
 def deciding(store: Store) -> list[Now]:
@@ -75,10 +86,18 @@ def deciding(store: Store) -> list[Now]:
                 chosen = asked.chosen(book)
                 policy, live = chosen.rulebook.policy, chosen.live.policy
                 why = [TRIPPED] * chosen.is_tripped + [OVER] * chosen.is_over
-                told = f"{live.name} {live.version}: {', '.join(why)}" if why else ""
-                now = (policy.name, policy.version, policy.valid_until, told)
+                named = f"{live.name} {live.version}"
+                because = Phrase("{policy}: {why}", policy=named, why=_joined(why)) if why else ""
+                now = (policy.name, policy.version, policy.valid_until, because)
                 found.append(Now(kind.value, book.book_id, *now))
     return found
+
+
+def _joined(phrases: Sequence[Phrase]) -> Phrase:
+    """Return one or two phrases as one."""
+    if len(phrases) == 1:
+        return phrases[0]
+    return Phrase("{first}, {second}", first=phrases[0], second=phrases[1])
 
 
 def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> None:
@@ -90,8 +109,8 @@ def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> Non
     for one in found:
         until = str(one.ends_on) if one.ends_on else ""
         style = f"bold {GOLD}" if one.because else ""
-        named = f"{one.policy} {one.version}"
-        grid.add_row(one.kind, one.book_id, named, until, one.because, style=style)
+        named, because = f"{one.policy} {one.version}", str(told(one.because, _))
+        grid.add_row(word(one.kind, speech), one.book_id, named, until, because, style=style)
     console.print(grid)
 
 
@@ -99,8 +118,8 @@ def show_check(policy: Policy, checked: Checked, console: Console, speech: Speec
     """Print what a policy says, how much of it its examples show, and what it may cost."""
     _ = speech.gettext
     about = {
-        "kind": policy.kind.value,
-        "purpose": policy.purpose.value,
+        "kind": word(policy.kind.value, speech),
+        "purpose": word(policy.purpose.value, speech),
         "owner": policy.owner,
         "author": policy.author,
         "day": policy.valid_from,
@@ -116,7 +135,7 @@ def show_check(policy: Policy, checked: Checked, console: Console, speech: Speec
     console.print(Text.assemble(name, ": ", said % about))
     console.print(_lines(policy.lines, checked, speech))
     for threshold in sorted(policy.thresholds, key=lambda one: one.at_least):
-        acts = ", ".join(act.word for act in threshold.acts)
+        acts = words((act.word for act in threshold.acts), speech)
         console.print(
             _("  from %(points)s points: %(effects)s")
             % {"points": threshold.at_least, "effects": acts}
@@ -127,15 +146,15 @@ def show_check(policy: Policy, checked: Checked, console: Console, speech: Speec
     steps = {"steps": checked.steps, "most": checked.steps_max}
     console.print(_("A decision takes at most %(steps)s of %(most)s steps.") % steps)
     for one in checked.findings:
-        word = (_("fault"), f"bold {BAD}") if one.is_fault else (_("note"), GOLD)
-        console.print(Text.assemble("  ", word, f" {one.sentence().told(_)}"))
+        sort = (_("fault"), f"bold {BAD}") if one.is_fault else (_("note"), GOLD)
+        console.print(Text.assemble("  ", sort, f" {one.sentence().told(_)}"))
 
 
 def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
     _ = speech.gettext
     grid = _grid(_("number"), _("line"), _("when"), _("then"), _("reason"), _("shown"))
     for line in lines:
-        then = [act.word for act in line.acts]
+        then = [word(act.word, speech) for act in line.acts]
         points = _("%(points)s points") % {"points": f"{line.points:+}"}
         then += [points] if line.points else []
         then += [offer_text(one) for one in line.offers]
@@ -148,7 +167,7 @@ def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
 
 def offer_text(offer: Offer) -> str:
     """Return an offer in a few words, with its price where it is below the product's own."""
-    at = "" if offer.price_ppm == PPM else f" @ {percent_text(offer.price_ppm, 2)}"
+    at = "" if offer.price_ppm == PPM else f" @ {exact_text(offer.price_ppm)}"
     return f"{offer.product} x {'/'.join(map(str, offer.counts))}{at}"
 
 
@@ -189,7 +208,7 @@ def show_adoptions(adoptions: Sequence[Adoption], console: Console, speech: Spee
         words += [_("rollback")] if one.is_rollback else []
         words += [one.because] if one.because else []
         grid.add_row(
-            one.kind.value,
+            word(one.kind.value, speech),
             str(one.number),
             f"{one.policy} {one.version}",
             one.adopted_by,
@@ -239,7 +258,8 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
     for (first, second), count in found.outcomes:
         style = "" if first == second else f"bold {GOLD}"
         share = f"{count / found.compared:.2%}"
-        matrix.add_row(first, second, f"{count:,}", share, style=style)
+        both = (word(first, speech), word(second, speech))
+        matrix.add_row(*both, f"{count:,}", share, style=style)
     console.print(matrix)
     if found.lines:
         heads = (_("hits in %(policy)s") % {"policy": one} for one in (found.first, found.second))
@@ -251,8 +271,9 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
     show_moved(found.plans, (found.first, found.second), console, speech)
     for one in found.examples:
         console.print(
-            f"  {one.decision_id}: {one.first.outcome} ({_reasons(one.first.reasons, _)}) -> "
-            f"{one.second.outcome} ({_reasons(one.second.reasons, _)})"
+            f"  {one.decision_id}: {word(one.first.outcome, speech)} "
+            f"({_reasons(one.first.reasons, _)}) -> {word(one.second.outcome, speech)} "
+            f"({_reasons(one.second.reasons, _)})"
         )
 
 
@@ -275,7 +296,7 @@ def _price_text(price_ppm: int | None, _: Callable[[str], str]) -> str:
         return _("not offered")
     if price_ppm == PPM:
         return _("as listed")
-    return _("%(share)s of its price") % {"share": percent_text(price_ppm, 2)}
+    return _("%(share)s of its price") % {"share": exact_text(price_ppm)}
 
 
 def _reasons(codes: Sequence[str], _: Callable[[str], str]) -> str:

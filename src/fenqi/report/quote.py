@@ -28,7 +28,7 @@ from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, check_price, 
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
 from fenqi.machine import Config
-from fenqi.report.ink import BRAND, money_text, percent_text
+from fenqi.report.ink import BRAND, exact_text, money_text, percent_text
 from fenqi.store.catalogue import ProductMissing, from_files
 
 DUE_AFTER_DAYS = 9  # what a new book is opened with
@@ -284,7 +284,7 @@ def _header(quoted: Quote, unit: Currency) -> Text:
 
 def price_words(price_ppm: int) -> str:
     """Return what is said of a price beside its product; nothing where it is the listed one."""
-    return "" if price_ppm == PPM else f" at {percent_text(price_ppm, 2)} of its price"
+    return "" if price_ppm == PPM else f" at {exact_text(price_ppm)} of its price"
 
 
 def _rate_text(rate: str) -> str:

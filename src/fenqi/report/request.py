@@ -125,6 +125,13 @@ def today(ground: Ground, account_id: AccountId) -> date:
         return account.book.day_of(ground.clock.now())
 
 
+def unit_of(ground: Ground, account_id: AccountId) -> Currency:
+    """Return the currency of an account. Errors: AccountMissing."""
+    with ground.store.transaction() as session:
+        account = accounts.find(accounts.lock(session, {account_id}), account_id)
+        return currency(account.currency)
+
+
 def askable(ground: Ground, account_id: AccountId) -> tuple[list[PlanId], int]:
     """Return an account's running plans, the newest first, and its latest statement's number.
 

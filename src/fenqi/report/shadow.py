@@ -13,8 +13,9 @@ from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
-from fenqi.core.risk.shadow import Comparison, Pair, compare, names_of
+from fenqi.core.risk.shadow import Comparison, Pair, RuleCount, compare, names_of
 from fenqi.report.language import Speech
+from fenqi.report.names import word
 from fenqi.report.policies import show_moved
 from fenqi.report.policy_difference import moved_to_json
 from fenqi.store import features, policies, shadows
@@ -165,10 +166,11 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
     live, other, same = _("live"), _("the challenger"), _("the same")
     outcomes = _table(live, other, _("decisions"))
     for (was, would), count in sorted(comparison.outcomes.items()):
-        outcomes.add_row(was, would if would != was else same, f"{count:,}")
+        answer = word(would, speech) if would != was else same
+        outcomes.add_row(word(was, speech), answer, f"{count:,}")
     heads = _("rule"), _("hit by both"), _("live only"), _("challenger only"), _("is in")
     rules = _table(*heads)
-    for name, rule in comparison.rules.items():
+    for name, rule in sorted(comparison.rules.items(), key=_agreement):
         where = _("both") if rule.in_live and rule.in_challenger else other
         where = where if rule.in_challenger else live
         counted = (rule.both, rule.live_only, rule.challenger_only)
@@ -176,11 +178,18 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
     examples = _table(_("decision"), live, other, _("because"), ids=True)
     for example in found.examples:
         because = ", ".join(example.reasons or example.live_reasons)
-        examples.add_row(str(example.decision_id), example.live_outcome, example.outcome, because)
+        both = (word(example.live_outcome, speech), word(example.outcome, speech))
+        examples.add_row(str(example.decision_id), *both, because)
     for table in (outcomes, rules, examples):
         if table.row_count:
             console.print(table)
     show_moved(comparison.plans, (live, other), console, speech)
+
+
+def _agreement(rule: tuple[str, RuleCount]) -> tuple[int, int, str]:
+    """Return what puts rules that part first, then those that are hit, then the others."""
+    name, counted = rule
+    return -(counted.live_only + counted.challenger_only), -counted.both, name
 
 
 def show_all(challengers: Sequence[Challenger], console: Console, speech: Speech) -> None:

@@ -17,13 +17,16 @@ from rich.text import Text
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.book import Book, Bucket, ReasonCount
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
+from fenqi.report.purchases import ToldReason
 from fenqi.report.rolls import RollRates
 
 NARROW = 80
-WIDE = 112
-MONEY_COLUMNS = 66
+WIDE = 132
+MONEY_COLUMNS = 70
 BAR_EIGHTHS = " ▏▎▍▌▋▊▉█"
 REASONS_SHOWN = 8
+CODE_COLUMNS = 20
+REASON_BAR_COLUMNS = 10
 DAYS = ("on time", "1-30", "31-60", "61-90", "91-120", "121-150", "151-180", "over 180")
 # Cells of the matrix from weak to strong: (least share in ppm, background, ink).
 STAYS = (
@@ -106,7 +109,7 @@ def _key_figures(book: Book, unit: Currency) -> RenderableType:
             "Approval rate",
             percent_text(book.purchases.approved_ppm),
             "bold",
-            f"{book.purchases.declined:,} declined",
+            f"of {book.purchases.tried:,} tried",
         ),
     )
     grid = Table.grid(expand=True, padding=(0, 1))
@@ -298,23 +301,53 @@ def _times(count: int) -> str:
 def _purchases(book: Book) -> list[RenderableType]:
     """Return the sections on people: purchases with reasons, and lines left out."""
     purchases = book.purchases
-    table = _counts(
-        [
-            ("approved", purchases.approved, BRAND),
-            ("declined", purchases.declined, GOLD),
-            *((f"  {one.reason}", one.count, GOLD) for one in purchases.decline_reasons),
-        ],
-        purchases.approved + purchases.declined,
-    )
+    lines = [
+        ("approved", purchases.approved, BRAND),
+        ("  from a shorter menu", purchases.approved_from_fewer_plans, BRAND),
+        ("  to be looked at by a person", purchases.approved_reviewed, BRAND),
+        ("a check asked for first", purchases.checks_asked, GOLD),
+        ("other plans offered", purchases.other_plans, GOLD),
+        ("declined", purchases.declined, GOLD),
+    ]
     people = f"{book.customers:,} customers · {book.statements:,} statements"
+    table = _counts([one for one in lines if one[1] or not one[0].startswith(" ")], purchases.tried)
     parts = [_section("Purchases", table, people)]
+    for title, reasons, whole in (
+        ("Why declined", purchases.decline_reasons, purchases.declined),
+        ("Why a check was asked for", purchases.check_reasons, purchases.checks_asked),
+        ("Why other plans were offered", purchases.other_plan_reasons, purchases.other_plans),
+    ):
+        if reasons:
+            parts.append(_section(title, _reasons(reasons, whole), "one may have several"))
     if book.requests:
         asked = [(one.reason.replace("-", " "), one.count, BRAND) for one in book.requests]
         total = sum(one.count for one in book.requests)
         parts.append(_section("Customers asked for", _counts(asked, total), f"{total:,} granted"))
+    if book.paying:
+        total = max(one.count for one in book.paying)
+        told = [(one.reason.replace("-", " "), one.count, BRAND) for one in book.paying]
+        parts.append(_section("Paid differently", _counts(told, total), f"{total:,} customers"))
     if book.exceptions is not None:
         parts.append(_exceptions(book.exceptions))
     return parts
+
+
+def _reasons(reasons: Sequence[ToldReason], whole: int) -> RenderableType:
+    """Return reasons in the words customers were told, their codes beside them."""
+    table = _plain_table()
+    table.show_header = False
+    table.add_column(ratio=1, overflow="fold")
+    table.add_column(style="dim", max_width=CODE_COLUMNS, overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, width=REASON_BAR_COLUMNS)
+    for one in reasons[:REASONS_SHOWN]:
+        share = _bar(one.count * 1_000_000 // whole if whole else 0, REASON_BAR_COLUMNS)
+        text = one.texts.get("en", one.reason)
+        code = one.reason if text != one.reason else ""
+        table.add_row(text, code, f"{one.count:,}", Text(share, GOLD))
+    if len(reasons) > REASONS_SHOWN:
+        table.add_row("other reasons", "", f"{sum(one.count for one in reasons[REASONS_SHOWN:]):,}")
+    return table
 
 
 def _exceptions(exceptions: Sequence[ReasonCount]) -> RenderableType:

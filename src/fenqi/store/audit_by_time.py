@@ -105,9 +105,30 @@ WHERE (o.product, o.product_version, o.count, o.price_ppm)
     IS DISTINCT FROM (p.product, p.product_version, p.count, p.price_ppm)
 ORDER BY 1, 2 LIMIT %(most)s
 """
+# Nothing is sold but what the decision about it offered, at that very price.
+OFFERS = """
+, offered AS (
+    SELECT m.menu_id, e ->> 'product' AS product, (e ->> 'count')::integer AS count,
+        COALESCE((e ->> 'price_ppm')::integer, 1000000) AS price_ppm
+    FROM menus AS m, jsonb_array_elements(m.offers) AS e
+)
+SELECT o.account_id, NULL,
+    'a plan of the menu of decision ' || d.decision_id,
+    'order ' || o.order_id || ': ' || o.product || ' x ' || o.count || ' at ' || o.price_ppm
+FROM orders AS o
+JOIN members USING (account_id)
+JOIN decisions AS d ON d.account_id = o.account_id AND d.decision_id = o.decision_id
+WHERE d.menu_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM offered AS f
+    WHERE (f.menu_id, f.product, f.count, f.price_ppm)
+        = (d.menu_id, o.product, o.count, o.price_ppm)
+)
+ORDER BY 1, 4 LIMIT %(most)s
+"""
 COMPARISONS = {
     "merchants": MERCHANTS,
     "prices of orders": PRICES,
+    "offers that orders took": OFFERS,
     "rows that belong together": belongings(BELONGINGS),
     "M5 limit used": LIMIT_HELD,
     "M7 cost tables": COST_TABLES,

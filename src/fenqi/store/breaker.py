@@ -285,7 +285,7 @@ def reset(
 
     Errors: PersonNeeded, TripMissing.
     """
-    if not by.strip() or not finding.strip():
+    if not all(one.strip() and one.isprintable() for one in (by, finding)):
         raise PersonNeeded(by=by, finding=finding)
     asked = {
         "book_id": house.book.book_id,

@@ -59,6 +59,7 @@ class Story:
     entries: tuple[Entry, ...]
     accounts: tuple[UUID, ...]
     measures: tuple[Measure, ...]
+    currency: str  # of the book
 
 
 LINES = """
@@ -77,7 +78,8 @@ WHERE (%(all)s OR c.outcome IS NULL)
 ORDER BY c.outcome IS NOT NULL, c.priority, c.due_at, c.case_id LIMIT %(most)s
 """
 REST = """
-SELECT cause, about_case_id, decision_id, closed_by FROM cases WHERE case_id = %(case)s
+SELECT c.cause, c.about_case_id, c.decision_id, c.closed_by, b.currency
+FROM cases AS c JOIN books AS b USING (book_id) WHERE c.case_id = %(case)s
 """
 ENTRIES = """
 SELECT number, kind, author, written_at, text, evidence FROM case_entries
@@ -124,7 +126,7 @@ def read(session: Session, case_id: UUID, now: datetime) -> Story:
     lines = _lines(session, asked | {"all": True, "assignee": None, "account": None, "most": 1})
     if not lines:
         raise CaseMissing(case=case_id)
-    cause, about, decision, closed_by = session.rows(REST, asked)[0]
+    cause, about, decision, closed_by, currency = session.rows(REST, asked)[0]
     entries = session.rows(ENTRIES, asked | {"most": 2 * ENTRIES_MAX})
     accounts = session.rows(ACCOUNTS, asked | {"most": ACCOUNTS_MAX})
     measures = session.rows(MEASURES, asked | {"most": PROTECTIONS_MAX})
@@ -137,6 +139,7 @@ def read(session: Session, case_id: UUID, now: datetime) -> Story:
         entries=tuple(Entry(*row) for row in entries),
         accounts=tuple(one for (one,) in accounts),
         measures=tuple(_measure(row) for row in measures),
+        currency=currency,
     )
 
 

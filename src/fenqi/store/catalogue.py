@@ -20,6 +20,7 @@ from fenqi.core.risk.conduct import Conduct
 from fenqi.core.terms.pack import CapBroken, Pack, check_product
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.reading import NO_SUCH_FIELD
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.place import Place, key_place
 from fenqi.core.values.toml import NotToml, table_of
 
@@ -38,6 +39,9 @@ CAPPED_FIELDS = {  # what a cap other than the yearly one is about, and the key 
     "deferral_cost_ppm": "customer.deferral_cost_ppm",
     "extension_cost_ppm_per_period": "customer.extension_cost_ppm_per_period",
 }
+
+
+TOO_LARGE = Phrase("it is larger than {most} bytes", most=FILE_BYTES_MAX)
 
 
 class FileUnreadable(Invalid):
@@ -88,6 +92,11 @@ class Catalogue:
                 raise ProductMissing(product=name, known=known_names)
             self._newest[name] = self.products[name, max(versions)]
         return self._newest[name]
+
+    def sold(self) -> dict[str, tuple[int, ...]]:
+        """Return every product's name with the numbers of instalments it may be taken in now."""
+        names = sorted({name for name, _ in self.products})
+        return {name: self.product(name).counts for name in names}
 
     def conduct(self, name: str = CONDUCT) -> Conduct:
         """Return the newest version of a conduct. Errors: Missing."""
@@ -147,7 +156,7 @@ def read_text(file: Path) -> str:
         with file.open("rb") as opened:
             content = opened.read(FILE_BYTES_MAX + 1)
         if len(content) > FILE_BYTES_MAX:
-            raise FileUnreadable(file=str(file), fault=f"it is larger than {FILE_BYTES_MAX} bytes")
+            raise FileUnreadable(file=str(file), fault=TOO_LARGE)
         return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as fault:
         raise FileUnreadable(file=str(file), fault="it is not written in UTF-8") from fault
@@ -161,7 +170,7 @@ def parse(file: Path) -> dict[str, object]:
     try:
         return table_of(text)
     except NotToml as fault:
-        said = f"this is no TOML, {fault.said}"
+        said = Phrase("this is no TOML: {said}", said=fault.said)
         raise FileUnreadable(file=str(file), fault=said, **fault.place) from fault
 
 
@@ -176,16 +185,17 @@ def _refusal_of(file: str, table: Mapping[str, object], refusal: Invalid) -> Fil
     """Return a refused table's error with the file, the place, and the key that was meant."""
     field, value = str(refusal.fields.get("field")), refusal.fields.get("value")
     expected = refusal.fields.get("expected")
-    fault = f"{field} is {value}; it must be {expected}"
+    told = {"field": field, "value": value, "expected": expected}
+    fault = Phrase("{field} is {value}; it must be {expected}", **told)
     if expected == NO_SUCH_FIELD:
-        fault = f"{field} is no key that is known; take it away"
+        fault = Phrase("{field} is no key that is known here; take it away", field=field)
     parent, _, name = field.rpartition(".")
     within = table.get(parent) if parent else table
     keys = [str(key) for key in within] if isinstance(within, Mapping) else []
     close = [] if name in keys else get_close_matches(name, keys, n=1)
     if close:
         field = f"{parent}.{close[0]}".lstrip(".")
-        fault += f" (is {close[0]} mistyped?)"
+        fault = Phrase("{fault} (is {meant} meant?)", fault=fault, meant=close[0])
     return FileUnreadable(file=file, fault=fault, **_place_of(file, field))
 
 

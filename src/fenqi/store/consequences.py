@@ -1,9 +1,9 @@
 """What follows from a verdict: what is still due and has room under the breaker, with reasons.
 
-Purchases and accesses share it. A hold or freeze counts only if it will be placed, so a cause that
-is spent, or that a person found harmless, neither stops a customer again nor uses up the room of
-others under the breaker's caps. A review is opened before the harm it is about, which is then part
-of its case: closing the case as a false alarm ends it.
+Purchases, accesses and payments share it. A hold or freeze counts only if it will be placed, so a
+cause that is spent, or that a person found harmless, neither stops a customer again nor uses up the
+room of others under the breaker's caps. A review is opened before the harm it is about, which is
+then part of its case: closing the case as a false alarm ends it.
 """
 
 from collections import Counter
@@ -54,9 +54,16 @@ class Consequences:
         self._restraint: Restraint | None = None  # nor anybody to count
         self._weighed: Counter[str] = Counter()  # decisions so far, by book
 
+    @property
+    def responses(self) -> Responses:
+        """What gives the responses of the batch; made when the first is to be given."""
+        if self._responses is None:
+            self._responses = Responses(self._ground, self._booking, self._session)
+        return self._responses
+
     def prepare(self, account_ids: Collection[AccountId], rulebook: Rulebook) -> None:
         """Read at once what the consequences for some accounts look at, before the first."""
-        give = self._give()
+        give = self.responses
         give.know(account_ids)
         reasons = {one.reason for one in rulebook.policy.lines if one.reason is not None}
         give.docket.know([f"{one}/policy/{reason}" for one in account_ids for reason in reasons])
@@ -102,7 +109,7 @@ class Consequences:
     ) -> None:
         """Give the responses a weighed verdict asks for; menus are not among them."""
         reasons = said.reasons or (UNTOLD,)
-        give, policy = self._give(), rulebook.policy
+        give, policy = self.responses, rulebook.policy
         case_id: UUID | None = None
         for act in sorted(acts, key=lambda one: one.effect in PROTECTS):  # the case comes first
             cause = cause_of(policy, said, act.effect)
@@ -139,14 +146,9 @@ class Consequences:
                 case _:
                     pass
 
-    def _give(self) -> Responses:
-        if self._responses is None:
-            self._responses = Responses(self._ground, self._booking, self._session)
-        return self._responses
-
     def _is_due(self, rulebook: Rulebook, account: Account, said: Verdict, act: Act) -> bool:
         """Whether a hold or freeze would be placed, were it asked for now."""
-        return self._give().would_place(
+        return self.responses.would_place(
             act.effect,
             account,
             self._until(act),
@@ -168,7 +170,7 @@ class Consequences:
                 rulebook.kind,
                 caps=self._ground.catalogue.conduct().caps_of(rulebook.kind),
                 ids=self._ground.ids,
-                docket=self._give().docket,
+                docket=self.responses.docket,
             )
         (held,) = self._restraint.hold_back(
             account.book,
@@ -186,7 +188,7 @@ class Consequences:
             and one.cause == cause
             and one.ended_at is None
             and one.ends_at > now
-            for one in self._give().of(account)
+            for one in self.responses.of(account)
         )
         return frozenset({Effect.SMALLER_LIMIT}) if runs else NONE
 

@@ -9,7 +9,7 @@ a hang can no longer write over it. No clocks of two machines are compared.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,8 +51,12 @@ def own(session: Session, name: str, *, silent_seconds_max: float = SILENT_SECON
     It may until it ends, or until it was silent for so long; `beat` is a sign of life.
     """
     session.rows(SILENCE, {"most": f"{round(silent_seconds_max * 1000)}ms"})
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
-    return session.rows(LOCK, {"room": ROOM, "key": key}) == [(True,)]
+    return session.rows(LOCK, {"room": ROOM, "key": _key(name)}) == [(True,)]
+
+
+def _key(name: str) -> int:
+    """Return the second part of a duty's lock."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big", signed=True)
 
 
 BEAT = "SELECT 1"
@@ -84,6 +88,23 @@ def find(session: Session, name: str) -> Standing:
 def every(session: Session) -> list[Standing]:
     """Return how all duties that ever ran stand."""
     return [Standing(*row) for row in session.rows(ALL, {"most": DUTIES_MAX})]
+
+
+HELD = """
+SELECT l.objid::bigint FROM pg_locks AS l
+JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+WHERE l.locktype = 'advisory' AND l.classid::bigint = %(room)s AND l.objsubid = 2 AND l.granted
+LIMIT %(most)s
+"""
+
+
+def held(session: Session, names: Sequence[str]) -> frozenset[str]:
+    """Return which of some duties a program is at now.
+
+    Nobody holds one and is silent for longer than `SILENT_SECONDS_MAX`: the server sees to that.
+    """
+    keys = {row[0] for row in session.rows(HELD, {"room": ROOM, "most": DUTIES_MAX})}
+    return frozenset(one for one in names if _key(one) % 2**32 in keys)  # listed without a sign
 
 
 BEGIN = """

@@ -18,6 +18,7 @@ from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 
 TEXTS = "data/reasons/application.toml"
+TEXTS_OF_PURCHASES = "data/reasons/purchase.toml"
 # What may hold or freeze purchases of an account that is open.
 OF_ACCOUNTS = (DecisionKind.ACCESS, DecisionKind.PURCHASE, DecisionKind.REPAYMENT)
 
@@ -35,6 +36,12 @@ def of_law() -> Texts:
     """Return what customers read for reasons of law, means and score."""
     law = tomllib.loads((resources.files("fenqi") / TEXTS).read_text("utf-8"))
     return {**scorecards.shipped().reasons, **law}
+
+
+@lru_cache(maxsize=1)
+def of_purchases() -> Texts:
+    """Return what customers read where the house stops a purchase, whatever a policy says."""
+    return tomllib.loads((resources.files("fenqi") / TEXTS_OF_PURCHASES).read_text("utf-8"))
 
 
 def of_freezes(ground: Ground, session: Session, book: Book) -> frozenset[str]:

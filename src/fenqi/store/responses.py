@@ -5,7 +5,7 @@ batch. Each response is tempered by `core/risk/response.py`, told to the custome
 (P3), and touches new purchases only (P1).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Required, TypedDict, Unpack
 from uuid import UUID
@@ -152,6 +152,29 @@ class Responses:
         payload = {"reasons": given, "cause": cause}
         self._booking.event(account, "nudged", payload=payload, actor=actor, topic=CUSTOMER)
         return Done(Effect.NUDGE)
+
+    def relieve(
+        self,
+        account: Account,
+        *,
+        reasons: Iterable[str],
+        cause: str,
+        ways: Sequence[Mapping[str, object]],
+        decision_id: UUID | None = None,
+        actor: str = SYSTEM,
+    ) -> Done:
+        """Tell the customer what may be asked of each plan where paying is hard; nothing changes.
+
+        `ways` are those of `store/relief.py`.
+        """
+        payload = {
+            "reasons": check_reasons(reasons, cause=cause),
+            "cause": cause,
+            "decision_id": decision_id,
+            "plans": ways,
+        }
+        self._booking.event(account, "relief-offered", payload=payload, actor=actor, topic=CUSTOMER)
+        return Done(Effect.RELIEF)
 
     def review(
         self,

@@ -275,6 +275,5 @@ def _is_narrowed(acts: Sequence[Act], account: Account, amount_minor: int) -> bo
 
 def _plans(ground: Ground) -> tuple[Sold, ...]:
     """Return every plan that is sold at all."""
-    catalogue = ground.catalogue
-    products = sorted({one.product_id for one in catalogue.products.values()})
-    return tuple((name, count) for name in products for count in catalogue.product(name).counts)
+    sold = ground.catalogue.sold()
+    return tuple((name, count) for name, counts in sold.items() for count in counts)

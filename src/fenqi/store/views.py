@@ -6,6 +6,7 @@ not grow with the number of lines. Every figure can be asked for as it stood at 
 
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from fenqi.core.values.ids import AccountId
 from fenqi.store.pool import Session
@@ -260,31 +261,71 @@ def portfolio(session: Session, book_id: str, as_of: date) -> list[PortfolioSum]
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionCount:
-    """How often purchases were decided this way; `reason` is empty in the row of all."""
+class DecidedSum:
+    """Decisions about purchases that one rulebook made.
 
-    outcome: str
-    reason: str
+    `is_made` if the purchase was made, `is_reviewed` if a person was asked to look at it,
+    `is_cooler` if the menu it was chosen from was shorter.
+    """
+
+    rulebook_id: UUID
+    is_made: bool
+    is_reviewed: bool
+    is_cooler: bool
     decisions: int
 
 
-# A decision may have up to four reasons, so the reasons' counts may exceed the decisions'.
-DECISIONS = """
-SELECT d.outcome, COALESCE(r.reason, ''), COUNT(*)
+DECIDED = """
+SELECT d.rulebook_id, o.order_id IS NOT NULL, w.is_reviewed, w.is_cooler, COUNT(*)
 FROM decisions AS d
 JOIN accounts AS a USING (account_id)
+LEFT JOIN orders AS o ON o.account_id = d.account_id AND o.decision_id = d.decision_id
 CROSS JOIN LATERAL (
-    SELECT NULL AS reason UNION ALL SELECT UNNEST(d.reasons)
-) AS r
+    SELECT COALESCE(BOOL_OR(effect LIKE 'review%%'), FALSE) AS is_reviewed,
+        COALESCE(BOOL_OR(effect LIKE 'cooler-menu%%'), FALSE) AS is_cooler
+    FROM UNNEST(d.effects) AS effect
+) AS w
 WHERE a.book_id = %(book_id)s AND d.kind = 'purchase' AND d.booked_on <= %(as_of)s
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LIMIT %(most)s
+"""
+
+
+def decided(session: Session, book_id: str, as_of: date) -> list[DecidedSum]:
+    """Return the purchase decisions by rulebook and by what became of them."""
+    rows = session.rows(DECIDED, {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX})
+    return [DecidedSum(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedSum:
+    """Purchases that were not made then; `reason` is empty in the row of all.
+
+    `course` is `decline`, `step-up` (a check first) or `other-plan` (another plan is to be chosen).
+    """
+
+    course: str
+    reason: str
+    purchases: int
+
+
+# One may have up to four reasons, so the reasons' counts may exceed the purchases'.
+STOPPED = """
+SELECT COALESCE(e.payload ->> 'course', 'decline'), COALESCE(r.reason, ''), COUNT(*)
+FROM events AS e
+JOIN accounts AS a USING (account_id)
+CROSS JOIN LATERAL (
+    SELECT NULL AS reason UNION ALL SELECT jsonb_array_elements_text(e.payload -> 'reasons')
+) AS r
+WHERE a.book_id = %(book_id)s AND e.kind IN ('purchase-declined', 'purchase-paused')
+    AND e.booked_on <= %(as_of)s
 GROUP BY 1, 2 ORDER BY 1, 2 LIMIT %(most)s
 """
 
 
-def decisions(session: Session, book_id: str, as_of: date) -> list[DecisionCount]:
-    """Return the purchase decisions by outcome and by reason."""
-    rows = session.rows(DECISIONS, {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX})
-    return [DecisionCount(*row) for row in rows]
+def stopped(session: Session, book_id: str, as_of: date) -> list[StoppedSum]:
+    """Return the purchases that were not made, by their course and by the reasons told."""
+    rows = session.rows(STOPPED, {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX})
+    return [StoppedSum(*row) for row in rows]
 
 
 # What customers asked for, by the event that says so.
@@ -302,6 +343,32 @@ SELECT e.kind, COUNT(*) FROM events AS e JOIN accounts AS a USING (account_id)
 WHERE a.book_id = %(book_id)s AND e.kind = ANY(%(kinds)s::text[]) AND e.booked_on <= %(as_of)s
 GROUP BY e.kind ORDER BY e.kind LIMIT %(most)s
 """
+
+
+# How customers' payments were answered, each account once a row: what was decided, and what of it
+# ended because it was cured.
+HEEDED = """
+SELECT what, COUNT(DISTINCT account_id)
+FROM (
+    SELECT d.account_id, split_part(word, ':', 1) AS what
+    FROM decisions AS d JOIN accounts AS a USING (account_id)
+    CROSS JOIN UNNEST(d.effects || 'asked-about'::text) AS word
+    WHERE a.book_id = %(book_id)s AND d.kind = 'repayment' AND d.booked_on <= %(as_of)s
+    UNION ALL
+    SELECT p.account_id, 'cured'
+    FROM protections AS p JOIN decisions AS d USING (account_id, decision_id)
+    JOIN accounts AS a USING (account_id) JOIN books AS b USING (book_id)
+    WHERE a.book_id = %(book_id)s AND d.kind = 'repayment' AND p.finding = 'cured'
+        AND (p.ended_at AT TIME ZONE b.zone)::date <= %(as_of)s
+) AS told
+GROUP BY what ORDER BY what LIMIT %(most)s
+"""
+
+
+def heeded(session: Session, book_id: str, as_of: date) -> list[tuple[str, int]]:
+    """Return how many accounts were asked about for how they pay, and what followed for them."""
+    asked = {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX}
+    return [(what, count) for what, count in session.rows(HEEDED, asked)]
 
 
 def requests(session: Session, book_id: str, as_of: date) -> list[tuple[str, int]]:

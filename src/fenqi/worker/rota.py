@@ -29,6 +29,7 @@ from fenqi.worker.admit import admit, ask_again
 from fenqi.worker.assess import assess_on
 from fenqi.worker.beat import Beat, still
 from fenqi.worker.fault import told
+from fenqi.worker.heed import heed_on
 from fenqi.worker.shadow import follow_on
 from fenqi.worker.watch import STOP_SECONDS_MAX, WATCH, Watch
 
@@ -86,6 +87,9 @@ def duties_of(
         judged, is_whole = follow_on(ground, beat=beat)
         return Round(judged, {}, is_whole)
 
+    def heeds(ground: Ground, cursor: Cursor, /, *, beat: Beat) -> Round:
+        return Round(*heed_on(ground, cursor, beat=beat))
+
     def assesses(subject: Subject) -> Act:
         def act(ground: Ground, cursor: Cursor, /, *, beat: Beat) -> Round:
             return Round(*assess_on(ground, subject, cursor, days=assess_days, beat=beat))
@@ -95,6 +99,7 @@ def duties_of(
     return (
         Duty("admit", admits, timedelta(seconds=2)),
         Duty("shadow", follows, timedelta(seconds=30)),
+        Duty("repayment", heeds, timedelta(seconds=30)),
         Duty("assess-limit", assesses(Subject.LIMIT), timedelta(minutes=5)),
         Duty("assess-price", assesses(Subject.PRICE), timedelta(minutes=5)),
     )

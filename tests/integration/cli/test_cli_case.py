@@ -28,7 +28,9 @@ def only_the_crowd_rule(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def fenqi(database_url: str) -> Run:
     environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "160", "TERM": "dumb"}
-    return lambda *words: CliRunner().invoke(app, list(map(str, words)), env=environment)
+    return lambda *words, **more: CliRunner().invoke(
+        app, list(map(str, words)), env=environment | more
+    )
 
 
 @pytest.fixture
@@ -132,10 +134,41 @@ def test_a_case_that_is_not_there_gets_a_sentence(
 
 
 def test_a_note_without_words_is_refused(world: World, fenqi: Run) -> None:
-    log_in(world, people(world, 10), "1.2.3.4")
+    ring = people(world, 10)
+    log_in(world, ring, "1.2.3.4")
     assert protect(world.ground).held == 10
     case = only_case(world)[0]
     said = ended(fenqi("case", "note", case, "  ", "--by", "mei"), 2)
     assert "it must be 1 to 4000 characters" in said
     said = ended(fenqi("case", "note", case, "fine", "--by", "system"), 2)
     assert "the name of a person" in said
+    words = ("case", "open", "odd", "--account", ring[0], "--subject", " ")
+    said = ended(fenqi(*words, "--by", "mei"), 2)
+    assert "The subject of a case is  ; it must be a few words, 1 to 80 characters." in said
+
+
+def test_a_case_is_told_in_chinese_with_its_evidence_and_money(world: World, fenqi: Run) -> None:
+    ring = people(world, 10)
+    log_in(world, ring[:7], "1.2.3.4")
+    log_in(world, ring[7:], "1.2.3.4", device="farm")
+    ended(fenqi("watch", "--once"))
+    case = only_case(world)[0]
+    with world.store.transaction() as session:
+        session.run("SET LOCAL ROLE NONE")  # the program itself may not
+        session.run("UPDATE case_entries SET evidence = evidence || '{\"amount_minor\": 1234567}'")
+    chinese = {"FENQI_LANGUAGE": "zh", "COLUMNS": "80"}
+    told = ended(fenqi("case", "show", case, **chinese)).replace("\uff1a", ": ")
+    for said in (
+        "调查 investigation: ring",
+        "立案 opened",
+        "金额: 12,345.67 CNY",
+        "场所: 此前账户数 0, 种类 未知, 长期账户数 0",
+        "共用设备、银行卡或手机号的组",
+        "账户总数: 10",
+    ):
+        assert said in told, said
+    assert re.search(r"-> 设备 device [0-9a-f]{12}", "".join(told.splitlines()))
+    assert "冻结 freeze" in told
+    queue = ended(fenqi("case", "list", **chinese)).replace("\uff1a", ": ")
+    assert "调查 investigation: ring" in queue
+    assert max(len(line) for line in queue.splitlines()) <= 80

@@ -62,3 +62,14 @@ def test_a_stored_plan_is_previewed_contested_and_decided(world: World, fenqi: R
     assert "no contest is open" in ended(fenqi("contest", "list"))
     assert state(world, plan) == "closed"
     assert_sound(world)
+
+
+def test_a_refund_is_read_in_the_currency_of_the_account(store: Store, fenqi: Run) -> None:
+    world = open_book(store, currency="JPY")
+    account = enrol(world)
+    _, plan = buy(world, account, 60_000, "unsplit", 1)
+    which = ("--account", account, "--plan", plan, "--refund")
+    shown = json.loads(ended(fenqi("plan", "preview", *which, "1500", "--json")))
+    assert sum(one["open_minor"] for one in shown["plans"][0]["after"]) == 58_500
+    refused = ended(fenqi("plan", "preview", *which, "15.00"), 2)
+    assert "15.00 is no amount of JPY" in refused

@@ -102,6 +102,22 @@ def test_an_error_is_told_in_the_readers_language(monkeypatch: pytest.MonkeyPatc
     assert "a positive number. Nothing was booked." in sentence(unread)
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--defer", "400"), "days out of range; 400 is not from 1 to "),
+        (("--due-day", "0"), "no day of a month; 0 is not from 1 to 31."),
+        (("--refund", "700"), "refund above what was lent; 70000 minor units of 60000."),
+        (("--refund", ""), " is no amount of CNY."),
+    ],
+)
+def test_a_request_beyond_its_bounds_is_told_them(asked: tuple[str, str], said: str) -> None:
+    words = ("plan", "preview", "600", "--on", "2026-01-05", "--asked-on", "2026-01-10", *asked)
+    outcome = CliRunner().invoke(app, words)
+    assert outcome.exit_code == 2
+    assert said in outcome.stderr
+
+
 def test_a_name_somebody_wrote_is_not_translated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FENQI_LANGUAGE", "zh-CN")
     unfound = ColumnMissing(

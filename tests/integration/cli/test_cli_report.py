@@ -122,6 +122,24 @@ def test_a_wrong_name_is_answered_with_the_right_ones(fenqi: Run) -> None:
     assert "There is no book demo. There are: small." in ended.stderr
 
 
+def test_a_folder_that_no_replay_wrote_is_named(fenqi: Run, tmp_path: Path) -> None:
+    ended = fenqi("report", "--out", str(tmp_path / "typo"))
+    assert ended.exit_code == 2
+    assert f"{tmp_path / 'typo'}/provenance.json: it is not there" in ended.stderr
+
+
+def test_a_number_no_database_holds_is_refused_at_the_door(fenqi: Run) -> None:
+    nobody = "00000000-0000-0000-0000-000000000000"
+    huge = "9" * 20
+    for words in (
+        ("ledger", "check", "--sample", huge),
+        ("plan", "preview", "--account", nobody, "--statement", huge, "--count", "3"),
+    ):
+        ended = fenqi(*words)
+        assert ended.exit_code == 2, ended.output
+        assert "less than or equal to" in " ".join(ended.stderr.split())
+
+
 def test_words_after_two_dashes_go_to_psql(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[list[str]] = []
     monkeypatch.setattr(os, "execve", lambda _program, words, _environment: given.append(words))

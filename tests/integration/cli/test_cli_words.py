@@ -1,5 +1,6 @@
 """What commands print of decisions, cases, policies, contests: whole at 80 columns, in Chinese."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +9,12 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 from make_book import World, buy, done, enrol, open_book, purchase, rows
+from make_change import move
 from typer.testing import CliRunner
 
 from fenqi.cli import app
+from fenqi.core.risk.change import Pull, Subject
+from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.store.policies import SHIPPED
 from fenqi.store.pool import Store
@@ -111,6 +115,23 @@ def test_changes_of_nobody_who_changed_are_told_in_chinese(world: World, fenqi: 
     assert told == "额度和价格从未变动。\n"
 
 
+def test_a_changed_limit_is_told_as_money_and_a_price_in_per_cent(world: World, fenqi: Run) -> None:
+    account = AccountId(account_of(world))
+    move(world, account, [Pull("late", -200_000, "late-payments")])
+    move(world, account, [Pull("late", 700_000, "late-payments")], Subject.PRICE)
+    told = {one: fenqi("decision", "changes", account, language=one).stdout for one in ("en", "zh")}
+    for text in told.values():
+        assert all(len(line) <= WIDTH for line in text.split("\n"))
+        for whole in ("5,000.00", "4,000.00", "-1,000.00", "10.90%", "18.00%", "+7.10%"):
+            assert re.search(rf"(^|\s){re.escape(whole)}(\s|$)", text), (whole, text)
+        assert "late-payments" in text
+        assert "CNY" in text
+    assert {"limit", "price"} <= set(told["en"].split())
+    assert {"额度", "价格"} <= set(told["zh"].split())
+    as_json = json.loads(fenqi("decision", "changes", account, "--json").stdout)
+    assert [(one["old"], one["new"]) for one in as_json][1] == (500_000, 400_000)
+
+
 def test_what_a_check_of_a_policy_finds_is_told_in_chinese_with_its_place(
     world: World, fenqi: Run, tmp_path: Path
 ) -> None:
@@ -125,6 +146,29 @@ def test_what_a_check_of_a_policy_finds_is_told_in_chinese_with_its_place(
     assert found is not None, ended.stderr
     assert "还不能用于决策" in ended.stderr
     assert re.search("错误 .*mine.toml 第", ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version = 1", "version = 0", "version 为 0;应为 1 至 1000000 的整数"),
+        ('owner = "', 'owner = "\\u001b[31m', "应为 不含控制字符的文本"),
+        ("[[thresholds]]", "[[thresholds]]\nnew = 1", "new"),
+        ('"decline" }', '"declin" }', "应为 以下之一:"),
+    ],
+)
+def test_why_a_policy_is_refused_is_told_in_chinese(
+    fenqi: Run, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    text = (SHIPPED / "purchase.toml").read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    ended = fenqi("policy", "check", file, language="zh", columns=400)
+    assert ended.exit_code == 2
+    told = ended.stderr.translate(WESTERN)
+    assert said in told
+    assert not re.search("must be|whole number|missing|one of", told)
 
 
 def test_a_challenger_is_told_in_chinese(world: World, fenqi: Run, tmp_path: Path) -> None:
@@ -160,7 +204,22 @@ def test_what_a_contest_gives_back_is_told_as_money(world: World, fenqi: Run) ->
         ("overdue_days > 0", "overdue_days > 20 %", "单位不同:overdue_days 是天数,20 % 是以 ppm"),
         ("overdue_days > 0", "overdue_days is unknown", "不得因未知而成立"),
         ('reason = "payment-overdue"\n', "", "须告知原因"),
-        ('owner = "risk"', "owner = 7", "owner 为 7;应为 "),
+        ('owner = "risk"', "owner = 7", "策略:owner 为 7;应为 文本"),
+        ("version = 1\n", 'version = "1"\n', 'version 为 "1";应为 1 至 1000000 的整数'),
+        ('kind = "purchase"', 'kind = "sale"', 'kind 为 "sale";应为 以下之一:application, '),
+        ("valid_from = 2026-01-01", 'valid_from = "today"', "应为 日期,如 2026-01-31,不加引号"),
+        ('reason = "account-closed"\n', 'reason = "shut"\n', "没有原因 shut;现有:account-closed"),
+        ("== 'closed'", "== 'close'", "account_status 不会是 close(是否指 closed?);可选:"),
+        ("== 'closed'", "> 'closed'", "选项没有大小顺序"),
+        ("== 'closed'", "== 'closed", "此处的引号没有闭合"),
+        ("== 'closed'", "== overdue_days", "选项须与引号中的词比较,而不是天数"),
+        ("overdue_days > 0", "overdue_days > 0 && is_held", "& 须写成单词:and、or、not"),
+        ("overdue_days > 0", "(overdue_days > 0", "此处的括号没有闭合"),
+        ("overdue_days > 0", "overdue_days // 0 > 1", "此处除以零"),
+        ('suppressed_by = ["proved"]', 'suppressed_by = ["nobody"]', "nobody 不是上文的规则"),
+        ('hit = "first"', 'hit = "last"', 'hit 为 "last";应为 first 或 collect'),
+        ('if_unknown = "standard"', 'if_unknown = "none"', "表 menu:表中没有行 none"),
+        ("at_least = 60\n", "at_least = 40\n", "有两个门槛都是 40"),
         ('owner = "risk"', 'oner = "risk"', "缺少 owner;应为 "),
     ],
 )

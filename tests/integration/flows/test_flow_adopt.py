@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -68,7 +69,7 @@ def live(world: World, kind: DecisionKind = DecisionKind.PURCHASE) -> tuple[str,
 
 def test_what_is_shipped_decides_until_a_person_adopts_something(world: World) -> None:
     for kind in DecisionKind:
-        assert live(world, kind) == (kind.value, 1)
+        assert live(world, kind) == (kind.value, policies.shipped(kind).version)
     adopted = adopt(world.ground, own(), by="Second Person")
     assert (adopted.number, adopted.kind) == (1, DecisionKind.PURCHASE)
     assert live(world) == ("own", 1)
@@ -105,6 +106,31 @@ def test_a_policy_with_a_fault_is_not_adopted_and_nothing_is_kept(world: World) 
         adopt(world.ground, late, by="Second Person")
     assert rows(world.ground.store, "SELECT 1 FROM adoptions LIMIT 1") == []
     assert rows(world.ground.store, "SELECT 1 FROM catalogue WHERE kind = 'policy'") == []
+
+
+@pytest.mark.parametrize(
+    ("offer", "told"),
+    [
+        ('product = "flatt", counts = [3]', "there is no product flatt; there are: annuity18"),
+        ('product = "flat", counts = [3, 5]', "flat is not sold in 5 instalments; it is in 3"),
+    ],
+)
+def test_a_menu_of_what_nobody_sells_is_not_adopted(world: World, offer: str, told: str) -> None:
+    text = own().text.replace('reason = "large"', f'reason = "large"\noffers = [{{ {offer} }}]', 1)
+    with pytest.raises(PolicyUnsound) as refused:
+        adopt(world.ground, read(text, shipped().vocabulary, file="own.toml"), by="Second Person")
+    assert told in str(refused.value.fields["faults"])
+    assert "own.toml, line 15" in str(refused.value.fields["faults"])
+    assert live(world) == ("purchase", 1)
+
+
+def test_the_policy_of_the_handbook_decides_in_another_program_too(world: World) -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "policies.md"
+    text = page.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    adopted = adopt(world.ground, read(text, shipped().vocabulary), by="Second Person")
+    with world.ground.store.transaction() as session:
+        book = policies.Shelf().get(session, adopted.rulebook_id)
+    assert book.decide(book.policy.row({})).outcome == "approve"
 
 
 def test_what_a_pack_forbids_is_not_adopted(world: World) -> None:

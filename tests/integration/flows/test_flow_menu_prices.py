@@ -85,6 +85,18 @@ id = "usual"
 otherwise = true
 offers = [{{ product = "flat", counts = [3, 12] }}, {{ product = "annuity18", counts = [6] }}]
 """
+NUDGE = """
+[[rules]]
+id = "large"
+when = "amount_minor > 1000.00 CNY"
+effects = [{ effect = "nudge" }]
+reason = "large"
+
+[[reasons]]
+code = "large"
+zh = "金额较大。"
+en = "It is large."
+"""
 LISTED = 1_000_000
 
 
@@ -389,6 +401,36 @@ def test_a_decision_is_told_with_its_prices_and_made_again_with_them(world: Worl
     assert found.what == "menu"
 
 
+def test_a_price_in_the_record_of_a_policy_that_offers_none_is_found(store: Store) -> None:
+    plain = HEAD.format(name="plain") + NUDGE
+    rules = rulebook(read(plain, shipped().vocabulary, file="p.toml"), shipped().vocabulary)
+    world = under(open_book(store), rules)
+    ask(world, enrol(world), 120_000, "flat", 3)
+    record = telling.read(store, decisions(world)[0])
+    assert keeping.replay(record) is None
+    cheaper = tuple({**one, "price_ppm": 700_000} for one in record.offers)
+    found = keeping.replay(dataclasses.replace(record, offers=cheaper))
+    assert found is not None
+    assert found.what == "menu"
+
+
+def test_a_purchase_that_waits_for_another_plan_tells_which_one_was_asked_for(
+    world: World,
+) -> None:
+    account = enrol(world)
+    ask(world, account, 120_000, "flat", 3, price_ppm=700_000)
+    ask(world, account, 120_000, "flat", 6)
+    found = "SELECT payload FROM events WHERE kind = 'purchase-paused' ORDER BY number"
+    asked = [
+        {name: one[name] for name in ("product", "count", "price_ppm") if name in one}
+        for (one,) in rows(world.store, found)
+    ]
+    assert asked == [
+        {"product": "flat", "count": 3, "price_ppm": 700_000},
+        {"product": "flat", "count": 6},
+    ]
+
+
 def test_two_policies_that_differ_in_a_price_alone_are_told_apart(world: World) -> None:
     account = enrol(world)
     ask(world, account, 120_000, "flat", 3)
@@ -446,6 +488,17 @@ def test_the_ledger_check_finds_a_plan_whose_price_is_not_its_orders(world: Worl
         session.run("UPDATE orders SET price_ppm = 800000")
         session.run("UPDATE plans SET price_ppm = 1000000")
     assert any("M8 signed fee" in one.what for one in check(world.store).findings)
+
+
+def test_the_ledger_check_finds_an_order_that_no_menu_offered(world: World) -> None:
+    account = enrol(world)
+    buy_at(world, account, 120_000, "flat", 3, 800_000)
+    for price in (900_000, LISTED):  # offered is four fifths alone
+        with as_owner(world.store) as session:
+            session.run("UPDATE orders SET price_ppm = %(price)s", {"price": price})
+            session.run("UPDATE plans SET price_ppm = %(price)s", {"price": price})
+        found = [one for one in check(world.store).findings if "offers" in one.what]
+        assert [one.found.partition(": ")[2] for one in found] == [f"flat x 3 at {price}"]
 
 
 @pytest.mark.parametrize("table", ["orders", "plans"])

@@ -180,8 +180,9 @@ def test_a_challenger_needs_a_name_an_end_and_runs_once(world: World) -> None:
         begin(world)
     with pytest.raises(ShadowInvalid):
         begin(world, LIVE, "same", days=0)
-    with pytest.raises(ShadowInvalid):
-        shadowing.begin(world.ground, made(LIVE, "same"), by="", days=1)
+    for nobody in ("", "\x1b[31mLi Na", "x" * 81):
+        with pytest.raises(ShadowInvalid):
+            shadowing.begin(world.ground, made(LIVE, "same"), by=nobody, days=1)
 
 
 def test_a_decision_that_commits_late_is_not_passed_over(world: World) -> None:

@@ -42,6 +42,9 @@ def test_a_price_below_the_listed_one_shows_its_own_true_rates() -> None:
     console = Console(file=StringIO(), width=80)
     quoting.show(quoted, console)
     assert "at 80.00% of its price" in console.file.getvalue()  # type: ignore[attr-defined]
+    nearly = quote(dataclasses.replace(ASKED, price_ppm=999_999))
+    quoting.show(nearly, console := Console(file=StringIO(), width=80))
+    assert "at 99.9999% of its price" in console.file.getvalue()  # type: ignore[attr-defined]
     quoting.show(listed, console := Console(file=StringIO(), width=80))
     assert "of its price" not in console.file.getvalue()  # type: ignore[attr-defined]
 

@@ -143,6 +143,8 @@ def test_a_reset_needs_a_name_a_finding_and_something_open(world: World) -> None
         reset(world.ground, BOOK, kind, by=" ", finding="looked")
     with pytest.raises(breaker.PersonNeeded):
         reset(world.ground, BOOK, kind, by="Li Na", finding="")
+    with pytest.raises(breaker.PersonNeeded):
+        reset(world.ground, BOOK, kind, by="Li Na", finding="\x1b[2Jlooked")
     with pytest.raises(breaker.TripMissing):
         reset(world.ground, BOOK, kind, by="Li Na", finding="looked")
 

@@ -1,16 +1,19 @@
 """Which version decides: a policy whose time is over does not, whatever it decides about."""
 
 from datetime import date, timedelta
+from io import StringIO
 
 import pytest
 from make_book import BOOK, World, open_book, until
 from make_change import trip
+from rich.console import Console
 
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
-from fenqi.report.policies import deciding
+from fenqi.report.language import Language, Speech
+from fenqi.report.policies import deciding, show_deciding
 from fenqi.store import books, policies
 from fenqi.store.deciding import Chosen, Deciding
 from fenqi.store.features import shipped
@@ -121,3 +124,8 @@ def test_the_list_says_what_decides_and_why_it_is_not_the_live_version(world: Wo
     assert told["limit"] == ("own", 1, "own 2: its time is over")
     assert told["price"] == ("own", 3, "own 4: a breaker is open")
     assert told["access"] == ("access", 1, "")
+    console = Console(file=StringIO(), width=120, markup=False)
+    show_deciding(deciding(world.store), console, Speech(Language.CHINESE))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for said in ("own 2: 已过有效期", "own 4: 熔断已触发", "额度 limit"):
+        assert said in text

@@ -166,6 +166,12 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         "applications_offered": "(state = 'offered'::text)",
         "applications_parked": "((state = 'received'::text) AND (parked_at IS NOT NULL))",
         "decisions_of_account": "(kind <> 'purchase'::text)",
+        "decisions_of_paying": "(kind = 'repayment'::text)",
+        "events_of_paying": "((kind = ANY (ARRAY['bucket-crossed'::text, "
+        "'receipt-reversed'::text])) OR ((kind = ANY (ARRAY['receipt-final'::text, "
+        "'plan-settled'::text])) AND (((payload ->> 'overdue_days'::text) <> '0'::text) OR "
+        "((payload ->> 'is_partial'::text) = '1'::text))) OR ((kind = 'payment-failed'::text) "
+        "AND ((payload ->> 'cause'::text) = 'customer'::text)))",
         "decisions_of_kind": "(kind <> 'purchase'::text)",
         "decisions_not_approved": "(outcome <> 'approve'::text)",
         "identities_by_national_id": "(national_id_hash IS NOT NULL)",

@@ -1,5 +1,6 @@
 """Who is killed loses its duty at once, who hangs soon, and who works long keeps it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,12 @@ import pytest
 from make_application import SaidBureau, applied
 from make_book import World, open_book
 from make_crowd import people
+from rich.console import Console
 
 from fenqi.core.risk.change import Subject
+from fenqi.report import duty as telling
+from fenqi.report.language import Language, Speech
+from fenqi.runtime import MovingClock
 from fenqi.store import duties
 from fenqi.store.duties import Cursor
 from fenqi.store.pool import DatabaseGone, Store
@@ -184,6 +190,53 @@ def test_what_hangs_again_and_again_does_not_take_all_connections(world: World) 
             time.sleep(0.1)
         assert len(hung) == len(known) + LEFT_BEHIND_MAX
         leave.set()
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (Language.ENGLISH, ("hangs: begun 5 min ago, no sign of life", "has not ended", "end it")),
+        (Language.CHINESE, ("5 分钟前开始", "至今未结束", "请先结束它")),
+    ],
+)
+def test_a_round_that_hangs_is_told_with_what_to_do(
+    world: World, start: Callable[..., Program], language: Language, said: tuple[str, ...]
+) -> None:
+    start("hangs")
+    wait_for(lambda: "stuck" not in telling.read(world.store, ["stuck"]).held)  # it lost the duty
+    told = telling.read(world.store, ["stuck"])
+    begun_at = standing(world).begun_at
+    assert begun_at is not None
+    clock = MovingClock(begun_at + timedelta(seconds=duties.SILENT_SECONDS_MAX))
+    assert json.loads(telling.to_json(told, clock))["hangs"] == []
+    clock.set(begun_at + timedelta(minutes=5, seconds=1))
+    assert json.loads(telling.to_json(told, clock))["hangs"] == ["stuck"]
+    console = Console(file=StringIO(), width=80, highlight=False, markup=False)
+    telling.show(told, ["stuck"], clock, console, Speech(language))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(len(line) for line in text.split("\n")) <= 80
+    flat = "".join(text.split())  # a table folds its cells, Chinese has no spaces to fold at
+    for one in said[1:]:
+        assert "".join(one.split()) in flat
+    assert "fenqiworkerrun" in flat
+    console.width = 200
+    telling.show(told, ["stuck"], clock, console, Speech(language))
+    assert said[0] in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_round_at_work_is_told_as_such_however_long_it_takes(
+    world: World, start: Callable[..., Program]
+) -> None:
+    start("works", 600.0)
+    told = telling.read(world.store, ["stuck", "other"])
+    assert told.held == {"stuck"}
+    begun_at = standing(world).begun_at
+    assert begun_at is not None
+    clock = MovingClock(begun_at + timedelta(hours=9))
+    assert json.loads(telling.to_json(told, clock))["hangs"] == []
+    console = Console(file=StringIO(), width=120)
+    telling.show(told, [], clock, console, Speech(Language.ENGLISH))
+    assert "at work" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def wait_for(seen: Callable[[], bool]) -> None:

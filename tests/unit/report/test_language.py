@@ -70,6 +70,14 @@ def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> N
     assert said | of_commands == set(read_catalogue(Language.CHINESE))
 
 
+def test_a_sentence_has_one_translation() -> None:
+    lines = CATALOGUE.read_text(encoding="utf-8").splitlines()
+    # The words of a long one are on the lines below it.
+    said = [one for one in lines if one.startswith("msgid ") and one != 'msgid ""']
+    assert len(said) > 120
+    assert [one for one in set(said) if said.count(one) > 1] == []
+
+
 def test_each_sentence_of_each_error_code_is_there_in_both_languages_with_the_same_values() -> None:
     chinese = read_catalogue(Language.CHINESE)
     for sentence in (*of_errors(), *around.ALL, *answers.ALL, *templates_of_phrases()):

@@ -66,10 +66,11 @@ def due_at(priority: int, now: datetime) -> datetime:
 
 
 def check_name(field: str, name: str) -> str:
-    """Return a person's name as it is written down. Errors: CaseInvalid."""
+    """Return a person's name, or a subject, as it is written down. Errors: CaseInvalid."""
     clean = name.strip()
     if not 0 < len(clean) <= NAME_LENGTH_MAX or not clean.isprintable() or clean == SYSTEM:
-        expected = f"the name of a person, 1 to {NAME_LENGTH_MAX} characters"
+        what = "a few words" if field == "subject" else "the name of a person"
+        expected = f"{what}, 1 to {NAME_LENGTH_MAX} characters"
         raise CaseInvalid(field=field, value=name, expected=expected)
     return clean
 

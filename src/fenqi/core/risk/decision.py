@@ -18,6 +18,7 @@ class Effect(StrEnum):
     """What a rule may lead to, mildest first; a call for early repayment is never one of them."""
 
     NUDGE = "nudge"
+    RELIEF = "relief"  # told what may be asked for where paying is hard
     STEP_UP = "step-up"
     COOLER_MENU = "cooler-menu"
     SMALLER_LIMIT = "smaller-limit"

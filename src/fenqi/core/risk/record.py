@@ -151,12 +151,12 @@ def _menu_difference(record: Record, made: Made) -> Difference | None:
     Which of the offered plans were left out is the catalogue's and the account's grade of price,
     which no record holds.
     """
-    if not made.offers:
-        return None
     offered = sorted(made.offers)
     for one in record.offers:
-        plan = (one.get("product"), one.get("count"), one.get("price_ppm", PPM))
-        if plan not in made.offers:
+        price = one.get("price_ppm", PPM)
+        plan = (one.get("product"), one.get("count"), price)
+        # Who leaves the menu alone offers what is sold, at no price of its own.
+        if plan not in made.offers if offered else price != PPM:
             return Difference("menu", plan, offered)
     return None
 

@@ -48,11 +48,13 @@ class Finding(StrEnum):
     EXPIRED = "expired"  # its time was over
     FALSE_ALARM = "false-alarm"  # a person found nothing wrong
     LIFTED = "lifted"  # a person ended it without finding out what it was
+    CURED = "cured"  # what it was placed for is over
 
 
 # What weak evidence may lead to; whatever else is asked becomes what stands beside it.
 MILDER = {
     Effect.NUDGE: Effect.NUDGE,
+    Effect.RELIEF: Effect.RELIEF,
     Effect.STEP_UP: Effect.STEP_UP,
     Effect.COOLER_MENU: Effect.REVIEW,
     Effect.SMALLER_LIMIT: Effect.REVIEW,
@@ -170,12 +172,15 @@ def _is_spent(one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime) ->
     """Whether a protection of the same cause stands in the way of one of this kind.
 
     A running one does, and for a while one that ended, longer if a person found nothing wrong. A
-    hold gives way to a freeze, because what is known may have grown.
+    hold gives way to a freeze, because what is known may have grown. A smaller limit that ended
+    because its facts were over stands in nobody's way: facts that come again are new ones.
     """
     ended = one.ended_by(now)
     if one.finding is Finding.FALSE_ALARM and ended is not None and now < ended + CLEARED:
         return True
     if one.kind is not kind:
+        return False
+    if one.finding is Finding.CURED and kind is ProtectionKind.SMALLER_LIMIT and ended is not None:
         return False
     return ended is None or now < ended + bounds.pause_hours * HOUR
 

@@ -63,6 +63,7 @@ def rulebook(
     """
     named = {one.name for one in policy.inputs}
     named |= {name for example in policy.examples for name in example.given}
+    named |= {name for table in policy.tables for name in table.named}
     declared = {name: _declaration(vocabulary[name]) for name in sorted(named)}
     content = {
         "judge": JUDGE,

@@ -10,15 +10,19 @@ from enum import StrEnum
 from typing import TypeVar
 
 from fenqi.core.errors import Invalid
+from fenqi.core.values.phrase import Phrase
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
 IDENTITY = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal obeys them; lines may end
 WHOLE_MAX = 2_000_000_000  # fits the integers of the database
 
 FOR_PEOPLE = frozenset({"title", "source", "note"})  # texts the core does not compute with
 
-NO_SUCH_FIELD = "no such field"
+NO_SUCH_FIELD = Phrase("no such field")
+TEXT = Phrase("a text")
+TABLE = Phrase("a table")
 
 
 class Reader:
@@ -41,24 +45,22 @@ class Reader:
         self._left = set(table) - set(unread)
 
     def text(self, field: str) -> str:
-        """Return a text that is not empty."""
-        value = self._take(field, "text")
-        if not isinstance(value, str) or not value.strip():
-            raise self.refused(field, "text")
+        """Return a text that is not empty, without characters that a terminal obeys."""
+        value = self._words(field)
+        if CONTROL.search(value):
+            raise self.refused(field, Phrase("a text without control characters"))
         return value
 
     def identity(self, field: str) -> str:
         """Return a name that programs use: short, letters, digits, hyphens."""
-        text = self.text(field)
+        text = self._words(field)
         if IDENTITY.fullmatch(text) is None:
-            raise self.refused(field, "1 to 40 letters, digits and hyphens")
+            raise self.refused(field, Phrase("1 to 40 letters, digits and hyphens"))
         return text
 
     def integer(self, field: str, *, least: int = 0, most: int = WHOLE_MAX) -> int:
         """Return a whole number within a range."""
-        expected = f"a whole number, at least {least}"
-        if most < WHOLE_MAX:
-            expected += f", at most {most}"
+        expected = Phrase("a whole number from {least} to {most}", least=least, most=most)
         value = self._take(field, expected)
         if not _is_whole(value, least=least) or int(str(value)) > most:
             raise self.refused(field, expected)
@@ -70,7 +72,8 @@ class Reader:
 
     def integers(self, field: str, *, least: int = 0, most: int, length_max: int) -> list[int]:
         """Return a list, not empty, of different whole numbers within a range."""
-        expected = f"1 to {length_max} different whole numbers from {least} to {most}"
+        bounds = {"count": length_max, "least": least, "most": most}
+        expected = Phrase("1 to {count} different whole numbers from {least} to {most}", **bounds)
         value = self._take(field, expected)
         if not isinstance(value, list) or not 1 <= len(value) <= length_max:
             raise self.refused(field, expected)
@@ -82,7 +85,8 @@ class Reader:
 
     def numbers(self, field: str, *, least: int = 0, most: int, length: int) -> list[int]:
         """Return a list of exactly so many whole numbers within a range; they may repeat."""
-        expected = f"{length} whole numbers from {least} to {most}"
+        bounds = {"count": length, "least": least, "most": most}
+        expected = Phrase("{count} whole numbers from {least} to {most}", **bounds)
         value = self._take(field, expected)
         if not isinstance(value, list) or len(value) != length:
             raise self.refused(field, expected)
@@ -94,12 +98,13 @@ class Reader:
         """Return a list, not empty, of rising whole numbers within a range."""
         values = self.integers(field, least=least, most=most, length_max=length_max)
         if values != sorted(values):
-            raise self.refused(field, "whole numbers, each above the one before")
+            raise self.refused(field, Phrase("whole numbers, each above the one before"))
         return values
 
     def choice(self, field: str, choices: type[Choice]) -> Choice:
         """Return a member of an enumeration by its value."""
-        expected = "one of " + ", ".join(choice.value for choice in choices)
+        known = ", ".join(choice.value for choice in choices)
+        expected = Phrase("one of {choices}", choices=known)
         value = self._take(field, expected)
         if not isinstance(value, str) or value not in {choice.value for choice in choices}:
             raise self.refused(field, expected)
@@ -116,9 +121,9 @@ class Reader:
 
     def table(self, field: str) -> "Reader":
         """Return a reader of the table below; its errors name the field with its path."""
-        value = self._take(field, "a table")
+        value = self._take(field, TABLE)
         if not isinstance(value, dict):
-            raise self.refused(field, "a table")
+            raise self.refused(field, TABLE)
         return Reader(value, self._refusal, within=f"{self._within}{field}.")
 
     def tables(self, field: str, expected: str, *, length_max: int) -> list["Reader"]:
@@ -144,8 +149,14 @@ class Reader:
 
     def refused(self, field: str, expected: str) -> Invalid:
         """Return the error for a field whose value is not what was expected."""
-        value = self._table.get(field, "(missing)")
+        value = self._table.get(field, Phrase("(missing)"))
         return self._refusal(field=self._within + field, value=value, expected=expected)
+
+    def _words(self, field: str) -> str:
+        value = self._take(field, TEXT)
+        if not isinstance(value, str) or not value.strip():
+            raise self.refused(field, TEXT)
+        return value
 
     def _take(self, field: str, expected: str) -> object:
         self._left.discard(field)

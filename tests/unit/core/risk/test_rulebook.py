@@ -52,6 +52,28 @@ def test_a_rulebook_comes_back_from_what_the_database_gives() -> None:
     assert again.decide(row).reasons == ("late",)
 
 
+def test_a_policy_with_a_column_that_no_cell_asks_about_comes_back_too() -> None:
+    table = """
+    [[tables]]
+    id = "menu"
+    hit = "first"
+    columns = ["amount_minor + used_minor", "regime"]
+    if_unknown = "rest"
+    [[tables.rows]]
+    id = "much"
+    when = ["> 1000 minor", "any"]
+    offers = [{ product = "flat", counts = [3] }]
+    [[tables.rows]]
+    id = "rest"
+    otherwise = true
+    offers = [{ product = "flat", counts = [3, 6] }]
+    """
+    book = rulebook(policy(BODY + table), VOCABULARY)
+    again = restored(json.loads(book.text))
+    assert (again.rulebook_id, again.policy.inputs) == (book.rulebook_id, book.policy.inputs)
+    assert "regime" not in {one.name for one in book.policy.inputs}  # nothing is decided by it
+
+
 def test_it_declares_what_the_policy_and_its_examples_name() -> None:
     assert set(vocabulary_of(content())) == {
         "account_status",

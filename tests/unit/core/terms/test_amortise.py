@@ -15,7 +15,7 @@ from fenqi.core.terms.amortise.as_of import (
 )
 from fenqi.core.terms.amortise.dates import DueDatesInvalid, first_of_next_month, spans
 from fenqi.core.terms.amortise.down_payment import down_payment
-from fenqi.core.terms.amortise.factor import factors, real_units
+from fenqi.core.terms.amortise.factor import rate_factor, real_units
 from fenqi.core.terms.amortise.model import Model, PeriodsInvalid
 from fenqi.core.terms.amortise.re_age import NewRows, equal_parts, re_age, re_age_in_equal_parts
 from fenqi.core.terms.amortise.re_amortise import re_amortise, re_amortise_interest_equally
@@ -65,7 +65,7 @@ def pay(model: Model, row: int, on: date, principal: int, interest: int) -> None
 
 def level(rules: Settings, period: tuple[date, date]) -> Decimal:
     """Return the factor of a whole period for the level instalment."""
-    return factors(rules, SEVEN, period, period, units=Decimal(1))[0]
+    return rate_factor(rules, SEVEN, period, period, units=Decimal(1))
 
 
 def test_a_level_plan_has_the_published_rows() -> None:
@@ -391,7 +391,7 @@ def test_a_year_may_be_long_only_for_the_period_with_the_leap_day() -> None:
 def test_a_moved_due_day_counts_months_and_parts_of_one() -> None:
     period = (date(2024, 2, 1), date(2024, 3, 16))
     units = real_units(settings(), period, anchor=START)
-    _, factor = factors(settings(), SEVEN, period, period, units=units)
+    factor = rate_factor(settings(), SEVEN, period, period, units=units)
     months = 1 + Decimal(15) / 31
     assert abs(factor - SEVEN * 30 * months / 360) < Decimal("1e-18")
 

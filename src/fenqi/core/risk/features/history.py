@@ -6,6 +6,7 @@ and a moment. What a trail would say at each ask comes out, to the last unit.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from fenqi.core.risk.features.ranges import (
 from fenqi.core.risk.features.trail import Fields, whole
 
 Known = NDArray[np.bool_]
+Kind = TypeVar("Kind", np.int64, np.bool_)
 NUMBER_BITS = 40  # of an event's number beside an account's place in one integer
 EXACT_MAX = (1 << 63) // PPM - 1  # beyond it a share is computed without numpy
 
@@ -197,8 +199,9 @@ class _Asking:
         if feature.aggregate is Aggregate.DAYS_SINCE_LAST:
             return self._since(places, end - 1, end > first)
         column = history.columns[field or ""]
-        at = _picked(places, end - 1, end > first)
-        return column.values[at], (end > first) & (column.known & ~column.is_text)[at]
+        found = end > first
+        is_number = _picked(column.known & ~column.is_text, places, end - 1, found)
+        return _picked(column.values, places, end - 1, found), found & is_number
 
     def _range(self, places: Whole) -> tuple[Whole, Whole]:
         """Return where each ask's facts begin and end among some places."""
@@ -238,18 +241,21 @@ class _Asking:
         return sign * greatest(sign * values, first, end), end > first
 
     def _since(self, places: Whole, at: Whole, known: Known) -> tuple[Whole, Known]:
-        moments = self._history.moments[_picked(places, at, known)]
+        moments = _picked(self._history.moments, places, at, known)
         return (self._moments - moments) // MICROSECONDS_PER_DAY, known
 
     def _all_known(self, values: Whole) -> tuple[Whole, Known]:
         return values, np.ones(len(values), dtype=np.bool_)
 
 
-def _picked(places: Whole, at: Whole, known: Known) -> Whole:
-    """Return the facts at some of the places, the history's first where none is known."""
+def _picked(values: NDArray[Kind], places: Whole, at: Whole, known: Known) -> NDArray[Kind]:
+    """Return a column's values at some of the places, any of the column's where none is known.
+
+    Shapes: values (facts,), which may be none; places (of a stream,); at, known and result (asks,).
+    """
     if not len(places):
-        return np.zeros(len(at), dtype=np.int64)
-    return places[np.where(known, at, 0)]
+        return np.zeros(len(at), dtype=values.dtype)
+    return values[places[np.where(known, at, 0)]]
 
 
 def _share(part: Whole, of_whole: Whole) -> Whole:

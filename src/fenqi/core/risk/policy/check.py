@@ -5,7 +5,7 @@ table that leaves some customers without a row. A note is only told: a reason no
 that no example shows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -41,12 +41,16 @@ PROTECTING = frozenset(
     {Effect.NUDGE, Effect.STEP_UP, Effect.SMALLER_LIMIT, Effect.REVIEW, Effect.HOLD, Effect.FREEZE}
 )
 DONE = {
-    DecisionKind.APPLICATION: frozenset(Effect) - {Effect.NUDGE, Effect.HOLD, Effect.FREEZE},
-    DecisionKind.PURCHASE: frozenset(Effect) - {Effect.DEARER_PRICE},
+    DecisionKind.APPLICATION: frozenset(Effect)
+    - {Effect.NUDGE, Effect.RELIEF, Effect.HOLD, Effect.FREEZE},
+    DecisionKind.PURCHASE: frozenset(Effect) - {Effect.DEARER_PRICE, Effect.RELIEF},
     DecisionKind.LIMIT: frozenset({Effect.NUDGE, Effect.SMALLER_LIMIT, Effect.REVIEW}),
     DecisionKind.PRICE: frozenset({Effect.NUDGE, Effect.DEARER_PRICE, Effect.REVIEW}),
     DecisionKind.ACCESS: PROTECTING,
-    DecisionKind.REPAYMENT: PROTECTING,
+    # How somebody pays is no suspicion: no check is asked for, and nothing is frozen.
+    DecisionKind.REPAYMENT: frozenset(
+        {Effect.NUDGE, Effect.RELIEF, Effect.SMALLER_LIMIT, Effect.REVIEW, Effect.HOLD}
+    ),
 }
 CASES_MAX = 200_000  # sets of rows that are told apart while a table is walked
 
@@ -118,8 +122,14 @@ class Checked:
         return not any(one.is_fault for one in self.findings)
 
 
-def check(policy: Policy, *, today: date | None = None) -> Checked:
-    """Return what is unwise in a policy. `today` is when it would be adopted."""
+def check(
+    policy: Policy, *, today: date | None = None, sold: Mapping[str, Sequence[int]] | None = None
+) -> Checked:
+    """Return what is unwise in a policy.
+
+    `today` is when it would be adopted; `sold` the products there are then, with the numbers of
+    instalments each is sold in. Without one nothing is said of it.
+    """
     decide = compile_row(policy)
     shown: set[int] = set()
     findings: list[Finding] = []
@@ -133,6 +143,8 @@ def check(policy: Policy, *, today: date | None = None) -> Checked:
         findings += _line(policy, line, is_shown=line.number in shown)
         findings += _idle(policy, _at(line, "effects"), line.acts)
         findings += _priced(policy, _at(line, "offers"), line.offers)
+        if sold is not None:
+            findings += _unsold(policy, _at(line, "offers"), line.offers, sold)
     for threshold in policy.thresholds:
         where = Phrase("threshold {points}", points=threshold.at_least)
         at = _At(where, f"threshold {threshold.at_least}", "effects")
@@ -246,6 +258,31 @@ def _priced(policy: Policy, at: _At, offers: Sequence[Offer]) -> Iterator[Findin
                     high=high,
                 )
                 yield _found(policy, at, told)
+
+
+def _unsold(
+    policy: Policy, at: _At, offers: Sequence[Offer], sold: Mapping[str, Sequence[int]]
+) -> Iterator[Finding]:
+    """Yield plans that nobody could choose: a menu of such would turn every customer away."""
+    for offer in offers:
+        counts = sold.get(offer.product)
+        if counts is None:
+            told = Phrase(
+                "there is no product {product}; there are: {known}",
+                product=offer.product,
+                known=", ".join(sorted(sold)),
+            )
+            yield _found(policy, at, told)
+            continue
+        strange = [count for count in offer.counts if count not in counts]
+        if strange:
+            told = Phrase(
+                "{product} is not sold in {count} instalments; it is in {counts}",
+                product=offer.product,
+                count=", ".join(map(str, strange)),
+                counts=", ".join(map(str, counts)),
+            )
+            yield _found(policy, at, told)
 
 
 def _reasons(policy: Policy) -> Iterator[Finding]:

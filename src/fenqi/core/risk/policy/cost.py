@@ -6,6 +6,7 @@ A policy has no loops, so the worst case is every part of every condition once.
 from fenqi.core.risk.policy.expression import walk
 from fenqi.core.risk.policy.form import Form
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.values.phrase import Phrase
 
 LINES_MAX = 1_000  # rules and rows of tables
 CELLS_MAX = 10_000  # of all tables
@@ -24,8 +25,10 @@ def refuse_cost(policy: Policy, top: Form) -> None:
         for _ in walk(policy.condition(line)):
             found += 1
             if found > STEPS_MAX:
-                fault = (
-                    f"a decision would take more than {STEPS_MAX} steps, reached at {line.name}; "
-                    "take rules away, or suppress fewer of them"
+                fault = Phrase(
+                    "a decision would take more than {most} steps, reached at {line}; take rules "
+                    "away, or suppress fewer of them",
+                    most=STEPS_MAX,
+                    line=line.name,
                 )
                 raise top.refusal("rules", fault)

@@ -29,7 +29,7 @@ class InputForbidden(Invalid):
 
 
 WEAK_HOLD_HOURS_MAX = 24
-WEAK_EFFECTS = frozenset({Effect.NUDGE, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD})
+WEAK_EFFECTS = frozenset({Effect.NUDGE, Effect.RELIEF, Effect.STEP_UP, Effect.REVIEW, Effect.HOLD})
 # Fraud gives no reason to make credit smaller or dearer, the need of credit none to freeze, and
 # what serves the service only harms nobody.
 UNJUSTIFIED: dict[Purpose, frozenset[Effect]] = {

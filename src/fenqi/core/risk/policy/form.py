@@ -60,7 +60,9 @@ class Form:
         """Take a whole number within a range, which may be below zero."""
         value = self.raw(field)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self.wrong(field, f"a whole number from {least} to {most}")
+            raise self.wrong(
+                field, Phrase("a whole number from {least} to {most}", least=least, most=most)
+            )
         return value
 
     def choice(self, field: str, choices: type[Choice]) -> Choice:
@@ -71,14 +73,14 @@ class Form:
         """Take a day, such as 2026-01-31 without quotes."""
         value = self.raw(field)
         if not isinstance(value, date) or isinstance(value, datetime):
-            raise self.wrong(field, "a day such as 2026-01-31, without quotes")
+            raise self.wrong(field, Phrase("a day such as 2026-01-31, without quotes"))
         return value
 
     def flag(self, field: str) -> bool:
         """Take true or false; an absent one is false."""
         value = self.raw(field)
         if value is not None and not isinstance(value, bool):
-            raise self.wrong(field, "true or false")
+            raise self.wrong(field, Phrase("true or false"))
         return bool(value)
 
     def texts(self, field: str, *, most: int) -> list[str]:
@@ -88,7 +90,7 @@ class Form:
             found = [one for one in value if isinstance(one, str)]
             if len(found) == len(value):
                 return found
-        raise self.wrong(field, f"a list of at most {most} texts")
+        raise self.wrong(field, Phrase("a list of at most {most} texts", most=most))
 
     def integers(self, field: str, *, least: int, most: int) -> tuple[int, ...]:
         """Take a list of different whole numbers."""
@@ -105,9 +107,14 @@ class Form:
         if value is None:
             return
         if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-            raise self.wrong(field, "a list of tables")
+            raise self.wrong(field, Phrase("a list of tables"))
         if len(value) > most:
-            fault = f"{field} has {len(value)} entries; at most {most} are read"
+            fault = Phrase(
+                "{field} has {count} entries; at most {most} are read",
+                field=field,
+                count=len(value),
+                most=most,
+            )
             raise self.refusal(field, fault)
         heading = _below(re.sub(r"\[\d+\]", "", self._keys[-1]), field)
         for number, table in enumerate(value, start=1):
@@ -115,14 +122,16 @@ class Form:
                 f"{heading}[{number + counted_from}]",
                 f"{_below(self._keys[0], field)}[{number}]",
             )
-            where = f"{self.where}, {field} {number}" if self._keys[0] else f"{field} {number}"
+            where: str = f"{field} {number}"
+            if self._keys[0]:
+                where = Phrase("{where}, {part}", where=self.where, part=where)
             yield Form(self._text, table, keys=keys, where=where)
 
     def named(self, field: str) -> Mapping[str, object]:
         """Take a table of free keys."""
         value = self.raw(field)
         if not isinstance(value, dict):
-            raise self.wrong(field, "a table of names and values")
+            raise self.wrong(field, Phrase("a table of names and values"))
         return value
 
     def raw(self, field: str) -> object:
@@ -177,19 +186,21 @@ class Form:
         try:
             return read(field)
         except PolicyInvalid as refusal:
-            raise self.wrong(field, str(refusal.fields["expected"])) from refusal
+            expected = refusal.fields["expected"]
+            told = expected if isinstance(expected, Phrase) else str(expected)
+            raise self.wrong(field, told) from refusal
 
 
 def opened(text: str) -> Form:
     """Return the top of a policy's file. Errors: PolicyInvalid."""
     if len(text.encode()) > TEXT_BYTES_MAX:
-        raise PolicyInvalid(fault=f"a policy has at most {TEXT_BYTES_MAX} bytes")
+        raise PolicyInvalid(fault=Phrase("a policy has at most {most} bytes", most=TEXT_BYTES_MAX))
     try:
         table = table_of(text)
     except NotToml as fault:
         told = Phrase("this is no TOML: {said}", said=fault.said)
         raise PolicyInvalid(fault=told, **fault.place) from fault
-    return Form(text, table, keys=("",), where="the policy")
+    return Form(text, table, keys=("",), where=Phrase("the policy"))
 
 
 def _perhaps(fault: Phrase, meant: str) -> Phrase:
@@ -205,7 +216,7 @@ def written(value: object) -> str:
         case str():
             return f'"{value}"'
         case dict():
-            return "a table"
+            return Phrase("a table")
         case list():
             return f"[{', '.join(map(written, value))}]"
         case _:

@@ -99,7 +99,9 @@ def parse_column(text: str, vocabulary: Vocabulary) -> Column:
     piece = parser.sum()
     parser.done()
     if piece.kind in (Kind.TRUTH, Kind.WORD):
-        raise parser.refusal(piece, f"a column is a value; this is {piece.kind.value}")
+        raise parser.refusal(
+            piece, Phrase("a column is a value; this is {kind}", kind=Phrase(piece.kind.value))
+        )
     # In the text of a cell the column's expression has no place.
     return Column(text, piece._replace(start=0, end=0), frozenset(parser.currencies))
 
@@ -118,7 +120,8 @@ def parse_cell(text: str, column: Column, vocabulary: Vocabulary) -> Parsed:
     else:
         tested = parser.tail(column.piece)
         if tested is column.piece:
-            raise parser.refusal_here("a cell is a comparison such as >= 3, a list, yes, no or any")
+            fault = Phrase("a cell is a comparison such as >= 3, a list, yes, no or any")
+            raise parser.refusal_here(fault)
         truth = parser.truth_of(tested)
     if first.sort is not Sort.END:
         parser.done()
@@ -156,15 +159,16 @@ class _Parser:
         return PolicyInvalid(said=said, at=piece.start + 1, fault=fault)
 
     def refusal_here(self, fault: str) -> PolicyInvalid:
-        said = self._text.strip() or "(nothing)"
+        said = self._text.strip() or Phrase("(nothing)")
         return PolicyInvalid(said=said, at=self.token.start + 1, fault=fault)
 
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            raise self.refusal_here(
-                f"more than {DEPTH_MAX} parentheses, calls, nots and signs in one another"
+            fault = Phrase(
+                "more than {most} parentheses, calls, nots and signs in one another", most=DEPTH_MAX
             )
+            raise self.refusal_here(fault)
 
     def truth_of(self, piece: Piece) -> Truth:
         """Return a piece where yes or no is needed."""
@@ -244,9 +248,8 @@ class _Parser:
             )
         if Kind.CHOICE in (left.kind, right.kind):
             if not is_equality:
-                raise self.refusal(
-                    whole, "a choice has no order; compare it with == or !=, or use in"
-                )
+                fault = Phrase("a choice has no order; compare it with == or !=, or use in")
+                raise self.refusal(whole, fault)
             if left.kind is Kind.WORD:
                 first, second = right, left
             second = self._choice(first, second)
@@ -258,14 +261,14 @@ class _Parser:
         """Return a word as the number of a choice."""
         if word.kind is not Kind.WORD or not isinstance(choice.node, Named):
             other = word if choice.kind is Kind.CHOICE else choice
-            raise self.refusal(
-                other, f"a choice is compared with a word in quotes, not {other.kind.value}"
+            fault = Phrase(
+                "a choice is compared with a word in quotes, not {kind}",
+                kind=Phrase(other.kind.value),
             )
+            raise self.refusal(other, fault)
         choices = self._vocabulary[choice.node.name].choices
         if word.word not in choices:
-            name, close = choice.node.name, _close(word.word, choices)
-            known = ", ".join(choices)
-            raise self.refusal(word, f"{name} is never {word.word}{close}; it is one of {known}")
+            raise self.refusal(word, _never(choice.node.name, word.word, choices))
         number = Number(choices.index(word.word), f'"{word.word}"')
         return Piece(number, Kind.CHOICE, word.start, word.end)
 
@@ -304,7 +307,7 @@ class _Parser:
         if kind is Kind.SECONDS:
             return time
         if seconds % SECONDS_PER_DAY:
-            raise self.refusal(time, "this counts whole days; write such as 3 days")
+            raise self.refusal(time, Phrase("this counts whole days; write such as 3 days"))
         said = time.node.said if isinstance(time.node, Number) else ""
         number = Number(seconds // SECONDS_PER_DAY, said)
         return time._replace(node=number)
@@ -315,7 +318,7 @@ class _Parser:
 
     def _among(self, left: Piece) -> tuple[Truth, int]:
         self.take()
-        self._sign("(", "a list stands in parentheses: in (1, 2)")
+        self._sign("(", Phrase("a list stands in parentheses: in (1, 2)"))
         options: list[Number] = []
         while True:
             item = self.sum()
@@ -324,27 +327,30 @@ class _Parser:
             else:
                 _, item, _ = self._agreed(left, item, item)
             if not isinstance(item.node, Number):
-                raise self.refusal(
-                    item, "a list holds numbers or words as they stand, nothing computed"
-                )
+                fault = Phrase("a list holds numbers or words as they stand, nothing computed")
+                raise self.refusal(item, fault)
             options.append(item.node)
             if not self._is_sign(","):
                 break
             self.take()
-        end = self._sign(")", "the list is not closed by )").end
+        end = self._sign(")", Phrase("the list is not closed by )")).end
         return Among(_term(left), tuple(options)), end
 
     def _known(self, left: Piece) -> tuple[Truth, int]:
         self.take()
         token = self.take()
         if left.kind in (Kind.TRUTH, Kind.WORD):
-            raise self.refusal(left, f"only a value is known or unknown; this is {left.kind.value}")
+            fault = Phrase(
+                "only a value is known or unknown; this is {kind}", kind=Phrase(left.kind.value)
+            )
+            raise self.refusal(left, fault)
         known = Known(_term(left))
         if token.text == "known":
             return known, token.end
         if token.text != "unknown":
             self._place -= 1
-            raise self.refusal_here("after is stands known or unknown; values are compared with ==")
+            fault = Phrase("after is stands known or unknown; values are compared with ==")
+            raise self.refusal_here(fault)
         return Not(known), token.end
 
     def sum(self) -> Piece:
@@ -371,16 +377,20 @@ class _Parser:
                 kind = one.kind if other.kind is Kind.NUMBER else other.kind
                 return self._computed(Sum.TIMES, left, right, kind)
         whole = Piece(left.node, left.kind, left.start, right.end)
-        told = f"these are not multiplied: {self._told(left)}, {self._told(right)}"
+        told = Phrase(
+            "these are not multiplied: {left}, {right}",
+            left=self._told(left),
+            right=self._told(right),
+        )
         if Kind.PPM in (left.kind, right.kind):
-            told += "; a share of an amount is part(amount, share)"
+            told = Phrase("{fault}; a share of an amount is part(amount, share)", fault=told)
         raise self.refusal(whole, told)
 
     def _divided(self, left: Piece, right: Piece) -> Piece:
         whole = Piece(left.node, left.kind, left.start, right.end)
         if left.kind in NUMERIC and right.kind in (Kind.COUNT, Kind.NUMBER):
             if isinstance(right.node, Number) and right.node.value == 0:
-                raise self.refusal(whole, "this divides by zero")
+                raise self.refusal(whole, Phrase("this divides by zero"))
             return self._computed(Sum.DIVIDED, left, right, left.kind)
         first, second, _ = self._agreed(left, right, whole)
         return self._computed(Sum.DIVIDED, first, second, Kind.COUNT)
@@ -394,7 +404,7 @@ class _Parser:
         if kind is Kind.TIME:  # which of days and seconds it is, is told of one number only
             value = computed(sign, _number_of(left), _number_of(right))
             if value is None:
-                raise self.refusal(whole, "this time does not fit into 64 bits")
+                raise self.refusal(whole, Phrase("this time does not fit into 64 bits"))
             node = Number(value, self._text[left.start : right.end])
         return whole._replace(node=node)
 
@@ -424,7 +434,7 @@ class _Parser:
             return Piece(Number(0), Kind.WORD, token.start, token.end, token.text)
         if token.sort is Sort.SIGN and token.text == "(":
             inner = self.expression()
-            end = self._sign(")", "this parenthesis is not closed").end
+            end = self._sign(")", Phrase("this parenthesis is not closed")).end
             return inner._replace(start=token.start, end=end)
         if token.sort is Sort.WORD and token.text in CALLS and self._is_sign("("):
             return self._call(token)
@@ -460,13 +470,14 @@ class _Parser:
         while self._is_sign(","):
             self.take()
             parts.append(self.expression())
-        end = self._sign(")", f"the call of {name.text} is not closed by )").end
+        closed = Phrase("the call of {name} is not closed by )", name=name.text)
+        end = self._sign(")", closed).end
         whole = Piece(Number(0), Kind.NUMBER, name.start, end)
         is_bound = name.text in (Sum.LEAST, Sum.MOST)
         if len(parts) < 2 or (len(parts) > 2 and not is_bound):
-            raise self.refusal(
-                whole, f"{name.text} takes {'at least two' if is_bound else 'two'} values"
-            )
+            least = Phrase("{name} takes at least two values", name=name.text)
+            exact = Phrase("{name} takes two values", name=name.text)
+            raise self.refusal(whole, least if is_bound else exact)
         result = self._applied(Sum(name.text), parts, whole)
         return result._replace(start=name.start, end=end)
 
@@ -474,8 +485,13 @@ class _Parser:
         left, right = parts[0], parts[1]
         if sign is Sum.PART:
             if left.kind not in NUMERIC or right.kind is not Kind.PPM:
-                told = f"{self._told(left)}, {self._told(right)}"
-                raise self.refusal(whole, f"part takes a value and a share in ppm or %: {told}")
+                fault = Phrase(
+                    "part takes a value and a share in ppm or {percent}: {left}, {right}",
+                    percent="%",
+                    left=self._told(left),
+                    right=self._told(right),
+                )
+                raise self.refusal(whole, fault)
             return self._computed(sign, left, right, left.kind)
         if sign is Sum.SHARE:
             first, second, _ = self._agreed(left, right, whole)
@@ -511,7 +527,7 @@ class _Parser:
 def _term(piece: Piece) -> Term:
     if isinstance(piece.node, Named | Number | Computed):
         return piece.node
-    raise PolicyInvalid(at=piece.start + 1, fault="a value is needed here, no condition")
+    raise PolicyInvalid(at=piece.start + 1, fault=Phrase("a value is needed here, no condition"))
 
 
 def _in_unit_of(high: Piece, low: Piece) -> Piece:
@@ -529,16 +545,20 @@ def _in_unit_of(high: Piece, low: Piece) -> Piece:
 def _number_of(piece: Piece) -> int:
     if isinstance(piece.node, Number):
         return piece.node.value
-    raise PolicyInvalid(at=piece.start + 1, fault="a time is written as a number here")
+    raise PolicyInvalid(at=piece.start + 1, fault=Phrase("a time is written as a number here"))
 
 
 def _is_nothing(piece: Piece) -> bool:
     return piece.kind is Kind.NUMBER and piece.node == Number(0)
 
 
-def _close(word: str, known: Sequence[str]) -> str:
-    found = get_close_matches(word, known, n=1)
-    return f" (is {found[0]} meant?)" if found else ""
+def _never(name: str, word: str, choices: Sequence[str]) -> Phrase:
+    """Return that a choice is never a word, with the one that was probably meant."""
+    never = Phrase("{name} is never {word}", name=name, word=word)
+    close = get_close_matches(word, choices, n=1)
+    if close:
+        never = Phrase("{fault} (is {meant} meant?)", fault=never, meant=close[0])
+    return Phrase("{fault}; it is one of {choices}", fault=never, choices=", ".join(choices))
 
 
 def _with_hint(fault: Phrase, left: Kind, right: Kind) -> Phrase:

@@ -124,13 +124,14 @@ class Table:
     """Lines that belong together. With `is_first` only the first row that holds counts.
 
     If a row before it is unknown, nobody can say which row is the first: then row `if_unknown`
-    counts, or none.
+    counts, or none. `named` are the inputs its columns name, those too that no cell asks about.
     """
 
     name: str
     is_first: bool
     lines: tuple[int, ...]
     if_unknown: int | None = None
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from fenqi.core.risk.policy.policy import (
     Table,
     Threshold,
 )
+from fenqi.core.values.phrase import Phrase
 
 POINTS_MAX = 1000  # of one line, up or down
 COLUMNS_MAX = 20
@@ -69,7 +70,7 @@ class _Reading:
         valid_from = top.day("valid_from")
         valid_until = top.day("valid_until") if top.has("valid_until") else None
         if valid_until is not None and valid_until < valid_from:
-            raise top.wrong("valid_until", f"a day after {valid_from}")
+            raise top.wrong("valid_until", Phrase("a day after {day}", day=valid_from))
         owner, author = top.text("owner"), top.text("author")
         self._reasons = dict(self._read_reasons())
         for form in top.tables("rules", LINES_MAX):
@@ -77,7 +78,7 @@ class _Reading:
         tables = tuple(self._tables())
         thresholds = tuple(self._thresholds())
         if not self._lines:
-            raise top.refusal("rules", "a policy has at least one rule or table")
+            raise top.refusal("rules", Phrase("a policy has at least one rule or table"))
         policy = Policy(
             name=name,
             version=version,
@@ -109,9 +110,9 @@ class _Reading:
         known: set[str] = set()
         for form in self._top.tables("reasons", LINES_MAX):
             code = form.identity("code")
-            form.where = f"reason {code}"
+            form.where = Phrase("reason {code}", code=code)
             if code in known:
-                raise form.refusal("code", f"there are two reasons {code}")
+                raise form.refusal("code", Phrase("there are two reasons {code}", code=code))
             known.add(code)
             self._keys[f"reason {code}"] = form.keys
             yield code, {language: form.text(language) for language in LANGUAGES}
@@ -119,7 +120,7 @@ class _Reading:
 
     def _rule(self, form: Form) -> None:
         name = form.identity("id")
-        form.where = f"rule {name}"
+        form.where = Phrase("rule {name}", name=name)
         text = form.text("when")
         truth = self._parsed(form, "when", lambda: parse(text, self._vocabulary))
         self._line(form, name, truth, text, self._purpose)
@@ -128,7 +129,8 @@ class _Reading:
     def _line(self, form: Form, name: str, when: Truth, text: str, purpose: Purpose) -> None:
         """Add a line whose condition is read already."""
         if name in self._numbers:
-            raise form.refusal("id", f"there are two lines {name}; give one another id")
+            fault = Phrase("there are two lines {name}; give one another id", name=name)
+            raise form.refusal("id", fault)
         has_points = form.has("points")
         line = Line(
             number=len(self._lines),
@@ -143,7 +145,8 @@ class _Reading:
             suppressed_by=self._suppressors(form) if form.has("suppressed_by") else (),
         )
         if len(self._lines) >= LINES_MAX:
-            raise form.refusal("id", f"a policy has at most {LINES_MAX} rules and rows")
+            fault = Phrase("a policy has at most {most} rules and rows", most=LINES_MAX)
+            raise form.refusal("id", fault)
         self._numbers[name] = line.number
         self._lines.append(line)
         self._keys[line.part] = form.keys
@@ -152,20 +155,25 @@ class _Reading:
     def _reason(self, form: Form) -> str:
         code = form.identity("reason")
         if code not in self._reasons:
-            known = ", ".join(self._reasons) or "none"
-            raise form.refusal("reason", f"there is no reason {code}; there are: {known}")
+            known = ", ".join(self._reasons) or Phrase("none")
+            fault = Phrase("there is no reason {code}; there are: {known}", code=code, known=known)
+            raise form.refusal("reason", fault)
         return code
 
     def _suppressors(self, form: Form) -> tuple[int, ...]:
         found = []
         for name in form.texts("suppressed_by", most=20):
             if name not in self._numbers:
-                fault = f"{name} is no rule above this one; only those can suppress it"
+                fault = Phrase(
+                    "{name} is no rule above this one; only those can suppress it", name=name
+                )
                 raise form.refusal("suppressed_by", fault)
             found.append(self._numbers[name])
         depth = 1 + max((self._depths.get(one, 0) for one in found), default=0)
         if depth > SUPPRESSION_DEPTH_MAX:
-            fault = f"more than {SUPPRESSION_DEPTH_MAX} rules suppress one another in a row"
+            fault = Phrase(
+                "more than {most} rules suppress one another in a row", most=SUPPRESSION_DEPTH_MAX
+            )
             raise form.refusal("suppressed_by", fault)
         self._depths[len(self._lines)] = depth
         return tuple(found)
@@ -175,11 +183,12 @@ class _Reading:
         for inner in form.tables("effects", len(Effect)):
             effect = inner.choice("effect", Effect)
             if any(act.effect is effect for act in acts):
-                raise form.refusal("effects", f"the effect {effect.value} stands here twice")
+                fault = Phrase("the effect {effect} stands here twice", effect=effect.value)
+                raise form.refusal("effects", fault)
             acts.append(Act(effect, _amount(inner, effect)))
             inner.done()
         if not acts:
-            raise form.refusal("effects", "effects is empty; take it away")
+            raise form.refusal("effects", Phrase("effects is empty; take it away"))
         return tuple(acts)
 
     def _offers(self, form: Form) -> Iterator[Offer]:
@@ -204,10 +213,10 @@ class _Reading:
 
     def _table(self, form: Form, rows: int) -> tuple[Table, int]:
         name = form.identity("id")
-        form.where = f"table {name}"
+        form.where = Phrase("table {name}", name=name)
         hit = form.text("hit")
         if hit not in ("first", "collect"):
-            raise form.wrong("hit", "first or collect")
+            raise form.wrong("hit", Phrase("first or collect"))
         purpose = form.choice("purpose", Purpose) if form.has("purpose") else self._purpose
         columns: list[Column] = []
         for text in form.texts("columns", most=COLUMNS_MAX):
@@ -219,7 +228,7 @@ class _Reading:
         first = len(self._lines)
         for row in form.tables("rows", LINES_MAX, counted_from=rows):
             own = row.identity("id")
-            row.where = f"table {name}, row {own}"
+            row.where = Phrase("table {name}, row {row}", name=name, row=own)
             if row.flag("otherwise"):
                 truth: Truth = Always()
                 text = "otherwise"
@@ -229,9 +238,10 @@ class _Reading:
             row.done()
         numbers = tuple(range(first, len(self._lines)))
         if not numbers:
-            raise form.refusal("rows", "a table has at least one row")
+            raise form.refusal("rows", Phrase("a table has at least one row"))
         self._keys[f"table {name}"] = form.keys
-        table = Table(name, hit == "first", numbers, self._if_unknown(form, name, numbers))
+        named = frozenset[str]().union(*(names(one.piece.node) for one in columns))
+        table = Table(name, hit == "first", numbers, self._if_unknown(form, name, numbers), named)
         form.done()
         self._refuse_menu(form, table)
         return table, len(numbers)
@@ -239,11 +249,16 @@ class _Reading:
     def _cells_of(self, row: Form, columns: Sequence[Column]) -> tuple[Truth, str]:
         cells = row.texts("when", most=COLUMNS_MAX)
         if len(cells) != len(columns):
-            fault = f"when has {len(cells)} cells, the table {len(columns)} columns"
+            fault = Phrase(
+                "when has {cells} cells, the table {columns} columns",
+                cells=len(cells),
+                columns=len(columns),
+            )
             raise row.refusal("when", fault)
         self._cells += len(cells)
         if self._cells > CELLS_MAX:
-            raise row.refusal("when", f"the tables of a policy have at most {CELLS_MAX} cells")
+            fault = Phrase("the tables of a policy have at most {most} cells", most=CELLS_MAX)
+            raise row.refusal("when", fault)
         truth: Truth = Always()
         for cell, column in zip(cells, columns, strict=True):
             one = self._parsed(row, "when", lambda: parse_cell(cell, column, self._vocabulary))  # noqa: B023 - called at once
@@ -257,10 +272,12 @@ class _Reading:
         own = form.identity("if_unknown")
         number = self._numbers.get(f"{name}.{own}")
         if number not in numbers:
-            raise form.refusal("if_unknown", f"the table has no row {own}")
+            raise form.refusal("if_unknown", Phrase("the table has no row {row}", row=own))
         line = self._lines[number]
         if line.is_harmful or line.points:
-            fault = f"row {own} harms or has points; what is unknown may lead to neither"
+            fault = Phrase(
+                "row {row} harms or has points; what is unknown may lead to neither", row=own
+            )
             raise form.refusal("if_unknown", fault)
         return number
 
@@ -269,24 +286,28 @@ class _Reading:
         if not any(self._lines[one].offers for one in table.lines):
             return
         if any(line.offers for line in self._lines[: table.lines[0]]):
-            raise form.refusal("rows", "a second table has offers; a policy has one menu")
+            fault = Phrase("a second table has offers; a policy has one menu")
+            raise form.refusal("rows", fault)
         if not table.is_first:
             return
         if table.if_unknown is None:
-            fault = "a table with offers says by if_unknown which row counts if an input is unknown"
+            fault = Phrase(
+                "a table with offers says by if_unknown which row counts if an input is unknown"
+            )
             raise form.refusal("if_unknown", fault)
 
     def _thresholds(self) -> Iterator[Threshold]:
         reached: set[int] = set()
         for form in self._top.tables("thresholds", 20):
             at_least = form.integer("at_least", least=1, most=POINTS_MAX * LINES_MAX)
-            form.where = f"threshold {at_least}"
+            form.where = Phrase("threshold {points}", points=at_least)
             if at_least in reached:
-                raise form.refusal("at_least", f"there are two thresholds at {at_least}")
+                fault = Phrase("there are two thresholds at {points}", points=at_least)
+                raise form.refusal("at_least", fault)
             reached.add(at_least)
             self._keys[f"threshold {at_least}"] = form.keys
             if not form.has("effects"):
-                raise form.wrong("effects", "a list of effects")
+                raise form.wrong("effects", Phrase("a list of effects"))
             acts = self._acts(form)
             form.done()
             if any(act.effect in HARMFUL for act in acts):
@@ -296,20 +317,23 @@ class _Reading:
     def _refuse_silent_points(self, form: Form) -> None:
         for line, own in zip(self._lines, self._forms, strict=True):
             if line.points > 0 and line.reason is None:
-                fault = f"its points may lead to {form.where}, which harms; give it a reason"
+                fault = Phrase(
+                    "its points may lead to {where}, which harms; give it a reason",
+                    where=form.where,
+                )
                 raise own.refusal("points", fault)
 
     def _examples(self) -> Iterator[Example]:
         for place, form in enumerate(self._top.tables("examples", 500)):
             self._keys[f"example {place}"] = form.keys
             says = form.text("says")
-            form.where = f"example {says}"
+            form.where = Phrase("example {says}", says=says)
             given = {
                 name: self._given(form, name, value) for name, value in form.named("given").items()
             }
             outcome = form.text("outcome")
             if outcome not in OUTCOMES:
-                raise form.wrong("outcome", f"one of {', '.join(OUTCOMES)}")
+                raise form.wrong("outcome", Phrase("one of {choices}", choices=", ".join(OUTCOMES)))
             yield Example(
                 says=says,
                 given=given,
@@ -327,7 +351,7 @@ class _Reading:
         """Return what an example gives an input: a number, a word or a flag."""
         known = self._vocabulary.get(name)
         if known is None:
-            raise form.refusal("given", f"there is no input {name}")
+            raise form.refusal("given", Phrase("there is no input {name}", name=name))
         if known.unit is Unit.FLAG and isinstance(value, bool):
             return int(value)
         if known.unit is Unit.CHOICE and value in known.choices:
@@ -336,9 +360,18 @@ class _Reading:
         is_whole = isinstance(value, int) and not isinstance(value, bool)
         if is_number and is_whole and LEAST <= int(str(value)) <= MOST:
             return int(str(value))
-        wanted = {Unit.FLAG: "true or false", Unit.CHOICE: f"one of {', '.join(known.choices)}"}
-        told = wanted.get(known.unit, f"a whole number of 64 bits ({known.unit.value})")
-        raise form.refusal("given", f"{name} is {written(value)}; it must be {told}")
+        wanted = {
+            Unit.FLAG: Phrase("true or false"),
+            Unit.CHOICE: Phrase("one of {choices}", choices=", ".join(known.choices)),
+        }
+        number = Phrase("a whole number of 64 bits ({unit})", unit=known.unit.value)
+        fault = Phrase(
+            "{field} is {value}; it must be {expected}",
+            field=name,
+            value=written(value),
+            expected=wanted.get(known.unit, number),
+        )
+        raise form.refusal("given", fault)
 
     def _parsed(self, form: Form, field: str, parsing: Callable[[], Parsed]) -> Truth:
         try:
@@ -347,8 +380,10 @@ class _Reading:
             raise form.within(field, refusal) from refusal
         self._currencies |= parsed.currencies
         if len(self._currencies) > 1:
-            told = " and ".join(sorted(self._currencies))
-            fault = f"the amounts of one policy are in one currency; here are {told}"
+            fault = Phrase(
+                "the amounts of one policy are in one currency; here are {currencies}",
+                currencies=", ".join(sorted(self._currencies)),
+            )
             raise form.refusal(field, fault)
         return parsed.truth
 

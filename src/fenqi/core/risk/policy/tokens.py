@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fenqi.core.risk.policy.fault import PolicyInvalid
+from fenqi.core.values.phrase import Phrase
 
 TEXT_MAX = 2000  # characters of one condition
 
@@ -44,7 +45,11 @@ class Token:
 def tokens(text: str) -> Iterator[Token]:
     """Yield the tokens of a condition and an end. Errors: PolicyInvalid."""
     if len(text) > TEXT_MAX:
-        fault = f"a condition has at most {TEXT_MAX} characters; this one has {len(text)}"
+        fault = Phrase(
+            "a condition has at most {most} characters; this one has {count}",
+            most=TEXT_MAX,
+            count=len(text),
+        )
         raise PolicyInvalid(said=f"{text[:40]} ...", fault=fault)
     place = 0
     while place < len(text):
@@ -70,11 +75,11 @@ def _token(found: "re.Match[str]") -> Token:
     return Token(Sort.SIGN, sign, start, end)
 
 
-def _stray(character: str) -> str:
+def _stray(character: str) -> Phrase:
     if character in "\"'":
-        return "this quote is not closed"
+        return Phrase("this quote is not closed")
     if character == "/":
-        return "/ would leave fractions; // divides and rounds down"
+        return Phrase("/ would leave fractions; // divides and rounds down")
     if character in "&|!":
-        return f"{character} is written as a word: and, or, not"
-    return f"{character} has no meaning in a condition"
+        return Phrase("{character} is written as a word: and, or, not", character=character)
+    return Phrase("{character} has no meaning in a condition", character=character)

@@ -113,7 +113,7 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     place = model.find(on)
     running = model.periods[-1 if place is None else place]
     has_changed = False
-    if not any(period.due_principal_minor > period.paid_principal_minor for period in late):
+    if not [one for one in late if one.due_principal_minor > one.paid_principal_minor]:
         if running.starts_on < on:
             model.overdue_on = running.due_on if bears_to_due_day else on
         return False

@@ -6,7 +6,6 @@ periods already paid. It has no room there, so the last open period asks for it.
 
 from datetime import date
 
-from fenqi.core.terms.amortise.factor import ZERO
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 
@@ -77,4 +76,4 @@ def stop_interest(model: Model, on: date) -> None:
             period.is_stale = True
             for segment in period.segments:
                 if segment.ends_on > on:
-                    segment.factor = segment.factor_to_due = ZERO
+                    segment.earn_nothing()

@@ -156,7 +156,8 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     if amount_minor == 0:
         return False
     model.settle()
-    if on >= period.due_on and _pay_due_principal(model, row, amount_minor):
+    if amount_minor <= period.open_principal_minor and is_expected(model, row, on):
+        take_expected(model, row, principal_minor=amount_minor)
         return False
     totals, before = model.totals(), period.outcome
     paid = amount_minor
@@ -181,30 +182,38 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     return True
 
 
-def _pay_due_principal(model: Model, row: int, amount_minor: int) -> bool:
-    """Take principal that is due if nothing else can follow from it; return whether it was taken.
+def is_expected(model: Model, row: int, on: date) -> bool:
+    """Return whether whatever is paid on a day of what a row asks for leaves all else as it was.
 
-    What was expected to be paid on the due day lowers the balance there either way: the row hands
-    on what it did before, so that nothing has to be derived anew. Only a last row, a day cut
-    there, or more than what the row or the plan asks for change more than that.
+    What fell due was expected to be paid on its due day, so the row hands on what it did before and
+    nothing has to be derived anew. Only a last row, a day cut there, or a row that asks for more
+    than its instalment or than what is out change more than that.
     """
+    period, last = model.periods[row], model.periods[-1]
+    if on < period.due_on or period is last or last.is_paid or period.is_stale:
+        return False
+    principal, totals = period.due_principal_minor, model.totals()
+    if principal + period.due_interest_minor > period.asked_minor:
+        return False
+    if totals.paid_principal_minor + principal - period.paid_principal_minor > totals.lent_minor:
+        return False
+    ends = [segment.ends_on for segment in period.segments]
+    is_last_to_end = ends[-1:] == [period.due_on] and period.due_on not in ends[:-1]
+    before = model.periods[row - 1].due_on if row else period.starts_on
+    return is_last_to_end and max(before, period.starts_on) < period.due_on
+
+
+def take_expected(
+    model: Model, row: int, *, principal_minor: int = 0, interest_minor: int = 0
+) -> None:
+    """Take what was expected to be paid for a row; see `is_expected`."""
     period = model.periods[row]
-    is_expected = amount_minor <= period.due_principal_minor - period.paid_principal_minor
-    if not is_expected or period is model.periods[-1] or model.find(period.due_on) != row:
-        return False
-    period.own()
-    segment = next((one for one in period.segments if one.ends_on == period.due_on), None)
-    if segment is None or segment is not period.segments[-1]:
-        return False
-    totals = model.totals()
-    is_lent = totals.paid_principal_minor + amount_minor <= totals.lent_minor
-    period.paid_principal_minor += amount_minor
-    if not is_lent or not _is_within(model, period):
-        period.paid_principal_minor -= amount_minor
-        return False
-    segment.corrected_minor -= amount_minor
-    model.note_paid(principal_minor=amount_minor)
-    return True
+    period.paid_interest_minor += interest_minor
+    if principal_minor:
+        period.own()
+        period.paid_principal_minor += principal_minor
+        period.segments[-1].corrected_minor -= principal_minor
+    model.note_paid(principal_minor=principal_minor, interest_minor=interest_minor)
 
 
 def _is_within(model: Model, period: Period) -> bool:

@@ -9,7 +9,7 @@ Source: README of the published vectors, "Rate factor of one period".
 
 from calendar import isleap
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Context, Decimal
 
 from fenqi.core.terms.amortise.dates import DAYS_PER_WEEK, Span, units_within
 from fenqi.core.terms.amortise.settings import (
@@ -35,19 +35,32 @@ ONE = Decimal(1)
 ZERO = Decimal(0)
 
 
-def factors(
+def rate_factor(
     settings: Settings, rate: Decimal, span: Span, period: Span, *, units: Decimal
-) -> tuple[Decimal, Decimal]:
-    """Return the factor of a span for the level instalment, and from its start for interest.
+) -> Decimal:
+    """Return rate x (length of the period in years) x (days of the span / days of the period).
 
-    The one for interest runs to the due day; `units` are what the period really has of them.
+    `units` of the interval make the period: their nominal number for the level instalment, what the
+    period really has of them for interest, whose span always runs to the due day.
     """
-    nominal = Decimal(settings.interval.every)
-    to_due = (span[0], period[1])
-    interest = _factor(settings, rate, to_due, period, units=units)
-    if span == to_due and units == nominal:
-        return interest, interest
-    return _factor(settings, rate, span, period, units=nominal), interest
+    arithmetic = settings.arithmetic
+    if period[0] == period[1]:
+        return ZERO
+    days, of_days = (span[1] - span[0]).days, (period[1] - period[0]).days
+    unit = settings.interval.unit
+    if settings.accrual is PER_PERIOD and unit is not Unit.DAYS:
+        per_year = Decimal(intervals_per_year(unit))
+        years = arithmetic.divide(Decimal(settings.interval.every), per_year)
+    elif _is_cut_at_new_year(settings, span, period):
+        years, days, of_days = _years_by_calendar(settings, span), 1, 1
+    elif settings.days_in_month is ACTUAL_MONTHS:
+        years = arithmetic.divide(days, _year_days(settings, span[0], period))
+        days, of_days = 1, 1
+    else:
+        length = arithmetic.multiply(UNIT_DAYS[unit], units)
+        years = arithmetic.divide(length, _year_days(settings, span[0], period))
+    earned = arithmetic.multiply(arithmetic.multiply(rate, years), days)
+    return _scaled(arithmetic.divide(earned, of_days), arithmetic)
 
 
 def real_units(settings: Settings, period: Span, *, anchor: date) -> Decimal:
@@ -58,6 +71,8 @@ def real_units(settings: Settings, period: Span, *, anchor: date) -> Decimal:
     if settings.days_in_month is not DaysInMonth.THIRTY:
         return Decimal(settings.interval.every)
     whole, rest, of_days = units_within(period, settings.interval.unit, anchor=anchor)
+    if not rest:
+        return Decimal(whole)
     return EXACT.add(whole, settings.arithmetic.divide(Decimal(rest), Decimal(of_days)))
 
 
@@ -68,34 +83,9 @@ def nominal_factor(settings: Settings, rate: Decimal) -> Decimal:
     return arithmetic.divide(arithmetic.multiply(rate, Decimal(interval.every)), per_year)
 
 
-def _factor(
-    settings: Settings, rate: Decimal, span: Span, period: Span, *, units: Decimal
-) -> Decimal:
-    """Return rate x (length of the period in years) x (days of the span / days of the period)."""
-    arithmetic = settings.arithmetic
-    if period[0] == period[1]:
-        return ZERO
-    days, of_days = _days(span), _days(period)
-    unit = settings.interval.unit
-    if settings.accrual is PER_PERIOD and unit is not Unit.DAYS:
-        per_year = Decimal(intervals_per_year(unit))
-        years = arithmetic.divide(Decimal(settings.interval.every), per_year)
-    elif _is_cut_at_new_year(settings, span, period):
-        years, days, of_days = _years_by_calendar(settings, span), ONE, ONE
-    elif settings.days_in_month is ACTUAL_MONTHS:
-        years = arithmetic.divide(days, _year_days(settings, span[0], period))
-        days, of_days = ONE, ONE
-    else:
-        length = arithmetic.multiply(UNIT_DAYS[unit], units)
-        years = arithmetic.divide(length, _year_days(settings, span[0], period))
-    earned = arithmetic.multiply(arithmetic.multiply(rate, years), days)
-    return _scaled(arithmetic.divide(earned, of_days), arithmetic)
-
-
 def _scaled(factor: Decimal, arithmetic: Context) -> Decimal:
     """Return the factor with as many decimals as the arithmetic has digits."""
-    decimals = ONE.scaleb(-arithmetic.prec)
-    return factor.quantize(decimals, rounding=ROUND_HALF_EVEN, context=EXACT)
+    return EXACT.quantize(factor, ONE.scaleb(-arithmetic.prec))
 
 
 def _year_days(settings: Settings, on: date, period: Span) -> Decimal:
@@ -142,7 +132,3 @@ def _holds_leap_day(period: Span) -> bool:
         for year in range(period[0].year, period[1].year + 1)
         if isleap(year)
     )
-
-
-def _days(span: Span) -> Decimal:
-    return Decimal((span[1] - span[0]).days)

@@ -9,7 +9,6 @@ Source: README of the published vectors, "Instalment (EMI)".
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import reduce
 from typing import assert_never
 
 from fenqi.core.terms.amortise.deferral import follow_deferral
@@ -168,7 +167,10 @@ def _growth(model: Model, period: Period) -> Decimal:
         return ONE
     if model.settings.level_rate is LevelRate.NOMINAL:
         return EXACT.add(ONE, nominal_factor(model.settings, model.rate_on(period.starts_on)))
-    return reduce(EXACT.add, (segment.factor for segment in period.segments), ONE)
+    growth = ONE
+    for segment in period.segments:
+        growth = EXACT.add(growth, model.level_factor(period, segment))
+    return growth
 
 
 def _opening(model: Model, period: Period) -> int:

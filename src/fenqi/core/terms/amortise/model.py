@@ -14,14 +14,13 @@ from typing import NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.terms.amortise.dates import PERIODS_MAX, Span
-from fenqi.core.terms.amortise.factor import ZERO, factors, real_units
+from fenqi.core.terms.amortise.factor import ZERO, rate_factor, real_units
 from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.settings import Method, Settings
 
 ONE_DAY = timedelta(days=1)
 DUE_ON = attrgetter("due_on")  # periods, and the rows that follow them, stand in its order
-FactorKey = tuple[Decimal, date, date, date, date]
-Factors = tuple[Decimal, Decimal, Decimal, Decimal]  # for level and interest, days, days to due
+FactorKey = tuple[Decimal, date, date, date]  # rate, first day, both ends of the period
 
 
 class PeriodsInvalid(Invalid):
@@ -30,8 +29,7 @@ class PeriodsInvalid(Invalid):
     code = "periods-invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(NamedTuple):
     """A correction of the balance because principal was overdue, so that it can be taken back."""
 
     on: date
@@ -110,7 +108,7 @@ class Model:
         self.is_trial = False  # a copy that tries out what the instalments would be
         self.is_level_kept = False  # early payments do not change instalments
         self.is_grace_lifted = False
-        self._factors: dict[FactorKey, Factors] = {}
+        self._factors: dict[FactorKey, Decimal] = {}
         self._units: dict[Span, Decimal] = {}
         self._totals: Totals | None = None  # kept until a period is derived anew
         self.has_news = True  # some period was derived anew since somebody took notice
@@ -131,6 +129,12 @@ class Model:
 
         With `through` only up to that period; the later ones wait.
         """
+        for period in self.periods:  # the quickest way to tell that nothing is, as most often
+            if period.is_stale:
+                break
+        else:
+            if through is None:
+                return
         stale = [place for place, period in enumerate(self.periods) if period.is_stale]
         if through is not None and through + 1 < len(self.periods):
             self.periods[through + 1].is_stale = True
@@ -158,10 +162,8 @@ class Model:
 
     def news(self) -> list[Period]:
         """Return the periods derived anew since this was last asked."""
-        news = [period for period in self.periods if period.is_news or period.is_stale]
-        if any(period.is_stale for period in news):
-            self.settle()
-            news = [period for period in self.periods if period.is_news]
+        self.settle()
+        news = [period for period in self.periods if period.is_news]
         for period in news:
             period.is_news = False
         self.has_news = False
@@ -244,24 +246,35 @@ class Model:
             self.refresh_factor(period)
 
     def refresh_factor(self, period: Period) -> None:
-        """Compute the rate factors of a period's segments from their days and rates."""
+        """Compute the rate factors of a period's segments from their days and rates.
+
+        Factors are kept: a segment that is cut goes on bearing interest by the one it had.
+        """
         period.own()
         due_on, whole = period.due_on, (period.starts_on, period.due_on)
         for segment in period.segments:
-            starts_on, ends_on = segment.starts_on, segment.ends_on
-            rate = self.rate_on(starts_on)
-            key = (rate, starts_on, ends_on, *whole)
-            found = self._factors.get(key)
-            if found is None:
-                span, units = (starts_on, ends_on), self._units_of(whole)
-                found = (
-                    *factors(self.settings, rate, span, whole, units=units),
-                    Decimal((ends_on - starts_on).days),
-                    Decimal((due_on - starts_on).days),
-                )
-                self._factors[key] = found
-            segment.factor, segment.factor_to_due, segment.days, segment.days_to_due = found
+            since = segment.starts_on
+            rate = self.rate_on(since)
+            key = (rate, since, *whole)
+            factor = self._factors.get(key)
+            if factor is None:
+                span, units = (since, due_on), self._units_of(whole)
+                factor = rate_factor(self.settings, rate, span, whole, units=units)
+                self._factors[key] = factor
+            segment.earn(factor, days=(segment.ends_on - since).days, of=(due_on - since).days)
         period.is_stale = True
+
+    def level_factor(self, period: Period, segment: Segment) -> Decimal:
+        """Return the factor of a segment for the level instalment.
+
+        It is the one for interest if the segment runs to the due day of a period of nominal length.
+        """
+        nominal = self.settings.interval.every
+        whole = (period.starts_on, period.due_on)
+        if segment.ends_on == period.due_on and self._units_of(whole) == nominal:
+            return segment.factor_to_due
+        span, rate = (segment.starts_on, segment.ends_on), self.rate_on(segment.starts_on)
+        return rate_factor(self.settings, rate, span, whole, units=Decimal(nominal))
 
     def change_balance(
         self, on: date, *, disbursed_minor: int = 0, corrected_minor: int = 0

@@ -34,12 +34,11 @@ class Segment:
     corrected_minor: int = 0
     credited_principal_minor: int = 0
     credited_interest_minor: int = 0
-    factor: Decimal = ZERO  # of its days, for the level instalment
-    factor_to_due: Decimal = ZERO  # from its start to the due day, for interest
-    days: Decimal = ZERO
-    days_to_due: Decimal = ZERO
-    run_from: tuple[int, Decimal, Decimal, Decimal] | None = None
-    run: Decimal = ZERO  # derived from that, whatever copy of a period holds the segment
+    factor_to_due: Decimal = ZERO  # from its start to the due day
+    days: int = 0
+    days_to_due: int = 0
+    base_minor: int = 0  # what `run` was last counted on, whatever copy of a period holds it
+    run: Decimal = ZERO
 
     def copy(self) -> "Segment":
         """Return a copy that changes alone."""
@@ -51,13 +50,21 @@ class Segment:
             self.corrected_minor,
             self.credited_principal_minor,
             self.credited_interest_minor,
-            self.factor,
             self.factor_to_due,
             self.days,
             self.days_to_due,
-            self.run_from,
+            self.base_minor,
             self.run,
         )
+
+    def earn(self, factor_to_due: Decimal, *, days: int, of: int) -> None:
+        """Let it bear interest for its days, out of those to the due day, by a factor to there."""
+        self.factor_to_due, self.days, self.days_to_due = factor_to_due, days, of
+        self.base_minor, self.run = 0, ZERO
+
+    def earn_nothing(self) -> None:
+        """Let it bear no interest."""
+        self.earn(ZERO, days=self.days, of=self.days_to_due)
 
     @property
     def is_plain(self) -> bool:
@@ -68,15 +75,16 @@ class Segment:
     def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
         """Return the interest of this segment on a base, unrounded, with what was credited.
 
-        What ran is kept with what it was computed from: most payments leave all of that alone.
+        What ran is kept with its base, for in an old plan most segments' bases stay as they were.
         """
         run = ZERO
-        if base_minor and self.days_to_due and not self.is_paused:
-            source = (base_minor, self.factor_to_due, self.days_to_due, self.days)
-            if source != self.run_from:
-                whole = arithmetic.multiply(Decimal(base_minor), self.factor_to_due)
-                daily = arithmetic.divide(whole, self.days_to_due)
-                self.run_from, self.run = source, arithmetic.multiply(daily, self.days)
+        if base_minor and not self.is_paused:
+            if base_minor != self.base_minor:
+                self.base_minor = base_minor
+                if self.days_to_due:
+                    whole = arithmetic.multiply(base_minor, self.factor_to_due)
+                    daily = arithmetic.divide(whole, self.days_to_due)
+                    self.run = arithmetic.multiply(daily, self.days)
             run = self.run
         if self.credited_interest_minor:
             run = arithmetic.add(Decimal(self.credited_interest_minor), run)
@@ -185,47 +193,32 @@ class Period:
         """Derive everything from the facts and from what the period before hands over.
 
         `lent` is the base of flat interest segment by segment, or None for a declining balance.
+        Written in one go and without `max` and `min`: a late payment comes through here for every
+        later period.
         """
+        if self.is_stale:
+            self._sum_facts()
         self.is_stale, self.is_news = False, True
         self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
         balance = after = opening_minor
-        run = ZERO
-        disbursed = credited_principal = credited_interest = 0
+        earned = ZERO
         for place, segment in enumerate(self.segments):
             part = segment.interest(lent[place] if lent else balance, math)
-            run = EXACT.add(run, part) if place else part
+            earned = EXACT.add(earned, part) if place else part
             after = balance + segment.corrected_minor + segment.disbursed_minor
             balance = after if after > 0 else 0
-            disbursed += segment.disbursed_minor
-            credited_principal += segment.credited_principal_minor
-            credited_interest += segment.credited_interest_minor
         if self.is_moved_back or self.is_moved_on:
-            run = ZERO
-        self.disbursed_minor = disbursed
-        self.credited_principal_minor = credited_principal if credited_principal > 0 else 0
-        self.credited_interest_minor = credited_interest if credited_interest > 0 else 0
-        self.credited_minor = (
-            self.credited_principal_minor + self.credited_interest_minor - self.moved_away_minor
-        )
+            earned = ZERO
         # `round` of a decimal is half-even and exact, whatever context the caller has.
-        ran = round(run) + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
+        ran = round(earned) + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
         if self.is_moved_on:
             ran = self.fixed_interest_minor  # what else came into it is asked for elsewhere
-        self.run_interest_minor = ran if ran > 0 else 0
-        self._fall_due(after)
-
-    def _fall_due(self, after_minor: int) -> None:
-        """Split what is asked into interest and principal; what was paid is the least of each.
-
-        Where most come through, written without `max` and `min`: a late payment derives every later
-        period anew.
-        """
+        run = ran if ran > 0 else 0
+        # What is asked falls due as interest and principal; what was paid is the least of each.
         asked = self.instalment_minor + self.credited_minor + self.deferred_minor
-        run, paid = self.run_interest_minor, self.paid_interest_minor
-        paid_principal = self.paid_principal_minor
-        self.asked_minor = asked
         room = asked - run
         due = run if room > 0 else asked
+        paid, paid_principal = self.paid_interest_minor, self.paid_principal_minor
         if self.is_interest_grace or paid_principal > (room if room > 0 else 0) or due < paid:
             due = paid
             if self.fixed_interest_minor > paid and not self.is_moved_on:
@@ -234,10 +227,24 @@ class Period:
         principal = asked - due
         if principal < paid_principal:
             principal = paid_principal
-        closing = after_minor + paid_principal - principal
+        closing = after + paid_principal - principal
+        self.asked_minor, self.run_interest_minor = asked, run
         self.due_interest_minor, self.due_principal_minor = due, principal
         self.carried_on_minor = run - due if run > due else 0
         self.closing_minor = closing if closing > 0 else 0
+
+    def _sum_facts(self) -> None:
+        """Sum what was disbursed and credited in all segments; what is inherited changes none."""
+        disbursed = principal = interest = 0
+        for segment in self.segments:
+            disbursed += segment.disbursed_minor
+            principal += segment.credited_principal_minor
+            interest += segment.credited_interest_minor
+        self.disbursed_minor = disbursed
+        self.credited_principal_minor = max(0, principal)
+        self.credited_interest_minor = max(0, interest)
+        credited = self.credited_principal_minor + self.credited_interest_minor
+        self.credited_minor = credited - self.moved_away_minor
 
     @property
     def outcome(self) -> tuple[int, ...]:

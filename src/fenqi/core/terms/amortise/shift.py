@@ -55,24 +55,30 @@ def redate(model: Model, row: int, days: Sequence[date]) -> None:
 
 
 def add_periods(
-    model: Model, on: date, count: int, *, anchor: date | None = None, taken: int | None = None
+    model: Model,
+    on: date,
+    count: int,
+    *,
+    anchor: date | None = None,
+    taken: int | None = None,
+    due_on: Sequence[date] | None = None,
 ) -> None:
     """Add periods at the end and compute the instalments that fall due after a day anew.
 
-    Due days are counted from `anchor` with `taken` intervals gone by: from the plan's start and
-    its number of rows, unless a re-age began another count. Where that count is behind the last due
-    day, it goes on from there.
+    Due days are those of `due_on`, if it names them. Else they are counted from `anchor` with
+    `taken` intervals gone by: from the plan's start and its number of rows, unless a re-age began
+    another count. Where that count is behind the last due day, it goes on from there.
 
     Errors: DueDatesInvalid.
     """
     last_due_on = model.periods[-1].due_on
     begin = model.periods[0].starts_on if anchor is None else anchor
     gone = len(model.periods) if taken is None else taken
-    days = [due_on for _, due_on in spans(begin, model.settings.interval, gone + count)[gone:]]
+    days = due_on or [day for _, day in spans(begin, model.settings.interval, gone + count)[gone:]]
     if days[0] <= last_due_on:
-        days = [due_on for _, due_on in spans(last_due_on, model.settings.interval, count)]
-    for due_on in days:
-        model.periods.append(Period.between(model.periods[-1].due_on, due_on))
+        days = [day for _, day in spans(last_due_on, model.settings.interval, count)]
+    for day in days:
+        model.periods.append(Period.between(model.periods[-1].due_on, day))
     since = on - ONE_DAY
     place = model.change_balance(since)
     if place is not None:

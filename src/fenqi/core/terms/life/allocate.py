@@ -41,11 +41,11 @@ def allocate(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allo
 
 
 def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
-    left = amount_minor
+    left, is_fixed = amount_minor, not walk.recalculates
     for timing, components in rule.by_timing:
         if left <= 0:
             break
-        if _is_in_turn(walk, timing, rule.future):
+        if is_fixed and _is_in_turn(timing, rule.future):
             left = _in_turn(walk, transaction, timing, components, left)
             continue
         walk.untouched.clear()
@@ -55,19 +55,21 @@ def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule:
             rows = _candidates(walk, transaction, timing, rule.future)
             if not rows:
                 break
+            if len(rows) == 1:
+                left -= interest.pay(walk, transaction, timing, rows[0], components, left)
+                continue
             for component in components:
-                if len(rows) > 1 or timing is IN_ADVANCE or rows[0].open(component):
-                    left -= _pay_equally(walk, transaction, timing, component, rows, left)
+                left -= _pay_equally(walk, transaction, timing, component, rows, left)
     return left
 
 
-def _is_in_turn(walk: Walk, timing: Timing, future: Future) -> bool:
-    """Return whether rows are paid one by one, the earliest first, and none changes another.
+def _is_in_turn(timing: Timing, future: Future) -> bool:
+    """Return whether rows are paid one by one, the earliest first, if none changes another.
 
     Where interest follows the balance, what one row was paid may change what the next one asks for,
     so the rows are looked at anew each time.
     """
-    return not walk.recalculates and (timing is not IN_ADVANCE or future is NEXT)
+    return timing is not IN_ADVANCE or future is NEXT
 
 
 def _in_turn(
@@ -184,10 +186,8 @@ def _pay_equally(
 ) -> int:
     """Offer an amount to rows in equal parts, odd units to the last; return what was taken."""
     taken = 0
-    if len(rows) == 1:
-        return interest.pay(walk, transaction, timing, rows[0], component, amount_minor)
     for row, part in zip(rows, _equal_parts(amount_minor, len(rows)), strict=True):
-        taken += interest.pay(walk, transaction, timing, row, component, part)
+        taken += interest.pay(walk, transaction, timing, row, (component,), part)
     return taken
 
 

@@ -48,10 +48,10 @@ def _take_over(walk: Walk, transaction: Transaction, through: date, amount_minor
     walk.untouched.clear()
     for row in rows_of_bill(walk, through):
         timing = _timing(row, transaction.on)
-        for at, component in walk.terms.rules.default_allocation.order:
+        for at, components in walk.terms.rules.default_allocation.by_timing:
             if at is timing:
                 amount_minor -= interest.pay(
-                    walk, transaction, timing, row, component, amount_minor
+                    walk, transaction, timing, row, components, amount_minor
                 )
     return amount_minor
 

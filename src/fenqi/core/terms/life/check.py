@@ -75,12 +75,8 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
     if operation.number > OPERATIONS_MAX:
         not_now(operation, "too many operations", most=OPERATIONS_MAX)
     _check_days(walk, operation)
-    if walk.is_written_off and isinstance(operation, AMENDING):
-        not_now(operation, "the plan was written off")
-    if walk.is_called and isinstance(operation, REARRANGING):
-        not_now(operation, "everything has fallen due")
-    if walk.is_closed and isinstance(operation, LENGTHENING):
-        not_now(operation, "nothing is open")
+    if isinstance(operation, AMENDING):
+        _check_may_amend(walk, operation)
     if isinstance(operation, Undo):
         _check_undo(walk, operation, recorded)
     elif isinstance(operation, Chargeback):
@@ -89,6 +85,16 @@ def check(walk: Walk, operation: Operation, recorded: Sequence[Operation]) -> No
         _check_night(operation, recorded)
     elif type(operation) in CHECKS:
         CHECKS[type(operation)](walk, operation)
+
+
+def _check_may_amend(walk: Walk, operation: Operation) -> None:
+    """What a plan asks for is changed while it runs and asks for something."""
+    if walk.is_written_off:
+        not_now(operation, "the plan was written off")
+    if walk.is_called and isinstance(operation, REARRANGING):
+        not_now(operation, "everything has fallen due")
+    if walk.is_closed and isinstance(operation, LENGTHENING):
+        not_now(operation, "nothing is open")
 
 
 def _check_days(walk: Walk, operation: Operation) -> None:

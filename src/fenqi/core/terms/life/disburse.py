@@ -13,7 +13,7 @@ from fenqi.core.terms.life.operations import Disburse
 from fenqi.core.terms.life.receive import allocate_overpayment, pay_in
 from fenqi.core.terms.life.refusal import OperationSenseless
 from fenqi.core.terms.life.signed import signed_rows
-from fenqi.core.terms.life.state import Kind, RowKind
+from fenqi.core.terms.life.state import Kind, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 
 
@@ -50,6 +50,6 @@ def lay_out(walk: Walk, operation: Disburse) -> None:
         return
     spans = walk.terms.spans(operation.on)
     walk.model = Model(walk.terms.interest, spans)
-    for starts_on, due_on in spans:
-        row = walk.add_row(RowKind.INSTALMENT, starts_on=starts_on, due_on=due_on)
-        row.met_on = operation.on
+    kind, met_on = RowKind.INSTALMENT, operation.on
+    walk.rows = [Row(key, kind, *span, met_on=met_on) for key, span in enumerate(spans, start=1)]
+    walk.keys = len(walk.rows)

@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from datetime import date
 
 from fenqi.core.terms.allowances import ExtensionRule
-from fenqi.core.terms.amortise.dates import later
-from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life.charge import lay_charge, open_of_charges, pull_into, unpay_charges
 from fenqi.core.terms.life.interest import FEE, INTEREST, PRINCIPAL
 from fenqi.core.terms.life.operations import AddPeriods, Extend
 from fenqi.core.terms.life.receive import allocate_receipt, exceed
 from fenqi.core.terms.life.redate import rows_from, rows_to_come
-from fenqi.core.terms.life.reschedule import add_periods
+from fenqi.core.terms.life.reschedule import add_periods, days_after
 from fenqi.core.terms.life.state import IN_SCHEDULE, Effect, Kind, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
-from fenqi.core.values.day import add_months, month_end
 from fenqi.core.values.money import OddUnits, split
 from fenqi.core.values.rate import Rounding, apply_ppm
 
@@ -44,6 +41,7 @@ def extend(walk: Walk, operation: Extend) -> None:
                 booked_on=operation.booked_on,
                 count=operation.count,
             ),
+            due_on=days_after(walk, operation.count) if walk.re_aged is None else None,
         )
     else:
         _lay_over_more(walk, operation)
@@ -80,7 +78,7 @@ def _lay_over_more(walk: Walk, operation: Extend) -> None:
         for part in COMPONENTS:
             row.due[part] -= _schedule_open(walk, row, part)
     starts_on = [row for row in walk.rows if row.kind in IN_SCHEDULE][-1].due_on
-    for due_on in _days_after(walk, operation.count):
+    for due_on in days_after(walk, operation.count):
         rows.append(walk.add_row(RowKind.INSTALMENT, starts_on=starts_on, due_on=due_on))
         pull_into(walk, due_on)
         starts_on = due_on
@@ -131,14 +129,3 @@ COMPONENTS = (PRINCIPAL, INTEREST, FEE)
 def _schedule_open(walk: Walk, row: Row, component: Component) -> int:
     """Return what is open of a row without the charges on it."""
     return max(0, row.open(component) - open_of_charges(walk, row, component))
-
-
-def _days_after(walk: Walk, count: int) -> list[date]:
-    """Return the due days that follow the last one, on the day of the month the plan keeps."""
-    days = [row.due_on for row in walk.rows if row.kind in IN_SCHEDULE]
-    last, interval = days[-1], walk.terms.interest.interval
-    steps = [interval.every * number for number in range(1, count + 1)]
-    if interval.unit is not Unit.MONTHS:
-        return [later(last, step, interval.unit) for step in steps]
-    anchor = max(day.day for day in days) if last == month_end(last) else last.day
-    return [add_months(last, step, anchor_day=anchor) for step in steps]

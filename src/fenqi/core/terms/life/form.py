@@ -3,9 +3,10 @@
 What passes here cannot leave the calendar or the numbers that arithmetic is made for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from types import UnionType
 from typing import get_args, get_origin, get_type_hints
 
@@ -18,13 +19,15 @@ AMOUNT_MINOR_MAX = 10**15  # sums of many plans still fit a 64-bit integer
 RATE_MAX = Decimal(100)  # of one a year: a hundred times what was lent
 PERCENT_MAX = Decimal(10_000)  # of what is charged on: a hundred times
 
+Field = tuple[str, tuple[type, ...]]  # its name and the types it may have
+
 
 def check_form(operation: Operation) -> None:
     """Refuse an operation that is not well formed. Errors: OperationSenseless."""
-    if type(operation) not in TYPES:
+    if type(operation) not in FORMS:
         refuse(operation, "no such operation", kind=type(operation).__name__)
-    for name, types in TYPES[type(operation)].items():
-        value = getattr(operation, name)
+    read, fields = FORMS[type(operation)]
+    for (name, types), value in zip(fields, read(operation), strict=True):
         if type(value) not in types:
             refuse(operation, "not of its type", field=name, value=value)
         if type(value) is date and not DAY_MIN <= value <= DAY_MAX:
@@ -40,9 +43,10 @@ def check_form(operation: Operation) -> None:
         refuse(operation, "interval out of range", every=operation.every, most=INTERVALS_MAX)
 
 
-def _types(kind: type) -> dict[str, tuple[type, ...]]:
-    """Return the types that each field of an operation may have."""
-    return {name: _alternatives(hint) for name, hint in get_type_hints(kind).items()}
+def _form(kind: type) -> tuple[Callable[[object], tuple[object, ...]], tuple[Field, ...]]:
+    """Return what reads all fields of an operation at once, and what each of them may be."""
+    fields = tuple((name, _alternatives(hint)) for name, hint in get_type_hints(kind).items())
+    return attrgetter(*(name for name, _ in fields)), fields
 
 
 def _alternatives(hint: object) -> tuple[type, ...]:
@@ -72,4 +76,4 @@ def _kinds(kind: type[Operation]) -> Iterator[type[Operation]]:
         yield from _kinds(one)
 
 
-TYPES = {kind: _types(kind) for kind in _kinds(Operation)}
+FORMS = {kind: _form(kind) for kind in _kinds(Operation)}

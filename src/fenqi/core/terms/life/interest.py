@@ -6,6 +6,7 @@ Source: the vectors' README, sections "Later disbursement" and "Interest recalcu
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import date
 
 from fenqi.core.terms.amortise import events
@@ -21,7 +22,7 @@ from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.charge import CHARGED, pull_into
 from fenqi.core.terms.life.pay import pay_row
 from fenqi.core.terms.life.rules import Processing, Timing
-from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind, Transaction
+from fenqi.core.terms.life.state import IN_SCHEDULE, NOTHING, Row, RowKind, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
@@ -34,6 +35,7 @@ PRINCIPAL, INTEREST, FEE, PENALTY = (
 )
 TO_REST = PayOffInterest.TO_REST  # named once: every receipt asks
 IN_ADVANCE = Timing.IN_ADVANCE
+DOWN_PAYMENT = RowKind.DOWN_PAYMENT
 
 
 def due_interest_by(walk: Walk, on: date) -> int:
@@ -48,7 +50,7 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
     if not amount_minor:
         return
     model = walk.the_model
-    rows = [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
+    rows = [row for row in walk.rows if row.kind is not DOWN_PAYMENT]
     regular = [row for row in rows if row.kind is not RowKind.EXTRA]
     if on > model.periods[-1].due_on or not walk.is_in_model:
         later = [row for row in regular if row.due_on > on]
@@ -82,16 +84,15 @@ def ask(walk: Walk, row: Row, period: Period) -> None:
 
     A model that is not told of payments knows of no chargeback either; that comes on top.
     """
-    for component, asked in (
-        (PRINCIPAL, period.due_principal_minor),
-        (INTEREST, period.due_interest_minor),
-    ):
-        credited = 0 if walk.recalculates else row.credited[component]
-        row.due[component] = max(asked + credited, row.due[component] - row.open(component))
+    due, credited = row.due, NOTHING if walk.recalculates else row.credited
+    principal = period.due_principal_minor + credited[PRINCIPAL]
+    interest = period.due_interest_minor + credited[INTEREST]
+    due[PRINCIPAL] = max(principal, due[PRINCIPAL] - row.open(PRINCIPAL))
+    due[INTEREST] = max(interest, due[INTEREST] - row.open(INTEREST))
 
 
 def _model_rows(walk: Walk) -> list[Row]:
-    return [row for row in walk.rows if row.kind is not RowKind.DOWN_PAYMENT]
+    return [row for row in walk.rows if row.kind is not DOWN_PAYMENT]
 
 
 def follow_model(walk: Walk, on: date | None) -> None:
@@ -104,7 +105,7 @@ def follow_model(walk: Walk, on: date | None) -> None:
         row = walk.rows[place]
         if row.due_on > news[-1].due_on:
             break
-        if row.kind is RowKind.DOWN_PAYMENT:
+        if row.kind is DOWN_PAYMENT:
             continue
         period = by_days.get((row.starts_on, row.due_on))
         if period is not None:
@@ -156,24 +157,88 @@ def pay(
     transaction: Transaction,
     timing: Timing,
     row: Row,
+    components: Sequence[Component],
+    amount_minor: int,
+) -> int:
+    """Pay components of a row in their order and tell the model; return what was taken.
+
+    A payment that was expected is taken in one go; else each component may change what the next one
+    asks for.
+    """
+    if not walk.recalculates:
+        return pay_row(walk, transaction, row, components, amount_minor)
+    model, left = walk.the_model, amount_minor
+    place = _place_in(model, row)
+    if place is not None and timing is not IN_ADVANCE:
+        is_alike = _is_alike(row, model.periods[place])
+        if is_alike and events.is_expected(model, place, transaction.on):
+            return _pay_expected(walk, transaction, row, place, components, amount_minor)
+    for component in components:
+        if timing is not IN_ADVANCE and not row.open(component):
+            continue
+        if component in CHARGED:
+            left -= pay_row(walk, transaction, row, (component,), left)
+        elif place is None:
+            walk.untouched.add(row.key)
+            left -= pay_row(walk, transaction, row, (component,), left)
+        else:
+            left -= _pay_by_model(walk, transaction, timing, row, place, component, left)
+    return amount_minor - left
+
+
+def _place_in(model: Model, row: Row) -> int | None:
+    """Return the period that a row follows, if it follows one."""
+    if row.kind is DOWN_PAYMENT or row.due_on > model.periods[-1].due_on:
+        return None
+    return model.index_of(row.starts_on, row.due_on)
+
+
+def _is_alike(row: Row, period: Period) -> bool:
+    """Return whether a row asks for what its period does, and of that no more is open."""
+    return (
+        row.paid[PRINCIPAL] == period.paid_principal_minor
+        and row.paid[INTEREST] == period.paid_interest_minor
+        and _is_in_step(row, period)
+    )
+
+
+def _pay_expected(
+    walk: Walk,
+    transaction: Transaction,
+    row: Row,
+    place: int,
+    components: Sequence[Component],
+    amount_minor: int,
+) -> int:
+    """Pay a row whose payment was expected: in one go, since no other row follows from it."""
+    model, paid = walk.the_model, row.paid
+    principal, interest = paid[PRINCIPAL], paid[INTEREST]
+    taken = pay_row(walk, transaction, row, components, amount_minor)
+    events.take_expected(
+        model,
+        place,
+        principal_minor=paid[PRINCIPAL] - principal,
+        interest_minor=paid[INTEREST] - interest,
+    )
+    if model.has_news:
+        follow_model(walk, transaction.on)
+    return taken
+
+
+def _pay_by_model(
+    walk: Walk,
+    transaction: Transaction,
+    timing: Timing,
+    row: Row,
+    place: int,
     component: Component,
     amount_minor: int,
 ) -> int:
-    """Pay a component of a row and tell the model; return what was taken.
+    """Pay principal or interest of a row that follows a period.
 
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
-    if timing is not IN_ADVANCE and not row.open(component):
-        return 0
-    if not walk.recalculates or component in CHARGED:
-        return pay_row(walk, transaction, row, (component,), amount_minor)
-    model = walk.the_model
-    place = model.index_of(row.starts_on, row.due_on)
-    is_outside = row.kind is RowKind.DOWN_PAYMENT or row.due_on > model.periods[-1].due_on
-    if is_outside or place is None:
-        walk.untouched.add(row.key)
-        return pay_row(walk, transaction, row, (component,), amount_minor)
-    on = transaction.on
+    model, on = walk.the_model, transaction.on
     if timing is IN_ADVANCE:
         on = _interest_day(walk, row, on)
         _ask_to_day(walk, model, place, row, component, on)

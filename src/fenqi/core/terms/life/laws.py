@@ -24,7 +24,7 @@ def hold(walk: Walk) -> None:
         asked, paid = row.due, row.paid
         due += asked[0]
         credited += row.credited[0]
-        if row.relieved == NOTHING and row.written_off == NOTHING and row.moved == NOTHING:
+        if row.relieved == row.written_off == row.moved == NOTHING:
             if asked == paid:  # as in most plans most rows are
                 continue
             principal, interest, fee, penalty = asked

@@ -149,7 +149,8 @@ class Life:
 
     def _show(self, transaction: Transaction) -> Transaction:
         shown = transaction.copy()
-        shown.is_replayed = shown.name in self._replayed
+        if self._replayed:
+            shown.is_replayed = shown.name in self._replayed
         return shown
 
     def _keep(self) -> _Kept:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from fenqi.core.terms.life.charge import pay_charges
-from fenqi.core.terms.life.state import Effect, Row, Transaction, no_parts
+from fenqi.core.terms.life.state import Effect, Row, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
+
+PAID = Effect.PAID  # named once: every receipt asks
 
 
 def pay_row(
@@ -18,26 +20,21 @@ def pay_row(
     """Pay components of one row in their order with at most an amount; return what was taken."""
     due, paid = row.due, row.paid
     relieved, written_off, moved = row.relieved, row.written_off, row.moved
-    taken, left = no_parts(), amount_minor
+    left = amount_minor
     for component in components:
         gone = paid[component] + relieved[component] + written_off[component] + moved[component]
         open_minor = due[component] - gone
         take = open_minor if open_minor < left else left
         if take > 0:
             paid[component] += take
-            taken[component] = take
+            transaction.parts[component] += take
+            walk.line(transaction, row, PAID)[component] += take
             left -= take
+            if walk.charges:
+                pay_charges(walk, row, component, take)
     if left == amount_minor:
         return 0
     _note(transaction, row, amount_minor - left)
-    line, parts = walk.line(transaction, row, Effect.PAID), transaction.parts
-    for component in components:
-        take = taken[component]
-        if take:
-            parts[component] += take
-            line[component] += take
-            if walk.charges:
-                pay_charges(walk, row, component, take)
     row.met_on = None if row.is_open else transaction.on
     return amount_minor - left
 

@@ -3,16 +3,25 @@
 Source: the vectors' README, sections "Rate change / reschedule" and "Interest pause".
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.dates import later
+from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life.charge import pull_into
 from fenqi.core.terms.life.interest import PRINCIPAL, ask, keep_principal, lay_equally
-from fenqi.core.terms.life.operations import AddPeriods, ChangeRate, MoveDueDay, PauseInterest
+from fenqi.core.terms.life.operations import (
+    AddPeriods,
+    ChangeDueDay,
+    ChangeRate,
+    MoveDueDay,
+    PauseInterest,
+)
 from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
+from fenqi.core.values.day import add_months, month_day, month_end
 
 
 def change_rate(walk: Walk, operation: ChangeRate) -> None:
@@ -33,14 +42,21 @@ def pause_interest(walk: Walk, operation: PauseInterest) -> None:
     _follow(walk, operation.on)
 
 
-def add_periods(walk: Walk, operation: AddPeriods) -> None:
-    """Add instalments at the end; those that fall due from a day on are computed anew."""
+def add_periods(walk: Walk, operation: AddPeriods, *, due_on: Sequence[date] | None = None) -> None:
+    """Add instalments at the end; those that fall due from a day on are computed anew.
+
+    `due_on` names their days; else they are counted from the plan's start, or after the last row
+    where an extension has laid rows that the model does not know.
+    """
     if walk.is_called or walk.is_written_off:
         return
     model = walk.the_model
     before = len(model.periods)
     if walk.re_aged is None:
-        shift.add_periods(model, operation.on, operation.count)
+        last_due_on = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
+        if due_on is None and last_due_on > model.periods[-1].due_on:
+            due_on = days_after(walk, operation.count)
+        shift.add_periods(model, operation.on, operation.count, due_on=due_on)
     else:
         shift.add_periods(
             model,
@@ -57,6 +73,35 @@ def add_periods(walk: Walk, operation: AddPeriods) -> None:
     else:
         _level_plainly(walk, operation.on)
     walk.chain()
+
+
+def days_after(walk: Walk, count: int) -> list[date]:
+    """Return the due days that follow the last one, on the day of the month the plan keeps."""
+    days = [row.due_on for row in walk.rows if row.kind in IN_SCHEDULE]
+    interval = walk.terms.interest.interval
+    steps = [interval.every * number for number in range(1, count + 1)]
+    if interval.unit is not Unit.MONTHS:
+        return [later(days[-1], step, interval.unit) for step in steps]
+    anchor = _kept_day(walk, days)
+    return [add_months(days[-1], step, anchor_day=anchor) for step in steps]
+
+
+def _kept_day(walk: Walk, days: Sequence[date]) -> int:
+    """Return the day of the month that due days keep, where the last one may have been too short.
+
+    It is what the customer asked for, if the last day follows it; else that of the latest day that
+    does not end its month; else, month ends all of them, that of the longest month.
+    """
+    last = days[-1]
+    if last != month_end(last):
+        return last.day
+    asked = [one.day for one in walk.done if isinstance(one, ChangeDueDay)]
+    if asked and month_day(last.year, last.month, asked[-1]) == last:
+        return asked[-1]
+    if walk.terms.signed is None and walk.began_on is not None:
+        days = [walk.began_on, *days]  # from which they were counted
+    told = [day.day for day in days if day.day >= last.day and day != month_end(day)]
+    return told[-1] if told else max(day.day for day in days)
 
 
 def _level_plainly(walk: Walk, on: date) -> None:

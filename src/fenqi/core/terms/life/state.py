@@ -15,11 +15,7 @@ Parts = list[int]
 
 
 NOTHING: Parts = [0] * COMPONENTS  # to compare with
-
-
-def no_parts() -> Parts:
-    """Return four zeros."""
-    return [0] * COMPONENTS
+no_parts = NOTHING.copy  # four zeros of one's own
 
 
 class Effect(StrEnum):

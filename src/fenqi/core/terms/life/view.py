@@ -108,7 +108,7 @@ def _status(walk: Walk) -> Status:
     if walk.is_written_off:
         lives_on = walk.terms.rules.given_up is GivenUp.LIVES_ON
         return Status.CLOSED if lives_on and not walk.claim_minor else Status.WRITTEN_OFF
-    if walk.open_minor:
+    if not walk.is_closed:
         return Status.ACTIVE
     return Status.OVERPAID if walk.overpaid_minor else Status.CLOSED
 

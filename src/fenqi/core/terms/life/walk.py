@@ -6,7 +6,6 @@ which rule an operation goes to.
 
 from bisect import insort
 from collections.abc import Collection
-from copy import copy
 from datetime import date
 
 from fenqi.core.terms.amortise.model import Model
@@ -85,7 +84,8 @@ class Walk:
 
         Transactions and charges are always shared.
         """
-        twin = copy(self)
+        twin = object.__new__(Walk)
+        twin.__dict__.update(self.__dict__)
         if self.model is not None and not shares_model:
             twin.model = self.model.copy()
         twin.rows = [row.copy() for row in self.rows]

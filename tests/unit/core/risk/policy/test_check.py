@@ -239,3 +239,14 @@ def test_a_table_with_a_gap_and_an_end_that_is_past_have_lines_too() -> None:
     lines = {str(one.where): at[one.line - 1] for one in found}
     assert lines["table menu"] == "columns = ['purchases_24h']"
     assert lines["the policy"] == "valid_until = 2026-06-30"
+
+
+def test_a_plan_that_is_not_sold_is_a_fault() -> None:
+    offers = '{ product = "flat", counts = [3, 5, 7] }, { product = "flatt", counts = [3] }'
+    made = policy(f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\noffers = [{offers}]\n')
+    told = [one.told for one in check(made, sold={"flat": (3, 6)}).findings if one.is_fault]
+    assert told == [
+        "flat is not sold in 5, 7 instalments; it is in 3, 6",
+        "there is no product flatt; there are: flat",
+    ]
+    assert not any(one.is_fault for one in check(made).findings)

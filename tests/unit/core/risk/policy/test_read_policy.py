@@ -168,7 +168,7 @@ def test_a_type_error_names_file_line_part_and_types() -> None:
         (
             rule("amount_minor > 5.00 CNY") + rule("amount_minor > 5 JPY").replace("one", "two"),
             "rule two",
-            "in one currency; here are CNY and JPY",
+            "in one currency; here are CNY, JPY",
         ),
         (
             rule() + '[[examples]]\nsays = "x"\ngiven = {is_hold = true}\noutcome = "approve"\n',
@@ -191,7 +191,7 @@ def test_a_type_error_names_file_line_part_and_types() -> None:
             'points is "3"; it must be a whole number from -1000 to 1000',
         ),
         (rule(more="point = 3"), "rule one", "take it away (is points meant?)"),
-        (rule().replace("when", "wen"), "rule one", "when is missing; it must be text (is wen"),
+        (rule().replace("when", "wen"), "rule one", "when is missing; it must be a text (is wen"),
         (
             rule()
             + '[[examples]]\nsays = "x"\noutcome = "approve"\n'

@@ -243,6 +243,37 @@ def test_an_extension_keeps_month_ends() -> None:
     assert due_days(life)[-2:] == [date(2025, 3, 31), date(2025, 4, 30)]
 
 
+@pytest.mark.parametrize("recalculates", [True, False])
+@pytest.mark.parametrize(("start_day", "asked_day"), [(31, 28), (31, 30), (31, 10), (15, 25)])
+def test_an_extension_keeps_the_day_that_was_asked_for(
+    start_day: int, asked_day: int, *, recalculates: bool
+) -> None:
+    start = date(2024, 10, start_day)
+    agreed = life_terms(count=4, allowances=GENEROUS, start=start, recalculates=recalculates)
+    life = life_of(agreed, on=start)
+    life.record(customer.due_day_change(life, start, day=asked_day))
+    life.record(customer.extension(life, start, count=3, reviewed_by="officer"))
+    last = due_days(life)[3]
+    later = [add_months(last, number, anchor_day=asked_day) for number in (1, 2, 3)]
+    assert due_days(life)[4:] == later
+
+
+def test_an_extension_of_a_single_instalment_keeps_the_day_it_was_counted_from() -> None:
+    start = date(2024, 1, 31)
+    life = life_of(life_terms(count=1, allowances=GENEROUS, start=start), on=start)
+    life.record(customer.extension(life, start, count=2, reviewed_by="officer"))
+    assert due_days(life) == [date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30)]
+
+
+def test_a_waived_charge_may_turn_out_never_to_have_been() -> None:
+    life = plan(COSTLY)
+    life.record(customer.extension(life, SOON, count=2, reviewed_by="officer"))
+    life.record(next_one(life, WaiveCharge, SOON, charge=2))
+    pay(life, START, 200_000, booked_on=SOON)
+    assert life.view().charges == ()
+    assert life.view().open_minor == 0
+
+
 def test_an_extension_may_cost_and_it_falls_due_last() -> None:
     life = plan(COSTLY)
     shown = preview(life, customer.extension(life, SOON, count=2, reviewed_by="officer"))
