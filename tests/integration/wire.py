@@ -64,11 +64,12 @@ class Wire:
         with contextlib.suppress(OSError):
             while True:
                 program, _ = self._door.accept()
-                if self.stays_cut and self.cuts:
-                    program.close()
-                    continue
+                with self._lock:  # or a line that comes up during a cut would outlive it
+                    if self.stays_cut and self.cuts:
+                        program.close()
+                        continue
+                    self._asking.append(program)
                 server = self._reach()
-                self._asking.append(program)
                 lines = ((program, server), (server, program))
                 for near, far in lines:
                     threading.Thread(

@@ -13,12 +13,12 @@ from fenqi.core.risk.policy.check import Checked, check
 from fenqi.core.risk.policy.fair import refuse_forbidden
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.rulebook import restored
+from fenqi.core.values.name import NAME_CHARS_MAX, is_name
 from fenqi.core.values.phrase import lines
 from fenqi.store import policies
 from fenqi.store.ground import Ground
 from fenqi.store.policies import Adoption
 
-NAME_CHARS_MAX = 80
 BECAUSE_CHARS_MAX = 400
 
 
@@ -99,7 +99,7 @@ def refuse_unsound(policy: Policy, checked: Checked) -> None:
 
 def _name(by: str) -> str:
     name = " ".join(by.split())
-    if not name or len(name) > NAME_CHARS_MAX or not name.isprintable():
+    if not is_name(name):
         expected = f"the name of a person, 1 to {NAME_CHARS_MAX} characters"
         raise AdopterInvalid(by=name, expected=expected)
     return name

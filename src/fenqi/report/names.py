@@ -4,7 +4,8 @@ A code stands beside its name, since commands and files take codes. In English c
 the language already and stand alone; so does a code nobody named.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from fenqi.report.language import Language, Speech
 
@@ -16,7 +17,7 @@ def word(code: str, speech: Speech) -> str:
     head, _, rest = code.partition(":")
     if head == HELD_BACK and rest:
         return f"{word(head, speech)}: {word(rest, speech)}"
-    name = _names(speech).get(head, "")
+    name = _names(speech.language).get(head, "")
     return code if speech.language is Language.ENGLISH or not name else f"{name} {code}"
 
 
@@ -75,8 +76,9 @@ def label(field: str, speech: Speech) -> str:
     return known.get(field, field.replace("_", " ")).strip()
 
 
-def _names(speech: Speech) -> dict[str, str]:
-    _ = speech.gettext
+@lru_cache(maxsize=len(Language))
+def _names(language: Language) -> Mapping[str, str]:
+    _ = Speech(language).gettext
     return {
         # outcomes and effects of decisions
         "approve": _("approved"),

@@ -28,6 +28,7 @@ from fenqi.core.risk.breaker import (
 from fenqi.core.risk.case import PRIORITIES, CaseKind
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.name import is_name
 from fenqi.store import accounts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
@@ -285,7 +286,7 @@ def reset(
 
     Errors: PersonNeeded, TripMissing.
     """
-    if not all(one.strip() and one.isprintable() for one in (by, finding)):
+    if not is_name(by) or not finding.strip() or not finding.isprintable():
         raise PersonNeeded(by=by, finding=finding)
     asked = {
         "book_id": house.book.book_id,

@@ -14,12 +14,12 @@ from fenqi.core.errors import Conflict, Invalid, Missing
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.name import is_name
 from fenqi.store.decisions import RULEBOOKS
 from fenqi.store.pool import IDLE_SECONDS_MAX, Session
 from fenqi.store.rows import Rows, Sheet, Table
 
 OVERLAP = timedelta(seconds=2 * IDLE_SECONDS_MAX)
-NAME_CHARS_MAX = 80
 DAYS_MAX = 365
 EXAMPLES_MAX = 100
 COMBINATIONS_MAX = 100_000
@@ -88,7 +88,7 @@ def start(
 
     Errors: ShadowInvalid, ChallengerRuns.
     """
-    if not _is_name(by) or not 1 <= days <= DAYS_MAX:
+    if not is_name(by) or not 1 <= days <= DAYS_MAX:
         raise ShadowInvalid(by=by, days=days, days_max=DAYS_MAX)
     asked = {
         "challenger_id": challenger_id,
@@ -217,16 +217,11 @@ WHERE challenger_id = %(challenger_id)s AND stopped_at IS NULL
 
 def stop(session: Session, challenger_id: UUID, *, by: str, now: datetime) -> None:
     """Stop a challenger; what it said stays. Errors: ShadowInvalid, ChallengerMissing."""
-    if not _is_name(by):
+    if not is_name(by):
         raise ShadowInvalid(by=by, days=1, days_max=DAYS_MAX)
     asked = {"challenger_id": challenger_id, "by": by.strip(), "now": now}
     if not session.run(STOP, asked):
         raise ChallengerMissing(challenger=challenger_id)
-
-
-def _is_name(by: str) -> bool:
-    """Whether it is a person's name, without a character that a terminal would obey."""
-    return 0 < len(by.strip()) <= NAME_CHARS_MAX and by.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

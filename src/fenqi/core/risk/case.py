@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from fenqi.core.errors import Forbidden, Invalid
+from fenqi.core.values.name import NAME_CHARS_MAX, is_name
 
 PRIORITIES = (1, 2, 3, 4)  # 1 first
 # How soon a case is to be looked at: a hold should not outlive the look at it.
 DUE_HOURS: Mapping[int, int] = {1: 2, 2: 8, 3: 24, 4: 72}
-NAME_LENGTH_MAX = 80
 TEXT_LENGTH_MAX = 4_000
 SYSTEM = "system"
 
@@ -68,9 +68,9 @@ def due_at(priority: int, now: datetime) -> datetime:
 def check_name(field: str, name: str) -> str:
     """Return a person's name, or a subject, as it is written down. Errors: CaseInvalid."""
     clean = name.strip()
-    if not 0 < len(clean) <= NAME_LENGTH_MAX or not clean.isprintable() or clean == SYSTEM:
+    if not is_name(clean) or clean == SYSTEM:
         what = "a few words" if field == "subject" else "the name of a person"
-        expected = f"{what}, 1 to {NAME_LENGTH_MAX} characters"
+        expected = f"{what}, 1 to {NAME_CHARS_MAX} characters"
         raise CaseInvalid(field=field, value=name, expected=expected)
     return clean
 
