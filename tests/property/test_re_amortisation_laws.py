@@ -191,3 +191,13 @@ def test_principal_repaid_on_the_day_lowers_the_balance_on_it() -> None:
     out = sum(row.open(PRINCIPAL) for row in seen.rows)
     month = payoff_minor(life, date(2024, 4, 1)) - payoff_minor(life, on)
     assert month == round(out * RATE * 31 / DAYS_A_YEAR)
+
+
+@pytest.mark.parametrize("interest", ReAmortiseInterest)
+def test_what_was_overdue_free_of_interest_stays_free_of_it(interest: ReAmortiseInterest) -> None:
+    """The terms say no interest on what is past due, and two rows are when it is spread."""
+    life, on = Life(agreed(4, Future.NEXT, Processing.HORIZONTAL)), date(2024, 3, 20)
+    life.record(Disburse(number=1, on=START, booked_on=START, amount_minor=10_000))
+    owed = payoff_minor(life, on)
+    life.record(ReAmortise(number=2, on=on, booked_on=on, interest=interest))
+    assert abs(payoff_minor(life, on) - owed) <= 1  # of the two shares, each rounded

@@ -248,9 +248,13 @@ def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: 
 
 
 def next_due(model: Model, place: int, on: date) -> int:
-    """Return the first row that a change on a day touches: the next one if it is a due day."""
-    is_on_due_day = model.periods[place].due_on == on
-    return place + 1 if is_on_due_day and place + 1 < len(model.periods) else place
+    """Return the first row that a change on a day touches: none that falls due on it but the last.
+
+    A re-age makes rows of no length, so more than one can fall due on a day.
+    """
+    while model.periods[place].due_on == on and place + 1 < len(model.periods):
+        place += 1
+    return place
 
 
 def _effective_day(model: Model, on: date) -> date:

@@ -51,6 +51,17 @@ def cover_outstanding(model: Model, on: date) -> None:
         place_leftover(model, on)
 
 
+def leave_room(model: Model, row: Period) -> None:
+    """Let a row stay open for interest that ran and found no room in any row.
+
+    Where principal is paid first, it can be all paid while the interest of the days gone is owed.
+    """
+    waiting = model.periods[-1].carried_on_minor
+    if waiting:
+        row.ask(row.instalment_minor + waiting)
+        model.settle()
+
+
 def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
     """Let a row take what is left over; return whether that is all.
 
@@ -65,6 +76,10 @@ def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
     interest_before = row.due_interest_minor
     row.ask(max(amount, least))
     if row.is_stale:
+        model.settle()
+    if row is model.periods[-1] and not row.is_interest_grace and row.carried_on_minor:
+        # What ran in the last row can be carried no further, so it gets the room it needs.
+        row.ask(row.instalment_minor + row.carried_on_minor)
         model.settle()
     return amount == wanted >= least and row.due_interest_minor == interest_before
 
@@ -132,19 +147,8 @@ def _trimmed(model: Model, totals: Totals) -> Totals:
         return totals
     model.settle()
     if not outstanding and all(period.is_paid for period in model.periods):
-        _leave_room(model, excesses[-1][0])
+        leave_room(model, excesses[-1][0])
     return model.totals()
-
-
-def _leave_room(model: Model, row: Period) -> None:
-    """Let a row stay open for interest that ran and found no room in any row.
-
-    Where principal is paid first, it can be all paid while the interest of the days gone is owed.
-    """
-    waiting = model.periods[-1].carried_on_minor
-    if waiting:
-        row.ask(row.instalment_minor + waiting)
-        model.settle()
 
 
 def _forget_deferral(model: Model, row: Period) -> bool:

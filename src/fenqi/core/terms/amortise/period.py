@@ -126,6 +126,7 @@ class Period:
     due_principal_minor: int = 0
     carried_on_minor: int = 0  # interest that ran but found no room
     closing_minor: int = 0
+    laid_to: date | None = None  # where its rate counts to, if it was cut short
     is_shared: bool = False  # its segments stand in a copy too; `own` them before one changes
 
     @classmethod
@@ -176,6 +177,7 @@ class Period:
             self.due_principal_minor,
             self.carried_on_minor,
             self.closing_minor,
+            self.laid_to,
             is_shared=True,
         )
 
@@ -200,13 +202,13 @@ class Period:
             self._sum_facts()
         self.is_stale, self.is_news = False, True
         self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
-        balance = after = opening_minor
+        after = opening_minor
         earned = ZERO
         for place, segment in enumerate(self.segments):
+            balance = after if after > 0 else 0
             part = segment.interest(lent[place] if lent else balance, math)
             earned = EXACT.add(earned, part) if place else part
-            after = balance + segment.corrected_minor + segment.disbursed_minor
-            balance = after if after > 0 else 0
+            after += segment.corrected_minor + segment.disbursed_minor
         if self.is_moved_back or self.is_moved_on:
             earned = ZERO
         # `round` of a decimal is half-even and exact, whatever context the caller has.

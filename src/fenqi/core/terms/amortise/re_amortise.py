@@ -19,9 +19,9 @@ def re_amortise(model: Model, on: date) -> None:
     """Let past rows keep what was paid, and level the later ones over all that is outstanding."""
     lift_grace(model)
     model.settle()
-    overdue = _overdue(model)
+    overdue = open_overdue(model, on)
     take_deferral_back(model, on)
-    _take_back(model, overdue)
+    forget_overdue(model, overdue)
     leave_past(model, on)
     related = [period for period in model.periods if period.due_on > on]
     _level(model, related, on)
@@ -31,13 +31,13 @@ def re_amortise_interest_equally(model: Model, on: date) -> None:
     """Do the same, but share the unpaid interest of past rows out in equal parts."""
     lift_grace(model)
     model.settle()
-    overdue = _overdue(model)
+    overdue = open_overdue(model, on)
     take_deferral_back(model, on)
     past = [period for period in model.periods if period.due_on <= on and not period.is_paid]
     later = [period for period in model.periods if period.due_on > on]
     unpaid = sum(period.due_interest_minor - period.paid_interest_minor for period in past)
     unpaid += past[-1].carried_on_minor if past else 0  # ran in them and found no room
-    _take_back(model, overdue)
+    forget_overdue(model, overdue)
     for period in past:
         move_interest_on(period)
     model.refresh_factors(model.first_due_from(on))
@@ -50,22 +50,6 @@ def lift_grace(model: Model) -> None:
     model.is_grace_lifted = True
     for period in model.periods:
         period.is_principal_grace = False
-
-
-def forget_overdue(model: Model, on: date) -> None:
-    """Let no correction of the day on which a plan's rows end stand, nor any of overdue principal.
-
-    A re-age alone asks: of a running row that it has cut, the days may be gone.
-    """
-    for period in _left(model, on):
-        period.own()
-        for segment in period.segments:
-            if segment.ends_on == on:
-                segment.corrected_minor = 0
-        if period.segments[-1].corrected_minor:
-            period.segments[-1].corrected_minor -= period.open_principal_minor
-        period.is_stale = True
-    model.overdue.clear()
 
 
 def leave_past(model: Model, on: date) -> None:
@@ -93,20 +77,23 @@ def close_with_what_was_paid(period: Period) -> None:
     period.is_stale = True
 
 
-def _overdue(model: Model) -> list[Overdue]:
-    """Return by how much balances differ because principal that is still open is overdue."""
-    until = model.overdue_on
-    if until is None:
-        return []
+def open_overdue(model: Model, on: date) -> list[Overdue]:
+    """Return principal that is overdue and open on a day, and the day up to which it was counted.
+
+    Where it bears interest the balance was corrected for it up to that day (`correct_overdue`).
+    Else it was out of the balance all the time, which is the same as counted back to its due day.
+    """
+    until = model.overdue_on or min(on, model.periods[-1].due_on)
     rows = [row for row in model.periods[: model.first_due_from(until)] if not row.is_early_holder]
     return [Overdue(until, row.open_principal_minor, row.due_on) for row in rows]
 
 
-def _take_back(model: Model, overdue: Sequence[Overdue]) -> None:
-    """Take back corrections made because principal was overdue that no row asks for any more.
+def forget_overdue(model: Model, overdue: Sequence[Overdue]) -> None:
+    """Take back what balances differ by because of overdue principal that no row will ask for.
 
-    It stays in the balance without them. What was repaid lowered the balance on its own day, and
-    goes on doing so.
+    Left in the balance without a correction it bears interest all the time; where the terms say
+    none on what is past due, taking the same back keeps it out from its due day to this one. What
+    was repaid lowered the balance on its own day, and goes on doing so.
     """
     for one in overdue:
         if one.amount_minor:

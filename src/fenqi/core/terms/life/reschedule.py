@@ -18,7 +18,7 @@ from fenqi.core.terms.life.operations import (
     MoveDueDay,
     PauseInterest,
 )
-from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
+from fenqi.core.terms.life.state import BESIDE_SCHEDULE, IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.day import add_months, month_day, month_end
@@ -194,7 +194,7 @@ def _follow(walk: Walk, on: date) -> None:
         return
     principal = sum(row.due[PRINCIPAL] for row in walk.rows)
     for row in walk.rows:
-        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):  # the model knows nothing of them
+        if row.kind in BESIDE_SCHEDULE:
             continue
         place = model.index_of(row.starts_on, row.due_on)
         is_asked = walk.recalculates or row.met_on is None
