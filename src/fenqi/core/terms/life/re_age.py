@@ -154,7 +154,8 @@ def _re_age_plainly(walk: Walk, operation: ReAge, transaction: Transaction) -> N
         starts_on = on
     new = _new_rows(walk, operation, starts_on)
     _lay_equally(walk, new, moved)
-    lay_again(walk, ahead)
+    if not is_shared:
+        lay_again(walk, ahead)
     for row in walk.rows:
         row.meet(on)
     walk.chain()

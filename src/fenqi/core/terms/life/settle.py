@@ -100,6 +100,5 @@ def _waive(walk: Walk, transaction: Transaction, row: Row, parts: Parts) -> int:
     """Relieve a row of cost and note it on its charges; return the money freed."""
     before = row.copy()
     freed = relieve(walk, transaction, row, parts[:], OF_THIS_PLAN)
-    row.in_advance_minor -= min(freed, row.in_advance_minor)
     note_relief(walk, row, before)
     return freed
