@@ -24,6 +24,7 @@ from fenqi.core.terms.amortise.re_amortise import (
     move_interest_on,
     open_overdue,
 )
+from fenqi.core.terms.amortise.rounding import capped
 from fenqi.core.terms.amortise.settings import Accrual, Interval
 from fenqi.core.values.rate import Rounding, divide
 
@@ -91,11 +92,14 @@ def _forget_put_back(model: Model, on: date) -> None:
 
 
 def equal_parts(total_minor: int, count: int) -> tuple[int, ...]:
-    """Return equal parts of an amount, each rounded HALF_EVEN, the last one with the difference."""
+    """Return equal parts of an amount, each rounded HALF_EVEN, the last one with the difference.
+
+    None is more than the ones before it have left.
+    """
     if total_minor <= 0:
         return (0,) * count
     part = divide(total_minor, count, rounding=Rounding.HALF_EVEN)
-    return (part,) * (count - 1) + (total_minor - part * (count - 1),)
+    return capped(total_minor, [part] * count)
 
 
 def settled_for_equal_parts(model: Model, on: date, *, with_future_interest: bool) -> Outstanding:
@@ -130,10 +134,8 @@ def re_age_in_equal_parts(
     charges = tuple(charges_minor) or (0,) * new.count
     total = settled.principal_minor + settled.interest_minor + sum(charges)
     principal = equal_parts(total, new.count)[0] - interests[0] - charges[0]
-    left = settled.principal_minor
-    for number in range(new.count):
-        part = left if number == new.count - 1 else principal
-        left -= part
+    parts = capped(settled.principal_minor, [principal] * new.count)
+    for number, part in enumerate(parts):
         due_on = later(new.first_due_on, new.interval.every * number, new.interval.unit)
         period = Period.between(model.periods[-1].due_on, due_on)
         period.fixed_interest_minor = interests[number]

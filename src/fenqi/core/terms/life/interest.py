@@ -18,6 +18,7 @@ from fenqi.core.terms.amortise.as_of import (
 )
 from fenqi.core.terms.amortise.model import DUE_ON, Model
 from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.amortise.rounding import capped
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.charge import CHARGED, pull_into
 from fenqi.core.terms.life.pay import pay_row
@@ -295,13 +296,11 @@ def lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:
 
     Each new principal is rounded to the product's multiple; the last row takes the remainder.
     """
-    part, left = divide(amount_minor, len(rows), rounding=Rounding.HALF_EVEN), amount_minor
-    for row in rows:
-        before = row.due[PRINCIPAL]
-        row.due[PRINCIPAL] = to_multiple(before + part, walk.terms.multiple_minor)
-        left -= row.due[PRINCIPAL] - before
-    rows[-1].due[PRINCIPAL] += left
-    for row in rows:
+    part = divide(amount_minor, len(rows), rounding=Rounding.HALF_EVEN)
+    befores = [row.due[PRINCIPAL] for row in rows]
+    more = [to_multiple(one + part, walk.terms.multiple_minor) - one for one in befores]
+    for row, added in zip(rows, capped(amount_minor, more), strict=True):
+        row.due[PRINCIPAL] += added
         row.met_on = None if row.is_open else row.met_on
 
 

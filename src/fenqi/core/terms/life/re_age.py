@@ -12,6 +12,7 @@ from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise import re_age as model_rules
 from fenqi.core.terms.amortise.as_of import open_interest_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later
+from fenqi.core.terms.amortise.rounding import capped
 from fenqi.core.terms.amortise.settings import Interval
 from fenqi.core.terms.life.charge import CHARGED, lay_again
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, to_multiple
@@ -171,8 +172,7 @@ def _lay_equally(walk: Walk, rows: list[Row], moved: list[int]) -> None:
         parts = list(model_rules.equal_parts(moved[component], count))
         if component is PRINCIPAL:
             rest = sum(model_rules.equal_parts(moved[other], count)[0] for other in OTHERS)
-            parts = [part - rest] * count
-            parts[-1] = moved[component] - sum(parts[:-1])
+            parts = list(capped(moved[component], [part - rest] * count))
         for row, amount in zip(rows, parts, strict=True):
             row.due[component] += amount
 

@@ -1,12 +1,16 @@
 """Requests of plans on which other things happened before: charges, refunds, moved days."""
 
+from dataclasses import replace
 from datetime import date
+
+import pytest
 
 from fenqi.core.terms.allowances import Allowances, DeferralRule, ExtensionRule
 from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
+    AddPeriods,
     MoveDueDay,
     ReAge,
     ReAgeInterest,
@@ -85,3 +89,27 @@ def test_a_charge_that_a_re_age_shares_out_is_asked_for_once() -> None:
     )
     life.record(re_age)
     assert life.view().total("due", FEE) == charge.amount_minor
+
+
+@pytest.mark.parametrize("interest", ReAgeInterest)
+def test_rounded_shares_take_no_more_than_there_is(interest: ReAgeInterest) -> None:
+    """Of 9.400 in seven rows of whole units each is rounded up, so the last ones ask for less."""
+    terms = life_terms(allowances=GENEROUS, digits=3, count=3)
+    life = life_of(replace(terms, interest=replace(terms.interest, multiple=1)), 9_400)
+    extend(life, 3)
+    life.record(next_one(life, AddPeriods, SOON, count=7))
+    assert all(min(row.due) >= 0 for row in life.view().rows)
+    again = next_one(
+        life,
+        ReAge,
+        SOON,
+        every=1,
+        unit=Unit.MONTHS,
+        starts_on=date(2026, 2, 20),
+        count=16,
+        interest=interest,
+    )
+    life.record(again)
+    seen = life.view()
+    assert all(min(row.due) >= 0 for row in seen.rows)
+    assert seen.total("due", PRINCIPAL) == 9_400
