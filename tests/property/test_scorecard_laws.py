@@ -17,6 +17,7 @@ from fenqi.core.risk.scorecard import (
     Scorecard,
     bad_ppm,
     from_json,
+    points_of,
     reasons_of,
     score,
     score_columns,
@@ -86,6 +87,7 @@ def test_many_are_scored_as_one_is(drawn: tuple[Scorecard, list[list[Value]]]) -
     assert points.tolist() == [one.points for one in each]
     assert [tuple(row) for row in lost.tolist()] == [one.lost for one in each]
     assert reasons_of(card, lost) == [one.reasons for one in each]
+    assert [points_of(card, row) for row in rows] == [one.points for one in each]
 
 
 @given(scored())

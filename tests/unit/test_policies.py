@@ -4,10 +4,23 @@ from pathlib import Path
 
 import pytest
 
+from fenqi.core.account import AccountStatus, Standing
+from fenqi.core.risk.application import INPUTS
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
+from fenqi.core.risk.given import BUREAU_AGE, BUREAU_VALUES, given_of
 from fenqi.core.risk.input import Purpose
+from fenqi.core.risk.paying import OVERDUE_MINOR, SPELLS
 from fenqi.core.risk.policy.check import check
 from fenqi.core.risk.policy.expression import names
+from fenqi.core.risk.policy.handed_in import (
+    APPLICATION,
+    BUREAU,
+    COUNTED,
+    GIVEN,
+    HANDED_IN,
+    ROW,
+    is_handed_in,
+)
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.policy.rows import compile_row
@@ -26,6 +39,22 @@ def policy(kind: DecisionKind) -> Policy:
 @pytest.mark.parametrize("kind", DecisionKind)
 def test_each_kind_of_decision_has_a_policy_without_a_fault_or_a_note(kind: DecisionKind) -> None:
     assert check(policy(kind)).findings == ()
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_each_input_a_shipped_policy_names_is_one_its_flow_hands_in(kind: DecisionKind) -> None:
+    named = {one.name for one in policy(kind).inputs}
+    assert [one for one in sorted(named) if not is_handed_in(kind, one)] == []
+
+
+def test_what_is_handed_in_is_what_the_flows_hand_in() -> None:
+    assert {one.name for one in FEATURES.given} == GIVEN
+    standing = Standing(AccountStatus.OPEN, 100, 10, 0)
+    assert set(given_of(standing, age_days=1, needs_step_up=False)) == ROW
+    assert {*BUREAU_VALUES, BUREAU_AGE} == BUREAU
+    assert {OVERDUE_MINOR, SPELLS} <= HANDED_IN[DecisionKind.REPAYMENT]
+    # Whether a bureau was heard is a matter of the law and means, and no policy can name it.
+    assert set(INPUTS) - {"is_bureau_heard"} == APPLICATION | COUNTED
 
 
 @pytest.mark.parametrize("kind", DecisionKind)

@@ -23,7 +23,7 @@ from fenqi.core.risk.pulls import HARMS, SCORE_INPUT, Lost, wants
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.risk.scorecard import Scorecard, score
 from fenqi.core.values.ids import AccountId
-from fenqi.store import changes, scorecards
+from fenqi.store import bureau, changes, scorecards
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider, Restraint
@@ -33,6 +33,7 @@ from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
+from fenqi.store.scorecards import NOTHING
 
 KINDS = {Subject.LIMIT: DecisionKind.LIMIT, Subject.PRICE: DecisionKind.PRICE}
 
@@ -227,6 +228,7 @@ class Assessor:
         asked = [name for name in looked_at if name in from_facts]
         followed = self._ground.trails.follow(self._session, list(accounts.values()))
         self._booking.followed = followed
+        reports = bureau.asking(self._session, accounts, self._booking.now)()
         row = self._ground.trails.row(asked)
         moment = moment_of(self._booking.now)
         found: dict[AccountId, tuple[list[Value], Lost | None]] = {}
@@ -234,6 +236,7 @@ class Assessor:
             # Of the limit itself, whatever ceiling stands below it for a while.
             standing = account.standing_at(self._booking.now)
             known = account.given(standing._replace(limit_minor=account.limit_minor))
+            known |= reports.get(account_id, NOTHING)
             known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
             lost = _scored(card, known) if card else None
             found[account_id] = ([known.get(name) for name in names], lost)

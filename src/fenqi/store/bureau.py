@@ -1,12 +1,15 @@
 """What bureaus said: every call and every line of a file, whether or not it told something."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from fenqi.core.risk.given import BUREAU_AGE, BUREAU_VALUES
+from fenqi.core.risk.input import Value
 from fenqi.core.values.bureau import CONCLUSIVE, BureauReport, Finding
 from fenqi.core.values.ids import PersonId
+from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 from fenqi.store.rows import Table, Upsert
 
@@ -60,6 +63,51 @@ def newest(
         PersonId(person): BureauReport(as_of, *(rest if finding == Finding.REPORT else ()))
         for person, finding, as_of, *rest in session.rows(NEWEST, asked)
     }
+
+
+# Of accounts whose person consents to it. As with the reports for applications the newest word
+# counts, by when the bureau said it.
+OF_ACCOUNTS = """
+SELECT a.account_id, r.finding, r.said_at, r.score, r.enquiries_30d, r.overdue_accounts,
+    r.worst_overdue_days, r.open_credit_minor
+FROM accounts AS a
+CROSS JOIN LATERAL (
+    SELECT b.finding, COALESCE(b.as_of, b.asked_at) AS said_at, b.score, b.enquiries_30d,
+        b.overdue_accounts, b.worst_overdue_days, b.open_credit_minor
+    FROM bureau_reports AS b
+    WHERE b.person_id = a.person_id AND b.finding IN ('report', 'nobody')
+        AND COALESCE(b.as_of, b.asked_at) > %(since)s
+    ORDER BY COALESCE(b.as_of, b.asked_at) DESC, b.report_id DESC LIMIT 1
+) AS r
+CROSS JOIN LATERAL (
+    SELECT c.is_given FROM consents AS c
+    WHERE c.person_id = a.person_id AND c.data_class = 'bureau' AND c.purpose = 'credit'
+    ORDER BY c.number DESC LIMIT 1
+) AS c
+WHERE a.account_id = ANY(%(ids)s::uuid[]) AND c.is_given
+"""
+LOOKED_BACK = timedelta(days=90)  # what was said before says nothing about an account any more
+
+Said = Mapping[UUID, dict[str, Value]]  # by account
+
+
+def asking(session: Session, account_ids: Collection[UUID], now: datetime) -> Callable[[], Said]:
+    """Ask what a bureau last said of the people behind some accounts, as inputs of decisions.
+
+    An account without a consent that stands, or without a report of late, is not among them.
+    Inside a pipeline it costs no round trip of its own; the answer is read after it.
+    """
+    asked = {"ids": pack("uuid", list(account_ids)), "since": now - LOOKED_BACK}
+    rows = session.ask(OF_ACCOUNTS, asked)
+    return lambda: {row[0]: inputs_of(*row[1:], now=now) for row in rows()}
+
+
+def inputs_of(finding: str, said_at: datetime, *values: Value, now: datetime) -> dict[str, Value]:
+    """Return what a decision hears of a report; who has none there is known to have none."""
+    known = values if finding == Finding.REPORT else (None,) * len(BUREAU_VALUES)
+    told: dict[str, Value] = dict(zip(BUREAU_VALUES, known, strict=True))
+    told[BUREAU_AGE] = max(0, (now - said_at).days)
+    return told
 
 
 # Whoever counts what is left of a budget waits for whoever counts at this moment.

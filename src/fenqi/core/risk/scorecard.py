@@ -10,7 +10,7 @@ Source: points to double the odds, factor = points_to_double / ln 2 (any text on
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Context, Decimal
 from enum import StrEnum
@@ -139,6 +139,14 @@ def score(card: Scorecard, values: Sequence[Value]) -> Score:
             points += gained[place]
             lost.append(losses[place])
     return Score(points, _reasons(card, lost), tuple(lost))
+
+
+def points_of(card: Scorecard, values: Iterable[Value]) -> int:
+    """Return the points of `score` without what they are made of, where nobody asks for that."""
+    points = card.base_points
+    for (bounds, gained, _, unknown), value in zip(card.bins, values, strict=True):
+        points += unknown if value is None else gained[bisect_right(bounds, value)]
+    return points
 
 
 def _reasons(card: Scorecard, lost: Sequence[int]) -> tuple[str, ...]:

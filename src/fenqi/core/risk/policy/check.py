@@ -29,6 +29,7 @@ from fenqi.core.risk.policy.expression import (
     said,
     walk,
 )
+from fenqi.core.risk.policy.handed_in import is_handed_in
 from fenqi.core.risk.policy.policy import Act, Example, Line, Offer, Policy, Table, Verdict
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, trace, truth_of
@@ -141,6 +142,7 @@ def check(
         findings += _table(policy, table)
     for line in policy.lines:
         findings += _line(policy, line, is_shown=line.number in shown)
+        findings += _unheard(policy, line)
         findings += _idle(policy, _at(line, "effects"), line.acts)
         findings += _priced(policy, _at(line, "offers"), line.offers)
         if sold is not None:
@@ -217,6 +219,18 @@ def _line(policy: Policy, line: Line, *, is_shown: bool) -> Iterator[Finding]:
     if not line.acts and not line.points and not line.offers and line.reason:
         told = Phrase("nothing follows from it but a reason")
         yield _found(policy, _at(line, "reason"), told, is_fault=False)
+
+
+def _unheard(policy: Policy, line: Line) -> Iterator[Finding]:
+    """Yield the inputs of a line that its decisions never know: it would never be hit for them."""
+    for name in sorted(names(line.when)):
+        if not is_handed_in(policy.kind, name):
+            told = Phrase(
+                "{name} is never known to a decision of kind {kind}",
+                name=name,
+                kind=policy.kind.value,
+            )
+            yield _found(policy, _at(line, "when"), told, said=line.text)
 
 
 def _idle(policy: Policy, at: _At, acts: Sequence[Act]) -> Iterator[Finding]:
