@@ -115,7 +115,7 @@ def test_a_purchase_above_the_limit_is_told_what_would_fit() -> None:
     given = {"used_minor": 900_000, "limit_minor": 1_000_000, "amount_minor": 150_000}
     found = turned(made, compile_row(made), made.row({"account_status": 0, **given}))
     assert found is not None
-    assert (found.name, found.would_be, found.outcome) == ("limit_minor", 1_050_000, "approve")
+    assert (found.name, found.would_be, found.outcome) == ("used_minor", 850_000, "approve")
 
 
 def test_a_tight_market_shortens_the_menu_and_says_so() -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.turn import told
 from fenqi.core.values.ids import AccountId
 from fenqi.store import facts
 from fenqi.store.accounts import Account
@@ -88,6 +89,9 @@ class AccessRulings:
                 effects=weighed.words,
                 points=said.points,
                 hits=said.hits,
+                would_change=told(rulebook.policy, rulebook.decide, values)
+                if said.effects
+                else None,
                 latency_us=latency_us(self._booking.now, self._ground.clock.now()),
             ),
         )

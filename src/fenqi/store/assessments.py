@@ -5,7 +5,6 @@ is unknown. The verdict is kept as a decision whether or not anything changes; a
 passes the circuit breaker first.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Verdict
-from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.policy.turn import told
 from fenqi.core.risk.pulls import HARMS, SCORE_INPUT, Lost, wants
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.risk.scorecard import Scorecard, score
@@ -186,7 +185,7 @@ class Assessor:
                 effects=words,
                 points=verdict.points,
                 hits=verdict.hits,
-                would_change=_would_change(live, row) if words else None,
+                would_change=told(live.policy, live.decide, row) if words else None,
             ),
         )
         self._respond(account, verdict, words, decision_id)
@@ -253,9 +252,3 @@ def _scored(card: Scorecard, known: dict[str, Value]) -> Lost:
         points[one.input] = cost
         reasons[one.input] = one.reason
     return Lost(points, reasons)
-
-
-def _would_change(live: Rulebook, row: Sequence[Value]) -> str | None:
-    """Return the nearest change of one input that makes the outcome milder, as JSON."""
-    turn = turned(live.policy, live.decide, row)
-    return None if turn is None else json.dumps(turn._asdict())

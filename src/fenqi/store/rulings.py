@@ -19,6 +19,7 @@ from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Act, Offer
 from fenqi.core.risk.policy.policy import Verdict as Said
+from fenqi.core.risk.policy.turn import told, turned_of_judge
 from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -264,6 +265,9 @@ class Rulings:
                 points=said.points,
                 hits=said.hits,
                 menu=menu(plans),
+                would_change=told(rulebook.policy, rulebook.decide, values)
+                if said.effects
+                else None,
                 latency_us=self._latency_us(),
             ),
         )
@@ -271,6 +275,7 @@ class Rulings:
     def _judged(self, asked: Asked, standing: Standing, floor: Verdict, plans: Plans) -> Ruling:
         """Return what the built-in judge decides."""
         reasons = tuple(one.value for one in floor.reasons)
+        turn = turned_of_judge(standing, asked.amount_minor) if reasons else None
         self._decisions.add(
             STARTER,
             Decision(
@@ -281,6 +286,7 @@ class Rulings:
                 inputs=starter_inputs(standing, asked.amount_minor),
                 as_of_number=asked.account.event_count,
                 menu=menu(plans),
+                would_change=turn and turn.text,
                 latency_us=self._latency_us(),
             ),
         )

@@ -267,3 +267,32 @@ def test_what_a_shipped_policy_is_given_is_known_of_a_customer_who_is(
         done(assess(world.ground, [command])[0])
     given = {one: value for one, value in latest(world, kind).given.items() if one in GIVEN}
     assert [one for one, value in given.items() if value is None] == []
+
+
+def test_what_would_change_a_decline_is_kept_with_it(world: World) -> None:
+    account = enrol(world, limit_minor=100_000)
+    try_buy(world, account, 60_000)
+    assert latest(world, "purchase").would_change is None
+    assert try_buy(world, account, 90_000).outcome == "decline"
+    amount = {"name": "amount_minor", "value": 90_000, "would_be": 40_000, "outcome": "approve"}
+    assert latest(world, "purchase").would_change == amount
+    judged = dataclasses.replace(
+        world, ground=dataclasses.replace(world.ground, asks_policies=False)
+    )
+    assert try_buy(judged, account, 90_000).outcome == "decline"
+    assert latest(world, "purchase").would_change == amount
+
+
+def test_an_application_is_told_which_income_would_do(world: World) -> None:
+    received = applied(world, income_declared_minor=400_000, income_evidenced_minor=400_000)
+    offer = done(admit(world.ground, SaidBureau())[received.application_id])
+    assert offer.outcome == "smaller-limit"
+    turn = latest(world, "application").would_change
+    assert (turn["name"], turn["value"]) == ("income_evidenced_minor", 400_000)
+    for number, (income, outcome) in enumerate(
+        ((turn["would_be"], "approve"), (turn["would_be"] - 1, "smaller-limit"))
+    ):
+        again = applied(
+            world, f"p{number}", income_declared_minor=400_000, income_evidenced_minor=income
+        )
+        assert done(admit(world.ground, SaidBureau())[again.application_id]).outcome == outcome

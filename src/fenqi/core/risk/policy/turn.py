@@ -1,12 +1,15 @@
 """What would change a decision: the smallest change of one input that harms less or not at all.
 
-Where a condition compares, the input's own boundary is solved for and both sides of it are tried;
-whatever is told was decided again with the changed value, so it is never a guess.
+Only what a customer can do is told: ask for less, pay, prove who they are, show an income. Where a
+condition compares, the input's own boundary is solved for and both sides of it are tried; whatever
+is told was decided again with the changed value, so it is never a guess.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from fenqi.core.account import Outcome, Standing, judge
 from fenqi.core.risk.decision import HARMFUL
 from fenqi.core.risk.input import Unit, Value
 from fenqi.core.risk.policy.expression import (
@@ -29,8 +32,30 @@ from fenqi.core.risk.policy.rows import Decide
 from fenqi.core.risk.policy.trace import Values, value_of
 
 TRIED_MAX = 2_000  # changed rows that are decided again
-# What nobody is told to change: whoever reads it cannot, or should not.
-FIXED = frozenset({"regime", "age_years", "is_student", "account_status"})
+
+
+def _less(was: int, near: int) -> bool:
+    return 0 <= near < was
+
+
+def _more(was: int, near: int) -> bool:
+    return near > was
+
+
+# What a customer can change, and which way; nobody is told to be older or to have a higher limit.
+CAN_DO: Mapping[str, Callable[[int, int], bool]] = {
+    "amount_minor": lambda was, near: 0 < near < was,
+    "instalment_count": lambda was, near: 0 < near != was,
+    "used_minor": _less,
+    "utilisation_ppm": _less,
+    "available_minor": _more,
+    "overdue_days": lambda was, near: near == 0 < was,  # paid; nobody makes a day undone
+    "overdue_minor": _less,
+    "is_stepped_up": _more,
+    "needs_step_up": _less,
+    "income_evidenced_minor": _more,
+    "obligations_monthly_minor": _less,
+}
 
 
 class Turn(NamedTuple):
@@ -40,6 +65,39 @@ class Turn(NamedTuple):
     value: int
     would_be: int
     outcome: str
+
+    @property
+    def text(self) -> str:
+        """The change as decisions keep it, as JSON."""
+        return json.dumps(self._asdict())
+
+
+def told(policy: Policy, decide: Decide, row: Sequence[Value]) -> str | None:
+    """Return what `turned` finds as decisions keep it."""
+    turn = turned(policy, decide, row)
+    return None if turn is None else turn.text
+
+
+def turned_of_judge(standing: Standing, amount_minor: int) -> Turn | None:
+    """Return what would make the built-in judge approve, or None.
+
+    Units: minor units of the account's currency.
+    """
+    if judge(standing, amount_minor).outcome is Outcome.APPROVE:
+        return None
+    left = standing.limit_minor - standing.used_minor
+    tried = (
+        (standing, left, Turn("amount_minor", amount_minor, left, Outcome.APPROVE.value)),
+        (
+            standing._replace(overdue_days=0),
+            amount_minor,
+            Turn("overdue_days", standing.overdue_days, 0, Outcome.APPROVE.value),
+        ),
+    )
+    for changed, amount, turn in tried:
+        if amount > 0 and judge(changed, amount).outcome is Outcome.APPROVE:
+            return turn
+    return None
 
 
 def turned(policy: Policy, decide: Decide, row: Sequence[Value]) -> Turn | None:
@@ -55,10 +113,15 @@ def turned(policy: Policy, decide: Decide, row: Sequence[Value]) -> Turn | None:
     tried = 0
     for place, one in enumerate(policy.inputs):
         value = row[place]
-        if value is None or one.name in FIXED:
+        may = CAN_DO.get(one.name)
+        if value is None or may is None:
             continue
         candidates = sorted(
-            {near for near in _candidates(policy, one.name, one.unit, values) if near != value},
+            {
+                near
+                for near in (0, *_candidates(policy, one.name, one.unit, values))
+                if may(value, near)
+            },
             key=lambda near: (abs(near - value), near),
         )
         for near in candidates:
