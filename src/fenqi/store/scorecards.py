@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.pulls import SCORE_INPUT
-from fenqi.core.risk.scorecard import Scorecard, points_of, read
+from fenqi.core.risk.scorecard import Points, Scorecard, compile_points, read
 from fenqi.store import features
 
 STARTER = Path(__file__).parents[1] / "data" / "scorecards" / "starter.toml"
+SCORINGS_MAX = 64  # of different lists of inputs, compiled once
 NOTHING: Mapping[str, Value] = {}
 
 
@@ -25,37 +26,40 @@ class Scoring(NamedTuple):
     """How the row of a policy's inputs comes to its score.
 
     `names` are the policy's inputs and, behind its `own`, those that only the card looks at;
-    `places` are those of the card's inputs in its order, `score` that of the points.
+    `score` is the place of the points among them.
     """
 
-    card: Scorecard
     names: tuple[str, ...]
     own: int
-    places: tuple[int, ...]
     score: int
+    points: Points
 
     @classmethod
     def of(cls, names: Sequence[str]) -> "Scoring | None":
-        """Return how a policy's inputs get their score, None if it does not look at one."""
+        """Return how a policy's inputs get their score, None if it does not look at one.
+
+        Errors: those of `shipped`.
+        """
         if SCORE_INPUT not in names:
             return None
-        card = shipped()
-        every = tuple(dict.fromkeys([*names, *card.inputs]))
-        places = tuple(every.index(one) for one in card.inputs)
-        return cls(card, every, len(names), places, every.index(SCORE_INPUT))
+        return _scoring(tuple(names))
 
     def complete(self, row: list[Value], instead: Mapping[str, Value] = NOTHING) -> list[Value]:
         """Return the values of the policy's inputs, the score among them, of those of `names`.
 
         `instead` are values the card sees in place of what the policy is told.
         """
+        seen = row
         if instead:
-            looked_at = [
-                instead.get(name, row[place])
-                for name, place in zip(self.card.inputs, self.places, strict=True)
-            ]
-        else:
-            looked_at = [row[place] for place in self.places]
-        row[self.score] = points_of(self.card, looked_at)
+            seen = [instead.get(name, value) for name, value in zip(self.names, row, strict=True)]
+        row[self.score] = self.points(seen)
         del row[self.own :]
         return row
+
+
+@lru_cache(maxsize=SCORINGS_MAX)
+def _scoring(names: tuple[str, ...]) -> Scoring:
+    card = shipped()
+    every = tuple(dict.fromkeys([*names, *card.inputs]))
+    points = compile_points(card, [every.index(one) for one in card.inputs])
+    return Scoring(every, len(names), every.index(SCORE_INPUT), points)
