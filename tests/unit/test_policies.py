@@ -7,7 +7,7 @@ import pytest
 from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.risk.application import INPUTS
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
-from fenqi.core.risk.given import BUREAU_AGE, BUREAU_VALUES, given_of
+from fenqi.core.risk.given import given_of
 from fenqi.core.risk.input import Purpose
 from fenqi.core.risk.paying import OVERDUE_MINOR, SPELLS
 from fenqi.core.risk.policy.check import check
@@ -25,6 +25,7 @@ from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.turn import turned
+from fenqi.store import bureau
 from fenqi.store.features import shipped
 from fenqi.store.policies import SHIPPED, policies_of
 
@@ -51,7 +52,7 @@ def test_what_is_handed_in_is_what_the_flows_hand_in() -> None:
     assert {one.name for one in FEATURES.given} == GIVEN
     standing = Standing(AccountStatus.OPEN, 100, 10, 0)
     assert set(given_of(standing, age_days=1, needs_step_up=False)) == ROW
-    assert {*BUREAU_VALUES, BUREAU_AGE} == BUREAU
+    assert set(bureau.INPUTS) == BUREAU
     assert {OVERDUE_MINOR, SPELLS} <= HANDED_IN[DecisionKind.REPAYMENT]
     # Whether a bureau was heard is a matter of the law and means, and no policy can name it.
     assert set(INPUTS) - {"is_bureau_heard"} == APPLICATION | COUNTED

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from fenqi.core.risk.given import BUREAU_AGE, BUREAU_VALUES
 from fenqi.core.risk.input import Value
 from fenqi.core.values.bureau import CONCLUSIVE, BureauReport, Finding
 from fenqi.core.values.ids import PersonId
@@ -66,13 +65,15 @@ def newest(
 
 
 # Of accounts whose person consents to it. As with the reports for applications the newest word
-# counts, by when the bureau said it.
+# counts, by when the bureau said it; where it knew nobody it said nothing else.
 OF_ACCOUNTS = """
-SELECT a.account_id, r.finding, r.said_at, r.score, r.enquiries_30d, r.overdue_accounts,
-    r.worst_overdue_days, r.open_credit_minor
-FROM accounts AS a
+SELECT k.place, r.score, r.enquiries_30d, r.overdue_accounts, r.worst_overdue_days,
+    r.open_credit_minor,
+    GREATEST(0, EXTRACT(DAY FROM %(now)s::timestamptz - r.said_at))::integer
+FROM UNNEST(%(ids)s::uuid[]) WITH ORDINALITY AS k (account_id, place)
+JOIN accounts AS a USING (account_id)
 CROSS JOIN LATERAL (
-    SELECT b.finding, COALESCE(b.as_of, b.asked_at) AS said_at, b.score, b.enquiries_30d,
+    SELECT COALESCE(b.as_of, b.asked_at) AS said_at, b.score, b.enquiries_30d,
         b.overdue_accounts, b.worst_overdue_days, b.open_credit_minor
     FROM bureau_reports AS b
     WHERE b.person_id = a.person_id AND b.finding IN ('report', 'nobody')
@@ -84,11 +85,19 @@ CROSS JOIN LATERAL (
     WHERE c.person_id = a.person_id AND c.data_class = 'bureau' AND c.purpose = 'credit'
     ORDER BY c.number DESC LIMIT 1
 ) AS c
-WHERE a.account_id = ANY(%(ids)s::uuid[]) AND c.is_given
+WHERE c.is_given
 """
 LOOKED_BACK = timedelta(days=90)  # what was said before says nothing about an account any more
+INPUTS = (  # what the columns of an answer are to a decision, in their order
+    "bureau_score",
+    "bureau_enquiries_30d",
+    "bureau_overdue_accounts",
+    "bureau_worst_overdue_days",
+    "bureau_open_credit_minor",
+    "bureau_age_days",
+)
 
-Said = Mapping[UUID, dict[str, Value]]  # by account
+Said = Mapping[UUID, Mapping[str, Value]]  # by account
 
 
 def asking(session: Session, account_ids: Collection[UUID], now: datetime) -> Callable[[], Said]:
@@ -97,17 +106,12 @@ def asking(session: Session, account_ids: Collection[UUID], now: datetime) -> Ca
     An account without a consent that stands, or without a report of late, is not among them.
     Inside a pipeline it costs no round trip of its own; the answer is read after it.
     """
-    asked = {"ids": pack("uuid", list(account_ids)), "since": now - LOOKED_BACK}
+    accounts = list(account_ids)
+    asked = {"ids": pack("uuid", accounts), "now": now, "since": now - LOOKED_BACK}
     rows = session.ask(OF_ACCOUNTS, asked)
-    return lambda: {row[0]: inputs_of(*row[1:], now=now) for row in rows()}
-
-
-def inputs_of(finding: str, said_at: datetime, *values: Value, now: datetime) -> dict[str, Value]:
-    """Return what a decision hears of a report; who has none there is known to have none."""
-    known = values if finding == Finding.REPORT else (None,) * len(BUREAU_VALUES)
-    told: dict[str, Value] = dict(zip(BUREAU_VALUES, known, strict=True))
-    told[BUREAU_AGE] = max(0, (now - said_at).days)
-    return told
+    return lambda: {
+        accounts[place - 1]: dict(zip(INPUTS, told, strict=True)) for place, *told in rows()
+    }
 
 
 # Whoever counts what is left of a budget waits for whoever counts at this moment.

@@ -10,14 +10,6 @@ from fenqi.core.values.rate import PPM
 
 PLACE_OF = {status: place for place, status in enumerate(AccountStatus)}
 NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
-BUREAU_VALUES = (  # what a report says, in the order in which reports keep it
-    "bureau_score",
-    "bureau_enquiries_30d",
-    "bureau_overdue_accounts",
-    "bureau_worst_overdue_days",
-    "bureau_open_credit_minor",
-)
-BUREAU_AGE = "bureau_age_days"
 CHECKS_PASSED = "checks_passed_24h"  # the feature that says whether the customer proved himself
 
 
