@@ -22,7 +22,6 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
 from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
-from fenqi.store.deciding import Deciding
 from fenqi.store.ground import Ground
 from fenqi.store.lending import (
     PURCHASE_CAPTURED,
@@ -34,7 +33,7 @@ from fenqi.store.lending import (
 )
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet
-from fenqi.store.rulings import Asked, Ruling, Rulings
+from fenqi.store.rulings import Asked, Inquiry, Ruling, Rulings
 
 IDS_PER_PURCHASE = 4  # decision, order, plan, capture
 
@@ -85,10 +84,10 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
             lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
             meet = ground.merchants.meet(session, [command.merchant_id for command in commands])
-            deciding = rulings.asking(ground, session)
+            inquiry = rulings.asking(ground, session, [one.account_id for one in commands])
         locked = lock()
         meet()
-        counter = _Counter(ground, session, locked, deciding, len(commands))
+        counter = _Counter(ground, session, locked, inquiry, len(commands))
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
@@ -124,7 +123,7 @@ class _Counter:
         ground: Ground,
         session: Session,
         locked: Mapping[AccountId, Account],
-        deciding: Deciding | None,
+        inquiry: Inquiry | None,
         commands: int,
     ) -> None:
         self.booking = Booking(ground)
@@ -134,7 +133,7 @@ class _Counter:
         self._lending = Lending()
         self._frames: dict[tuple[str, int, int, str, int, date], Frame] = {}
         self._decided: list[_Decided] = []
-        self._rulings = Rulings(ground, self.booking, session, locked.values(), deciding)
+        self._rulings = Rulings(ground, self.booking, session, locked.values(), inquiry)
         self._placed_at: list[datetime] = []
 
     def frame(self, account: Account, command: Authorise) -> Frame:

@@ -15,7 +15,15 @@ from uuid import UUID
 import msgspec
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.application import Ruling, content, inputs_of, opinion_of, rule, scored
+from fenqi.core.risk.application import (
+    Ruling,
+    content,
+    inputs_of,
+    opinion_of,
+    rule,
+    scored,
+    turned,
+)
 from fenqi.core.risk.case import CaseKind
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import LADDER, DecisionKind, Effect
@@ -181,6 +189,7 @@ class _Bench:
         menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
+        turn = turned(inputs, rules, self._card, opinion_of(policy))
         self._decisions.add(
             self._rulebook(rules, policy),
             Decision(
@@ -194,6 +203,7 @@ class _Bench:
                 points=ruling.points,
                 hits=ruling.hits,
                 menu=menu,
+                would_change=turn and turn.text,
             ),
         )
         one.outcome, one.reasons, one.effects = ruling.outcome, ruling.reasons, ruling.effects

@@ -10,7 +10,6 @@ time is not said again. Nothing here claims a debt, or touches a plan that was s
 Source: docs/adr/0028-heed-how-customers-pay.md.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -22,7 +21,7 @@ from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.paying import OVERDUE_MINOR, SPELLS, Step, spells
 from fenqi.core.risk.policy.policy import Act, Verdict
-from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.policy.turn import told
 from fenqi.core.risk.response import KINDS, Finding, ProtectionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -203,9 +202,6 @@ class _Work:
         return ended
 
     def _keep(self, one: _Asked, weighed: Weighed, decision_id: UUID) -> None:
-        would = (
-            turned(one.rulebook.policy, one.rulebook.decide, one.inputs) if weighed.words else None
-        )
         self._decisions.add(
             one.rulebook,
             Decision(
@@ -218,7 +214,9 @@ class _Work:
                 effects=weighed.words,
                 points=one.said.points,
                 hits=one.said.hits,
-                would_change=None if would is None else json.dumps(would._asdict()),
+                would_change=told(one.rulebook.policy, one.rulebook.decide, one.inputs)
+                if weighed.words
+                else None,
                 latency_us=latency_us(self._booking.now, self._ground.clock.now()),
             ),
         )

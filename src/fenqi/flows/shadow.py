@@ -47,9 +47,11 @@ def shadow(ground: Ground, challenger_id: UUID) -> int:
             return 0
         book = restored(challenger.content)
         found = shadows.unjudged(session, challenger, PAGE_DECISIONS)
+        wanted = {one.name for one in book.policy.inputs}
+        told = shadows.given(session, book.kind, wanted, found)
         rows = Rows(shadows.VERDICTS)
-        for one in found:
-            verdict, unrecorded = challenge(book, dict(zip(one.names, one.inputs, strict=True)))
+        for one, given in zip(found, told, strict=True):
+            verdict, unrecorded = challenge(book, given)
             rows.add(
                 one.account_id,
                 challenger_id,

@@ -27,7 +27,7 @@ from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import texts_of
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, Told, trace
-from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.policy.turn import CAN_DO, Turn, turned
 from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
@@ -279,10 +279,7 @@ def _rest(
     if record.offers:
         shown = ", ".join(_offer(one) for one in record.offers)
         yield Group(Text(_("Plans offered"), style="dim"), shown)
-    policy = known.policy
-    if policy is None or len(policy.inputs) != len(record.inputs):
-        return  # law and means had a say beside the policy: what turns it alone turns nothing
-    turn = turned(policy, compile_row(policy), record.inputs)
+    turn = _turn_of(record, known.policy)
     if turn is not None:
         one, unit = known.vocabulary[turn.name], currency(record.currency)
         was, would = (_value(value, one, unit, _) for value in (turn.value, turn.would_be))
@@ -291,6 +288,16 @@ def _rest(
             Text(_("What would change it"), style="dim"),
             f"{title}: {was} -> {would}: {word(turn.outcome, Speech(language))}",
         )
+
+
+def _turn_of(record: Record, policy: Policy | None) -> Turn | None:
+    """Return what a record says would change it; where it says nothing, as once, what would."""
+    if record.would_change is not None:
+        turn = Turn(**record.would_change)
+        return turn if turn.name in CAN_DO else None
+    if policy is None or len(policy.inputs) != len(record.inputs):
+        return None  # law and means had a say beside the policy: what turns it alone turns nothing
+    return turned(policy, compile_row(policy), record.inputs)
 
 
 def _offer(offer: Mapping[str, Any]) -> str:

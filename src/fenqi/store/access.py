@@ -14,6 +14,7 @@ from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Verdict
+from fenqi.core.risk.policy.turn import told
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.store import facts, links
@@ -105,6 +106,9 @@ class AccessRulings:
                 effects=weighed.words,
                 points=said.points,
                 hits=said.hits,
+                would_change=told(rulebook.policy, rulebook.decide, values)
+                if said.effects
+                else None,
                 latency_us=latency_us(self._booking.now, self._ground.clock.now()),
             ),
         )

@@ -5,7 +5,6 @@ is unknown. The verdict is kept as a decision whether or not anything changes; a
 passes the circuit breaker first.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,12 +17,12 @@ from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Verdict
-from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.policy.turn import told
 from fenqi.core.risk.pulls import HARMS, SCORE_INPUT, Lost, wants
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.risk.scorecard import Scorecard, score
 from fenqi.core.values.ids import AccountId
-from fenqi.store import changes, scorecards
+from fenqi.store import bureau, changes, scorecards
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider, Restraint
@@ -33,6 +32,7 @@ from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
+from fenqi.store.scorecards import NOTHING
 
 KINDS = {Subject.LIMIT: DecisionKind.LIMIT, Subject.PRICE: DecisionKind.PRICE}
 
@@ -185,7 +185,7 @@ class Assessor:
                 effects=words,
                 points=verdict.points,
                 hits=verdict.hits,
-                would_change=_would_change(live, row) if words else None,
+                would_change=told(live.policy, live.decide, row) if words else None,
             ),
         )
         self._respond(account, verdict, words, decision_id)
@@ -227,6 +227,7 @@ class Assessor:
         asked = [name for name in looked_at if name in from_facts]
         followed = self._ground.trails.follow(self._session, list(accounts.values()))
         self._booking.followed = followed
+        reports = bureau.asking(self._session, accounts, self._booking.now)()
         row = self._ground.trails.row(asked)
         moment = moment_of(self._booking.now)
         found: dict[AccountId, tuple[list[Value], Lost | None]] = {}
@@ -234,6 +235,7 @@ class Assessor:
             # Of the limit itself, whatever ceiling stands below it for a while.
             standing = account.standing_at(self._booking.now)
             known = account.given(standing._replace(limit_minor=account.limit_minor))
+            known |= reports.get(account_id, NOTHING)
             known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
             lost = _scored(card, known) if card else None
             found[account_id] = ([known.get(name) for name in names], lost)
@@ -250,9 +252,3 @@ def _scored(card: Scorecard, known: dict[str, Value]) -> Lost:
         points[one.input] = cost
         reasons[one.input] = one.reason
     return Lost(points, reasons)
-
-
-def _would_change(live: Rulebook, row: Sequence[Value]) -> str | None:
-    """Return the nearest change of one input that makes the outcome milder, as JSON."""
-    turn = turned(live.policy, live.decide, row)
-    return None if turn is None else json.dumps(turn._asdict())

@@ -78,6 +78,7 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     at: int
     seen: int
     cells: list[Any]
+    address: str
 
 
 PACK = msgspec.msgpack.Encoder().encode
@@ -87,7 +88,7 @@ UNPACK = msgspec.msgpack.Decoder(_Packed).decode
 def packed(trail: Trail) -> bytes | None:
     """Return a trail as bytes; None if a number in it does not fit 64 bits."""
     try:
-        return PACK(_Packed(trail.at, trail.seen, trail.cells))
+        return PACK(_Packed(trail.at, trail.seen, trail.cells, trail.address))
     except OverflowError:
         return None
 
@@ -101,6 +102,7 @@ def unpacked(keeper: Keeper, zone: str, form: bytes) -> Trail:
     if form:
         kept = UNPACK(form)
         trail.at, trail.seen, trail.cells = kept.at, kept.seen, kept.cells
+        trail.address = kept.address
     return trail
 
 

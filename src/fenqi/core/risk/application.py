@@ -17,6 +17,7 @@ from fenqi.core.risk.breaker import HELD_BACK
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.policy.turn import Turn
 from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.scorecard import Score, Scorecard, from_json, score, to_json
 from fenqi.core.terms.lending_rules import LendingRules, Students
@@ -46,6 +47,8 @@ INPUTS = (
     "is_stepped_up",
     "score_points",
 )
+INCOME_SHOWN, OWED_MONTHLY = "income_evidenced_minor", "obligations_monthly_minor"
+AMOUNT_MAX = 10**12  # minor units a month; nobody shows more
 SCORE = "score-"  # a policy's reasons of this family are told by what the score lost
 
 
@@ -173,6 +176,41 @@ def _restrained(opinion: Opinion, held: frozenset[Effect]) -> Opinion:
     if all(effect is not Effect.REVIEW for effect, _ in left):
         left += ((Effect.REVIEW, 1),)
     return opinion._replace(acts=left)
+
+
+def turned(
+    inputs: Mapping[str, Value],
+    rules: LendingRules,
+    card: Scorecard | None,
+    opine: Opine,
+) -> Turn | None:
+    """Return the least income to show, or the most debt to keep, at which a ruling is milder.
+
+    Whoever gets all they asked for needs neither; of both the smaller change is told.
+
+    Units: minor units of the book's currency.
+    """
+
+    def harm_of(changed: Mapping[str, Value]) -> tuple[int, str]:
+        found = rule(scored(changed, card), rules, card, opine)
+        harms = (found.has(effect) for effect in (Effect.SMALLER_LIMIT, Effect.DECLINE))
+        return sum(place * has for place, has in enumerate(harms, start=1)), found.outcome
+
+    now, _ = harm_of(inputs)
+    found: list[tuple[int, Turn]] = []
+    for name, far in ((INCOME_SHOWN, AMOUNT_MAX), (OWED_MONTHLY, 0)):
+        near = inputs.get(name)
+        if not now or near is None or harm_of({**inputs, name: far})[0] >= now:
+            continue
+        value = near
+        while abs(far - near) > 1:  # between both it turns
+            middle = (near + far) // 2
+            is_milder = harm_of({**inputs, name: middle})[0] < now
+            near, far = (near, middle) if is_milder else (middle, far)
+        _, outcome = harm_of({**inputs, name: far})
+        turn = Turn(name, value, far, outcome)
+        found.append((abs(far - value) * PPM // max(1, value), turn))
+    return min(found)[1] if found else None
 
 
 def scored(inputs: Mapping[str, Value], card: Scorecard | None) -> dict[str, Value]:

@@ -22,7 +22,9 @@ from fenqi.core.risk.features.declaration import (
 from fenqi.core.risk.features.moment import hour_of
 
 TIDY_LENGTH = 32  # entries of a stream before its old ones are looked for
-LAYOUT = 1  # of what is kept; raised when the same facts come to other cells
+LAYOUT = 2  # of what is kept; raised when the same facts come to other cells
+
+ADDRESS, IS_LATE = "ip", "is_late"  # fields of facts: the seal of an address, told late
 
 # Where each fact of the stream is one more, or the latest.
 OF_EACH_FACT = frozenset({Aggregate.COUNT, Aggregate.DAYS_SINCE_LAST})
@@ -35,19 +37,21 @@ Cell = Any  # a moment, a list of numbers, latest moments by value; None is noth
 class Trail:
     """What is kept of one account's facts up to an event's number.
 
-    `at` is the moment of the latest fact, `seen` has a bit for each kind the account has had.
-    Cells are laid out by the `Keeper`.
+    `at` is the moment of the latest fact, `seen` has a bit for each kind the account has had,
+    `address` is the seal of the network address the last fact that names one came from, as hex;
+    what is told late was not here now. Cells are laid out by the `Keeper`.
 
     Units: moments in microseconds since 1970.
     """
 
-    __slots__ = ("at", "cells", "number", "seen", "zone")
+    __slots__ = ("address", "at", "cells", "number", "seen", "zone")
 
     def __init__(self, zone: str, width: int) -> None:
         self.zone = zone
         self.number = 0
         self.at = 0
         self.seen = 0
+        self.address = ""
         self.cells: list[Cell] = [None] * width
 
 
@@ -309,6 +313,9 @@ class Keeper:
             return
         trail.seen |= bit
         moment = trail.at = max(moment, trail.at)
+        address = fields.get(ADDRESS)
+        if address is not None and IS_LATE not in fields:
+            trail.address = str(address)
         if self._asks_hour[kind]:
             fields[HOUR] = hour_of(moment, trail.zone)
         cells = trail.cells

@@ -30,6 +30,7 @@ from fenqi.core.risk.policy.expression import (
     said,
     walk,
 )
+from fenqi.core.risk.policy.handed_in import is_handed_in
 from fenqi.core.risk.policy.policy import Act, Example, Line, Offer, Policy, Table, Verdict
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, trace, truth_of
@@ -149,6 +150,7 @@ def check(
         findings += _table(policy, table)
     for line in policy.lines:
         findings += _line(policy, line, is_shown=line.number in shown)
+        findings += _unheard(policy, line)
         findings += _idle(policy, _at(line, "effects"), line.acts)
         findings += _held_long(policy, _at(line, "effects"), line.acts, hold_hours_max)
         findings += _priced(policy, _at(line, "offers"), line.offers)
@@ -242,6 +244,18 @@ def _held_long(
                 most=hours_max,
             )
             yield _found(policy, at, told)
+
+
+def _unheard(policy: Policy, line: Line) -> Iterator[Finding]:
+    """Yield the inputs of a line that its decisions never know: it would never be hit for them."""
+    for name in sorted(names(line.when)):
+        if not is_handed_in(policy.kind, name):
+            told = Phrase(
+                "{name} is never known to a decision of kind {kind}",
+                name=name,
+                kind=policy.kind.value,
+            )
+            yield _found(policy, _at(line, "when"), told, said=line.text)
 
 
 def _idle(policy: Policy, at: _At, acts: Sequence[Act]) -> Iterator[Finding]:

@@ -136,6 +136,7 @@ def test_a_price_on_the_menu_is_refused_where_no_purchase_is_made() -> None:
     offer = 'offers = [{product = "flat", counts = [3], price_ppm = 900000}]'
     rule = f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\n{offer}\n'
     assert told(rule) == []
+    rule = rule.replace("overdue_days > 3 days", "amount_minor > 3.00 CNY")
     head = HEAD.replace('"purchase"', '"application"')
     (found,) = [
         one
@@ -145,6 +146,27 @@ def test_a_price_on_the_menu_is_refused_where_no_purchase_is_made() -> None:
     assert found.where == "rule r"
     assert "flat at 900000 ppm of its price" in found.told
     assert "only a purchase" in found.told
+
+
+def test_an_input_no_decision_of_the_kind_ever_knows_is_refused_with_its_line() -> None:
+    rule = '[[rules]]\nid = "r"\nwhen = "{}"\npoints = -5\n'
+    made = policy(rule.format("age_years >= 30 and overdue_days == 0"))
+    (found,) = [one for one in check(made).findings if one.is_fault]
+    assert (found.where, found.told) == (
+        "rule r",
+        "age_years is never known to a decision of kind purchase",
+    )
+    line = next(n for n, text in enumerate(made.text.splitlines(), start=1) if "age_years" in text)
+    assert found.line == line
+    of_facts = policy_text(rule.format("payments_90d >= 3"), head=HEAD.replace("purchase", "limit"))
+    assert check(read(of_facts, VOCABULARY)).is_sound
+    applying = HEAD.replace('"purchase"', '"application"')
+    for name in ("payments_90d", "used_minor"):
+        text = policy_text(rule.format(f"{name} >= 3"), head=applying)
+        if name == "used_minor":
+            text = text.replace(">= 3", ">= 3.00 CNY")
+        (found,) = [one for one in check(read(text, VOCABULARY)).findings if one.is_fault]
+        assert found.told == f"{name} is never known to a decision of kind application"
 
 
 def test_one_plan_at_two_prices_in_one_line_is_refused() -> None:
