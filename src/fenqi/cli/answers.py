@@ -2,6 +2,7 @@
 
 MORE = "more with --before {decision}"
 CONTESTED = "contest {contest}, case {case}"
+APPEALED = "appeal {appeal}, case {case}, to be answered by {day}"
 RESET = "{count} closed by {by}."
 OPENED = "opened {case}"
 IS_WITH = "{case} is with {person}"
@@ -30,6 +31,7 @@ WAIT_AGAIN = "{count} suspicions wait again"
 ALL = (
     MORE,
     CONTESTED,
+    APPEALED,
     RESET,
     OPENED,
     IS_WITH,

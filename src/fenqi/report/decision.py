@@ -214,15 +214,23 @@ def _head(record: Record, speech: Speech) -> RenderableType:
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    house = {**reasons.of_purchases(), **reasons.of_law()}
-    texts = {code: one[_tag(language)] for code, one in house.items()}
-    texts |= (
-        texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
-    )
+    said = _texts(record, known, language)
     table = _table(_("Why"), _("What the customer is told"))
     for code in record.reasons:
-        table.add_row(code, texts.get(code, ""))
+        table.add_row(code, said.get(code, ""))
     return table
+
+
+def texts(record: Record, language: Language) -> dict[str, str]:
+    """Return what a customer reads for the reasons a decision may have, by code."""
+    return _texts(record, _Known.of(record), language)
+
+
+def _texts(record: Record, known: _Known, language: Language) -> dict[str, str]:
+    house = {**reasons.of_purchases(), **reasons.of_law()}
+    said = {code: one[_tag(language)] for code, one in house.items()}
+    own = texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
+    return {**said, **own}
 
 
 def _own_texts(record: Record, language: Language) -> dict[str, str]:

@@ -14,7 +14,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from fenqi.core.risk.breaker import outcome_of, soften
-from fenqi.core.risk.consequence import UNTOLD, cause_of, strength_of
+from fenqi.core.risk.consequence import (
+    UNTOLD,
+    asked_as,
+    cause_of,
+    outcome_reasons,
+    reasons_of,
+    strength_of,
+)
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
 from fenqi.core.risk.response import ProtectionKind
@@ -35,11 +42,15 @@ REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 
 
 class Weighed(NamedTuple):
-    """What is left of a verdict: its effects as a decision keeps them, and what is carried out."""
+    """What is left of a verdict: its effects as a decision keeps them, and what is carried out.
+
+    `reasons` are those of the outcome alone.
+    """
 
     words: tuple[str, ...]
     acts: tuple[Act, ...]
     outcome: str
+    reasons: tuple[str, ...]
 
 
 class Consequences:
@@ -79,7 +90,8 @@ class Consequences:
         self._weighed[account.book.book_id] += 1
         words, harms = _told(said.effects)
         if not harms:
-            return Weighed(words, said.effects, said.outcome)
+            reasons = _told_of(rulebook, said.hits, said.effects, said.outcome, NONE)
+            return Weighed(words, said.effects, said.outcome, reasons)
         spent = {
             act.effect
             for act in said.effects
@@ -95,7 +107,8 @@ class Consequences:
         if held and all(act.effect is not Effect.REVIEW for act in acts):
             acts += (REVIEW_FIRST,)
         outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
-        return Weighed(words, acts, outcome)
+        reasons = _told_of(rulebook, said.hits, said.effects, outcome, frozenset(held))
+        return Weighed(words, acts, outcome, reasons)
 
     def carry_out(
         self,
@@ -108,16 +121,17 @@ class Consequences:
         evidence: Mapping[str, object],
     ) -> None:
         """Give the responses a weighed verdict asks for; menus are not among them."""
-        reasons = said.reasons or (UNTOLD,)
         give, policy = self.responses, rulebook.policy
         case_id: UUID | None = None
         for act in sorted(acts, key=lambda one: one.effect in PROTECTS):  # the case comes first
-            cause = cause_of(policy, said, act.effect)
+            asked = asked_as(said, acts, act.effect)
+            cause = cause_of(policy, said, asked)
+            reasons = reasons_of(policy, said, asked) or (UNTOLD,)
             match act.effect:
                 case Effect.NUDGE:
-                    give.nudge(account, reasons=reasons, cause=cause)
+                    give.nudge(account, reasons=reasons, cause=cause, decision_id=decision_id)
                 case Effect.STEP_UP:
-                    give.step_up(account, reasons=reasons, cause=cause)
+                    give.step_up(account, reasons=reasons, cause=cause, decision_id=decision_id)
                 case Effect.REVIEW:
                     case_id = give.review(
                         account,
@@ -131,7 +145,7 @@ class Consequences:
                     because: Because = {
                         "reasons": reasons,
                         "cause": cause,
-                        "strength": strength_of(policy, said, act.effect),
+                        "strength": strength_of(policy, said, asked),
                         "decision_id": decision_id,
                         "case_id": case_id,
                     }
@@ -202,6 +216,19 @@ class Consequences:
                 return now + timedelta(days=act.amount)
             case _:
                 return now + timedelta(days=self._ground.catalogue.conduct().ceiling_days)
+
+
+@lru_cache(maxsize=EFFECTS_MAX)
+def _told_of(
+    rulebook: Rulebook,
+    hits: tuple[int, ...],
+    effects: tuple[Act, ...],
+    outcome: str,
+    held: frozenset[Effect],
+) -> tuple[str, ...]:
+    """Return the reasons of an outcome; most verdicts of a batch share a few."""
+    said = Verdict(outcome, effects, (), 0, hits, (), ())
+    return outcome_reasons(rulebook.policy, said, outcome, held)
 
 
 @lru_cache(maxsize=EFFECTS_MAX)

@@ -120,7 +120,13 @@ class Responses:
         return step is not None and step.effect in KINDS
 
     def step_up(
-        self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
+        self,
+        account: Account,
+        *,
+        reasons: Iterable[str],
+        cause: str,
+        decision_id: UUID | None = None,
+        actor: str = SYSTEM,
     ) -> Done:
         """Ask for a check before the next purchase; asked once until it is passed."""
         if account.step_up_since is not None:
@@ -131,7 +137,7 @@ class Responses:
         self._booking.event(
             account,
             "step-up-asked",
-            payload={"reasons": given, "cause": cause},
+            payload={"reasons": given, "cause": cause, "decision_id": decision_id},
             actor=actor,
             topic=CUSTOMER,
         )
@@ -145,11 +151,17 @@ class Responses:
             self._booking.event(account, "step-up-passed", payload={}, actor=actor)
 
     def nudge(
-        self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
+        self,
+        account: Account,
+        *,
+        reasons: Iterable[str],
+        cause: str,
+        decision_id: UUID | None = None,
+        actor: str = SYSTEM,
     ) -> Done:
         """Tell the customer something that may help; nothing else happens."""
         given = check_reasons(reasons, cause=cause)
-        payload = {"reasons": given, "cause": cause}
+        payload = {"reasons": given, "cause": cause, "decision_id": decision_id}
         self._booking.event(account, "nudged", payload=payload, actor=actor, topic=CUSTOMER)
         return Done(Effect.NUDGE)
 

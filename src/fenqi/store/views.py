@@ -4,6 +4,7 @@ Ledger figures come from the closed days' totals plus the lines of the open day,
 not grow with the number of lines. Every figure can be asked for as it stood at the end of a day.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -326,6 +327,30 @@ def stopped(session: Session, book_id: str, as_of: date) -> list[StoppedSum]:
     """Return the purchases that were not made, by their course and by the reasons told."""
     rows = session.rows(STOPPED, {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX})
     return [StoppedSum(*row) for row in rows]
+
+
+TOLD = """
+SELECT e.account_id, e.number, e.command_key, e.payload -> 'reasons'
+FROM events AS e JOIN accounts AS a USING (account_id)
+WHERE a.book_id = %(book_id)s AND e.kind IN ('purchase-declined', 'purchase-paused')
+    AND (e.account_id, e.number) > (%(account_id)s, %(number)s)
+ORDER BY e.account_id, e.number LIMIT %(most)s
+"""
+TOLD_PAGE = 10_000
+NOBODY = UUID(int=0)
+
+
+def why_stopped(session: Session, book_id: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the key of each purchase that was not made when it was asked for, and why not."""
+    account_id, number = NOBODY, 0
+    while True:
+        place = {"account_id": account_id, "number": number}
+        page = session.rows(TOLD, {"book_id": book_id, "most": TOLD_PAGE, **place})
+        for _, _, key, reasons in page:
+            yield key, tuple(reasons)
+        if len(page) < TOLD_PAGE:
+            return
+        account_id, number = page[-1][:2]
 
 
 # What customers asked for, by the event that says so.
