@@ -48,7 +48,7 @@ OUTBOX = Table("outbox", "account_id uuid, event_number bigint, topic word, not_
 # What one of several readers of an event is told in its place.
 OUTBOX_APART = Table(
     "outbox",
-    "account_id uuid, event_number bigint, topic word, not_before timestamptz, payload jsonb",
+    "account_id uuid, event_number bigint, topic word, not_before timestamptz, told jsonb",
 )
 TRANSFERS = Table(
     "transfers",

@@ -4,9 +4,10 @@ Ledger figures come from the closed days' totals plus the lines of the open day,
 not grow with the number of lines. Every figure can be asked for as it stood at the end of a day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from fenqi.core.values.ids import AccountId
@@ -351,6 +352,58 @@ def why_stopped(session: Session, book_id: str) -> Iterator[tuple[str, tuple[str
         if len(page) < TOLD_PAGE:
             return
         account_id, number = page[-1][:2]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing a customer is told: the event, and what is said of it."""
+
+    kind: str
+    at: datetime
+    booked_on: date
+    payload: Mapping[str, Any]
+
+
+# What takes something from a customer, and what becomes of their appeals.
+OF_HARM = (
+    "purchase-declined",
+    "purchase-paused",
+    "limit-cut",
+    "limit-kept",
+    "price-raised",
+    "protection-placed",
+    "step-up-asked",
+    "application-declined",
+    "appeal-opened",
+    "appeal-closed",
+)
+TOLD_MAX = 200
+TOLD_TO = """
+SELECT e.kind, e.recorded_at, e.booked_on, COALESCE(o.told, e.payload)
+FROM outbox AS o JOIN events AS e ON e.account_id = o.account_id AND e.number = o.event_number
+WHERE o.account_id = %(account)s AND o.topic = 'customer' AND e.kind = ANY(%(kinds)s::text[])
+ORDER BY e.number DESC LIMIT %(most)s
+"""
+
+
+def told(session: Session, account_id: UUID) -> list[Told]:
+    """Return what a customer was told of harm and appeals, the latest first."""
+    asked = {"account": account_id, "kinds": list(OF_HARM), "most": TOLD_MAX}
+    return [Told(*row) for row in session.rows(TOLD_TO, asked)]
+
+
+PACK_OF = """
+SELECT b.pack, b.currency FROM books AS b WHERE b.book_id = (
+    SELECT book_id FROM accounts WHERE account_id = %(account)s
+    UNION SELECT book_id FROM applications WHERE account_id = %(account)s
+) LIMIT 1
+"""
+
+
+def pack_of(session: Session, account_id: UUID) -> tuple[str, str]:
+    """Return pack and currency of an account's book, or of the book somebody applied in."""
+    ((pack, code),) = session.rows(PACK_OF, {"account": account_id})
+    return str(pack), str(code)
 
 
 # What customers asked for, by the event that says so.

@@ -41,6 +41,8 @@ from fenqi.flows.assess import Assess, Assessed, assess
 from fenqi.flows.authorise import authorise
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.review import CloseCase, close_case
+from fenqi.report import told as telling
+from fenqi.report.language import Language
 from fenqi.store import decision_records, policies
 from fenqi.store.pool import Store
 from fenqi.worker.admit import admit
@@ -104,7 +106,7 @@ def refusal(answer: object) -> FenqiError:
 def messages(world: World, account: AccountId, topic: str = "customer") -> list[tuple[str, Any]]:
     """Return what is to be told, oldest first: the kind of event, and what is said."""
     sql = """
-        SELECT e.kind, COALESCE(o.payload, e.payload) FROM outbox AS o
+        SELECT e.kind, COALESCE(o.told, e.payload) FROM outbox AS o
         JOIN events AS e ON e.account_id = o.account_id AND e.number = o.event_number
         WHERE o.account_id = %(account)s AND o.topic = %(topic)s ORDER BY o.event_number
     """
@@ -194,7 +196,7 @@ def test_an_approval_puts_one_row_into_the_outbox_and_an_answer_that_is_none_two
     assert [done(one).outcome for one in authorise(world.ground, commands)] == [
         *("approve", "decline", "approve")
     ]
-    sql = "SELECT event_number, topic, payload IS NULL FROM outbox ORDER BY event_number, topic"
+    sql = "SELECT event_number, topic, told IS NULL FROM outbox ORDER BY event_number, topic"
     of_purchases = [one for one in rows(world.store, sql) if one[0] > 1]
     assert of_purchases == [
         (2, "merchant", True),
@@ -434,3 +436,33 @@ def test_decisions_of_before_keep_the_reasons_of_all_effects_and_are_made_again(
     del body["sha256"], body["decision"]["telling"]
     body["sha256"] = keeping._digest(body)
     assert keeping.replay(keeping.from_json(json.dumps(body), file="old")) is None
+
+
+def test_what_was_told_reads_in_words_in_both_languages_and_says_how_to_contest(
+    world: World,
+) -> None:
+    account, answer = cut(world)
+    done(authorise(world.ground, [purchase(world, account, 200_000)])[0])
+    found(world, account, appealed(world, account, answer.decision_id), Answer.NOT_UPHELD)
+    codes = {code for _, said in messages(world, account) for code in said.get("reasons", ())}
+    assert codes
+    for language in Language:
+        told = telling.told(world.ground, account, language)
+        assert [one.kind for one in told] == [
+            *("appeal-closed", "appeal-opened", "purchase-declined", "limit-cut")
+        ]
+        for one in told:
+            assert one.said
+            assert not codes & set(one.because)  # a code alone is nothing a person reads
+        assert all(one.because for one in told if one.kind != "appeal-opened")
+        assert told[-1].decision_id == answer.decision_id
+        assert told[-1].contest_until == "2027-02-20"
+        assert told[0].contest_until is None
+
+
+def test_who_applied_and_was_declined_reads_why_in_words(world: World) -> None:
+    account = declined(world, born_on=date(2015, 1, 1))
+    (told,) = telling.told(world.ground, account, Language.CHINESE)
+    assert (told.kind, told.said) == ("application-declined", "申请未获批准。")
+    assert len(told.because) == 1
+    assert told.because != ("under-age",)

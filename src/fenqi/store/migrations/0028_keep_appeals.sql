@@ -6,7 +6,7 @@ ALTER TABLE decisions ALTER COLUMN telling SET DEFAULT 2;
 
 -- A purchase that is not made is told to the customer with reasons, and to the merchant without
 -- them: what one of several readers is told in place of the event stands on its row.
-ALTER TABLE outbox ADD COLUMN payload JSONB;
+ALTER TABLE outbox ADD COLUMN told JSONB;
 
 -- A decision is contested once, by whom it is about, and looked at by a person who did not make it.
 -- `reasons` are those that were refuted, or those that stand.
