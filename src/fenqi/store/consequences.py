@@ -53,6 +53,9 @@ class Weighed(NamedTuple):
     reasons: tuple[str, ...]
 
 
+NOTHING = Weighed((), (), APPROVE, ())
+
+
 class Consequences:
     """The consequences of one batch of decisions of a kind; its accounts are locked."""
 
@@ -88,6 +91,8 @@ class Consequences:
         harm then and is not counted.
         """
         self._weighed[account.book.book_id] += 1
+        if not said.effects:
+            return NOTHING
         words, harms = _told(said.effects)
         if not harms:
             reasons = _told_of(rulebook, said.hits, said.effects, said.outcome, NONE)

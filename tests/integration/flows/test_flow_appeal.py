@@ -40,7 +40,7 @@ from fenqi.flows.appeal import (
 from fenqi.flows.assess import Assess, Assessed, assess
 from fenqi.flows.authorise import authorise
 from fenqi.flows.resolve import Resolve, resolve
-from fenqi.flows.review import CloseCase, close_case
+from fenqi.flows.review import AssignCase, CloseCase, assign_case, close_case
 from fenqi.report import told as telling
 from fenqi.report.language import Language
 from fenqi.store import decision_records, policies
@@ -393,6 +393,15 @@ def test_who_decided_an_application_does_not_find_about_the_appeal(world: World)
     decision = last_decision(world, account, "application")
     answer = open_appeal(world.ground, [opening(world, account, decision)])[0]
     appeal: AppealOpened = done(answer)
+    taken = AssignCase(
+        scope_kind="book",
+        scope_id="b",
+        key=key(world),
+        actor="ola",
+        case_id=UUID(appeal.case_id),
+        assignee="mei",
+    )
+    assert isinstance(refusal(assign_case(world.ground, [taken])[0]), Forbidden)
     own = closing(world, account, appeal, Answer.NOT_UPHELD, actor="mei")
     assert isinstance(refusal(close_appeal(world.ground, [own])[0]), Forbidden)
     assert found(world, account, appeal, Answer.NOT_UPHELD).reasons == ["income-too-low"]

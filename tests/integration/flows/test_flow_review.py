@@ -125,8 +125,10 @@ def test_a_false_alarm_frees_everybody_at_once_and_tells_them(world: World) -> N
     assert {outcome(world, one) for one in ring} == {"approve"}
     for one in ring:
         kinds = [kind for kind, _ in told(world, one)]
-        assert kinds == ["protection-placed", "protection-ended", "case-closed"]
-        assert told(world, one)[1][1]["finding"] == "false-alarm"
+        assert kinds == [
+            *("protection-placed", "purchase-declined", "protection-ended", "case-closed")
+        ]
+        assert told(world, one)[2][1]["finding"] == "false-alarm"
     sql = "SELECT DISTINCT finding, ended_by FROM protections"
     assert rows(world.store, sql) == [("false-alarm", "mei")]
     log_in(world, ring, "1.2.3.4", device="farm")
