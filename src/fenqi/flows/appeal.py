@@ -15,7 +15,6 @@ from uuid import UUID
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.appeal import Answer, answered, check_may_contest, restored
 from fenqi.core.risk.application import INCOME_REASONS, EvidenceMissing
-from fenqi.core.risk.breaker import effect_of
 from fenqi.core.risk.case import (
     CaseKind,
     CaseOutcome,
@@ -26,7 +25,7 @@ from fenqi.core.risk.case import (
 )
 from fenqi.core.risk.change import Subject
 from fenqi.core.risk.consequence import UNTOLD
-from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.response import Finding
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, appeals, applications, books, cases, changes
@@ -141,8 +140,9 @@ def open_appeal(ground: Ground, commands: Sequence[OpenAppeal]) -> list[AppealOp
     return inbox.answers()
 
 
+# An offer stands, and might be worse if it were made again; a person looks at a review already.
 # Once the account is open a higher limit is asked for, which is a decision of its own.
-REOPENABLE = (ApplicationState.DECLINED, ApplicationState.OFFERED, ApplicationState.REVIEW)
+REOPENABLE = (ApplicationState.DECLINED,)
 
 
 class _Parties:
@@ -259,7 +259,7 @@ def close_appeal(
                 reasons = answered(command.reasons, decision.reasons or (UNTOLD,))
                 if decision.kind is DecisionKind.APPLICATION and command.outcome is Answer.UPHELD:
                     parties.check_reopens(decision)
-                    _check_reopens(parties.application(account.account_id), command, reasons)
+                    _check_shown(command, reasons)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -274,14 +274,14 @@ def close_appeal(
     return inbox.answers()
 
 
-def _check_reopens(one: Application, command: CloseAppeal, reasons: Sequence[str]) -> None:
+def _check_shown(command: CloseAppeal, reasons: Sequence[str]) -> None:
     """Refuse to reopen what would be declined again for want of income that nobody has shown.
 
     Errors: EvidenceMissing.
     """
     lacks = [code for code in reasons if code in INCOME_REASONS]
     shown = command.income_evidenced_minor
-    if lacks and one.state is ApplicationState.DECLINED and (shown is None or shown <= 0):
+    if lacks and (shown is None or shown <= 0):
         raise EvidenceMissing(reason=lacks[0])
     if shown is not None and (shown < 0 or command.evidence not in EVIDENCE):
         raise EvidenceMissing(reason="income-not-shown")
@@ -369,14 +369,12 @@ class _Work:
         return change.new
 
     def _release(self, account: Account, decision: Contested, actor: str) -> int:
-        """End what a decision placed, and the check it asked for; return how many protections."""
+        """End what a decision placed; return how many protections."""
         ended = 0
         for one in self._responses.of(account):
             if one.ended_at is None and one.decision_id == decision.decision_id:
                 self._responses.end(account, one, finding=Finding.FALSE_ALARM, actor=actor)
                 ended += 1
-        if any(effect_of(word) is Effect.STEP_UP for word in decision.effects):
-            self._responses.stepped_up(account, actor=actor)
         return ended
 
     def close_case(self, case: Case, command: CloseAppeal, text: str) -> None:

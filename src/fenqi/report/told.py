@@ -23,7 +23,8 @@ from fenqi.store import accounts, decision_records, reasons, views
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 
-ANSWERS = frozenset({"appeal-opened", "appeal-closed"})  # to an appeal: not contested again
+# An answer to an appeal is not contested again; a limit that stays as it is took nothing away.
+UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _message(
 ) -> Message:
     payload = one.payload
     decision = payload.get("decision_id")
-    may_contest = decision is not None and one.kind not in ANSWERS
+    may_contest = decision is not None and one.kind not in UNCONTESTED
     last_on = one.booked_on + timedelta(days=days)
     return Message(
         at=one.at,
