@@ -27,7 +27,11 @@ from test_flow_observe_access import tell
 from fenqi.core.errors import Conflict, FenqiError, Forbidden, Invalid, Missing
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.appeal import Answer
+from fenqi.core.risk.breaker import effect_of
 from fenqi.core.risk.case import CaseOutcome
+from fenqi.core.risk.decision import HARMFUL
+from fenqi.core.risk.policy.expression import names
+from fenqi.core.risk.rulebook import policy_of
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.appeal import (
     AppealClosed,
@@ -475,3 +479,16 @@ def test_who_applied_and_was_declined_reads_why_in_words(world: World) -> None:
     assert (told.kind, told.said) == ("application-declined", "申请未获批准。")
     assert len(told.because) == 1
     assert told.because != ("under-age",)
+
+
+def test_what_would_change_a_decision_is_what_its_reasons_are_about(world: World) -> None:
+    _, answer = cut(world)
+    with world.store.transaction() as session:
+        record = decision_records.read(session, UUID(answer.decision_id))
+    policy = policy_of(record.rulebook.content)
+    harms = {effect_of(word) for word in record.effects} & HARMFUL
+    assert harms
+    lines = [policy.lines[one] for one in record.hits]
+    asking = [one for one in lines if harms & {act.effect for act in one.acts}]
+    assert {one.reason for one in asking} == set(answer.reasons)
+    assert record.would_change["name"] in {name for one in asking for name in names(one.when)}
