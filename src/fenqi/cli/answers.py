@@ -2,6 +2,7 @@
 
 MORE = "more with --before {decision}"
 CONTESTED = "contest {contest}, case {case}"
+APPEALED = "appeal {appeal}, case {case}, to be answered by {day}"
 RESET = "{count} closed by {by}."
 OPENED = "opened {case}"
 IS_WITH = "{case} is with {person}"
@@ -109,6 +110,7 @@ REPORTS_WITHOUT_CONSENT = "{count} are left out: the person has not consented to
 ALL = (
     MORE,
     CONTESTED,
+    APPEALED,
     RESET,
     OPENED,
     IS_WITH,

@@ -50,6 +50,7 @@ COMMANDS = {
         "watch",
         "Hold rings within a second of their tenth login, until Ctrl-C; any number may watch.",
     ),
+    "appeal": ("appeal", "Decisions that customers contest."),
     "application": ("apply", "Applications: show, sign, decide in person."),
     "breaker": ("breaker", "See which caps on harm were met; reset them."),
     "bureau": ("bureau", "What credit bureaus say of those who apply."),

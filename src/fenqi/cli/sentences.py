@@ -26,6 +26,20 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "Asked for is a limit of {asked_minor} minor units; it is {limit_minor} already."
     ),
     "assessment-under-way": ("The account {account} is being looked at already. Ask again."),
+    "appeal-ended": "The appeal {appeal} was decided already: {outcome}.",
+    "appeal-evidence-missing": (
+        "The reason {reason} is about income: give what was shown with --income, and by what with "
+        "--evidence."
+    ),
+    "appeal-made": (
+        "The decision was contested already: {appeal}. It is looked at once, and what was found "
+        "stands."
+    ),
+    "appeal-missing": "There is no appeal {appeal}. `fenqi appeal list` tells which there are.",
+    "appeal-reason-unknown": (
+        "The decision was not made for `{reason}`. It was made for: {known}."
+    ),
+    "appeal-too-late": ("The decision of {decided_on} could be contested until {last_on}."),
     "application-elsewhere": "The application {application} is {state}; this is not possible now.",
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
@@ -107,6 +121,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "capture-above-hold": "Of the order {order} only {held_minor} minor units are held.",
     "case-closed": (
         "The case {case} is closed ({outcome}). What was found stands; open an appeal against it."
+    ),
+    "case-ends-with-appeal": (
+        "The case {case} is about an appeal: close that with `fenqi appeal close`."
     ),
     "case-invalid": "The {field} of a case is {value}; it must be {expected}.",
     "case-missing": "There is no case {case}. `fenqi case list` tells which there are.",
@@ -324,6 +341,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The plan does not allow this now: {reason}.",
     ),
     "order-missing": "There is no order {order}.",
+    "nothing-to-contest": "The decision took nothing away: its outcome is {outcome}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
     "pack-lends-nothing": (
         "The pack {pack} does not say whom may be lent to ([lending]), so nobody can apply."

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from fenqi.core.account import AccountStatus
-from fenqi.core.risk.consequence import UNTOLD, cause_of
+from fenqi.core.risk.consequence import UNTOLD, asked_as, cause_of, reasons_of
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
@@ -208,7 +208,7 @@ class _Work:
                 account=one.account,
                 decision_id=decision_id.bytes,
                 outcome=weighed.outcome,
-                reasons=one.said.reasons,
+                reasons=weighed.reasons,
                 inputs=one.inputs,
                 as_of_number=one.as_of,
                 effects=weighed.words,
@@ -223,16 +223,17 @@ class _Work:
 
     def _news(self, one: _Asked, acts: Iterable[Act]) -> tuple[Act, ...]:
         """Return what is due and was not said by the decision before for the same reason."""
-        last = self._lasts.get(one.account.account_id)
+        last, acts = self._lasts.get(one.account.account_id), tuple(acts)
         if last is None:
-            return tuple(acts)
+            return acts
+        known = _known_to(last, one.rulebook)
         told = {effect.partition(":")[0] for effect in last.effects}
         return tuple(
             act
             for act in acts
             if act.effect not in SAID_ONCE
             or act.effect not in told
-            or _reason_of(one, act.effect) not in last.reasons
+            or _reason_of(one, asked_as(one.said, acts, act.effect)) not in known
         )
 
     def _relieve(self, one: _Asked, acts: Collection[Act], decision_id: UUID) -> tuple[Act, ...]:
@@ -248,7 +249,7 @@ class _Work:
             return others if is_nudged else (*others, Act(Effect.NUDGE))
         self._consequences.responses.relieve(
             one.account,
-            reasons=one.said.reasons or (UNTOLD,),
+            reasons=reasons_of(one.rulebook.policy, one.said, Effect.RELIEF) or (UNTOLD,),
             cause=cause_of(one.rulebook.policy, one.said, Effect.RELIEF),
             ways=ways,
             decision_id=decision_id,
@@ -270,6 +271,13 @@ def _is_asked(one: _Asked, protection: Protection) -> bool:
             return True
         return one.account.limit_minor * act.amount // PPM <= protection.ceiling_minor
     return False
+
+
+def _known_to(last: Last, rulebook: Rulebook) -> Collection[str | None]:
+    """Return the reasons of all that was hit last; of another policy's, those that are kept."""
+    if last.rulebook_id != rulebook.rulebook_id:
+        return last.reasons
+    return {rulebook.policy.lines[number].reason for number in last.hits}
 
 
 def _reason_of(one: _Asked, effect: Effect) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple, TypeVar
 from uuid import UUID
 
-from fenqi.core.errors import FenqiError
+from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.risk.case import (
     CaseInvalid,
     CaseKind,
@@ -27,7 +27,7 @@ from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.response import Finding, Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.phrase import Phrase
-from fenqi.store import accounts, books, cases, links
+from fenqi.store import accounts, appeals, books, cases, links
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.cases import Case, CaseMissing
@@ -39,6 +39,12 @@ from fenqi.store.protections import Protection
 from fenqi.store.responses import Responses
 
 SAME_CROWD = timedelta(hours=1)  # before its case, in which a crowd was already gathering
+
+
+class EndsWithAppeal(Conflict):
+    """The case of an appeal against a decision ends with the appeal, which undoes what it did."""
+
+    code = "case-ends-with-appeal"
 
 
 class OpenCase(Command, frozen=True, kw_only=True):
@@ -188,6 +194,8 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
                 "{one} or {other}", one=CaseOutcome.CONFIRMED, other=CaseOutcome.FALSE_ALARM
             )
             raise CaseInvalid(field="outcome", value=command.outcome.value, expected=expected)
+        if case.kind is CaseKind.APPEAL and case.about_case_id is None:
+            raise EndsWithAppeal(case=case.case_id)
         text = check_text(command.text)
         if command.place is not None:
             work.remember(case, command.place, command.actor, text)
@@ -328,12 +336,24 @@ class _Work:
 
     def check_apart(self, case: Case, person: str) -> None:
         """Keep out of an appeal who took part in what it is about. Errors: TookPart."""
+        if case.kind is CaseKind.APPEAL and case.about_case_id is None:
+            self._check_apart_of_decision(case, person)
         if case.about_case_id is None:
             return
         about = case.about_case_id
         if about not in self._participants:
             self._participants[about] = cases.participants(self._session, about)
         check_apart(person, self._participants[about], case=about)
+
+    def _check_apart_of_decision(self, case: Case, person: str) -> None:
+        """Keep out of an appeal who made the decision. Errors: TookPart."""
+        if case.decision_id is None:
+            return
+        if case.case_id not in self._participants:
+            (account_id,) = cases.accounts_of(self._session, [case.case_id])[case.case_id]
+            parted = appeals.took_part(self._session, account_id, case.decision_id)
+            self._participants[case.case_id] = parted
+        check_apart(person, self._participants[case.case_id], case=case.case_id)
 
     def write(
         self,

@@ -7,6 +7,7 @@ watermark too; a crash in it repeats nothing and loses nothing.
 from datetime import datetime
 from uuid import UUID
 
+from fenqi.core.risk.consequence import outcome_reasons
 from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.shadow import challenge
 from fenqi.store import shadows
@@ -58,7 +59,7 @@ def shadow(ground: Ground, challenger_id: UUID) -> int:
                 one.decision_id,
                 verdict.outcome,
                 array_text([act.word for act in verdict.effects]),
-                array_text(verdict.reasons),
+                array_text(outcome_reasons(book.policy, verdict, verdict.outcome)),
                 verdict.points,
                 array_text(verdict.hits),
                 array_text(verdict.unknown),

@@ -100,7 +100,7 @@ class AccessRulings:
                 account=account,
                 decision_id=decision_id.bytes,
                 outcome=weighed.outcome,
-                reasons=said.reasons,
+                reasons=weighed.reasons,
                 inputs=values,
                 as_of_number=as_of,
                 effects=weighed.words,
@@ -115,7 +115,7 @@ class AccessRulings:
         self._consequences.carry_out(
             rulebook, account, said, weighed.acts, decision_id=decision_id, evidence=evidence
         )
-        return Ruled(decision_id, weighed.outcome, weighed.words, said.reasons)
+        return Ruled(decision_id, weighed.outcome, weighed.words, weighed.reasons)
 
     def _join(
         self,

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.risk.breaker import outcome_of, soften
+from fenqi.core.risk.breaker import held_in, outcome_of, soften
 from fenqi.core.risk.case import PRIORITIES
 from fenqi.core.risk.change import Change, ChangeTerms, Direction, Subject, propose
+from fenqi.core.risk.consequence import outcome_reasons, reasons_of
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
@@ -38,13 +39,17 @@ KINDS = {Subject.LIMIT: DecisionKind.LIMIT, Subject.PRICE: DecisionKind.PRICE}
 
 
 class Assessment(NamedTuple):
-    """One account's verdict and the change that came of it; `held` is what the breaker took."""
+    """One account's verdict and the change that came of it; `held` is what the breaker took.
+
+    `reasons` are those of the outcome; a change has its own.
+    """
 
     account: Account
     change: Change
     verdict: Verdict
     decision_id: UUID
     held: frozenset[Effect]
+    reasons: tuple[str, ...]
 
 
 OPEN = """
@@ -173,13 +178,15 @@ class Assessor:
         """Keep the decision; a change that was held back is none."""
         decision_id = self._ground.ids.new()
         words = soften([act.word for act in verdict.effects], held)
+        outcome = outcome_of(words, otherwise=APPROVE) if held else verdict.outcome
+        reasons = outcome_reasons(live.policy, verdict, outcome, held)
         self._decisions.add(
             live,
             Decision(
                 account=account,
                 decision_id=decision_id.bytes,
-                outcome=outcome_of(words, otherwise=APPROVE) if held else verdict.outcome,
-                reasons=verdict.reasons,
+                outcome=outcome,
+                reasons=reasons,
                 inputs=row,
                 as_of_number=account.event_count,
                 effects=words,
@@ -188,13 +195,22 @@ class Assessor:
                 would_change=told(live.policy, live.decide, row) if words else None,
             ),
         )
-        self._respond(account, verdict, words, decision_id)
-        return Assessment(account, change, verdict, decision_id, held)
+        self._respond(live, account, verdict, words, decision_id)
+        return Assessment(account, change, verdict, decision_id, held, reasons)
 
     def _respond(
-        self, account: Account, verdict: Verdict, words: Sequence[str], decision_id: UUID
+        self,
+        live: Rulebook,
+        account: Account,
+        verdict: Verdict,
+        words: Sequence[str],
+        decision_id: UUID,
     ) -> None:
-        """Ask a person to look, or tell the customer something that helps, if it was decided so."""
+        """Ask a person to look, or tell the customer something that helps, if it was decided so.
+
+        Each with the reasons of what asked for it; a review nobody asked for, with those of the
+        harm that was held back.
+        """
         cause = f"{self._subject.value}-assessment"
         amounts = dict(word.partition(":")[::2] for word in words)
         if Effect.REVIEW in amounts:
@@ -204,14 +220,17 @@ class Assessor:
                 evidence={
                     "decision_id": decision_id,
                     "effects": words,
-                    "reasons": verdict.reasons,
+                    "reasons": outcome_reasons(
+                        live.policy, verdict, Effect.REVIEW.value, held_in(words)
+                    ),
                 },
                 priority=int(amounts[Effect.REVIEW] or PRIORITIES[-1]),
                 cause=cause,
                 decision_id=decision_id,
             )
-        if Effect.NUDGE in amounts and verdict.reasons:
-            self.responses.nudge(account, reasons=verdict.reasons, cause=cause)
+        told = reasons_of(live.policy, verdict, Effect.NUDGE)
+        if Effect.NUDGE in amounts and told:
+            self.responses.nudge(account, reasons=told, cause=cause, decision_id=decision_id)
 
     def _inputs(
         self, live: Rulebook, accounts: Mapping[AccountId, Account]

@@ -45,6 +45,11 @@ EVENTS = Table(
     "effective_on date?, payload jsonb",
 )
 OUTBOX = Table("outbox", "account_id uuid, event_number bigint, topic word, not_before timestamptz")
+# What one of several readers of an event is told in its place.
+OUTBOX_APART = Table(
+    "outbox",
+    "account_id uuid, event_number bigint, topic word, not_before timestamptz, told jsonb",
+)
 TRANSFERS = Table(
     "transfers",
     "account_id uuid, event_number bigint, line smallint, booked_on date, effective_on date,"

@@ -185,7 +185,7 @@ class Changes:
         else:
             account.price_grade = self.conduct.grade_of(change.new)
         self._touched[account.raw] = account
-        happening = self._told(account, change, offer_id, actor, command_key)
+        happening = self._told(account, change, decision_id, offer_id, actor, command_key)
         self._changes.add(
             account.raw,
             change.subject.value,
@@ -276,6 +276,7 @@ class Changes:
         self,
         account: Account,
         change: Change,
+        decision_id: UUID | None,
         offer_id: UUID | None,
         actor: str,
         command_key: str | None,
@@ -297,6 +298,8 @@ class Changes:
         }
         if is_harsher:
             payload |= {"reasons": change.reasons, "may_contest": True}
+        if decision_id is not None:
+            payload["decision_id"] = decision_id
         if offer_id is not None:
             payload["offer_id"] = offer_id
         return self.booking.event(

@@ -14,7 +14,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from fenqi.core.risk.breaker import is_reviewed, outcome_of, soften
-from fenqi.core.risk.consequence import UNTOLD, cause_of, strength_of
+from fenqi.core.risk.consequence import (
+    UNTOLD,
+    asked_as,
+    cause_of,
+    outcome_reasons,
+    reasons_of,
+    strength_of,
+)
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.policy import APPROVE, Act, Policy, Verdict
 from fenqi.core.risk.response import ProtectionKind
@@ -37,11 +44,18 @@ REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 
 
 class Weighed(NamedTuple):
-    """What is left of a verdict: its effects as a decision keeps them, and what is carried out."""
+    """What is left of a verdict: its effects as a decision keeps them, and what is carried out.
+
+    `reasons` are those of the outcome alone.
+    """
 
     words: tuple[str, ...]
     acts: tuple[Act, ...]
     outcome: str
+    reasons: tuple[str, ...]
+
+
+NOTHING = Weighed((), (), APPROVE, ())
 
 
 class Consequences:
@@ -93,12 +107,13 @@ class Consequences:
         harm then and is not counted.
         """
         self._weighed[account.book.book_id] += 1
-        words, harms = _told(said.effects)
         if not said.effects:
-            return Weighed(words, said.effects, said.outcome)
+            return NOTHING
+        words, harms = _told(said.effects)
         answered = self._answered(rulebook, account, said)
         if not harms and not answered:
-            return Weighed(words, said.effects, said.outcome)
+            reasons = _told_of(rulebook, said.hits, said.effects, said.outcome, NONE)
+            return Weighed(words, said.effects, said.outcome, reasons)
         spent = answered | {
             act.effect
             for act in said.effects
@@ -114,7 +129,8 @@ class Consequences:
         if is_reviewed(held) and all(act.effect is not Effect.REVIEW for act in acts):
             acts += (REVIEW_FIRST,)
         outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
-        return Weighed(words, acts, outcome)
+        reasons = _told_of(rulebook, said.hits, said.effects, outcome, frozenset(held))
+        return Weighed(words, acts, outcome, reasons)
 
     def carry_out(
         self,
@@ -127,19 +143,22 @@ class Consequences:
         evidence: Mapping[str, object],
     ) -> None:
         """Give the responses a weighed verdict asks for; menus are not among them."""
-        reasons = said.reasons or (UNTOLD,)
         give, policy = self.responses, rulebook.policy
         case_id: UUID | None = None
         # The case comes first: effects stand strongest first, and a review above a check.
         for act in sorted(acts, key=lambda one: one.effect in PROTECTS):
-            cause = cause_of(policy, said, act.effect)
+            asked = asked_as(said, acts, act.effect)
+            cause = cause_of(policy, said, asked)
+            reasons = reasons_of(policy, said, asked) or (UNTOLD,)
             match act.effect:
                 case Effect.NUDGE:
-                    give.nudge(account, reasons=reasons, cause=cause)
+                    give.nudge(account, reasons=reasons, cause=cause, decision_id=decision_id)
                 case Effect.STEP_UP:
-                    self._ask(account, policy, said, case_id=case_id, decision_id=decision_id)
+                    self._ask(
+                        account, policy, said, reasons, case_id=case_id, decision_id=decision_id
+                    )
                 case Effect.REVIEW:
-                    looked = self.spent.cause(give, account, policy, said, act.effect)
+                    looked = self.spent.cause(give, account, policy, said, asked)
                     case_id = give.review(
                         account,
                         subject=reasons[0],
@@ -153,10 +172,10 @@ class Consequences:
                     because: Because = {
                         "reasons": reasons,
                         "cause": cause,
-                        "strength": strength_of(policy, said, act.effect),
+                        "strength": strength_of(policy, said, asked),
                         "decision_id": decision_id,
                         "case_id": case_id,
-                        "is_shared": self.spent.is_shared(policy, said, act.effect),
+                        "is_shared": self.spent.is_shared(policy, said, asked),
                     }
                     until = self._until(act)
                     if act.effect is Effect.HOLD:
@@ -180,6 +199,7 @@ class Consequences:
         account: Account,
         policy: Policy,
         said: Verdict,
+        reasons: tuple[str, ...],
         *,
         case_id: UUID | None,
         decision_id: UUID,
@@ -188,7 +208,7 @@ class Consequences:
         for one in self.spent.checks(self.responses, account, policy, said):
             self.responses.step_up(
                 account,
-                reasons=said.reasons or (UNTOLD,),
+                reasons=reasons,
                 cause=one.cause,
                 strength=strength_of(policy, said, Effect.STEP_UP),
                 facts_at=one.facts_at,
@@ -256,6 +276,19 @@ class Consequences:
                 return now + timedelta(days=act.amount)
             case _:
                 return now + timedelta(days=self._ground.catalogue.conduct().ceiling_days)
+
+
+@lru_cache(maxsize=EFFECTS_MAX)
+def _told_of(
+    rulebook: Rulebook,
+    hits: tuple[int, ...],
+    effects: tuple[Act, ...],
+    outcome: str,
+    held: frozenset[Effect],
+) -> tuple[str, ...]:
+    """Return the reasons of an outcome; most verdicts of a batch share a few."""
+    said = Verdict(outcome, effects, (), 0, hits, (), ())
+    return outcome_reasons(rulebook.policy, said, outcome, held)
 
 
 @lru_cache(maxsize=EFFECTS_MAX)

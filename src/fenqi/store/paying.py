@@ -119,6 +119,8 @@ class Last:
     booked_on: date
     effects: tuple[str, ...]
     reasons: tuple[str, ...]
+    hits: tuple[int, ...]
+    rulebook_id: UUID
 
     def saw(self, signal: Signal, today: date) -> bool:
         """Whether it knew already what a signal tells."""
@@ -128,10 +130,11 @@ class Last:
 
 
 LASTS = """
-SELECT k.account_id, d.as_of_number, d.booked_on, d.effects, d.reasons
+SELECT k.account_id, d.as_of_number, d.booked_on, d.effects, d.reasons, d.hits,
+    d.rulebook_id
 FROM UNNEST(%(accounts)s::uuid[]) AS k (account_id)
 CROSS JOIN LATERAL (
-    SELECT as_of_number, booked_on, effects, reasons FROM decisions AS own
+    SELECT as_of_number, booked_on, effects, reasons, hits, rulebook_id FROM decisions AS own
     WHERE own.account_id = k.account_id AND own.kind = 'repayment'
     ORDER BY own.as_of_number DESC, own.booked_on DESC LIMIT 1
 ) AS d
@@ -141,7 +144,10 @@ CROSS JOIN LATERAL (
 def lasts(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, Last]:
     """Return the last decision about how each of some locked accounts pays, of those with one."""
     rows = session.rows(LASTS, {"accounts": list(account_ids)})
-    return {AccountId(row[0]): Last(row[1], row[2], tuple(row[3]), tuple(row[4])) for row in rows}
+    return {
+        AccountId(row[0]): Last(row[1], row[2], tuple(row[3]), tuple(row[4]), tuple(row[5]), row[6])
+        for row in rows
+    }
 
 
 RUNNING = """

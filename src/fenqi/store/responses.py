@@ -218,11 +218,17 @@ class Responses:
         return self._booking.now + max(1, self.bounds(account).step_up_hours) * HOUR
 
     def nudge(
-        self, account: Account, *, reasons: Iterable[str], cause: str, actor: str = SYSTEM
+        self,
+        account: Account,
+        *,
+        reasons: Iterable[str],
+        cause: str,
+        decision_id: UUID | None = None,
+        actor: str = SYSTEM,
     ) -> Done:
         """Tell the customer something that may help; nothing else happens."""
         given = check_reasons(reasons, cause=cause)
-        payload = {"reasons": given, "cause": cause}
+        payload = {"reasons": given, "cause": cause, "decision_id": decision_id}
         self._booking.event(account, "nudged", payload=payload, actor=actor, topic=CUSTOMER)
         return Done(Effect.NUDGE)
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.account import REASONS_MAX, Outcome, Reason, Standing, Verdict, judge
+from fenqi.core.account import Outcome, Reason, Standing, Verdict, judge
+from fenqi.core.risk.consequence import reasons_of
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.features.row import Row
@@ -20,7 +21,7 @@ from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Act, Offer
 from fenqi.core.risk.policy.policy import Verdict as Said
 from fenqi.core.risk.policy.turn import told, turned_of_judge
-from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of
+from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of, stopped_by
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
@@ -186,13 +187,30 @@ class Rulings:
             is_floored=is_floored or _is_narrowed(acts, account, asked.amount_minor),
             is_on_menu=asked.plan in plans,
         )
-        reasons = said.reasons
-        if course is Course.OTHER_PLAN:
-            missed = asked.missed_on(plans)
-            if missed is Reason.PRICE_NOT_OFFERED or not reasons:
-                reasons = (missed.value, *reasons)[:REASONS_MAX]
+        reasons: tuple[str, ...] = ()
+        if course is not Course.APPROVE:
+            reasons = self._reasons(rules.book, asked, said, acts, course, plans)
         self._keep(rules.book, asked, values, said, weighed, plans)
         return Ruling(course, reasons, plans, rules.book.name, rules.book.version, said, acts)
+
+    def _reasons(
+        self,
+        rulebook: Rulebook,
+        asked: Asked,
+        said: Said,
+        acts: tuple[Act, ...],
+        course: Course,
+        plans: Plans,
+    ) -> tuple[str, ...]:
+        """Return why a purchase is not made as it was asked for: the reasons of that alone (P3)."""
+        if course is not Course.OTHER_PLAN:
+            effect = stopped_by(said.effects, acts, course)
+            return reasons_of(rulebook.policy, said, effect)
+        missed = asked.missed_on(plans)
+        warm = tuple(act for act in acts if act.effect is not Effect.COOLER_MENU)
+        if asked.plan in self._menu(asked.account, said.offers, warm):
+            return reasons_of(rulebook.policy, said, Effect.COOLER_MENU) or (missed.value,)
+        return (missed.value,)
 
     def note(self, account: Account, kind: str, payload: str) -> None:
         """Let the account's trail know of its latest event, which the flow books itself."""
@@ -258,7 +276,7 @@ class Rulings:
                 account=asked.account,
                 decision_id=asked.decision_id,
                 outcome=weighed.outcome,
-                reasons=said.reasons,
+                reasons=weighed.reasons,
                 inputs=values,
                 as_of_number=asked.account.event_count,
                 effects=weighed.words,

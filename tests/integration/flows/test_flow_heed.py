@@ -227,9 +227,12 @@ def test_a_debit_that_fails_for_want_of_money_is_told_and_three_while_late_hold_
     buy(world, account, PRICE, "flat", 3)
     fails(world, account, "customer")
     assert rounds.run() == 1
-    assert told(world, account) == [
-        ("nudged", {"reasons": ["debit-failed"], "cause": "policy/debit-failed"})
-    ]
+    ((kind, said),) = told(world, account)
+    assert (kind, said["reasons"], said["cause"]) == (
+        "nudged",
+        ["debit-failed"],
+        "policy/debit-failed",
+    )
     live_to(world, rounds, date(2026, 2, 15))
     for _ in range(3):
         fails(world, account, "customer")

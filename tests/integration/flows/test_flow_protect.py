@@ -44,11 +44,12 @@ def outcome(world: World, account: AccountId) -> str:
 
 
 def told(world: World) -> dict[AccountId, list[str]]:
-    """Return, as text, all that each customer is to be told."""
+    """Return, as text, all that each customer is to be told, but of purchases that are not made."""
     sql = """
         SELECT o.account_id, e.payload::text FROM outbox AS o
         JOIN events AS e ON e.account_id = o.account_id AND e.number = o.event_number
-        WHERE o.topic = 'customer' ORDER BY o.account_id, e.number
+        WHERE o.topic = 'customer' AND e.kind <> 'purchase-declined'
+        ORDER BY o.account_id, e.number
     """
     found: dict[AccountId, list[str]] = {}
     for account, payload in rows(world.store, sql):

@@ -24,6 +24,7 @@ from make_book import (
     rows,
     ship,
     state,
+    told_of_last,
     until,
 )
 
@@ -70,7 +71,7 @@ def frozen(world: World, account: AccountId, days: int = 3, **how: Any) -> Done:
 
 def tried(world: World, account: AccountId) -> tuple[str, list[str]]:
     answer = done(authorise(world.ground, [purchase(world, account, 1_000)])[0])
-    return answer.outcome, answer.reasons
+    return answer.outcome, told_of_last(world, account) if answer.outcome != "approve" else []
 
 
 def told(world: World, account: AccountId) -> list[tuple[str, Any]]:

@@ -15,9 +15,9 @@ CHANGEABLE = {
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes", "offers"),
     "applications",  # where it stands, and what was decided about it
-    # A case and a contest have their outcome, a protection its end, a link its last day, a place
-    # its kind.
-    *("cases", "contests", "known_places", "links", "protections"),
+    # A case, a contest and an appeal have their outcome, a protection its end, a link its last
+    # day, a place its kind.
+    *("appeals", "cases", "contests", "known_places", "links", "protections"),
     "trails",  # what an account's facts have come to
     "duties",  # when each was run last, and where it goes on
     "presences",  # when an account was last seen with an identifier
@@ -180,6 +180,7 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         "challengers_running": "(stopped_at IS NULL)",
         "offers_open": "(state = 'open'::text)",
         "cases_open": "(outcome IS NULL)",
+        "appeals_open": "(outcome IS NULL)",
         "contests_open": "(outcome IS NULL)",
         "cases_open_by_cause": "(outcome IS NULL)",
         "orders_held": "(hold_expires_on IS NOT NULL)",

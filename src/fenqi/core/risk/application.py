@@ -7,15 +7,18 @@ cooler menu, a smaller beginning, a look by a person, or decline. What is unknow
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from fenqi.core.errors import Invalid
 from fenqi.core.risk.affordability import Bound, Means, carried
 from fenqi.core.risk.breaker import HELD_BACK
+from fenqi.core.risk.consequence import Telling, reasons_of
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.turn import Turn
 from fenqi.core.risk.rulebook import Rulebook, restored
@@ -73,6 +76,24 @@ OF_BOUND = {
 }
 
 
+# Reasons that only income can answer: what was said of it is known, and shown there is more.
+INCOME_REASONS = frozenset({ApplicationReason.INCOME.value})
+# What a reason of law or means looked at.
+LOOKED_AT = {
+    ApplicationReason.UNDER_AGE.value: ("age_years",),
+    ApplicationReason.STUDENT.value: ("is_student",),
+    ApplicationReason.OBLIGATIONS.value: ("obligations_monthly_minor",),
+}
+# What somebody who applies says themselves, and what is the same for all: never refuted.
+SAID = frozenset({"amount_minor", "income_declared_minor", "regime", "is_bureau_heard"})
+
+
+class EvidenceMissing(Invalid):
+    """What was too little is the income, and nothing shows that there is more."""
+
+    code = "appeal-evidence-missing"
+
+
 class Opinion(NamedTuple):
     """What a policy says: effects with their parameters (0 for none), reasons, what was hit.
 
@@ -84,6 +105,8 @@ class Opinion(NamedTuple):
     reasons: tuple[str, ...] = ()
     hits: tuple[int, ...] = ()
     offers: tuple[tuple[str, int], ...] | None = None
+    # The reasons of each effect, None where all are told together.
+    because: Mapping[Effect, tuple[str, ...]] | None = None
 
 
 Opine = Callable[[Mapping[str, Value]], Opinion]
@@ -106,6 +129,7 @@ class Ruling:
     counts_max: int | None = None
     offers: tuple[tuple[str, int], ...] | None = None
     harms: frozenset[Effect] = frozenset()  # those that the policy wanted; law and means are none
+    because: Mapping[Effect, tuple[str, ...]] = field(default_factory=dict)  # of each effect
 
     @property
     def price_grade(self) -> int:
@@ -173,9 +197,13 @@ def _restrained(opinion: Opinion, held: frozenset[Effect]) -> Opinion:
     left = tuple(act for act in opinion.acts if act[0] not in held)
     if left == opinion.acts:
         return opinion
+    because = opinion.because
     if all(effect is not Effect.REVIEW for effect, _ in left):
         left += ((Effect.REVIEW, 1),)
-    return opinion._replace(acts=left)
+        if because is not None:
+            strongest = max(held & because.keys(), key=LADDER.index)
+            because = {**because, Effect.REVIEW: because[strongest]}
+    return opinion._replace(acts=left, because=because)
 
 
 def turned(
@@ -226,10 +254,17 @@ def _spelled_out(opinion: Opinion, inputs: Mapping[str, Value], card: Scorecard 
     """
     found = _score(inputs, card)
     lost = found.reasons if found else ()
-    told: list[str] = []
-    for code in opinion.reasons:
-        told += lost if code.startswith(SCORE) and lost else [code]
-    return opinion._replace(reasons=tuple(dict.fromkeys(told))[:REASONS_MAX])
+
+    def spelled(codes: Sequence[str]) -> tuple[str, ...]:
+        told: list[str] = []
+        for code in codes:
+            told += lost if code.startswith(SCORE) and lost else [code]
+        return tuple(dict.fromkeys(told))[:REASONS_MAX]
+
+    because = opinion.because
+    if because is not None:
+        because = {effect: spelled(codes) for effect, codes in because.items()}
+    return opinion._replace(reasons=spelled(opinion.reasons), because=because)
 
 
 def exclusions(inputs: Mapping[str, Value], rules: LendingRules) -> list[ApplicationReason]:
@@ -245,6 +280,23 @@ def exclusions(inputs: Mapping[str, Value], rules: LendingRules) -> list[Applica
     if inputs.get("is_student") and not may_study:
         found.append(ApplicationReason.STUDENT)
     return found
+
+
+def refuted_inputs(
+    reasons: Collection[str], policy: Policy, card: Scorecard | None
+) -> frozenset[str]:
+    """Return the inputs that refuted reasons looked at: nothing is known of them any more.
+
+    What is unknown harms nobody, so a decision made again comes out without these reasons.
+    """
+    found = {name for code in reasons for name in LOOKED_AT.get(code, ())}
+    for line in policy.lines:
+        if line.reason in reasons:
+            found |= names(line.when)
+    for one in card.characteristics if card else ():
+        if one.reason in reasons:
+            found.add(one.input)
+    return frozenset(found) - SAID
 
 
 def means_of(inputs: Mapping[str, Value]) -> Means:
@@ -286,8 +338,8 @@ class _Room(NamedTuple):
 def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
     """Return what the policy makes of a limit that can be carried."""
     amounts = dict(opinion.acts)
-    reasons = list(opinion.reasons)
     limit = room.carried_minor
+    bound: tuple[str, ...] = ()
     if Effect.DECLINE in amounts:
         limit = 0
     else:
@@ -296,8 +348,13 @@ def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
         limit = max(smaller, min(limit, room.least_minor))
         if limit < room.asked_minor:
             amounts[Effect.SMALLER_LIMIT] = limit * PPM // room.asked_minor
-            reasons += [room.bound.value] if room.bound else []
+            bound = (room.bound.value,) if room.bound else ()
     ladder = [effect for effect in LADDER if effect in amounts]
+    because = _because(opinion, ladder, bound)
+    # One answer tells all that follows of an application that is not declined.
+    reasons = [*opinion.reasons, *bound]
+    if opinion.because is not None:
+        reasons = [code for effect in _told_first(ladder) for code in because[effect]]
     return Ruling(
         outcome=ladder[-1].value if ladder else APPROVE,
         # A person's look may end in harm, and a check or a menu is felt: all are told.
@@ -308,25 +365,50 @@ def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
         hits=opinion.hits,
         counts_max=amounts.get(Effect.COOLER_MENU),
         offers=opinion.offers,
+        because=because,
     )
+
+
+def _told_first(ladder: Sequence[Effect]) -> Sequence[Effect]:
+    """Return effects as their reasons are told, what harms first; a decline is told alone."""
+    if Effect.DECLINE in ladder:
+        return (Effect.DECLINE,)
+    return sorted(ladder, key=lambda one: (one not in HARMFUL, -LADDER.index(one)))
+
+
+def _because(
+    opinion: Opinion, ladder: Sequence[Effect], bound: tuple[str, ...]
+) -> dict[Effect, tuple[str, ...]]:
+    """Return the reasons of each effect that follows; what holds a limit down is one of its own."""
+    said = opinion.because or {}
+    found = {effect: said.get(effect, ()) for effect in ladder}
+    if bound:
+        smaller = (*found.get(Effect.SMALLER_LIMIT, ()), *bound)
+        found[Effect.SMALLER_LIMIT] = tuple(dict.fromkeys(smaller))[:REASONS_MAX]
+    return found
 
 
 def _word(effect: Effect, amount: int) -> str:
     return f"{effect.value}:{amount}" if amount else effect.value
 
 
-def opinion_of(book: Rulebook) -> Opine:
+def opinion_of(book: Rulebook, telling: Telling = Telling.OUTCOME) -> Opine:
     """Return what an adopted policy says; it is asked for the inputs it names."""
     names = [one.name for one in book.policy.inputs]
 
     def opine(inputs: Mapping[str, Value]) -> Opinion:
         verdict = book.decide([inputs.get(name) for name in names])
+        because = None
+        if telling is Telling.OUTCOME:
+            acts = verdict.effects
+            because = {a.effect: reasons_of(book.policy, verdict, a.effect) for a in acts}
         offers = tuple((one.product, count) for one in verdict.offers for count in one.counts)
         return Opinion(
             acts=tuple((one.effect, one.amount) for one in verdict.effects),
             reasons=verdict.reasons,
             hits=verdict.hits,
             offers=offers or None,
+            because=because,
         )
 
     return opine
@@ -362,11 +444,14 @@ def policy_in(content: Mapping[str, Any]) -> Policy:
 
 
 def rule_again(
-    content: Mapping[str, Any], values: Sequence[Value], held: frozenset[Effect] = frozenset()
+    content: Mapping[str, Any],
+    values: Sequence[Value],
+    held: frozenset[Effect] = frozenset(),
+    telling: Telling = Telling.OUTCOME,
 ) -> Ruling:
     """Return the ruling of a stored decision from its rulebook's content and its inputs.
 
-    `held` is what the breaker held back, as the record tells.
+    `held` is what the breaker held back, `telling` which reasons are kept, as the record tells.
 
     Errors: ScorecardInvalid if the card in it was changed; those of `rulebook.restored`.
     """
@@ -374,7 +459,7 @@ def rule_again(
     rules = LendingRules(**lending | {"students": Students(lending["students"])})
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
     inputs = dict(zip(content["inputs"], values, strict=True))
-    return rule(inputs, rules, card, opinion_of(restored(content["policy"])), held)
+    return rule(inputs, rules, card, opinion_of(restored(content["policy"]), telling), held)
 
 
 def is_told(ruling: Ruling) -> bool:

@@ -13,6 +13,5 @@ GRANT UPDATE (joined_case_id) ON cases TO fenqi_app;
 
 ALTER TABLE protections DROP CONSTRAINT protections_finding_check;
 ALTER TABLE protections ADD CONSTRAINT protections_finding_check CHECK (
-    finding IN ('expired', 'false-alarm', 'lifted', 'cured', 'replaced')
+    finding IN ('expired', 'false-alarm', 'lifted', 'cured', 'passed', 'replaced')
 );
-GRANT UPDATE (case_id) ON protections TO fenqi_app;
