@@ -78,6 +78,9 @@ SELECT account_id FROM (
     WHERE p.oldest_due_on = ANY(%(due_days)s) AND a.oldest_due_on = p.oldest_due_on
         AND a.book_id = %(book_id)s
     UNION
+    SELECT account_id FROM accounts
+    WHERE book_id = %(book_id)s AND excused_on IS NOT NULL AND oldest_due_on < %(today)s
+    UNION
     SELECT a.account_id
     FROM protections AS p JOIN decisions AS d USING (account_id, decision_id)
     JOIN accounts AS a USING (account_id)
@@ -99,11 +102,13 @@ def looked_at(
 ) -> list[Signal]:
     """Return the next accounts of a book that are asked about for the day alone, by id.
 
-    `due_days` are the due days whose debts are seen differently today.
+    `due_days` are the due days whose debts are seen differently today; who has excused days of his
+    own turns on days of his own and is asked about each day while he owes.
     """
     asked = {
         "book_id": book.book_id,
         "due_days": list(due_days),
+        "today": book.business_date,
         "after": after,
         "now": now,
         "most": most,
