@@ -177,7 +177,7 @@ class _Till:
             self._excuse(account, happening, works=receipt)
             return Received(str(receipt.receipt_id), 0, 0)
         happening = self._move(account, receipt, command, "receipt-final", _FINAL)
-        received = self._pay(happening, receipt)
+        received = self._pay_in_time(happening, receipt)
         if account.account_id in self._coming:
             self._excuse(account, happening, works=receipt)
         return received
@@ -199,7 +199,7 @@ class _Till:
             self._excuse(account, happening, spans, channel=receipt.channel)
             return Received(str(receipt.receipt_id), 0, 0)
         happening = self._move(account, receipt, command, "receipt-final", _CONFIRMED)
-        received = self._pay(happening, receipt)
+        received = self._pay_in_time(happening, receipt)
         self._excuse(account, happening, works=receipt)
         return received
 
@@ -280,6 +280,21 @@ class _Till:
             "overdue_days": days_past_due(oldest, on, account.excused),
             "is_partial": int(receipt.amount_minor < due),
         }
+
+    def _pay_in_time(self, happening: Happening, receipt: Receipt) -> Received:
+        """Pay; what was told of the days since money came, as if it had not, is corrected."""
+        account = happening.account
+        waited = (account.book.business_date - receipt.effective_on).days
+        if not waited:
+            return self._pay(happening, receipt)
+        records = self._owing.get(account.account_id, [])
+        money = Pending(receipt.amount_minor, receipt.effective_on)
+        spans = money_excuses([money], excuses.owed_by(records), waited)
+        received = self._pay(happening, receipt)
+        before = account.excused
+        after = before.union(*(span.days for span in spans))
+        self._excuses.review(account, happening, records, before=before, after=after)
+        return received
 
     def _pay(self, happening: Happening, receipt: Receipt) -> Received:
         """Allocate final money over the account's plans and pin the lines.

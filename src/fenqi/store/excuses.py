@@ -18,13 +18,15 @@ from fenqi.core.servicing.excuse import ExcuseCause, Owed, Span
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.pack import Pack
 from fenqi.core.values.ids import AccountId
-from fenqi.store import plans
+from fenqi.store import corrections, plans
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking, Happening
 from fenqi.store.columns import pack
+from fenqi.store.corrections import Seen, wrong_facts
 from fenqi.store.ground import Ground
 from fenqi.store.plans import PlanRecord, open_days
 from fenqi.store.pool import Session
+from fenqi.store.restitution import Restitution
 from fenqi.store.rows import Change, Rows, Sheet, Table
 
 EXCUSES_MAX = 100_000  # rows of the accounts of one batch
@@ -67,6 +69,8 @@ class Excuses:
         self._known: dict[AccountId, list[Excuse]] = {}
         self._new: dict[UUID, tuple[Excuse, int]] = {}
         self._void: dict[UUID, tuple[AccountId, int]] = {}
+        self._before: dict[AccountId, frozenset[date]] = {}  # days excused before they changed
+        self._restitution = Restitution(ground, booking, session)
         booking.others.append(self)
 
     def know(self, accounts: Iterable[Account]) -> None:
@@ -135,6 +139,7 @@ class Excuses:
 
     def _keep(self, account: Account) -> None:
         """Bring the days of the account's own row in step with its excuses."""
+        self._before.setdefault(account.account_id, account.excused)
         spans = [one.span for one in self._known[account.account_id]]
         days = sorted({day for span in spans for day in span.days})[-DAYS_MAX:]
         account.excused_on = days or None
@@ -148,6 +153,7 @@ class Excuses:
         that turns out late is told as at the close, so that it counts as a time of being late.
         """
         on = account.book.business_date
+        before = self._before.pop(account.account_id, account.excused)
         for record in records:
             excused = account.excused | open_days(record.contested_on, on)
             if record.excused == excused:
@@ -158,6 +164,33 @@ class Excuses:
                 continue
             turned = self._turned(account, happening, record)
             self._booking.change(turned, record)
+        self.review(account, happening, records, before=before, after=account.excused)
+
+    def review(
+        self,
+        account: Account,
+        happening: Happening,
+        records: Iterable[PlanRecord],
+        *,
+        before: frozenset[date],
+        after: frozenset[date],
+    ) -> None:
+        """Correct what was told of days that do not count, and give back what was cut for it.
+
+        `records` are the account's plans as they are now; `before` and `after` the days excused.
+        """
+        today = account.book.business_date
+        more = [day for day in after - before if day <= today]
+        if not more:
+            return
+        cured = {one.plan_id for one in records if not one.bucket}
+        seen = Seen(before, after, min(more), cured, happening.effective_on)
+        facts = wrong_facts(self._session, account, seen)
+        if facts:
+            told = {"numbers": sorted(facts), "cause_number": happening.number}
+            by = self._booking.event(account, corrections.KIND, payload=told)
+            corrections.correct(self._session, account.account_id, by.number, facts)
+        self._restitution.give_back(account, since=min(more), before=before, after=after)
 
     def _turned(self, account: Account, happening: Happening, record: PlanRecord) -> Happening:
         """Return the event a plan is replayed under: a crossing's own if it becomes late by it."""
@@ -178,7 +211,8 @@ class Excuses:
         )
 
     def fill(self, sheet: Sheet) -> None:
-        """Put the rows on a batch's sheet."""
+        """Put the rows on a batch's sheet, and send what is given back before it."""
+        self._restitution.write()
         begun, ended = Rows(EXCUSES), Rows(VOIDED)
         for one, number in self._new.values():
             begun.add(

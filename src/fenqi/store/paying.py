@@ -170,7 +170,10 @@ def running(
 
 
 STEPS = """
-SELECT c.account_id, c.booked_on, CASE WHEN c.from_bucket = 0 THEN 1 ELSE -1 END, e.effective_on
+SELECT c.account_id, c.plan_id, EXISTS (
+        SELECT 1 FROM corrections AS x
+        WHERE x.account_id = c.account_id AND x.number = c.event_number AND x.says IS NULL
+    ), c.booked_on, CASE WHEN c.from_bucket = 0 THEN 1 ELSE -1 END, e.effective_on
 FROM crossings AS c
 JOIN events AS e ON e.account_id = c.account_id AND e.number = c.event_number
 WHERE c.account_id = ANY(%(accounts)s::uuid[]) AND 0 IN (c.from_bucket, c.to_bucket)
@@ -179,11 +182,21 @@ ORDER BY c.account_id, c.event_number, c.plan_id LIMIT %(most)s
 
 
 def steps(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, list[Step]]:
-    """Return when plans of some accounts became late, and late no more, in their order."""
+    """Return when plans of some accounts became late, and late no more, in their order.
+
+    A time of being late that was corrected is left out, its beginning and its end.
+    """
     found: dict[AccountId, list[Step]] = {}
+    excused: set[UUID] = set()  # plans in a time of being late that does not count
     asked = {"accounts": list(account_ids), "most": STEPS_MAX}
-    for account_id, *step in session.rows(STEPS, asked):
-        found.setdefault(AccountId(account_id), []).append(Step(*step))
+    for account_id, plan_id, is_corrected, *columns in session.rows(STEPS, asked):
+        step = Step(*columns)
+        if is_corrected and step.by > 0:
+            excused.add(plan_id)
+        elif step.by < 0 and plan_id in excused:
+            excused.discard(plan_id)
+        else:
+            found.setdefault(AccountId(account_id), []).append(step)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What is a channel's or our own fault never counts against a customer (P5), by shipped policies."""
+"""What is a channel's or our own fault never counts against a customer (P5); shipped policies."""
 
 import json
 from collections.abc import Mapping
@@ -35,6 +35,7 @@ from fenqi.flows.observe import Observe, Told, observe
 from fenqi.flows.receive import MoneyState, Received, receive
 from fenqi.store import decision_records, policies
 from fenqi.store.pool import Store
+from fenqi.store.trails import Trails
 from fenqi.worker.heed import heed_on
 
 DUE = date(2026, 2, 10)  # of the first bill: the statement of 1 February, nine days later
@@ -43,16 +44,20 @@ LIMIT = 5_000_000
 
 @pytest.fixture
 def world(store: Store) -> World:
-    """A book that decides by the shipped policies."""
+    """A book that decides by the shipped policies, and writes each trail down each time."""
     opened = open_book(store)
     with store.transaction() as session:
         policies.install(session, opened.clock.now())
-    return replace(opened, ground=replace(opened.ground, asks_policies=True))
+    return replace(
+        opened, ground=replace(opened.ground, asks_policies=True, trails=Trails(written_events=1))
+    )
 
 
 def inputs(world: World, kind: str) -> Mapping[str, Any]:
     """Return what the latest decision of a kind looked at."""
-    sql = "SELECT decision_id FROM decisions WHERE kind = %(kind)s ORDER BY decision_id DESC LIMIT 1"
+    sql = (
+        "SELECT decision_id FROM decisions WHERE kind = %(kind)s ORDER BY decision_id DESC LIMIT 1"
+    )
     with world.store.transaction() as session:
         record = decision_records.read(session, session.rows(sql, {"kind": kind})[0][0])
     found: Mapping[str, Any] = json.loads(to_json(record))["decision"]["inputs"]
@@ -80,9 +85,7 @@ def tell(world: World, account: AccountId, kind: str, *, days_ago: int = 0, **sa
 def fails(
     world: World, account: AccountId, receipt: str, amount_minor: int, cause: Cause
 ) -> Received:
-    command = payment(
-        world, account, amount_minor, state=MoneyState.REVERSED, receipt=receipt
-    )
+    command = payment(world, account, amount_minor, state=MoneyState.REVERSED, receipt=receipt)
     fields = {name: getattr(command, name) for name in command.__struct_fields__}
     return done(receive(world.ground, [type(command)(**fields | {"cause": cause})])[0])
 
@@ -98,7 +101,8 @@ def assert_not_late(world: World, account: AccountId) -> None:
     assert (seen["overdue_days"], seen["overdue_episodes_365d"]) == (0, 0)
     heed_on(world.ground, {})
     assert rows(world.store, "SELECT 1 FROM protections") == []
-    assert "limit-cut" not in kinds(world, account)
+    told = kinds(world, account)
+    assert told.count("limit-cut") == told.count("limit-restored")
 
 
 def crossings(world: World) -> list[tuple[Any, ...]]:
@@ -232,3 +236,57 @@ def test_the_close_and_a_replay_see_the_same_days(world: World) -> None:
         one: DUE + timedelta(days=11 if place % 2 == 0 else 1) for place, one in enumerate(people)
     }
     assert row(world.store, "SELECT business_date FROM books WHERE book_id = %(b)s", b=BOOK)
+
+
+def test_money_told_late_takes_back_what_was_held_against_the_customer(world: World) -> None:
+    """Paid on the due day, told six days later: as if it had been told at once."""
+    account = enrol(world)
+    _, plan = buy(world, account, 100_000, "flat", 3)
+    until(world, DUE + timedelta(days=6))
+    cut = assessed(world, account)
+    assert (cut.outcome, "payment-overdue" in cut.reasons) == ("cut", True)
+    assert inputs(world, "limit")["overdue_episodes_365d"] == 1
+    pay(world, account, 34_000, days_ago=6)
+    assert kinds(world, account)[-3:] == ["receipt-final", "facts-corrected", "limit-restored"]
+    told = "SELECT payload, number FROM events WHERE kind = 'limit-restored'"
+    (payload, number) = row(world.store, told)
+    assert (payload["old_minor"], payload["new_minor"]) == (cut.new_minor, LIMIT)
+    assert sum(payload["parts"].values()) == LIMIT - cut.new_minor
+    outbox = "SELECT topic FROM outbox WHERE event_number = %(number)s"
+    assert row(world.store, outbox, number=number) == "customer"
+    assert_not_late(world, account)
+    assert penalties(world, plan)[0] == 0
+    until(world, DUE + timedelta(days=20))
+    assert_not_late(world, account)
+    assert_sound(world)
+
+
+def test_a_failure_told_late_takes_back_what_was_held_against_the_customer(world: World) -> None:
+    account = enrol(world)
+    buy(world, account, 100_000, "flat", 3)
+    until(world, DUE + timedelta(days=6))
+    assert assessed(world, account).outcome == "cut"
+    tell(world, account, "payment-failed", days_ago=6, cause="channel", amount_minor=34_000)
+    assert_not_late(world, account)
+    assert "limit-restored" in kinds(world, account)
+    pay(world, account, 34_000)
+    assessed(world, account)
+    seen = inputs(world, "limit")
+    assert (seen["payments_late_180d"], seen["overdue_episodes_365d"]) == (0, 0)
+    assert_sound(world)
+
+
+def test_what_is_true_of_a_cut_stays(world: World) -> None:
+    """Twenty days late, and a channel failed on the last three of them."""
+    account = enrol(world)
+    buy(world, account, 100_000, "flat", 3)
+    until(world, DUE + timedelta(days=20))
+    cut = assessed(world, account)
+    assert cut.outcome == "cut"
+    tell(world, account, "channel-failed", days_ago=2, channel="alipay")
+    assessed(world, account)
+    seen = inputs(world, "limit")
+    assert (seen["overdue_days"], seen["overdue_episodes_365d"]) == (17, 1)
+    assert "limit-restored" not in kinds(world, account)
+    assert "facts-corrected" not in kinds(world, account)
+    assert_sound(world)

@@ -161,6 +161,8 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
     assert {
         name: predicate for name, predicate in found.items() if not name.startswith("jobs")
     } == {
+        "accounts_excused": "(excused_on IS NOT NULL)",
+        "excuses_of_source": "(source_id IS NOT NULL)",
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
         "applications_waiting": "((state = 'received'::text) AND (parked_at IS NULL))",
         "applications_offered": "(state = 'offered'::text)",
