@@ -26,6 +26,11 @@ JUDGED = "{count} judged"
 STOPPED = "{challenger} stopped by {by}"
 RUNNING = "running {duties}; Ctrl-C ends it"
 WAIT_AGAIN = "{count} suspicions wait again"
+DAYS_OR_TO = "either --days or --to"
+EXCUSED = "{first} to {last} are excused: {incident}"
+EXCUSED_ONCE_SECONDED = (
+    "to {until} once a second person agrees:\n  fenqi incident second {incident} --by SOMEBODY_ELSE"
+)
 
 ALL = (
     MORE,
@@ -46,4 +51,7 @@ ALL = (
     STOPPED,
     RUNNING,
     WAIT_AGAIN,
+    DAYS_OR_TO,
+    EXCUSED,
+    EXCUSED_ONCE_SECONDED,
 )

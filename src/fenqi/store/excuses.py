@@ -14,7 +14,7 @@ from datetime import date
 from uuid import UUID
 
 from fenqi.core.servicing.ageing import bucket_of, days_past_due
-from fenqi.core.servicing.excuse import ExcuseCause, Owed, Span
+from fenqi.core.servicing.excuse import A_DAY, ExcuseCause, Owed, Span
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.pack import Pack
 from fenqi.core.values.ids import AccountId
@@ -87,6 +87,10 @@ class Excuses:
     def of(self, account: Account, cause: ExcuseCause) -> list[Excuse]:
         """Return what is not void of one cause. Errors: KeyError unless the account is known."""
         return [one for one in self._known[account.account_id] if one.cause is cause]
+
+    def of_source(self, account: Account, source_id: UUID) -> list[Excuse]:
+        """Return what is not void of an incident. Errors: KeyError unless the account is known."""
+        return [one for one in self._known[account.account_id] if one.source_id == source_id]
 
     def pack_of(self, account: Account) -> Pack:
         """Return the pack of an account's book."""
@@ -183,14 +187,17 @@ class Excuses:
         more = [day for day in after - before if day <= today]
         if not more:
             return
+        since = min(more)
+        while since - A_DAY in after:  # what was late from an excused day on may vanish as a whole
+            since -= A_DAY
         cured = {one.plan_id for one in records if not one.bucket}
-        seen = Seen(before, after, min(more), cured, happening.effective_on)
+        seen = Seen(before, after, since, cured, happening.effective_on)
         facts = wrong_facts(self._session, account, seen)
         if facts:
             told = {"numbers": sorted(facts), "cause_number": happening.number}
             by = self._booking.event(account, corrections.KIND, payload=told)
             corrections.correct(self._session, account.account_id, by.number, facts)
-        self._restitution.give_back(account, since=min(more), before=before, after=after)
+        self._restitution.give_back(account, since=since, before=before, after=after)
 
     def _turned(self, account: Account, happening: Happening, record: PlanRecord) -> Happening:
         """Return the event a plan is replayed under: a crossing's own if it becomes late by it."""

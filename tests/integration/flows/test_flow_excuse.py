@@ -26,11 +26,24 @@ from make_book import (
     until,
 )
 
+from fenqi.core.errors import Unavailable
+from fenqi.core.risk.case import TookPart
 from fenqi.core.risk.fact import Cause
 from fenqi.core.risk.record import to_json
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.assess import Assess, Assessed, assess
 from fenqi.flows.authorise import Authorised, authorise
+from fenqi.flows.excuse import (
+    IncidentClosed,
+    IncidentInvalid,
+    NothingWaits,
+    Outage,
+    carry,
+    close_incident,
+    open_incident,
+    preview,
+    second,
+)
 from fenqi.flows.observe import Observe, Told, observe
 from fenqi.flows.receive import MoneyState, Received, receive
 from fenqi.store import decision_records, policies
@@ -290,3 +303,150 @@ def test_what_is_true_of_a_cut_stays(world: World) -> None:
     assert "limit-restored" not in kinds(world, account)
     assert "facts-corrected" not in kinds(world, account)
     assert_sound(world)
+
+
+def days(count: int, *, channel: str | None = None, late: int = 0) -> Outage:
+    """Return an outage of so many days from the due day on, or later."""
+    begun = DUE + timedelta(days=late)
+    return Outage(BOOK, "Our app was down.", begun, begun + timedelta(days=count - 1), channel)
+
+
+def excused(world: World) -> list[date]:
+    found = rows(world.store, "SELECT day FROM excused_days ORDER BY day")
+    return [day for (day,) in found]
+
+
+def test_an_incident_takes_back_what_was_held_against_everybody_it_touched(world: World) -> None:
+    """A week is excused though it is over: crossing, cut, lateness; who paid is not told."""
+    account, paid = enrol(world), enrol(world, "bob")
+    _, plan = buy(world, account, 100_000, "flat", 3)
+    buy(world, paid, 100_000, "flat", 3)
+    until(world, DUE)
+    pay(world, paid, 34_000)
+    until(world, DUE + timedelta(days=6))
+    cut = assessed(world, account)
+    assert cut.outcome == "cut"
+    outage = days(7)
+    planned, touches = preview(world.ground, outage, by="mei")
+    assert (touches.accounts, touches.late_times, touches.cuts) == (1, 1, 1)
+    assert rows(world.store, "SELECT 1 FROM incidents") == []
+    one = open_incident(world.ground, outage, by="mei")
+    assert (one.granted_on, one.waits_for_second) == (planned.granted_on, True)
+    tries(world, account)
+    assert inputs(world, "purchase")["overdue_days"] == 4  # the due day, and two more
+    assert open_incident(world.ground, outage, by="mei").incident_id == one.incident_id
+    assert second(world.ground, one.incident_id, by="li").granted_on == outage.through_on
+    assert kinds(world, account)[-3:] == ["days-excused", "facts-corrected", "limit-restored"]
+    assert "days-excused" not in kinds(world, paid)
+    assert excused(world) == [DUE + timedelta(days=place) for place in range(7)]
+    assert_not_late(world, account)
+    pay(world, account, 34_000)
+    assessed(world, account)
+    assert inputs(world, "limit")["payments_late_180d"] == 0
+    assert penalties(world, plan)[0] == 0
+    until(world, date(2026, 4, 20))
+    assert_sound(world)
+
+
+def test_a_late_charge_of_an_excused_day_is_taken_back_by_an_operation(world: World) -> None:
+    account = enrol(world)
+    _, plan = buy(world, account, 100_000, "flat", 3)
+    until(world, DUE + timedelta(days=9))
+    pay(world, account, 1_000)  # it books what being late costs so far
+    until(world, date(2026, 3, 2))
+    before = late_charges(world)
+    assert penalties(world, plan)[0] == before > 0
+    outage = days(20)
+    one = open_incident(world.ground, outage, by="mei")
+    assert one.granted_on == DUE + timedelta(days=2)
+    with pytest.raises(TookPart):
+        second(world.ground, one.incident_id, by="mei")
+    one = second(world.ground, one.incident_id, by="li")
+    assert (one.granted_on, one.seconded_by) == (outage.through_on, "li")
+    with pytest.raises(NothingWaits):
+        second(world.ground, one.incident_id, by="ann")
+    assert (penalties(world, plan)[0], late_charges(world)) == (0, 0)
+    taken = "SELECT SUM(amount_minor)::bigint FROM operations WHERE amount_minor < 0"
+    assert row(world.store, taken) == -before  # nothing is deleted: an operation of its own
+    assert_sound(world)
+    tries(world, account)
+    assert inputs(world, "purchase")["overdue_days"] == 1  # of 20, 19 are excused
+    until(world, date(2026, 4, 20))
+    assert_sound(world)
+
+
+def test_an_incident_that_runs_excuses_day_by_day_until_it_is_closed(world: World) -> None:
+    account = enrol(world)
+    buy(world, account, 100_000, "flat", 3)
+    until(world, DUE)
+    one = open_incident(world.ground, Outage(BOOK, "The house is down.", DUE), by="mei")
+    assert (one.is_running, one.waits_for_second, excused(world)) == (True, True, [DUE])
+    second(world.ground, one.incident_id, by="li")
+    until(world, DUE + timedelta(days=5))
+    assert_not_late(world, account)
+    closed = close_incident(world.ground, one.incident_id, by="mei")
+    assert closed.granted_on == DUE + timedelta(days=5)
+    with pytest.raises(IncidentClosed):
+        close_incident(world.ground, one.incident_id, by="mei")
+    until(world, DUE + timedelta(days=8))
+    tries(world, account)
+    assert inputs(world, "purchase")["overdue_days"] == 3
+    assert len(excused(world)) == 6
+    assert_sound(world)
+
+
+def test_an_incident_of_a_channel_touches_those_who_use_it(world: World) -> None:
+    user, other = enrol(world), enrol(world, "bob")
+    for one in (user, other):
+        buy(world, one, 100_000, "flat", 3)
+    pay(world, user, 100)  # by bank
+    until(world, DUE)
+    incident = open_incident(
+        world.ground, Outage(BOOK, "The bank is down.", DUE, channel="bank"), by="mei"
+    )
+    second(world.ground, incident.incident_id, by="li")
+    until(world, DUE + timedelta(days=4))
+    assert_not_late(world, user)
+    assert tries(world, other).reasons == ["payment-overdue"]
+    close_incident(world.ground, incident.incident_id, by="li")
+    until(world, DUE + timedelta(days=6))
+    tries(world, user)
+    assert inputs(world, "purchase")["overdue_days"] == 2
+    assert excused(world) == []
+    assert_sound(world)
+
+
+def test_an_incident_whose_round_died_goes_on_with_who_is_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [enrol(world, f"p{number}") for number in range(5)]
+    for one in people:
+        buy(world, one, 100_000, "flat", 3)
+    until(world, DUE + timedelta(days=2))
+    monkeypatch.setattr("fenqi.flows.excuse.PAGE_ACCOUNTS", 2)
+    monkeypatch.setattr("fenqi.flows.excuse.PAGES_MAX", 1)
+    with pytest.raises(Unavailable):
+        open_incident(world.ground, days(3), by="mei")
+    told = "SELECT account_id FROM events WHERE kind = 'days-excused'"
+    assert len(rows(world.store, told)) == 2
+    assert_sound(world)
+    monkeypatch.setattr("fenqi.flows.excuse.PAGES_MAX", 100)
+    carry(world.ground, row(world.store, "SELECT incident_id FROM incidents"))
+    assert sorted(one for (one,) in rows(world.store, told)) == sorted(people)
+    assert_sound(world)
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        Outage(BOOK, "why", DUE, DUE - timedelta(days=1)),
+        Outage(BOOK, "why", date(2025, 1, 1), date(2025, 1, 2)),
+        Outage(BOOK, "why", DUE, DUE + timedelta(days=60)),
+        Outage(BOOK, "why", DUE + timedelta(days=90), DUE + timedelta(days=91)),
+        Outage(BOOK, "why", DUE + timedelta(days=1)),  # it runs, and has not begun
+    ],
+)
+def test_an_incident_of_no_days_of_the_book_is_refused(world: World, outage: Outage) -> None:
+    until(world, DUE)
+    with pytest.raises(IncidentInvalid):
+        open_incident(world.ground, outage, by="mei")

@@ -25,6 +25,7 @@ CHANGEABLE = {
 DELETABLE = {"allocations", "decision_minutes", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes"),
+    "incidents",
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("case_entries", "cases", "known_places", "links"),
