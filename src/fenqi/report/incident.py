@@ -62,9 +62,9 @@ def _state(one: Incident, speech: Speech) -> Text:
 def touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
     """Return whom an incident would touch, in a sentence."""
     said = speech.gettext(
-        "%(from)s to %(to)s would be excused at once. Looked at again: %(accounts)s accounts, "
-        "%(times)s times of being late, %(charges)s bookings of late charges (%(sum)s in all), "
-        "%(cuts)s cuts. Nothing was changed."
+        "%(from)s to %(to)s would be excused at once. Looked at again: accounts %(accounts)s, "
+        "times of being late %(times)s, bookings of late charges %(charges)s (in all %(sum)s), "
+        "cuts %(cuts)s. Nothing was changed."
     )
     return said % {
         "from": one.from_on,
