@@ -106,6 +106,11 @@ REPORTS_KNOWN = "{file}: {count} reports are known now."
 REPORTS_KNOWN_BEFORE = "{count} were known already"
 REPORTS_OF_NOBODY = "{count} are about nobody who ever applied here"
 REPORTS_WITHOUT_CONSENT = "{count} are left out: the person has not consented to a bureau's report"
+DAYS_OR_TO = "either --days or --to"
+EXCUSED = "{first} to {last} are excused: {incident}"
+EXCUSED_ONCE_SECONDED = (
+    "to {until} once a second person agrees:\n  fenqi incident second {incident} --by SOMEBODY_ELSE"
+)
 
 ALL = (
     MORE,
@@ -175,4 +180,7 @@ ALL = (
     REPORTS_KNOWN_BEFORE,
     REPORTS_OF_NOBODY,
     REPORTS_WITHOUT_CONSENT,
+    DAYS_OR_TO,
+    EXCUSED,
+    EXCUSED_ONCE_SECONDED,
 )

@@ -58,6 +58,7 @@ COMMANDS = {
     "contest": ("contest", "Purchases that customers contest."),
     "db": ("db", "Start, stop and look into the database server."),
     "decision": ("decision", "Look at decisions, and make them again."),
+    "incident": ("incident", "Outages that never count against a customer."),
     "ledger": ("ledger", "Check the ledger, or export it."),
     "plan": ("plan", "Look at a plan before it exists or changes."),
     "policy": ("policy", "Policies: what decides, and by whose word."),

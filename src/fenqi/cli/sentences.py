@@ -272,6 +272,20 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "identity-key-invalid": (
         "FENQI_IDENTITY_KEY is no key: at least {bytes_min} bytes in hexadecimal digits are wanted."
     ),
+    "incident-closed": "The incident {incident} is closed; what it excused stays excused.",
+    "incident-invalid": (
+        "{from_on} to {through_on} cannot be excused. An incident has 1 to {days_max} days, from "
+        "{opened_on}, when the book was opened, to {days_max} days from today; one that runs has "
+        "begun."
+    ),
+    "incident-missing": (
+        "There is no incident {incident}. `fenqi incident list --all` tells which there are."
+    ),
+    "incident-seconded": "No day of the incident {incident} waits for a second person.",
+    "incident-unending": (
+        "The incident {incident} touches more accounts than one round goes through. Say it again; "
+        "it goes on with who is left."
+    ),
     "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
     "invalid": "This makes no sense as it was asked.",

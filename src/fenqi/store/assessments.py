@@ -256,12 +256,12 @@ class Assessor:
             known = account.given(standing._replace(limit_minor=account.limit_minor))
             known |= reports.get(account_id, NOTHING)
             known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
-            lost = _scored(card, known) if card else None
+            lost = scored(card, known) if card else None
             found[account_id] = ([known.get(name) for name in names], lost)
         return found
 
 
-def _scored(card: Scorecard, known: dict[str, Value]) -> Lost:
+def scored(card: Scorecard, known: dict[str, Value]) -> Lost:
     """Add the score to what is known; return the points each characteristic lost."""
     made = score(card, [known.get(name) for name in card.inputs])
     known[SCORE_INPUT] = made.points

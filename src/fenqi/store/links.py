@@ -267,7 +267,8 @@ def asking_visits(
 # something back. An account that a person found to have done harm is none.
 IS_GOOD = """
     a.status = 'open' AND a.opened_on <= b.business_date - %(days)s
-    AND (a.oldest_due_on IS NULL OR a.oldest_due_on >= b.business_date)
+    AND (a.oldest_due_on IS NULL OR a.oldest_due_on >= b.business_date
+         OR b.business_date = ANY(a.excused_on))
     AND EXISTS (SELECT 1 FROM receipts AS r
                 WHERE r.account_id = a.account_id AND r.state = 'final')
     AND NOT EXISTS (SELECT 1 FROM case_accounts AS n JOIN cases AS c USING (case_id)

@@ -25,6 +25,7 @@ CHANGEABLE = {
 DELETABLE = {"allocations", "decision_minutes", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes"),
+    "incidents",
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("case_entries", "cases", "known_places", "links"),
@@ -161,6 +162,8 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
     assert {
         name: predicate for name, predicate in found.items() if not name.startswith("jobs")
     } == {
+        "accounts_excused": "(excused_on IS NOT NULL)",
+        "excuses_of_source": "(source_id IS NOT NULL)",
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
         "applications_waiting": "((state = 'received'::text) AND (parked_at IS NULL))",
         "applications_offered": "(state = 'offered'::text)",
