@@ -225,7 +225,7 @@ def _each(
         about = {one.about_case_id for one in read.values() if one.about_case_id}
         read |= {one.case_id: one for one in cases.read(session, about - ids)}
         every = cases.accounts_of(session, ids | about)
-        crowds = _Crowds(session, read, every, harmless)
+        crowds = _Crowds(session, booking.now, read, every, harmless)
         locked = accounts.lock(session, crowds.accounts.union(*every.values()))
         inbox: Inbox[AnyCase, Handled] = Inbox(session, commands, Handled)
         known = cases.lock(session, ids | about | crowds.find())
@@ -251,13 +251,14 @@ def _each(
 
 
 class _Crowd(NamedTuple):
-    """A crowd that is found harmless: its case, since when, and whom it concerns.
+    """A crowd that is found harmless: its case, its time, and whom it concerns.
 
-    Of an appeal that are who appealed, and nobody is `near`.
+    Of an appeal that are who appealed, nobody is `near`, and its time ended with its case.
     """
 
     case: Case
     since: datetime
+    until: datetime
     accounts: Set[AccountId]
     near: Near | None
 
@@ -268,11 +269,12 @@ class _Crowds:
     def __init__(
         self,
         session: Session,
+        now: datetime,
         read: Mapping[UUID, Case],
         every: Mapping[UUID, Set[AccountId]],
         harmless: Set[UUID],
     ) -> None:
-        self._session = session
+        self._session, self._now = session, now
         self._crowds = {
             case_id: crowd
             for case_id in sorted(harmless & read.keys())
@@ -293,7 +295,8 @@ class _Crowds:
         """Find the cases about single accounts of the crowds, which are locked; return them all."""
         for case_id, one in self._crowds.items():
             book_id = one.case.book_id
-            found = cases.singles(self._session, one.accounts, book_id, one.since)
+            time = (one.since, one.until)
+            found = cases.singles(self._session, one.accounts, book_id, *time)
             self.singles[case_id] = found
         return set().union(*self.singles.values())
 
@@ -304,9 +307,9 @@ class _Crowds:
             return None
         since = crowd.opened_at - SAME_CROWD
         if crowd is not case:
-            return _Crowd(crowd, since, own, None)
+            return _Crowd(crowd, since, crowd.closed_at or self._now, own, None)
         near = links.near(self._session, crowd.book_id, address, since)
-        return _Crowd(crowd, since, own | near.touched, near)
+        return _Crowd(crowd, since, self._now, own | near.touched, near)
 
 
 class _Work:
@@ -410,14 +413,17 @@ class _Work:
     ) -> int:
         """End what a case did to accounts if it is a false alarm, and tell them; return of what."""
         self._responses.know(sorted(touched))
-        about = {one.case_id for one in (case, *singles)} | {case.about_case_id}
+        mine = _Mine.of(
+            [case, *singles], self._known.get(case.about_case_id or case.case_id), crowd
+        )
+        confirmed = self._confirmed(touched) if crowd is not None else set()
         ended = 0
         for account_id in sorted(touched):
             account = self._locked[account_id]
             running = [
                 one
                 for one in self._responses.of(account)
-                if one.ended_at is None and _is_of(about, crowd, one)
+                if one.ended_at is None and one.case_id not in confirmed and mine.has(one)
             ]
             if case.outcome is CaseOutcome.FALSE_ALARM:
                 for one in running:
@@ -426,6 +432,13 @@ class _Work:
                     ended += 1
             self._tell(account, case, is_told=bool(running))
         return ended
+
+    def _confirmed(self, touched: Set[AccountId]) -> set[UUID | None]:
+        """Return the cases of what protects some accounts in which a person found harm."""
+        every = [self._responses.of(self._locked[one]) for one in touched]
+        ids = {one.case_id for each in every for one in each if one.case_id is not None}
+        read = cases.read(self._session, ids)
+        return {one.case_id for one in read if one.outcome is CaseOutcome.CONFIRMED}
 
     def _tell(self, account: Account, case: Case, *, is_told: bool) -> None:
         """Tell a customer of what concerned them, and not of a look that came to nothing."""
@@ -438,13 +451,27 @@ class _Work:
         )
 
 
-def _is_of(about: Set[UUID | None], crowd: _Crowd | None, one: Protection) -> bool:
-    """Whether a protection belongs to a case, or to the case an appeal is about.
+class _Mine(NamedTuple):
+    """What belongs to cases that are closed together, or to the case an appeal is about.
 
     What was done for what accounts share while a crowd's case was open had its address, its devices
-    and its time for a cause, whoever did it.
+    and its time for a cause, whoever did it; but what another crowd's case did is that one's.
     """
-    if one.case_id is not None and one.case_id in about:
-        return True
-    is_shared = one.is_shared or one.strength is Strength.WEAK
-    return crowd is not None and is_shared and one.placed_at >= crowd.since
+
+    case_ids: Set[UUID]
+    causes: Set[str]
+    crowd: _Crowd | None
+
+    @classmethod
+    def of(cls, closed: Sequence[Case], about: Case | None, crowd: _Crowd | None) -> "_Mine":
+        """Return what belongs to some cases; `about` is what an appeal is about."""
+        every = [*closed, *([about] if about is not None else [])]
+        return cls({one.case_id for one in every}, {one.cause for one in every}, crowd)
+
+    def has(self, one: Protection) -> bool:
+        """Whether a protection is among it."""
+        if one.case_id in self.case_ids or f"{one.account_id}/{one.cause}" in self.causes:
+            return True
+        if self.crowd is None or not self.crowd.since <= one.placed_at <= self.crowd.until:
+            return False
+        return one.is_shared or (one.strength is Strength.WEAK and one.case_id is None)

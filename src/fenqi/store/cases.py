@@ -201,19 +201,25 @@ def cleared(
 SINGLES = """
 SELECT c.case_id FROM case_accounts AS n JOIN cases AS c USING (case_id)
 WHERE n.account_id = ANY(%(accounts)s::uuid[]) AND c.outcome IS NULL AND c.is_shared
-    AND c.kind = 'review' AND c.book_id = %(book)s AND c.opened_at > %(since)s
+    AND c.kind = 'review' AND c.book_id = %(book)s
+    AND c.opened_at > %(since)s AND c.opened_at <= %(until)s
 LIMIT %(most)s
 """
 
 
 def singles(
-    session: Session, account_ids: Collection[AccountId], book_id: str, since: datetime
+    session: Session,
+    account_ids: Collection[AccountId],
+    book_id: str,
+    since: datetime,
+    until: datetime,
 ) -> set[UUID]:
     """Return the open cases that each are about one of some accounts and what it shares."""
     asked = {
         "accounts": list(account_ids),
         "book": book_id,
         "since": since,
+        "until": until,
         "most": PARTICIPANTS_MAX,
     }
     return {case_id for (case_id,) in session.rows(SINGLES, asked)}

@@ -188,22 +188,24 @@ class Responses:
         """Ask for a check before the next purchase, for the pack's hours at most.
 
         A customer is asked once, however many causes ask while the check is open: they end with it.
-        It becomes part of the case that its cause has, unless it is of another. `facts_at` is that
-        of `core.risk.response.temper`. Where the pack allows no check a person looks instead.
+        `facts_at` is that of `core.risk.response.temper`. Where the pack allows no check a person
+        looks instead.
 
         Errors: ResponseInvalid.
         """
-        cause, case_id = because["cause"], because.get("case_id")
-        open_checks = self.checks(account)
-        for one in open_checks:
-            if one.case_id is None and case_id is not None:
-                one.case_id = case_id
-                self.change(account, one)
+        cause, open_checks = because["cause"], self.checks(account)
         if any(one.cause == cause for one in open_checks):
             return Done(None)
         until = min((one.ends_at for one in open_checks), default=self._step_up_ends(account))
         done = self._protect(Effect.STEP_UP, account, until, because, facts_at=facts_at)
         return Done(None) if open_checks else done
+
+    def join(self, account: Account, case_id: UUID) -> None:
+        """Make open checks that have no case part of one that asks for a check too."""
+        for one in self.checks(account):
+            if one.case_id is None:
+                one.case_id = case_id
+                self.change(account, one)
 
     def stepped_up(self, account: Account, *, actor: str = CUSTOMER) -> int:
         """The customer passed the check; return of how many causes."""

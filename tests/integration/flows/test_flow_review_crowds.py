@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from make_book import World, assert_sound, buy, rows
+from make_book import World, assert_sound, buy, row, rows
 from make_case import of_case
 from make_crowd import only_ring, people
 from make_shipped import (
@@ -104,3 +104,47 @@ def test_an_appeal_against_a_ring_lets_go_who_appealed_and_nobody_else(world: Wo
     assert running(world, one) == []
     assert try_buy(world, one).outcome == "approve"
     assert all(running(world, each) for each in others)
+
+
+def test_what_another_ring_did_stays(world: World) -> None:
+    here, there = people(world, 12), people(world, 12, "there")
+    both = here[0]
+    gather(world, here, ADDRESS)
+    first = only_ring(world)
+    found_harmless(world, first)
+    wait(world, minutes=1)
+    gather(world, [*there, both], "5.6.7.8", device="farm")
+    before, others = running(world, both), running(world, there[0])
+    assert before
+    assert others
+    known = set(open_cases(world, both))
+    asking = {"scope_id": str(both), "key": "appeal", "account_id": both, "actor": "customer"}
+    said: dict[str, Any] = {"subject": "me", "text": "it was me", "about_case_id": first}
+    open_case(world.ground, [OpenCase(**asking, **said)])
+    (appeal,) = set(open_cases(world, both)) - known
+
+    found_harmless(world, appeal, by="li")
+
+    assert (running(world, both), running(world, there[0])) == (before, others)
+    assert set(open_cases(world, both)) == known
+
+
+def test_a_single_case_in_which_a_person_found_harm_outlives_its_ring(world: World) -> None:
+    ring = people(world, 45)
+    gather(world, ring, ADDRESS, device="farm")
+    sql = """
+        SELECT c.case_id, n.account_id FROM cases AS c JOIN case_accounts AS n USING (case_id)
+        JOIN protections AS p ON p.case_id = c.case_id AND p.ended_at IS NULL
+        WHERE c.kind = 'review' AND c.is_shared LIMIT 1
+    """
+    ((single, account),) = rows(world.store, sql)
+    closing = of_case(world, single, outcome=CaseOutcome.CONFIRMED, text="a thief")
+    close_case(world.ground, [CloseCase(**closing)])
+    kept = "SELECT COUNT(*) FROM protections WHERE case_id = %(case)s AND ended_at IS NULL"
+    before = row(world.store, kept, case=single)
+
+    found_harmless(world, only_ring(world))
+
+    assert row(world.store, kept, case=single) == before > 0
+    assert running(world, account)
+    assert all(running(world, one) == [] for one in ring if one != account)

@@ -30,7 +30,9 @@ ALTER TABLE protections ADD CONSTRAINT protections_weak CHECK (
 );
 GRANT UPDATE (case_id) ON protections TO fenqi_app;
 
-UPDATE protections SET is_shared = TRUE WHERE strength = 'weak' AND ended_at IS NULL;
+-- What a crowd's own case placed is found by that.
+UPDATE protections SET is_shared = TRUE
+WHERE strength = 'weak' AND ended_at IS NULL AND cause NOT LIKE 'case/%';
 
 -- Checks that are asked for now are asked for a week more: customers were told no end.
 ALTER TABLE accounts ADD COLUMN step_up_until TIMESTAMPTZ;
