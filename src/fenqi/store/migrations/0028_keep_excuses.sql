@@ -52,5 +52,7 @@ CREATE TABLE incidents (
 );
 CREATE INDEX incidents_of_book ON incidents (book_id, from_on);
 
-GRANT SELECT, INSERT ON corrections TO fenqi_app;
-GRANT SELECT, INSERT, UPDATE ON excuses, incidents TO fenqi_app;
+GRANT SELECT, INSERT ON corrections, excuses, incidents TO fenqi_app;
+GRANT UPDATE (void_number) ON excuses TO fenqi_app;
+GRANT UPDATE (through_on, granted_on, is_running, carried_on, seconded_by, closed_by, closed_at)
+    ON incidents TO fenqi_app;
