@@ -18,6 +18,7 @@ CHANGEABLE = {
     # A case, a contest and an appeal have their outcome, a protection its end, a link its last
     # day, a place its kind.
     *("appeals", "cases", "contests", "known_places", "links", "protections"),
+    *("excuses", "incidents"),  # what is void or over
     "trails",  # what an account's facts have come to
     "duties",  # when each was run last, and where it goes on
     "presences",  # when an account was last seen with an identifier
