@@ -206,7 +206,7 @@ class Consequences:
     ) -> None:
         """Ask for the checks of a verdict, each remembered by its own cause."""
         if case_id is not None:
-            self.responses.join(account, case_id)
+            self.responses.attach(account, case_id)
         for one in self.spent.checks(self.responses, account, policy, said):
             self.responses.step_up(
                 account,

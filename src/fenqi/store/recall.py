@@ -2,9 +2,12 @@
 
 A decision saw its account's events up to a number, at a moment; both are kept with it. So a feature
 that its policy did not look at is computed again from the events up to that number, over columns
-(`core/risk/features/history`), and is what the trail would have said then, to the last unit.
+(`core/risk/features/history`), and is what the trail would have said then, to the last unit. A fact
+that was corrected later is what it was to the decision.
 """
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -30,6 +33,12 @@ ZONES = """
 SELECT a.account_id, b.zone FROM accounts AS a JOIN books AS b USING (book_id)
 WHERE a.account_id = ANY(%(accounts)s::uuid[])
 """
+CORRECTED_BY = """
+SELECT DISTINCT account_id, corrected_by FROM corrections
+WHERE account_id = ANY(%(accounts)s::uuid[]) ORDER BY account_id, corrected_by
+"""
+
+Life = tuple[UUID, int]  # an account, and how many corrections of its facts were known
 
 
 class Moment(NamedTuple):
@@ -63,20 +72,28 @@ def recall(session: Session, names: Sequence[str], moments: Sequence[Moment]) ->
 
     Shapes: (moments, names).
     """
-    lasts: dict[UUID, int] = {}
-    for one in moments:
-        lasts[one.account_id] = max(one.as_of_number or 0, lasts.get(one.account_id, 0))
-    zones = dict(session.rows(ZONES, {"accounts": pack("uuid", list(lasts))}))
+    asked = {"accounts": pack("uuid", [*{one.account_id for one in moments}])}
+    zones = dict(session.rows(ZONES, asked))
+    corrected_by = defaultdict[UUID, list[int]](list)
+    for account, number in session.rows(CORRECTED_BY, asked):
+        corrected_by[account].append(number)
+    lives = [
+        (one.account_id, bisect_right(corrected_by[one.account_id], one.as_of_number or 0))
+        for one in moments
+    ]
+    lasts: dict[Life, int] = {}
+    for life, one in zip(lives, moments, strict=True):
+        lasts[life] = max(one.as_of_number or 0, lasts.get(life, 0))
     shape = (len(moments), len(names))
     found = Found(np.zeros(shape, np.int64), np.zeros(shape, np.bool_))
     for some in _parts(lasts):
-        place_of = {account: place for place, account in enumerate(some)}
+        place_of = {life: place for place, life in enumerate(some)}
         facts = _facts(session, shipped(), some, [lasts[one] for one in some])
-        history = History(shipped(), facts, [zones[one] for one in some])
-        where = [place for place, one in enumerate(moments) if one.account_id in place_of]
+        history = History(shipped(), facts, [zones[account] for account, _ in some])
+        where = [place for place, life in enumerate(lives) if life in place_of]
         mine = [moments[place] for place in where]
         asks = Asks(
-            np.array([place_of[one.account_id] for one in mine], np.int64),
+            np.array([place_of[lives[place]] for place in where], np.int64),
             np.array([one.as_of_number for one in mine], np.int64),
             np.array([moment_of(one.decided_at) for one in mine], np.int64),
         )
@@ -85,35 +102,37 @@ def recall(session: Session, names: Sequence[str], moments: Sequence[Moment]) ->
     return found
 
 
-def _parts(lasts: Mapping[UUID, int]) -> Iterator[list[UUID]]:
+def _parts(lasts: Mapping[Life, int]) -> Iterator[list[Life]]:
     """Yield accounts together whose events fit into memory at once."""
-    some: list[UUID] = []
+    some: list[Life] = []
     events = 0
-    for account, last in sorted(lasts.items()):
+    for life, last in sorted(lasts.items()):
         if some and events + last > FACTS_MAX:
             yield some
             some, events = [], 0
-        some.append(account)
+        some.append(life)
         events += last
     if some:
         yield some
 
 
 def _facts(
-    session: Session, features: FeatureSet, accounts: Sequence[UUID], lasts: Sequence[int]
+    session: Session, features: FeatureSet, lives: Sequence[Life], lasts: Sequence[int]
 ) -> Iterator[Fact]:
     """Yield the events up to the last of each account that features look at, by its place."""
-    numbers = [0] * len(accounts)
+    numbers = [0] * len(lives)
     asked = {
-        "accounts": pack("uuid", list(accounts)),
+        "accounts": pack("uuid", [account for account, _ in lives]),
         "lasts": pack("bigint", list(lasts)),
+        "known": pack("bigint", list(lasts)),
         "kinds": pack("text", sorted(features.kinds)),
         "most": EVENTS_MAX,
     }
     while True:
         rows = session.rows(MISSING, asked | {"numbers": pack("bigint", numbers)})
         for place, number, kind, moment, payload in rows:
-            yield Fact(place - 1, number, kind, moment, DECODE(payload))
+            if payload is not None:  # else it had proved not to count
+                yield Fact(place - 1, number, kind, moment, DECODE(payload))
         if len(rows) < EVENTS_MAX:
             return
         last_place, last_number = rows[-1][0] - 1, rows[-1][1]

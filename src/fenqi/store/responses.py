@@ -200,7 +200,7 @@ class Responses:
         done = self._protect(Effect.STEP_UP, account, until, because, facts_at=facts_at)
         return Done(None) if open_checks else done
 
-    def join(self, account: Account, case_id: UUID) -> None:
+    def attach(self, account: Account, case_id: UUID) -> None:
         """Make open checks that have no case part of one that asks for a check too."""
         for one in self.checks(account):
             if one.case_id is None:

@@ -23,6 +23,7 @@ from make_book import (
     purchase,
     row,
     rows,
+    told_of_last,
     until,
 )
 
@@ -156,7 +157,8 @@ def test_money_that_fails_for_the_customers_reasons_counts_from_the_due_day(worl
     until(world, DUE + timedelta(days=6))
     fails(world, account, receipt.receipt_id, 34_000, Cause.CUSTOMER)
     for each in (account, twin):
-        assert tries(world, each).reasons == ["payment-overdue"]
+        assert tries(world, each).outcome == "decline"
+        assert told_of_last(world, each) == ["payment-overdue"]
         assert inputs(world, "purchase")["overdue_days"] == 6
         assessed(world, each)
         assert inputs(world, "limit")["overdue_episodes_365d"] == 1
@@ -187,7 +189,8 @@ def test_money_that_pays_only_a_part_excuses_nothing(world: World) -> None:
     until(world, DUE)
     pay(world, account, 10_000, state=MoneyState.PENDING)
     until(world, DUE + timedelta(days=3))
-    assert tries(world, account).reasons == ["payment-overdue"]
+    assert tries(world, account).outcome == "decline"
+    assert told_of_last(world, account) == ["payment-overdue"]
     pay(world, account, 24_000, state=MoneyState.PENDING)  # now both together do
     until(world, DUE + timedelta(days=6))
     tries(world, account)
@@ -407,7 +410,8 @@ def test_an_incident_of_a_channel_touches_those_who_use_it(world: World) -> None
     second(world.ground, incident.incident_id, by="li")
     until(world, DUE + timedelta(days=4))
     assert_not_late(world, user)
-    assert tries(world, other).reasons == ["payment-overdue"]
+    assert tries(world, other).outcome == "decline"
+    assert told_of_last(world, other) == ["payment-overdue"]
     close_incident(world.ground, incident.incident_id, by="li")
     until(world, DUE + timedelta(days=6))
     tries(world, user)

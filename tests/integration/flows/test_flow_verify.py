@@ -65,7 +65,8 @@ def needs_check(world: World, account: AccountId) -> Any:
 
 def test_a_check_says_when_it_ends_and_ends_then_by_itself(world: World) -> None:
     account = asked(world)
-    ((kind, says),) = told(world, account)
+    (kind, says), paused = told(world, account)
+    assert paused[0] == "purchase-paused"
     assert (kind, says["reasons"]) == ("step-up-asked", ["new-phone-and-device"])
     assert says["until"] == (world.clock.now() + timedelta(days=7)).isoformat().replace(
         "+00:00", "Z"
