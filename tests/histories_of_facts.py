@@ -66,6 +66,7 @@ PURCHASE: dict[str, Draw] = {
 SIGHTING: dict[str, Draw] = {
     "device": one_of("d1", "d2", "d3", "d4"),
     **dict.fromkeys(MEASURED, one_of(*range(1, 40))),
+    "is_shared_device": one_of(0, 1),
 }
 CAUSE: dict[str, Draw] = {"cause": one_of("customer", "channel")}
 SAID: dict[str, dict[str, Draw]] = {

@@ -22,14 +22,18 @@ from fenqi.core.terms.amortise.settings import (
     Settings,
     Unit,
 )
+from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
     AddCharge,
     AddPeriods,
+    ChangeDueDay,
     ChangeRate,
     Chargeback,
     ChargeOff,
+    Defer,
     Disburse,
+    Extend,
     MoveDueDay,
     NightlyRun,
     Operation,
@@ -326,6 +330,21 @@ def _re_amortise(draft: Draft) -> Operation:
     return ReAmortise(interest=draft.draw(st.sampled_from(ReAmortiseInterest)), **draft.common)
 
 
+def _defer(draft: Draft) -> Operation:
+    days = draft.draw(st.integers(1, 14))
+    return replace(customer.deferral(draft.life, draft.on, days=days), **draft.common)
+
+
+def _change_due_day(draft: Draft) -> Operation:
+    return ChangeDueDay(day=draft.draw(st.sampled_from([1, 15, 28, 31])), **draft.common)
+
+
+def _extend(draft: Draft) -> Operation:
+    count = draft.draw(st.integers(1, 6))
+    extension = customer.extension(draft.life, draft.on, count=count, reviewed_by="officer")
+    return replace(extension, **draft.common)
+
+
 def offered(draw: Callable[..., Any], life: Life, today: date, kind: type[Operation]) -> Operation:
     """Draw an operation of a kind for a life as it stands, whether it makes sense or not."""
     on = max(today - timedelta(days=draw(st.integers(0, AHEAD_DAYS))), life.terms.submitted_on)
@@ -357,8 +376,12 @@ MAKERS: dict[type[Operation], Make] = {
     WriteOff: partial(_plain, WriteOff),
     Terminate: partial(_plain, Terminate),
     NightlyRun: partial(_plain, NightlyRun),
+    Defer: _defer,
+    ChangeDueDay: _change_due_day,
+    Extend: _extend,
 }
-EVERYTHING = tuple(MAKERS)
+REQUESTS = (Defer, ChangeDueDay, Extend)  # of a customer: refused unless the terms offer them
+EVERYTHING = tuple(kind for kind in MAKERS if kind not in REQUESTS)
 MONEY = (Receive, AddCharge, Disburse)
 
 

@@ -2,9 +2,10 @@
 
     python tests/bench/rings.py [--seed 5] [--share 1.0] [--rings 120] [--json FILE]
 
-First the whole month goes through the rule alone, once for each threshold: that gives the curves of
-wrong holds and freezes. Then a stream of logins with rings in it goes through the program, its
-desk, its database and its watch, and each ring's tenth login is timed until all ten are held.
+First the whole month goes through the shipped policies of accesses and purchases, login by login,
+and through the rule of the crowds, once for each threshold: the curves of wrong holds and freezes
+are of both together. Then a stream of logins with rings in it goes through the program, its desk,
+its database and its watch, and each ring's tenth login is timed until all ten are held.
 """
 
 import argparse
@@ -24,14 +25,23 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
+import numpy as np
 from rings_world import DAY, World, make
 
 from bench import folder
 from fenqi.core.risk.breaker import Caps
-from fenqi.core.risk.crowd import CrowdKind, CrowdRule, Place, is_place, judge
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.crowd import (
+    CrowdKind,
+    CrowdRule,
+    Place,
+    is_place,
+    is_shared_device,
+    judge,
+)
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.identity import Identifier
 from fenqi.core.risk.links import Link, Web
+from fenqi.core.risk.policy.columns import compile_columns
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import Desk
 from fenqi.flows.enrol import Enrol
@@ -39,6 +49,7 @@ from fenqi.flows.found import Found, found
 from fenqi.flows.observe import Observe, Told
 from fenqi.machine import Config
 from fenqi.runtime import Runtime, wipe_database
+from fenqi.store import policies
 from fenqi.store.crowds import shipped
 from fenqi.store.ground import Ground
 from fenqi.worker.watch import Watch
@@ -46,6 +57,7 @@ from fenqi.worker.watch import Watch
 BOOK = "rings"
 ON = date(2026, 1, 1)
 RING_STAYS = 3_600  # seconds, as the program has it
+NEVER = 1 << 60
 LOOK_AGAIN = 3_600  # seconds after which a place of very many is judged anew, to save time
 HELD = "SELECT account_id FROM protections WHERE account_id = ANY(%(accounts)s)"
 
@@ -63,7 +75,21 @@ class Verdicts:
     wrong_holds: int  # innocent accounts, a freeze is none of them
     wrong_freezes: int
     wrong_by_kind: dict[str, int]
+    wrong_checks: int  # innocent accounts asked for a check by the policies
     innocent: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the policies do login by login, whoever the rule of the crowds holds besides.
+
+    A check is asked for at an access, or at a purchase right after it.
+    """
+
+    held: frozenset[int]
+    frozen: frozenset[int]
+    asked: frozenset[int]
+    looked_at: frozenset[int]
 
 
 class Facts:
@@ -72,8 +98,7 @@ class Facts:
     def __init__(self, world: World, rule: CrowdRule) -> None:
         self.world, self.rule = world, rule
         self.visits: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        rows = zip(world.at.tolist(), world.account.tolist(), world.address.tolist(), strict=True)
-        for at, account, address in rows:
+        for at, account, address in _logins(world):
             self.visits[address].append((at, account))
         self.age, self.pays = world.age_days.tolist(), world.pays.tolist()
         self.device_of: dict[int, list[int]] = defaultdict(list)
@@ -96,14 +121,127 @@ class Facts:
         return Web(rule.links, ON, links)
 
 
+class Sightings:
+    """What the policies look at in each login of a world, in the order of time.
+
+    A login is seen with the first device that its account shares, else with one of its own. Shapes:
+    all (logins,). Units: counts of accounts; days.
+    """
+
+    def __init__(self, facts: Facts, rule: CrowdRule, found: dict[int, int]) -> None:
+        world = facts.world
+        self.account = world.account
+        count = len(self.account)
+        self.columns = {
+            "accounts_per_ip_10m": np.zeros(count, np.int64),
+            "accounts_per_ip_24h": np.zeros(count, np.int64),
+            "accounts_on_device_7d": np.ones(count, np.int64),
+            "accounts_on_device_30d": np.ones(count, np.int64),
+            "accounts_per_device_7d": np.ones(count, np.int64),
+            "accounts_per_device_30d": np.ones(count, np.int64),
+            "is_shared_device": np.zeros(count, np.int64),
+            "is_stepped_up": np.zeros(count, np.int64),
+            "account_age_days": world.age_days[self.account] + world.at // DAY,
+            # A place that nobody wrote down is known once its crowd showed it.
+            "is_allowed_address": np.array(
+                [found.get(address, NEVER) < at for at, _, address in _logins(world)],
+                np.int64,
+            ),
+        }
+        self._count_addresses(facts)
+        self._count_devices(facts, rule)
+
+    def _count_addresses(self, facts: Facts) -> None:
+        for name, window in (("accounts_per_ip_10m", 600), ("accounts_per_ip_24h", DAY)):
+            column = self.columns[name]
+            inside: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
+            present: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+            for place, (at, account, address) in enumerate(_logins(facts.world)):
+                visits, here = inside[address], present[address]
+                visits.append((at, account))
+                here[account] += 1
+                while visits[0][0] <= at - window:
+                    gone = visits.popleft()[1]
+                    here[gone] -= 1
+                    if not here[gone]:
+                        del here[gone]
+                column[place] = len(here)
+
+    def _count_devices(self, facts: Facts, rule: CrowdRule) -> None:
+        seen: dict[int, dict[int, int]] = defaultdict(dict)  # by device and account, when last
+        for place, (at, account, _) in enumerate(_logins(facts.world)):
+            devices = facts.device_of.get(account)
+            if not devices:
+                continue
+            users = seen[devices[0]]
+            users[account] = at
+            for days in (7, 30):
+                count = sum(last > at - days * DAY for last in users.values())
+                for name in (f"accounts_on_device_{days}d", f"accounts_per_device_{days}d"):
+                    self.columns[name][place] = count  # a device is all that an account uses here
+            good = sum(facts.is_good(one, at, rule) for one in users)
+            self.columns["is_shared_device"][place] = is_shared_device(
+                rule, size=len(users), good=good
+            )
+
+    def answered(self) -> Answered:
+        """Return what the shipped policies do to whom."""
+        hit: dict[Effect, set[int]] = {one: set() for one in Effect}
+        for kind in (DecisionKind.ACCESS, DecisionKind.PURCHASE):
+            policy = policies.shipped(kind).policy
+            shape = (len(policy.inputs), len(self.account))
+            values, known = np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
+            for place, one in enumerate(policy.inputs):
+                if one.name in self.columns:
+                    values[place], known[place] = self.columns[one.name], True
+            verdicts = compile_columns(policy)(values, known)
+            for row in np.flatnonzero(verdicts.strength).tolist():
+                for act in verdicts.verdict(row).effects:
+                    hit[act.effect].add(int(self.account[row]))
+        return Answered(
+            held=frozenset(hit[Effect.HOLD]),
+            frozen=frozenset(hit[Effect.FREEZE]),
+            asked=frozenset(hit[Effect.STEP_UP]),
+            looked_at=frozenset(hit[Effect.REVIEW]),
+        )
+
+
+def _logins(world: World) -> Iterator[tuple[int, int, int]]:
+    return zip(world.at.tolist(), world.account.tolist(), world.address.tolist(), strict=True)
+
+
+def found_places(facts: Facts, rule: CrowdRule) -> dict[int, int]:
+    """Return when a crowd first showed an address to be a place that many share."""
+    found: dict[int, int] = {}
+    for address in facts.busy:
+        for at, _, kind in crowds(facts, address, rule):
+            if kind is None:
+                found.setdefault(address, at)
+                break
+    return found
+
+
+def policies_alone(facts: Facts, rule: CrowdRule) -> tuple[Answered, dict[str, Any]]:
+    """Return what the policies do without the rule of the crowds, and that in figures."""
+    answered = Sightings(facts, rule, found_places(facts, rule)).answered()
+    ring_of = facts.world.ring_of
+    told = {
+        f"{name}_{side}": sum(
+            int((ring_of[one] >= 0) == (side == "ring")) for one in getattr(answered, name)
+        )
+        for name in ("held", "frozen", "asked", "looked_at")
+        for side in ("ring", "innocent")
+    }
+    return answered, told
+
+
 def _id(account: int) -> AccountId:
     return cast(AccountId, account)  # the rule only compares them
 
 
-def run_rule(facts: Facts, rule: CrowdRule) -> Verdicts:
-    """Let every login of the world go through a rule, as the program would."""
-    held: set[int] = set()
-    frozen: set[int] = set()
+def run_rule(facts: Facts, rule: CrowdRule, answered: Answered) -> Verdicts:
+    """Let every login of the world go through a rule, beside what the policies do."""
+    held, frozen = set(answered.held), set(answered.frozen)
     held_at: dict[int, int] = {}
     looked: dict[int, int] = {}  # when somebody first was to look at an address
     for address in facts.busy:
@@ -120,10 +258,10 @@ def run_rule(facts: Facts, rule: CrowdRule) -> Verdicts:
     open_rings = [n for n in range(len(world.rings)) if n not in world.hidden]
     by_kind: dict[str, int] = defaultdict(int)
     for one in innocent:
-        by_kind[world.kinds.get(held_at[one], "other")] += 1
+        by_kind[world.kinds.get(held_at.get(one, -1), "other")] += 1
     return Verdicts(
         rings=len(world.rings),
-        rings_found=sum(looked.get(address, 1 << 60) <= tenth for address, tenth, _ in world.rings),
+        rings_found=sum(looked.get(address, NEVER) <= tenth for address, tenth, _ in world.rings),
         rings_held=sum(
             all(int(one) in held | frozen for one in world.rings[n][2]) for n in open_rings
         ),
@@ -133,6 +271,7 @@ def run_rule(facts: Facts, rule: CrowdRule) -> Verdicts:
         wrong_holds=len(held & innocent),
         wrong_freezes=len(frozen & innocent),
         wrong_by_kind=dict(by_kind),
+        wrong_checks=sum(int(world.ring_of[one] < 0) for one in answered.asked),
         innocent=world.innocent,
     )
 
@@ -194,12 +333,13 @@ def curves(seed: int, share: float) -> dict[str, Any]:
     rule = shipped()
     facts = Facts(make(seed, share=share), rule)
     told: dict[str, Any] = {"facts": len(facts.world.at), "addresses": len(facts.visits)}
-    told["shipped"] = asdict(run_rule(facts, rule))
+    answered, told["policies"] = policies_alone(facts, rule)
+    told["shipped"] = asdict(run_rule(facts, rule, answered))
     for name, values in CURVES.items():
         told[name] = {}
         for value in values:
             changed: Any = {name: value}
-            told[name][value] = asdict(run_rule(facts, replace(rule, **changed)))
+            told[name][value] = asdict(run_rule(facts, replace(rule, **changed), answered))
             sys.stderr.write(f"{name}={value}: {told[name][value]}\n")
     return told
 

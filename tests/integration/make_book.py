@@ -384,6 +384,17 @@ def row(store: Store, sql: str, **values: object) -> Any:
     return found[0] if len(found) == 1 else found
 
 
+def told_of_last(world: World, account: AccountId) -> list[str]:
+    """Return the reasons the customer was told of the last purchase that was not made."""
+    sql = """
+        SELECT payload -> 'reasons' FROM events
+        WHERE account_id = %(account)s AND kind IN ('purchase-declined', 'purchase-paused')
+        ORDER BY number DESC LIMIT 1
+    """
+    found: list[str] = row(world.store, sql, account=account)
+    return found
+
+
 def used(world: World, account: AccountId) -> tuple[int, int]:
     """Return (open principal, held), which must be what plans and orders say (M5)."""
     by_plans, by_orders = row(

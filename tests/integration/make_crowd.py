@@ -81,17 +81,21 @@ def _observe(
 def protections(world: World) -> dict[str, set[AccountId]]:
     """Return which accounts are held and which are frozen now."""
     found: dict[str, set[AccountId]] = {"hold": set(), "freeze": set()}
-    sql = "SELECT kind, account_id FROM protections WHERE ended_at IS NULL AND ends_at > %(now)s"
-    for kind, account in rows(world.store, sql, now=world.clock.now()):
+    sql = """
+    SELECT kind, account_id FROM protections
+    WHERE kind = ANY(%(kinds)s) AND ended_at IS NULL AND ends_at > %(now)s
+    """
+    for kind, account in rows(world.store, sql, kinds=[*found], now=world.clock.now()):
         found[kind].add(account)
     return found
 
 
 def only_case(world: World) -> Any:
-    """Return (id, kind, subject, priority, first evidence) of the only case."""
+    """Return (id, kind, subject, priority, first evidence) of the only case but joined ones."""
     sql = """
         SELECT c.case_id, c.kind, c.subject, c.priority, e.evidence
         FROM cases AS c JOIN case_entries AS e ON e.case_id = c.case_id AND e.number = 1
+        WHERE c.joined_case_id IS NULL
     """
     return row(world.store, sql)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import zip_longest
 from uuid import UUID
 
 import pytest
@@ -48,7 +49,7 @@ from make_case import working
 from make_change import move, offer_of, trip
 from make_eve import EVE, close_eve
 from make_paying import fails
-from mortal import AFTER_COMMIT, Death, live
+from mortal import AFTER_COMMIT, Death, Life, live
 
 import fenqi.flows
 from fenqi.core.errors import FenqiError
@@ -152,7 +153,6 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     contests = {
         name: buy(world, people[name], 60_000, "flat", 3)[1] for name in ("contests", "right")
     }
-    ask_to_check(world, people["asked"])
     until(world, date(2026, 2, 10))
     for name in asks:
         pay(world, people[name], 20_300)
@@ -162,6 +162,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     pay(world, people["back"], 70_000)
     pay(world, people["over"], 13_534)
     until(world, DAY)
+    ask_to_check(world, people["asked"])
     (opened,) = open_contest(world.ground, [contested(world, people["right"], contests["right"])])
     _, left = buy(world, people["withdraws"], 30_000, "flat", 3)
     held = hold(world, people["ben"], 50_000, "flat", 3)
@@ -451,11 +452,18 @@ def test_a_flow_that_dies_at_any_moment_books_nothing_or_all_and_answers_the_sam
         assert (whole.commits, whole.moments[-1]) == (1, AFTER_COMMIT)
         for at, moment in enumerate(whole.moments, start=1):
             cut = live(url, DAY, act, at)
-            assert (cut.ended, len(cut.moments)) == (moment, at)
+            assert (cut.ended, len(cut.moments)) == (moment, at), side_by_side(whole, cut)
             assert dump(book) == (after if moment == AFTER_COMMIT else before), f"{at}: {moment}"
         assert live(url, DAY, act).answer == whole.answer
         assert dump(book) == after
         assert_clean(book)
+
+
+def side_by_side(whole: Life[object], cut: Life[object]) -> str:
+    """Return the moments of two lives side by side, for whoever looks for where they part."""
+    both = zip_longest(whole.moments, cut.moments, fillvalue="-")
+    lines = [f"{at:4}  {one:22}  {other}" for at, (one, other) in enumerate(both, start=1)]
+    return "\n".join(["moment  whole life  life that was cut", *lines])
 
 
 def test_a_close_that_dies_at_any_moment_goes_on_where_it_stopped(

@@ -11,6 +11,7 @@ from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.runtime import Config, Runtime
 from fenqi.store import policies
+from fenqi.store.catalogue import SHIPPED
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,36 @@ def test_an_operators_policy_with_a_fault_installs_nothing(
     told = sentence(refused.value)
     assert str(tmp_path / "own" / "policies" / "a_limit.toml") in told
     assert said in told
+    assert installed(database_url) == (0, 0)
+
+
+def test_what_is_shipped_is_installed_only_where_it_suits_the_operators_grades(
+    database_url: str, tmp_path: Path
+) -> None:
+    conduct = (SHIPPED / "conduct" / "standard.toml").read_text("utf-8")
+    own = tmp_path / "own" / "conduct"
+    own.mkdir(parents=True)
+    only_free = conduct.replace('products = ["unsplit", "annuity18"]', 'products = ["unsplit"]')
+    (own / "standard.toml").write_text(only_free.replace("version = 2", "version = 3"), "utf-8")
+    opened(database_url, tmp_path).close()
+    assert installed(database_url)[0] == len(DecisionKind)
+
+
+def test_what_is_shipped_is_refused_where_it_leaves_an_operators_grade_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    conduct = (SHIPPED / "conduct" / "standard.toml").read_text("utf-8")
+    own = tmp_path / "own" / "conduct"
+    own.mkdir(parents=True)
+    of_ours = conduct.replace('products = ["unsplit", "annuity18"]', 'products = ["annuity18"]')
+    (own / "standard.toml").write_text(of_ours.replace("version = 2", "version = 3"), "utf-8")
+    with pytest.raises(Invalid) as refused:
+        opened(database_url, tmp_path).close()
+    told = sentence(refused.value)
+    assert (
+        "customers of price grade 1 could choose nothing: that grade is offered annuity18" in told
+    )
+    assert "purchase.toml" in told
     assert installed(database_url) == (0, 0)
 
 

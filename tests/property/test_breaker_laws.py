@@ -100,3 +100,13 @@ def test_a_record_tells_what_was_held_back_and_what_is_left_is_the_outcome() -> 
     assert outcome_of(words, otherwise="approve") == "hold"
     assert outcome_of(soften(("freeze:3",), {Effect.FREEZE}), otherwise="approve") == "review"
     assert outcome_of((), otherwise="approve") == "approve"
+
+
+def test_nobody_looks_again_in_place_of_what_was_looked_at_or_of_a_check() -> None:
+    held = {Effect.HOLD, Effect.REVIEW, Effect.STEP_UP}
+    words = soften(("hold:24", "review:1", "step-up"), held)
+    assert words == ("held-back:step-up", "held-back:review", "held-back:hold")
+    assert held_in(words) == held
+    assert outcome_of(words, otherwise="approve") == "approve"
+    assert soften(("hold:24",), {Effect.HOLD, Effect.REVIEW})[-1] == "held-back:hold"
+    assert soften(("step-up",), {Effect.STEP_UP}) == ("held-back:step-up",)

@@ -47,6 +47,7 @@ def through_bytes(keeper: Keeper, trail: Trail) -> Trail:
     assert form is not None
     again = unpacked(keeper, trail.zone, form)
     assert (again.at, again.seen, again.cells) == (trail.at, trail.seen, trail.cells)
+    assert again.address == trail.address
     return again
 
 

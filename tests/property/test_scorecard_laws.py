@@ -16,6 +16,7 @@ from fenqi.core.risk.scorecard import (
     Scaling,
     Scorecard,
     bad_ppm,
+    compile_points,
     from_json,
     reasons_of,
     score,
@@ -86,6 +87,8 @@ def test_many_are_scored_as_one_is(drawn: tuple[Scorecard, list[list[Value]]]) -
     assert points.tolist() == [one.points for one in each]
     assert [tuple(row) for row in lost.tolist()] == [one.lost for one in each]
     assert reasons_of(card, lost) == [one.reasons for one in each]
+    points_of = compile_points(card, range(len(card.inputs)))
+    assert [points_of(row) for row in rows] == [one.points for one in each]
 
 
 @given(scored())

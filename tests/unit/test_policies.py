@@ -1,21 +1,38 @@
 """The policies that come with fenqi: sound, fair, and saying what the mission asks for."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from fenqi.core.account import AccountStatus, Standing
+from fenqi.core.risk.application import INPUTS
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
+from fenqi.core.risk.given import given_of
 from fenqi.core.risk.input import Purpose
+from fenqi.core.risk.paying import OVERDUE_MINOR, SPELLS
 from fenqi.core.risk.policy.check import check
 from fenqi.core.risk.policy.expression import names
+from fenqi.core.risk.policy.handed_in import (
+    APPLICATION,
+    BUREAU,
+    COUNTED,
+    GIVEN,
+    HANDED_IN,
+    ROW,
+    is_handed_in,
+)
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.turn import turned
+from fenqi.store import bureau
+from fenqi.store.catalogue import from_files
 from fenqi.store.features import shipped
 from fenqi.store.policies import SHIPPED, policies_of
 
 FEATURES = shipped()
+NUMBER = re.compile(r"\d+")
 POLICIES = {one.kind: one for one in policies_of(SHIPPED)}
 
 
@@ -26,6 +43,38 @@ def policy(kind: DecisionKind) -> Policy:
 @pytest.mark.parametrize("kind", DecisionKind)
 def test_each_kind_of_decision_has_a_policy_without_a_fault_or_a_note(kind: DecisionKind) -> None:
     assert check(policy(kind)).findings == ()
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_a_hold_lasts_as_long_as_it_says_and_no_longer_than_the_pack_allows(
+    kind: DecisionKind,
+) -> None:
+    made = policy(kind)
+    most = from_files(None).hold_hours_max()
+    assert check(made, hold_hours_max=most).findings == ()
+    for line in made.lines:
+        for act in line.acts if line.reason else ():
+            if act.effect is Effect.HOLD:
+                texts = made.reasons[line.reason or ""]
+                told = {int(one) for text in texts.values() for one in NUMBER.findall(text)}
+                assert told <= {act.amount}
+                assert not [one for one in texts.values() if "a day" in one or "一天" in one]
+
+
+@pytest.mark.parametrize("kind", DecisionKind)
+def test_each_input_a_shipped_policy_names_is_one_its_flow_hands_in(kind: DecisionKind) -> None:
+    named = {one.name for one in policy(kind).inputs}
+    assert [one for one in sorted(named) if not is_handed_in(kind, one)] == []
+
+
+def test_what_is_handed_in_is_what_the_flows_hand_in() -> None:
+    assert {one.name for one in FEATURES.given} == GIVEN
+    standing = Standing(AccountStatus.OPEN, 100, 10, 0)
+    assert set(given_of(standing, age_days=1, needs_step_up=False)) == ROW
+    assert set(bureau.INPUTS) == BUREAU
+    assert {OVERDUE_MINOR, SPELLS} <= HANDED_IN[DecisionKind.REPAYMENT]
+    # Whether a bureau was heard is a matter of the law and means, and no policy can name it.
+    assert set(INPUTS) - {"is_bureau_heard"} == APPLICATION | COUNTED
 
 
 @pytest.mark.parametrize("kind", DecisionKind)
@@ -86,7 +135,7 @@ def test_a_purchase_above_the_limit_is_told_what_would_fit() -> None:
     given = {"used_minor": 900_000, "limit_minor": 1_000_000, "amount_minor": 150_000}
     found = turned(made, compile_row(made), made.row({"account_status": 0, **given}))
     assert found is not None
-    assert (found.name, found.would_be, found.outcome) == ("limit_minor", 1_050_000, "approve")
+    assert (found.name, found.would_be, found.outcome) == ("used_minor", 850_000, "approve")
 
 
 def test_a_tight_market_shortens_the_menu_and_says_so() -> None:

@@ -25,7 +25,6 @@ READ_BY_TESTS_ONLY = {
     # twin of the schedule already.
     "fenqi.core.terms.batch.ageing",
     "fenqi.core.terms.batch.rates",
-    "fenqi.core.risk.features.history",
     "fenqi.core.terms.day_count",
     # Until the flows run on lives; the published lives of loans do already.
     "fenqi.core.terms.life.arrears",

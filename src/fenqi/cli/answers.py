@@ -2,6 +2,7 @@
 
 MORE = "more with --before {decision}"
 CONTESTED = "contest {contest}, case {case}"
+APPEALED = "appeal {appeal}, case {case}, to be answered by {day}"
 RESET = "{count} closed by {by}."
 OPENED = "opened {case}"
 IS_WITH = "{case} is with {person}"
@@ -14,6 +15,7 @@ ONCE_SECONDED = (
 )
 SECONDED = "frozen until {until}"
 LIFTED = "purchases are possible again, unless something else stops them"
+VERIFIED = "{account} has passed the check"
 ADOPTED = (
     "{policy} {version} decides {kind} from now on, adopted by {by}. To go back: fenqi policy "
     "rollback {policy}"
@@ -79,6 +81,15 @@ STARTED = "PostgreSQL {version} started: {folder}"
 RAN_ALREADY = "PostgreSQL {version} was running already: {folder}"
 STOPPED_SERVER = "PostgreSQL stopped."
 NOT_RUNNING = "PostgreSQL was not running."
+STATUS = {  # what is known of a server
+    "folder": "folder",
+    "is_running": "running",
+    "pid": "process",
+    "version": "version",
+    "socket": "socket",
+}
+YES = "yes"
+NO = "no"
 WATCHING = "watching; Ctrl-C ends it"
 WATCHED = (
     "{suspicions} suspicions: {rings} rings, {places} places, {held} held, {frozen} frozen; {over} "
@@ -95,10 +106,16 @@ REPORTS_KNOWN = "{file}: {count} reports are known now."
 REPORTS_KNOWN_BEFORE = "{count} were known already"
 REPORTS_OF_NOBODY = "{count} are about nobody who ever applied here"
 REPORTS_WITHOUT_CONSENT = "{count} are left out: the person has not consented to a bureau's report"
+DAYS_OR_TO = "either --days or --to"
+EXCUSED = "{first} to {last} are excused: {incident}"
+EXCUSED_ONCE_SECONDED = (
+    "to {until} once a second person agrees:\n  fenqi incident second {incident} --by SOMEBODY_ELSE"
+)
 
 ALL = (
     MORE,
     CONTESTED,
+    APPEALED,
     RESET,
     OPENED,
     IS_WITH,
@@ -108,6 +125,7 @@ ALL = (
     ONCE_SECONDED,
     SECONDED,
     LIFTED,
+    VERIFIED,
     ADOPTED,
     TAKEN_BACK,
     CHALLENGES,
@@ -146,6 +164,9 @@ ALL = (
     RAN_ALREADY,
     STOPPED_SERVER,
     NOT_RUNNING,
+    *STATUS.values(),
+    YES,
+    NO,
     WATCHING,
     WATCHED,
     NONE_PARKED,
@@ -159,4 +180,7 @@ ALL = (
     REPORTS_KNOWN_BEFORE,
     REPORTS_OF_NOBODY,
     REPORTS_WITHOUT_CONSENT,
+    DAYS_OR_TO,
+    EXCUSED,
+    EXCUSED_ONCE_SECONDED,
 )

@@ -147,7 +147,7 @@ def close(
         typer.Option("--place", help="Remember the case's address as one that many share."),
     ] = None,
 ) -> None:
-    """Close a case. A false alarm ends its holds and freezes at once; the customers are told."""
+    """Close a case. A false alarm ends at once all it did to customers, who are told."""
     with Runtime.open(stop_after=True) as runtime:
         how: dict[str, Any] = {"outcome": outcome, "text": text, "place": place}
         answer = send(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
@@ -197,7 +197,7 @@ def second_(protection_id: Protection, account_id: Account, by: Who) -> None:
 
 
 def lift_(protection_id: Protection, account_id: Account, by: Who) -> None:
-    """End a hold, freeze or smaller limit now."""
+    """End a hold, freeze, smaller limit or check now."""
     with Runtime.open(stop_after=True) as runtime:
         command = Lift(
             **about(runtime, account_id),

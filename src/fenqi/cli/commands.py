@@ -42,10 +42,15 @@ COMMANDS = {
         "report",
         "Print receivables, lateness, roll rates, bad debt, cash, income and decisions of a book.",
     ),
+    "verify": (
+        "verify",
+        "Let a customer pass the check that is asked for before the next purchase.",
+    ),
     "watch": (
         "watch",
         "Hold rings within a second of their tenth login, until Ctrl-C; any number may watch.",
     ),
+    "appeal": ("appeal", "Decisions that customers contest."),
     "application": ("apply", "Applications: show, sign, decide in person."),
     "breaker": ("breaker", "See which caps on harm were met; reset them."),
     "bureau": ("bureau", "What credit bureaus say of those who apply."),
@@ -53,6 +58,7 @@ COMMANDS = {
     "contest": ("contest", "Purchases that customers contest."),
     "db": ("db", "Start, stop and look into the database server."),
     "decision": ("decision", "Look at decisions, and make them again."),
+    "incident": ("incident", "Outages that never count against a customer."),
     "ledger": ("ledger", "Check the ledger, or export it."),
     "plan": ("plan", "Look at a plan before it exists or changes."),
     "policy": ("policy", "Policies: what decides, and by whose word."),

@@ -52,7 +52,7 @@ def status(
         return
     table = Table(show_header=False, box=None)
     for name, value in values.items():
-        table.add_row(name.removeprefix("is_").replace("_", " "), _word(value))
+        table.add_row(say(answers.STATUS[name]), _word(value))
     _console().print(table)
 
 
@@ -71,7 +71,7 @@ def psql(
 def _word(value: object) -> str:
     """Return a value as a person reads it."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return say(answers.YES if value else answers.NO)
     return "-" if value is None else str(value)
 
 

@@ -15,6 +15,7 @@ from fenqi.core.risk import record as keeping
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.values.phrase import Phrase
 from fenqi.report import decision as telling
+from fenqi.report import told as messaging
 from fenqi.report.language import Language
 from fenqi.runtime import Runtime
 
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file to the program."""
     group = typer.Typer(no_args_is_help=True, help="Look at decisions, and make them again.")
     group.command("list")(list_)
-    for command in (show, replay, changes):
+    for command in (show, replay, changes, told):
         group.command()(command)
     app.add_typer(group, name="decision")
 
@@ -133,6 +134,20 @@ def changes(
         typer.echo(json.dumps([asdict(one) for one in told], default=str, ensure_ascii=False))
         return
     telling.show_story(told, unit, _console(), preferred_language())
+
+
+def told(
+    account_id: Annotated[UUID, typer.Argument(metavar="ACCOUNT", help="The account's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a customer was told of harm: what, why in words, until when to contest it."""
+    language = preferred_language()
+    with Runtime.open(stop_after=True) as runtime:
+        messages = messaging.told(runtime.ground, account_id, language)
+    if as_json:
+        typer.echo(json.dumps([one.to_dict() for one in messages], ensure_ascii=False, indent=2))
+        return
+    messaging.show(messages, _console(), language)
 
 
 def _console() -> Console:

@@ -26,6 +26,20 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "Asked for is a limit of {asked_minor} minor units; it is {limit_minor} already."
     ),
     "assessment-under-way": ("The account {account} is being looked at already. Ask again."),
+    "appeal-ended": "The appeal {appeal} was decided already: {outcome}.",
+    "appeal-evidence-missing": (
+        "The reason {reason} is about income: give what was shown with --income, and by what with "
+        "--evidence."
+    ),
+    "appeal-made": (
+        "The decision was contested already: {appeal}. It is looked at once, and what was found "
+        "stands."
+    ),
+    "appeal-missing": "There is no appeal {appeal}. `fenqi appeal list` tells which there are.",
+    "appeal-reason-unknown": (
+        "The decision was not made for `{reason}`. It was made for: {known}."
+    ),
+    "appeal-too-late": ("The decision of {decided_on} could be contested until {last_on}."),
     "application-elsewhere": "The application {application} is {state}; this is not possible now.",
     "application-invalid": "In the application {field} is {value}; it must be {expected}.",
     "application-missing": "There is no application {application}.",
@@ -107,6 +121,9 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "capture-above-hold": "Of the order {order} only {held_minor} minor units are held.",
     "case-closed": (
         "The case {case} is closed ({outcome}). What was found stands; open an appeal against it."
+    ),
+    "case-ends-with-appeal": (
+        "The case {case} is about an appeal: close that with `fenqi appeal close`."
     ),
     "case-invalid": "The {field} of a case is {value}; it must be {expected}.",
     "case-missing": "There is no case {case}. `fenqi case list` tells which there are.",
@@ -255,6 +272,20 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "identity-key-invalid": (
         "FENQI_IDENTITY_KEY is no key: at least {bytes_min} bytes in hexadecimal digits are wanted."
     ),
+    "incident-closed": "The incident {incident} is closed; what it excused stays excused.",
+    "incident-invalid": (
+        "{from_on} to {through_on} cannot be excused. An incident has 1 to {days_max} days, from "
+        "{opened_on}, when the book was opened, to {days_max} days from today; one that runs has "
+        "begun."
+    ),
+    "incident-missing": (
+        "There is no incident {incident}. `fenqi incident list --all` tells which there are."
+    ),
+    "incident-seconded": "No day of the incident {incident} waits for a second person.",
+    "incident-unending": (
+        "The incident {incident} touches more accounts than one round goes through. Say it again; "
+        "it goes on with who is left."
+    ),
     "interest-settings-invalid": "These settings of interest cannot be followed.",
     "interval-reversed": "{end} comes before {start}.",
     "invalid": "This makes no sense as it was asked.",
@@ -324,6 +355,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The plan does not allow this now: {reason}.",
     ),
     "order-missing": "There is no order {order}.",
+    "nothing-to-contest": "The decision took nothing away: its outcome is {outcome}.",
     "pack-invalid": "The pack's {field} is {value}; it must be {expected}.",
     "pack-lends-nothing": (
         "The pack {pack} does not say whom may be lent to ([lending]), so nobody can apply."

@@ -52,6 +52,7 @@ class Standing(NamedTuple):
     used_minor: int
     overdue_days: int
     is_held: bool = False  # a protective hold on new purchases runs
+    needs_step_up: bool = False  # a check is asked for before the next purchase
 
 
 @dataclass(frozen=True, slots=True)

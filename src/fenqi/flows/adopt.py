@@ -85,22 +85,29 @@ def fit(policy: Policy, known: Catalogue, today: date) -> Rulebook:
 
 def checked(policy: Policy, known: Catalogue, today: date) -> Checked:
     """Return what the check of a policy finds, over what a catalogue sells."""
-    return check(policy, today=today, sold=known.sold(), graded=known.graded())
+    return check(
+        policy,
+        today=today,
+        sold=known.sold(),
+        graded=known.graded(),
+        hold_hours_max=known.hold_hours_max(),
+    )
 
 
 def install(session: Session, known: Catalogue, now: datetime, own: Path | None) -> list[Adoption]:
     """Adopt at a first start what comes with fenqi, or lies in the operator's folder instead.
 
-    The operator's are checked as any that is adopted; if one is refused, none is installed.
+    Over an operator's folder all are checked as any that is adopted: what is shipped may not suit
+    the operator's products, grades of price and packs. If one is refused, none is installed.
 
     Errors: those of `fit` and of `policies.own_policies`.
     """
     kinds = policies.undecided(session)
-    if not kinds:
-        return []
-    given = [one for one in policies.own_policies(own) if one.kind in kinds]
-    own_books = [fit(one, known, now.date()) for one in given]
-    return policies.install(session, now, own_books)
+    if not kinds or own is None:
+        return policies.install(session, now)
+    given = {one.kind: one for one in policies.own_policies(own) if one.kind in kinds}
+    wanted = [given.get(kind) or policies.shipped(kind).policy for kind in sorted(kinds)]
+    return policies.install(session, now, [fit(one, known, now.date()) for one in wanted])
 
 
 def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adoption, Adoption]:

@@ -1,7 +1,8 @@
 """Close step: plans that cross into another bucket today are noted; nothing else ages in writing.
 
 Days past due are derived whenever read; this step looks only at plans whose oldest unpaid due day
-is exactly as many days back as a bucket begins.
+is exactly as many days back as a bucket begins, and at those whose account has excused days of its
+own, which turn on other days.
 """
 
 from fenqi.core.servicing.ageing import due_days_turning
@@ -25,5 +26,8 @@ def age(ground: Ground, task: Task) -> int:
         for page in closes.owing_since(session, book, task, sorted(days)):
             accounts.lock_page(session, page, task.book_id)
             crossed += crossings.cross(session, page, turning, task.day, now)
+        for page in closes.excused(session, book, task):
+            accounts.lock_page(session, page, task.book_id)
+            crossed += crossings.cross_own(session, page, known, task, book.excused, now)
         closes.finish(session, task, crossed, now)
     return crossed

@@ -165,7 +165,8 @@ class _Maker:
                 payload={
                     "asked_minor": self._command.asked_minor,
                     "limit_minor": made.change.old,
-                    "reasons": made.verdict.reasons,
+                    "reasons": made.reasons,
+                    "decision_id": made.decision_id,
                     "bounds": bounds,
                     "may_contest": True,
                 },
@@ -179,7 +180,7 @@ class _Maker:
             old_minor=made.change.old,
             new_minor=made.change.old,
             parts={},
-            reasons=list(made.verdict.reasons),
+            reasons=list(made.reasons),
             bounds=bounds,
         )
 

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.purchase import Course
+from fenqi.core.risk.purchase import FOR_MERCHANTS, Course
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.pack import Pack, check_amount
 from fenqi.core.terms.schedule import Frame, check_price
@@ -19,10 +19,9 @@ from fenqi.core.values.ids import AccountId, MerchantId, id_text
 from fenqi.core.values.rate import PPM
 from fenqi.store import accounts, books, orders, rulings
 from fenqi.store.accounts import Account
-from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, Booking
+from fenqi.store.booking import ENCODE, EVENT_VERSION, EVENTS, OUTBOX, OUTBOX_APART, Booking
 from fenqi.store.columns import Ids, ids
 from fenqi.store.commands import Command, Inbox
-from fenqi.store.deciding import Deciding
 from fenqi.store.ground import Ground
 from fenqi.store.lending import (
     PURCHASE_CAPTURED,
@@ -34,7 +33,7 @@ from fenqi.store.lending import (
 )
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet
-from fenqi.store.rulings import Asked, Ruling, Rulings
+from fenqi.store.rulings import Asked, Inquiry, Ruling, Rulings
 
 IDS_PER_PURCHASE = 4  # decision, order, plan, capture
 
@@ -65,10 +64,12 @@ class Authorise(Command, frozen=True, kw_only=True):
 
 
 class Authorised(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of it: approve, decline, step-up or other-plan (`core/risk/purchase.py`).
+    """What the merchant is told became of it: approve, decline, step-up or other-plan.
 
-    An approved purchase has an order, and a plan if it was captured. `offers` are the plans,
-    (product, count, price in ppm of the product's own) each, to choose from instead.
+    `reasons` are those about its own offer, such as a plan that is not on offer; why a customer
+    gets no credit is told to the customer alone. An approved purchase has an order, and a plan if
+    it was captured. `offers` are the plans, (product, count, price in ppm of the product's own)
+    each, to choose from instead.
     """
 
     outcome: str
@@ -85,10 +86,10 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
             lock = accounts.locking(session, [command.account_id for command in commands])
             inbox: Inbox[Authorise, Authorised] = Inbox(session, commands, Authorised)
             meet = ground.merchants.meet(session, [command.merchant_id for command in commands])
-            deciding = rulings.asking(ground, session)
+            inquiry = rulings.asking(ground, session, [one.account_id for one in commands])
         locked = lock()
         meet()
-        counter = _Counter(ground, session, locked, deciding, len(commands))
+        counter = _Counter(ground, session, locked, inquiry, len(commands))
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
@@ -114,6 +115,7 @@ class _Decided(NamedTuple):
     number: int  # of its event
     kind: str
     payload: str  # of the event, as JSON
+    told: str | None  # to the merchant in place of the event, as JSON; None if the event is told
 
 
 class _Counter:
@@ -124,7 +126,7 @@ class _Counter:
         ground: Ground,
         session: Session,
         locked: Mapping[AccountId, Account],
-        deciding: Deciding | None,
+        inquiry: Inquiry | None,
         commands: int,
     ) -> None:
         self.booking = Booking(ground)
@@ -134,7 +136,7 @@ class _Counter:
         self._lending = Lending()
         self._frames: dict[tuple[str, int, int, str, int, date], Frame] = {}
         self._decided: list[_Decided] = []
-        self._rulings = Rulings(ground, self.booking, session, locked.values(), deciding)
+        self._rulings = Rulings(ground, self.booking, session, locked.values(), inquiry)
         self._placed_at: list[datetime] = []
 
     def frame(self, account: Account, command: Authorise) -> Frame:
@@ -171,9 +173,10 @@ class _Counter:
         ruling = self._rulings.rule(asked)
         account.event_count += 1
         self.booking.touch(account)
-        sale = None
+        sale = told = None
         if ruling.course is not Course.APPROVE:
             kind, answer, payload = _refused(ruling, command, id_text(decision))
+            told = _told_to_merchant(command, answer)
         elif not command.capture_now:
             kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
             payload = (
@@ -200,7 +203,7 @@ class _Counter:
         self._decided.append(
             _Decided(
                 *(account, command, decision, order, sale),
-                *(account.event_count, kind, payload),
+                *(account.event_count, kind, payload, told),
             )
         )
         self._rulings.note(account, kind, payload)
@@ -287,29 +290,57 @@ class _Counter:
             ],
             [one.payload for one in decided],
         )
-        outbox.extend(len(decided), owners, numbers, "merchant", now)
         sheet.add(events)
+        refused = [one for one in decided if one.told is not None]
+        if not refused:
+            outbox.extend(len(decided), owners, numbers, "merchant", now)
+            sheet.add(outbox)
+            return
+        made = [one for one in decided if one.told is None]
+        for some, topic in ((made, "merchant"), (refused, "customer")):
+            if some:
+                raws, of = [one.account.raw for one in some], [one.number for one in some]
+                outbox.extend(len(some), raws, of, topic, now)
         sheet.add(outbox)
+        apart = Rows(OUTBOX_APART)
+        for one in refused:
+            apart.add(one.account.raw, one.number, "merchant", now, one.told)
+        sheet.add(apart)
 
 
 def _refused(ruling: Ruling, command: Authorise, decision_id: str) -> tuple[str, Authorised, str]:
     """Return the event, the answer and the event's payload of a purchase that is not made now."""
     reasons = list(ruling.reasons)
+    shared = [one for one in reasons if one in FOR_MERCHANTS]
     told: dict[str, object] = {
         "amount_minor": command.amount_minor,
         "reasons": reasons,
         "decision_id": decision_id,
     }
     if ruling.course is Course.DECLINE:
-        kind, answer = "purchase-declined", Authorised("decline", reasons)
+        kind, answer = "purchase-declined", Authorised("decline", shared)
     elif ruling.course is Course.STEP_UP:
-        kind, answer = "purchase-paused", Authorised("step-up", reasons)
+        kind, answer = "purchase-paused", Authorised("step-up", shared)
         told["course"] = ruling.course.value
     else:
         kind = "purchase-paused"
-        answer = Authorised("other-plan", reasons, offers=[list(one) for one in ruling.plans])
+        answer = Authorised("other-plan", shared, offers=[list(one) for one in ruling.plans])
         told["course"] = ruling.course.value
         told |= {"product": command.product, "count": command.count}
         if command.asked_ppm != PPM:
             told["price_ppm"] = command.asked_ppm
     return kind, answer, ENCODE(told).decode()
+
+
+def _told_to_merchant(command: Authorise, answer: Authorised) -> str:
+    """Return what the merchant is told of a purchase that is not made now: its answer, as JSON."""
+    told: dict[str, object] = {
+        "merchant": command.merchant_id.hex,
+        "merchant_order": command.merchant_order,
+        "amount_minor": command.amount_minor,
+        "outcome": answer.outcome,
+        "reasons": answer.reasons,
+    }
+    if answer.offers is not None:
+        told["offers"] = answer.offers
+    return ENCODE(told).decode()

@@ -225,7 +225,7 @@ def _close(
     )
     record.projection()  # what is stored counts the open days as excused; the difference is to that
     record.contested_on = None
-    record.excused = account.book.excused
+    record.excused = account.excused
     if days:
         booking.change(happening, record, (OperationKind.CONTEST, 0), parameters=Contested(days))
     else:

@@ -15,7 +15,16 @@ from uuid import UUID
 import msgspec
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.application import Ruling, content, inputs_of, opinion_of, rule, scored
+from fenqi.core.risk.application import (
+    Ruling,
+    content,
+    inputs_of,
+    opinion_of,
+    refuted_inputs,
+    rule,
+    scored,
+    turned,
+)
 from fenqi.core.risk.case import CaseKind
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import LADDER, DecisionKind, Effect
@@ -181,6 +190,7 @@ class _Bench:
         menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
+        turn = turned(inputs, rules, self._card, opinion_of(policy))
         self._decisions.add(
             self._rulebook(rules, policy),
             Decision(
@@ -194,6 +204,7 @@ class _Bench:
                 points=ruling.points,
                 hits=ruling.hits,
                 menu=menu,
+                would_change=turn and turn.text,
             ),
         )
         one.outcome, one.reasons, one.effects = ruling.outcome, ruling.reasons, ruling.effects
@@ -212,7 +223,11 @@ class _Bench:
         self._booking.event(
             account,
             kind,
-            payload={"decision_id": str(one.decision_id), **_told(answer)},
+            payload={
+                "decision_id": str(one.decision_id),
+                **_told(answer),
+                "because": {effect.value: list(why) for effect, why in ruling.because.items()},
+            },
             actor=command.actor,
             command_key=command.key,
             topic="customer",
@@ -244,13 +259,13 @@ class _Bench:
             book_id=one.book_id,
             kind=CaseKind.REVIEW,
             cause=f"applications/{one.person_id}",
-            subject=ruling.reasons[0] if ruling.reasons else "application",
+            subject=(*ruling.because.get(Effect.REVIEW, ()), "application")[0],
             priority=ruling.amount(Effect.REVIEW) or REVIEW_PRIORITY,
             evidence={
                 "application": str(one.account_id),
                 "applications_24h": one.applications_24h,
                 "asked_minor": one.asked_minor,
-                "reasons": list(ruling.reasons),
+                "reasons": list(ruling.because.get(Effect.REVIEW, ())),
                 "effects": list(ruling.effects),
             },
             decision_id=one.decision_id,
@@ -362,6 +377,8 @@ class _Bench:
             "regime": NORMAL,
             "is_stepped_up": int(one.is_stepped_up),
         }
+        for name in refuted_inputs(one.refuted, policy.policy, self._card):
+            values[name] = None
         complete = scored(values, self._card)
         return {name: complete.get(name) for name in inputs_of(policy.policy)}
 

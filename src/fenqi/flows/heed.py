@@ -10,19 +10,18 @@ time is not said again. Nothing here claims a debt, or touches a plan that was s
 Source: docs/adr/0028-heed-how-customers-pay.md.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from fenqi.core.account import AccountStatus
-from fenqi.core.risk.consequence import UNTOLD, cause_of
+from fenqi.core.risk.consequence import UNTOLD, asked_as, cause_of, reasons_of
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.paying import OVERDUE_MINOR, SPELLS, Step, spells
 from fenqi.core.risk.policy.policy import Act, Verdict
-from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.policy.turn import told
 from fenqi.core.risk.response import KINDS, Finding, ProtectionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -112,7 +111,6 @@ class _Work:
         self._ground, self._booking, self._session = ground, booking, session
         self._deciding, self._accounts, self._lasts = deciding, fresh, lasts
         self._decisions = Decisions(booking)
-        self._consequences = Consequences(ground, booking, session, fresh.values())
         self._running = paying.running(session, fresh, booking.now)
         self._steps = paying.steps(session, fresh)
         self._owing: dict[AccountId, list[PlanRecord]] = {}
@@ -121,6 +119,7 @@ class _Work:
         self._coming = paying.coming(session, late) if late else {}
         self._followed = ground.trails.follow(session, list(fresh.values()))
         booking.followed = self._followed
+        self._consequences = Consequences(ground, booking, session, fresh.values(), self._followed)
 
     def answer(self, signals: Sequence[Signal]) -> list[Heeded]:
         """Decide about each account, keep the decisions and give the responses."""
@@ -203,38 +202,38 @@ class _Work:
         return ended
 
     def _keep(self, one: _Asked, weighed: Weighed, decision_id: UUID) -> None:
-        would = (
-            turned(one.rulebook.policy, one.rulebook.decide, one.inputs) if weighed.words else None
-        )
         self._decisions.add(
             one.rulebook,
             Decision(
                 account=one.account,
                 decision_id=decision_id.bytes,
                 outcome=weighed.outcome,
-                reasons=one.said.reasons,
+                reasons=weighed.reasons,
                 inputs=one.inputs,
                 as_of_number=one.as_of,
                 effects=weighed.words,
                 points=one.said.points,
                 hits=one.said.hits,
-                would_change=None if would is None else json.dumps(would._asdict()),
+                would_change=told(one.rulebook.policy, one.rulebook.decide, one.inputs)
+                if weighed.words
+                else None,
                 latency_us=latency_us(self._booking.now, self._ground.clock.now()),
             ),
         )
 
     def _news(self, one: _Asked, acts: Iterable[Act]) -> tuple[Act, ...]:
         """Return what is due and was not said by the decision before for the same reason."""
-        last = self._lasts.get(one.account.account_id)
+        last, acts = self._lasts.get(one.account.account_id), tuple(acts)
         if last is None:
-            return tuple(acts)
+            return acts
+        known = _known_to(last, one.rulebook)
         told = {effect.partition(":")[0] for effect in last.effects}
         return tuple(
             act
             for act in acts
             if act.effect not in SAID_ONCE
             or act.effect not in told
-            or _reason_of(one, act.effect) not in last.reasons
+            or _reason_of(one, asked_as(one.said, acts, act.effect)) not in known
         )
 
     def _relieve(self, one: _Asked, acts: Collection[Act], decision_id: UUID) -> tuple[Act, ...]:
@@ -250,7 +249,7 @@ class _Work:
             return others if is_nudged else (*others, Act(Effect.NUDGE))
         self._consequences.responses.relieve(
             one.account,
-            reasons=one.said.reasons or (UNTOLD,),
+            reasons=reasons_of(one.rulebook.policy, one.said, Effect.RELIEF) or (UNTOLD,),
             cause=cause_of(one.rulebook.policy, one.said, Effect.RELIEF),
             ways=ways,
             decision_id=decision_id,
@@ -272,6 +271,13 @@ def _is_asked(one: _Asked, protection: Protection) -> bool:
             return True
         return one.account.limit_minor * act.amount // PPM <= protection.ceiling_minor
     return False
+
+
+def _known_to(last: Last, rulebook: Rulebook) -> Collection[str | None]:
+    """Return the reasons of all that was hit last; of another policy's, those that are kept."""
+    if last.rulebook_id != rulebook.rulebook_id:
+        return last.reasons
+    return {rulebook.policy.lines[number].reason for number in last.hits}
 
 
 def _reason_of(one: _Asked, effect: Effect) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.risk.case import EntryKind, check_name
-from fenqi.core.risk.response import Finding
+from fenqi.core.risk.response import Finding, ProtectionKind
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, cases, protections
 from fenqi.store.booking import Booking
@@ -60,7 +60,8 @@ def lift(ground: Ground, commands: Sequence[Lift]) -> list[Lifted | FenqiError]:
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            responses.end(account, found, finding=command.finding, actor=actor)
+            for one in _with(responses.checks(account), found):
+                responses.end(account, one, finding=command.finding, actor=actor)
             if found.case_id is not None:
                 told = {"account_id": found.account_id, "protection_id": found.protection_id}
                 case = known[found.case_id]
@@ -77,6 +78,11 @@ def _running(known: Sequence[Protection], command: Lift, booking: Booking) -> Pr
         if one.protection_id == command.protection_id and one.is_running(booking.now):
             return one
     raise NothingToLift(account=command.account_id, protection=command.protection_id)
+
+
+def _with(checks: Sequence[Protection], found: Protection) -> Sequence[Protection]:
+    """Return what ends with a protection: to the customer all checks asked for are one."""
+    return checks if found.kind is ProtectionKind.STEP_UP else [found]
 
 
 def lift_over(ground: Ground) -> int:

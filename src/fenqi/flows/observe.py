@@ -2,12 +2,13 @@
 
 Each fact becomes an event of the account at the server's own time; what is told late or by a clock
 that is ahead is kept and marked. How many accounts share an address or a device is counted here,
-inside the batch, and written into the fact. What is about access is then decided about.
+inside the batch, and written into the fact. What is about access is then decided about. Days on
+which a channel failed are excused until it is back (P5).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,26 +16,30 @@ import msgspec
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk import fact
 from fenqi.core.risk.decision import DecisionKind
-from fenqi.core.risk.fact import Fact
+from fenqi.core.risk.fact import Cause, Fact, FactKind
 from fenqi.core.risk.features.moment import MICROSECOND
 from fenqi.core.risk.features.trail import meets
 from fenqi.core.risk.identity import SEAL, Identifier
+from fenqi.core.servicing.excuse import ExcuseCause, channel_excuse
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, facts
+from fenqi.store import accounts, excuses, facts, links
 from fenqi.store.access import AccessRulings
 from fenqi.store.accounts import Account
-from fenqi.store.booking import Booking
+from fenqi.store.booking import Booking, Happening
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.deciding import Deciding
+from fenqi.store.excuses import Excuses
 from fenqi.store.facts import Counts, Measure, Measures, Presence
 from fenqi.store.ground import Ground
 from fenqi.store.links import Sightings
+from fenqi.store.plans import PlanRecord
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows
 
 FACTS_MAX = 100  # of one command
 WAITING_MAX = 128  # commands of one account that wait at a desk; a batch takes as many
 CROWD = "crowd"  # the name of the count by which a crowd at an address is seen
+SHARED_DEVICE = "is_shared_device"  # what a fact says of its device besides how many use it
 
 
 class FactsUncounted(Invalid):
@@ -87,6 +92,12 @@ class _Noted:
     says: dict[str, int | str]
     counted: list[tuple[bytes, Measure]]
 
+    @property
+    def device(self) -> bytes | None:
+        """The device it was seen with, None if it names none."""
+        found = (one for kind, one in self.fact.identifiers if kind is Identifier.DEVICE)
+        return next(found, None)
+
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
@@ -97,14 +108,13 @@ class _Heard:
     account: Account
     noted: Sequence[_Noted]
 
-    @property
-    def addresses(self) -> list[bytes]:
-        """The addresses its facts came from."""
+    def named(self, kind: Identifier) -> list[bytes]:
+        """The identifiers of a kind that its facts name."""
         return [
             identifier
             for each in self.noted
-            for kind, identifier in each.fact.identifiers
-            if kind is Identifier.IP
+            for one, identifier in each.fact.identifiers
+            if one is kind
         ]
 
 
@@ -137,8 +147,10 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
             followed=followed,
             deciding=deciding,
             accounts={one.account.account_id: one.account for one in heard},
-            addresses={address for one in heard for address in one.addresses},
+            addresses={each for one in heard for each in one.named(Identifier.IP)},
+            devices={each for one in heard for each in one.named(Identifier.DEVICE)},
         )
+        watch.look(session, heard)
         for one in heard:
             answer = watch.take(one)
             if any(each.fact.kind in fact.ACCESS for each in one.noted):
@@ -156,7 +168,12 @@ def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:
         "first_number": answer.first_number,
         "last_number": answer.last_number,
     }
-    ruled = rulings.rule(one.account, addresses=one.addresses, evidence=evidence)
+    ruled = rulings.rule(
+        one.account,
+        addresses=one.named(Identifier.IP),
+        devices=one.named(Identifier.DEVICE),
+        evidence=evidence,
+    )
     return replace(
         answer,
         outcome=ruled.outcome,
@@ -180,11 +197,16 @@ class _Watch:
         self._features = ground.trails.features
         self._measures: dict[str, Measures] = {}
         self._counts: Counts = {}
+        self._rule = ground.crowd
+        self._shared: frozenset[bytes] = frozenset()  # devices that say nothing of one account
         window = ground.crowd.window // MICROSECOND
         self._crowd = Measure(CROWD, window, ground.crowd.size_min)
         self._identifier_facts = Rows(facts.IDENTIFIER_FACTS)
         self.sightings = Sightings(ground, booking)
         booking.others.append(self._identifier_facts)
+        self._ground = ground
+        self._excuses: Excuses | None = None  # of those to whom a channel failed, or is back
+        self._plans: dict[AccountId, list[PlanRecord]] = {}
 
     def read(self, command: Observe) -> list[_Noted]:
         """Return the facts of a command. Errors: FactsUncounted and those of `fact.read`."""
@@ -224,6 +246,28 @@ class _Watch:
             for pair in noted.counted
         ]
         self._counts = facts.see(session, presences, self.booking.now)
+        least = self._rule.device_good_min
+        devices = {
+            identifier
+            for one in heard
+            for noted in one.noted
+            for identifier, measure in noted.counted
+            if identifier == noted.device and self._counts[identifier, measure.name] >= least
+        }
+        self._shared = links.shared_devices(session, devices, self.booking.now, self._rule)
+
+    def look(self, session: Session, heard: Sequence[_Heard]) -> None:
+        """Read what is excused, and the plans it may change, of those who tell of a channel."""
+        since: dict[AccountId, date] = {}
+        for one in heard:
+            days = [_day(one.account, each.fact) for each in one.noted if _is_of_channel(each.fact)]
+            if days:
+                earliest = since.get(one.account.account_id, date.max)
+                since[one.account.account_id] = min(earliest, *days)
+        if since:
+            self._excuses = Excuses(self._ground, self.booking, session)
+            self._excuses.know([one.account for one in heard if one.account.account_id in since])
+            self._plans = excuses.touched(session, since, self._ground)
 
     def take(self, one: _Heard) -> Observed:
         """Make events of a command's facts."""
@@ -240,6 +284,8 @@ class _Watch:
         for identifier, measure in noted.counted:
             if measure is not self._crowd:
                 noted.says[measure.name] = self._counts[identifier, measure.name]
+            if identifier == noted.device:
+                noted.says[SHARED_DEVICE] = int(identifier in self._shared)
         happening = self.booking.event(
             one.account,
             told.kind.value,
@@ -248,6 +294,8 @@ class _Watch:
             actor=one.command.actor,
             command_key=one.command.key,
         )
+        if _is_of_channel(told) and self._excuses is not None:
+            self._excuse(self._excuses, one.account, happening, told)
         # What is told late was not here now; it only says that the two belong together.
         at = told.happened_at if told.is_late else self.booking.now
         for kind, identifier in told.identifiers:
@@ -258,3 +306,29 @@ class _Watch:
             if self._counts.get((identifier, CROWD), 0) >= self._crowd.cap and not told.is_late:
                 self.sightings.crowded(identifier, at)
         return happening.number
+
+    def _excuse(self, known: Excuses, account: Account, happening: Happening, told: Fact) -> None:
+        """Excuse the days of a channel that failed, or let them end: it is back, or it answered."""
+        on, channel = _day(account, told), told.said.get("channel")
+        named = None if channel is None else str(channel)
+        if told.said.get("cause") != Cause.CHANNEL.value:
+            known.back(account, happening, named, on)
+        elif records := self._plans[account.account_id]:
+            span = channel_excuse(on, known.pack_of(account).excused_days_max)
+            if any(owed.due_on < span.through_on for owed in excuses.owed_by(records)):
+                cause = ExcuseCause.CHANNEL
+                known.begin(account, happening, cause, [span], channel=named)
+        known.carry(account, happening, self._plans[account.account_id])
+
+
+def _is_of_channel(told: Fact) -> bool:
+    """Whether a fact says that a channel failed, or that it works."""
+    return told.kind in (
+        FactKind.PAYMENT_FAILED,
+        FactKind.CHANNEL_FAILED,
+        FactKind.CHANNEL_RESTORED,
+    )
+
+
+def _day(account: Account, told: Fact) -> date:
+    return account.book.day_of(told.happened_at)

@@ -6,7 +6,7 @@ never answer the same one. An account is held once for one case, however often i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -27,9 +27,10 @@ from fenqi.core.risk.crowd import (
     ruled,
 )
 from fenqi.core.risk.decision import DecisionKind, Effect
+from fenqi.core.risk.identity import Identifier
 from fenqi.core.risk.links import Link, Step, Web
 from fenqi.core.risk.policy.policy import APPROVE
-from fenqi.core.risk.response import DAY, HOUR, Strength
+from fenqi.core.risk.response import DAY, HOUR, KINDS, Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, cases, links
 from fenqi.store.accounts import Account
@@ -38,7 +39,7 @@ from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.cases import Case
 from fenqi.store.decisions import Decision, Decisions, built, latency_us
 from fenqi.store.ground import Ground
-from fenqi.store.links import Suspicion
+from fenqi.store.links import PLACE, RING, Suspicion
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
 
@@ -47,7 +48,6 @@ ADDRESSES_MAX = 8  # of one batch, so that no transaction holds too many account
 SAMPLE_MAX = 50  # accounts named in the evidence about a place
 DRAWN_MAX = 2_000  # links in the evidence about a ring
 IDENTIFIER_DIGITS = 12  # of a hash, in evidence: enough to tell two apart, useless otherwise
-RING = "ring"  # the subject of its case
 RING_STAYS = HOUR  # however many good accounts come along; a day later it may be an office
 RING_PRIORITY = 1
 PLACE_PRIORITY = 4
@@ -77,6 +77,18 @@ class _Scene:
     web: Web
     drawn: Sequence[Link]
 
+    @property
+    def device_causes(self) -> list[str]:
+        """The causes of cases about devices that several of a crowd use: they go on in its own."""
+        members = {one.account_id for one in self.visits}
+        used = Counter(
+            link.identifier
+            for link in self.drawn
+            if link.kind is Identifier.DEVICE and link.account_id in members
+        )
+        several = (one for one, count in used.items() if count > 1 and not self.web.is_hub(one))
+        return sorted(links.device_cause(self.book_id, one) for one in several)
+
 
 class _Made(NamedTuple):
     """A decision about one account, and whether the breaker let it be carried out."""
@@ -97,6 +109,8 @@ def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
             links.put_back(session, ground.ids.new(), *one, now=booking.now)
         scenes = _scenes(session, ground.crowd, suspects[:ADDRESSES_MAX])
         members = {one.account_id for scene in scenes for one in scene.crowd.answers}
+        of_devices = {cause for scene in scenes for cause in scene.device_causes}
+        members.update(*cases.members(session, of_devices).values())
         locked = accounts.lock(session, members)
         work = _Work(ground, booking, session, locked)
         work.find(scenes)
@@ -215,12 +229,20 @@ class _Work:
             docket=self._responses.docket,
         )
         self._decided: Counter[str] = Counter()  # so far, by book
+        self._of_devices: Mapping[str, set[AccountId]] = {}
         self.rings = self.places = self.held = self.frozen = 0
 
     def find(self, scenes: Iterable[_Scene]) -> None:
-        """Lock the cases about all addresses, in one order, before anything is counted."""
-        for cause in sorted({links.crowd_cause(one.book_id, one.address) for one in scenes}):
+        """Lock the cases about all addresses, and about devices of rings, in one order.
+
+        It comes before anything is counted.
+        """
+        causes = {links.crowd_cause(one.book_id, one.address) for one in scenes}
+        of_devices = {cause for one in scenes for cause in one.device_causes}
+        for cause in sorted(causes | of_devices):
             self._responses.docket.find(cause)
+        # Whom they are about is known for sure only now.
+        self._of_devices = cases.members(self._session, of_devices)
 
     def answer(self, scene: _Scene) -> None:
         """Protect a ring's accounts; of a place only ask somebody to look."""
@@ -232,16 +254,18 @@ class _Work:
         if known is not None and known.outcome is None:
             return  # somebody is to look already; each login of a campus is no news
         is_place = scene.crowd.kind is CrowdKind.PLACE
-        self._responses.docket.open(
+        case, _ = self._responses.docket.open(
             [],
             book_id=scene.book_id,
             kind=CaseKind.REVIEW if is_place else CaseKind.INVESTIGATION,
             cause=cause,
-            subject="crowded-place" if is_place else "crowd-too-large",
+            subject=PLACE if is_place else "crowd-too-large",
             priority=PLACE_PRIORITY if is_place else RING_PRIORITY,
             evidence=self._seen(scene) | {"accounts": _sample(scene)},
             pause=self._rule.place_pause_days * DAY,
         )
+        for other in self._others(scene) if case.outcome is None else ():
+            self._join(other, case)
         self.places += 1
 
     def _protect(self, scene: _Scene, cause: str) -> None:
@@ -251,17 +275,41 @@ class _Work:
         if not answers or (known is not None and self._is_cleared(known, answers[0])):
             return
         case = known if known is not None and known.outcome is None else None
-        made = self._decide(answers, case)
+        others = self._others(scene)
+        within = [one.case_id for one in [case, *others] if one is not None]
+        made = self._decide(answers, case, within)
         if case is None:
-            case = self._write(scene, cause, answers, made)
+            case = self._write(scene, cause, answers, made, within)
         elif made:
             new = [one for one in answers if one.account_id in made]
-            self._write(scene, cause, new, made)
+            self._write(scene, cause, new, made, within)
+        for other in others:
+            self._join(other, case)
         for one in answers:
             if one.account_id in made:
                 self._place(one, case, made[one.account_id])
         self._responses.docket.involve(case, [one.account_id for one in answers])
         self.rings += 1
+
+    def _others(self, scene: _Scene) -> list[Case]:
+        """Return the open cases about devices of a ring, of accounts that are locked too.
+
+        One that has just got another account joins the ring with that account's suspicion.
+        """
+        found = [
+            self._responses.docket.find(cause)
+            for cause in scene.device_causes
+            if self._of_devices.get(cause, set()) <= self._locked.keys()
+        ]
+        return [one for one in found if one is not None and one.outcome is None]
+
+    def _join(self, other: Case, case: Case) -> None:
+        """Let a device's case go on in the ring's, with all that was placed for it."""
+        members = sorted(self._of_devices.get(other.cause, ()))
+        self._responses.know(members)
+        for account_id in members:
+            self._responses.move(self._locked[account_id], other, case)
+        self._responses.docket.join(other, case, members)
 
     def _is_cleared(self, known: Case, answer: Answer) -> bool:
         """Whether a person has just found that nothing is wrong at the address."""
@@ -270,13 +318,15 @@ class _Work:
         pause = self._responses.bounds(self._locked[answer.account_id]).pause_hours * HOUR
         return self._now < known.closed_at + pause
 
-    def _decide(self, answers: Sequence[Answer], case: Case | None) -> dict[AccountId, _Made]:
+    def _decide(
+        self, answers: Sequence[Answer], case: Case | None, within: Collection[UUID]
+    ) -> dict[AccountId, _Made]:
         """Decide about those whom something is to happen to, and keep the decisions.
 
-        What their case has done already is decided already; so is what the breaker held back, once
-        they are part of the case.
+        What their case has done already is decided already, and so is what those it takes up have
+        done (`within`); so is what the breaker held back, once they are part of the case.
         """
-        due = [one for one in answers if self._is_due(one, case)]
+        due = [one for one in answers if self._is_due(one, case, within)]
         if not due:
             return {}
         book = self._locked[due[0].account_id].book
@@ -296,7 +346,7 @@ class _Work:
                 made[one.account_id] = _Made(self._keep(one, none), not none)
         return made
 
-    def _is_due(self, answer: Answer, case: Case | None) -> bool:
+    def _is_due(self, answer: Answer, case: Case | None, within: Collection[UUID]) -> bool:
         """Whether a protection would be placed for one account, were it asked for now."""
         return self._responses.would_place(
             answer.effect,
@@ -304,6 +354,7 @@ class _Work:
             self._until(answer),
             cause=_cause(case),
             strength=_strength(answer),
+            within=within,
         )
 
     def _until(self, answer: Answer) -> datetime:
@@ -336,6 +387,7 @@ class _Work:
         cause: str,
         answers: Sequence[Answer],
         made: Mapping[AccountId, _Made],
+        within: Collection[UUID],
     ) -> Case:
         """Open the case of a ring, or take more accounts into it."""
         case, _ = self._responses.docket.open(
@@ -345,7 +397,7 @@ class _Work:
             cause=cause,
             subject=RING,
             priority=RING_PRIORITY,
-            evidence=self._graph(scene, answers, made),
+            evidence=self._graph(scene, answers, made, within),
         )
         for one in answers:
             self._responses.tell_case(self._locked[one.account_id], case)
@@ -369,6 +421,21 @@ class _Work:
         self.held += done.effect is Effect.HOLD
         self.frozen += done.effect is Effect.FREEZE
 
+    def _done(
+        self, answer: Answer, made: Mapping[AccountId, _Made], within: Collection[UUID]
+    ) -> Effect:
+        """Return what happens to an account of a case, or has happened in it: a look at least."""
+        one = made.get(answer.account_id)
+        if one is not None and one.is_placed:
+            return answer.effect
+        running = {
+            known.kind
+            for known in self._responses.of(self._locked[answer.account_id])
+            if known.case_id in within and known.is_running(self._now)
+        }
+        protects = [effect for effect in (Effect.FREEZE, Effect.HOLD) if KINDS[effect] in running]
+        return protects[0] if protects else Effect.REVIEW
+
     def _seen(self, scene: _Scene) -> dict[str, object]:
         """Return what a person needs to judge the crowd besides its accounts."""
         return {
@@ -386,7 +453,11 @@ class _Work:
         }
 
     def _graph(
-        self, scene: _Scene, answers: Sequence[Answer], made: Mapping[AccountId, _Made]
+        self,
+        scene: _Scene,
+        answers: Sequence[Answer],
+        made: Mapping[AccountId, _Made],
+        within: Collection[UUID],
     ) -> dict[str, object]:
         """Return the evidence of a ring: who, why, and the links that tie them."""
         tied = {one for group in scene.crowd.groups for one in group}
@@ -399,7 +470,7 @@ class _Work:
             "accounts": [
                 {
                     "account_id": one.account_id,
-                    "effect": _done(one, made).value,
+                    "effect": self._done(one, made, within).value,
                     "decision_id": made[one.account_id].decision_id
                     if one.account_id in made
                     else None,
@@ -422,12 +493,6 @@ def _cause(case: Case | None) -> str:
 
 def _strength(answer: Answer) -> Strength:
     return Strength.STRONG if answer.effect is Effect.FREEZE else Strength.WEAK
-
-
-def _done(answer: Answer, made: Mapping[AccountId, _Made]) -> Effect:
-    """Return what happens to an account of a case: a look at least."""
-    one = made.get(answer.account_id)
-    return answer.effect if one is not None and one.is_placed else Effect.REVIEW
 
 
 def _sample(scene: _Scene) -> list[AccountId]:

@@ -91,6 +91,6 @@ def _told(account: Account, made: Assessment) -> Repriced:
         new_ppm=change.old if is_kept else change.new,
         grade=account.price_grade,
         parts={} if is_kept else dict(change.parts),
-        reasons=list(made.verdict.reasons if is_kept else change.reasons),
+        reasons=list(made.reasons if is_kept else change.reasons),
         bounds=[bound.value for bound in change.bounds] + [HELD_BACK] * bool(made.held),
     )

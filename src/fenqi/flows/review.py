@@ -1,16 +1,18 @@
 """People work on cases: open one, take it, write in it, close it with what they found.
 
-A false alarm ends at once whatever the case has done, and the customers are told. An appeal is a
-case about another one, and whoever took part in that one is kept out of it (P3).
+A false alarm ends at once whatever the case has done, and the customers are told; of a crowd also
+whatever else its address, its devices and its time caused, with the cases that were opened about
+single accounts for it. An appeal is a case about another one, and whoever took part in that one is
+kept out of it (P3).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import ClassVar, TypeVar
+from datetime import datetime, timedelta
+from typing import ClassVar, NamedTuple, TypeVar
 from uuid import UUID
 
-from fenqi.core.errors import FenqiError
+from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.risk.case import (
     CaseInvalid,
     CaseKind,
@@ -25,17 +27,24 @@ from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.response import Finding, Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.phrase import Phrase
-from fenqi.store import accounts, books, cases, links
+from fenqi.store import accounts, appeals, books, cases, links
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.cases import Case, CaseMissing
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
+from fenqi.store.links import Near
 from fenqi.store.pool import Session, TryAgain
 from fenqi.store.protections import Protection
 from fenqi.store.responses import Responses
 
 SAME_CROWD = timedelta(hours=1)  # before its case, in which a crowd was already gathering
+
+
+class EndsWithAppeal(Conflict):
+    """The case of an appeal against a decision ends with the appeal, which undoes what it did."""
+
+    code = "case-ends-with-appeal"
 
 
 class OpenCase(Command, frozen=True, kw_only=True):
@@ -121,8 +130,12 @@ def _open(
 ) -> Case:
     """Errors: CaseMissing, CaseInvalid."""
     appealed = command.about_case_id
-    if appealed is not None and about.get(appealed) is None:
-        raise CaseMissing(case=appealed)
+    if appealed is not None:
+        known = about.get(appealed)
+        if known is None:
+            raise CaseMissing(case=appealed)
+        # What was told to be of one case may have gone on in another, with what was done.
+        appealed = known.joined_case_id or appealed
     named = f"appeal/{appealed}" if appealed else f"asked/{command.key}"
     case, is_new = responses.docket.open(
         [account.account_id],
@@ -176,6 +189,13 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
         if command.place is not None and command.outcome is not CaseOutcome.FALSE_ALARM:
             expected = Phrase("given with a false alarm only")
             raise CaseInvalid(field="place", value=command.place.value, expected=expected)
+        if command.outcome is CaseOutcome.JOINED:
+            expected = Phrase(
+                "{one} or {other}", one=CaseOutcome.CONFIRMED, other=CaseOutcome.FALSE_ALARM
+            )
+            raise CaseInvalid(field="outcome", value=command.outcome.value, expected=expected)
+        if case.kind is CaseKind.APPEAL and case.about_case_id is None:
+            raise EndsWithAppeal(case=case.case_id)
         text = check_text(command.text)
         if command.place is not None:
             work.remember(case, command.place, command.actor, text)
@@ -184,24 +204,32 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
         work.write(case, EntryKind.CLOSED, command, text, {"outcome": command.outcome.value})
         return work.conclude(case)
 
-    return _each(ground, commands, close)
+    harmless = {one.case_id for one in commands if one.outcome is CaseOutcome.FALSE_ALARM}
+    return _each(ground, commands, close, harmless)
 
 
 def _each(
     ground: Ground,
     commands: Sequence[AnyCase],
     act: "Callable[[_Work, Case, AnyCase], int]",
+    harmless: Set[UUID] = frozenset(),
 ) -> list[Handled | FenqiError]:
-    """Do the same with each open case of the batch, its accounts locked before it."""
+    """Do the same with each open case of the batch, its accounts locked before it.
+
+    `harmless` are those that are closed as false alarms.
+    """
     booking = Booking(ground)
     ids = {one.case_id for one in commands}
     with ground.store.transaction() as session:
-        about = {one.about_case_id for one in cases.read(session, ids) if one.about_case_id}
+        read = {one.case_id: one for one in cases.read(session, ids)}
+        about = {one.about_case_id for one in read.values() if one.about_case_id}
+        read |= {one.case_id: one for one in cases.read(session, about - ids)}
         every = cases.accounts_of(session, ids | about)
-        locked = accounts.lock(session, set().union(*every.values()))
+        crowds = _Crowds(session, booking.now, read, every, harmless)
+        locked = accounts.lock(session, crowds.accounts.union(*every.values()))
         inbox: Inbox[AnyCase, Handled] = Inbox(session, commands, Handled)
-        known = cases.lock(session, ids | about)
-        work = _Work(ground, session, booking, locked, known)
+        known = cases.lock(session, ids | about | crowds.find())
+        work = _Work(ground, session, booking, locked, known, crowds)
         work.check_complete(every)
         held = books.hold(session, {one.book_id for one in known.values()})
         for place, command in inbox.fresh():
@@ -222,6 +250,68 @@ def _each(
     return inbox.answers()
 
 
+class _Crowd(NamedTuple):
+    """A crowd that is found harmless: its case, its time, and whom it concerns.
+
+    Of an appeal that are who appealed, nobody is `near`, and its time ended with its case.
+    """
+
+    case: Case
+    since: datetime
+    until: datetime
+    accounts: Set[AccountId]
+    near: Near | None
+
+
+class _Crowds:
+    """The crowds that one batch finds harmless, by the case that is closed."""
+
+    def __init__(
+        self,
+        session: Session,
+        now: datetime,
+        read: Mapping[UUID, Case],
+        every: Mapping[UUID, Set[AccountId]],
+        harmless: Set[UUID],
+    ) -> None:
+        self._session, self._now = session, now
+        self._crowds = {
+            case_id: crowd
+            for case_id in sorted(harmless & read.keys())
+            if (crowd := self._crowd(read[case_id], read, every[case_id])) is not None
+        }
+        self.singles: dict[UUID, set[UUID]] = {}
+
+    @property
+    def accounts(self) -> set[AccountId]:
+        """Return every account that is to be locked for them."""
+        return set().union(*(one.accounts for one in self._crowds.values()))
+
+    def of(self, case: Case) -> _Crowd | None:
+        """Return the crowd that a case is about, or that an appeal is about."""
+        return self._crowds.get(case.case_id)
+
+    def find(self) -> set[UUID]:
+        """Find the cases about single accounts of the crowds, which are locked; return them all."""
+        for case_id, one in self._crowds.items():
+            book_id = one.case.book_id
+            time = (one.since, one.until)
+            found = cases.singles(self._session, one.accounts, book_id, *time)
+            self.singles[case_id] = found
+        return set().union(*self.singles.values())
+
+    def _crowd(self, case: Case, read: Mapping[UUID, Case], own: Set[AccountId]) -> _Crowd | None:
+        crowd = read.get(case.about_case_id) if case.about_case_id else case
+        address = links.address_of(crowd.cause) if crowd is not None else None
+        if crowd is None or address is None:
+            return None
+        since = crowd.opened_at - SAME_CROWD
+        if crowd is not case:
+            return _Crowd(crowd, since, crowd.closed_at or self._now, own, None)
+        near = links.near(self._session, crowd.book_id, address, since)
+        return _Crowd(crowd, since, self._now, own | near.touched, near)
+
+
 class _Work:
     """The cases of one batch with all that they are about."""
 
@@ -232,7 +322,9 @@ class _Work:
         booking: Booking,
         locked: dict[AccountId, Account],
         known: dict[UUID, Case],
+        crowds: _Crowds,
     ) -> None:
+        self._crowds = crowds
         self.booking = booking
         self._session = session
         self._locked = locked
@@ -247,12 +339,24 @@ class _Work:
 
     def check_apart(self, case: Case, person: str) -> None:
         """Keep out of an appeal who took part in what it is about. Errors: TookPart."""
+        if case.kind is CaseKind.APPEAL and case.about_case_id is None:
+            self._check_apart_of_decision(case, person)
         if case.about_case_id is None:
             return
         about = case.about_case_id
         if about not in self._participants:
             self._participants[about] = cases.participants(self._session, about)
         check_apart(person, self._participants[about], case=about)
+
+    def _check_apart_of_decision(self, case: Case, person: str) -> None:
+        """Keep out of an appeal who made the decision. Errors: TookPart."""
+        if case.decision_id is None:
+            return
+        if case.case_id not in self._participants:
+            (account_id,) = cases.accounts_of(self._session, [case.case_id])[case.case_id]
+            parted = appeals.took_part(self._session, account_id, case.decision_id)
+            self._participants[case.case_id] = parted
+        check_apart(person, self._participants[case.case_id], case=case.case_id)
 
     def write(
         self,
@@ -279,15 +383,47 @@ class _Work:
 
         An appeal that is upheld ends it for those who appealed.
         """
-        touched = sorted(cases.accounts_of(self._session, [case.case_id])[case.case_id])
-        self._responses.know(touched)
+        own = cases.accounts_of(self._session, [case.case_id])[case.case_id]
+        crowd = self._crowds.of(case)
+        if crowd is None:
+            return self._end(case, own)
+        if crowd.near is not None:  # who was there is cleared with the others
+            self._responses.docket.involve(case, sorted(crowd.near.here))
+        singles = [self._known[one] for one in sorted(self._crowds.singles[case.case_id])]
+        for single in singles:
+            self._close_with(single, case)
+        return self._end(case, own | crowd.accounts, crowd, singles)
+
+    def _close_with(self, single: Case, case: Case) -> None:
+        """Close the case about one account of a crowd, which another command may have closed."""
+        if single.outcome is not None:
+            return
+        single.outcome, single.closed_at = case.outcome, case.closed_at
+        single.closed_by = case.closed_by
+        told = {"outcome": str(case.outcome), "case_id": case.case_id}
+        actor = str(case.closed_by)
+        self._responses.docket.write(single, EntryKind.CLOSED, actor, evidence=told)
+
+    def _end(
+        self,
+        case: Case,
+        touched: Set[AccountId],
+        crowd: _Crowd | None = None,
+        singles: Sequence[Case] = (),
+    ) -> int:
+        """End what a case did to accounts if it is a false alarm, and tell them; return of what."""
+        self._responses.know(sorted(touched))
+        mine = _Mine.of(
+            [case, *singles], self._known.get(case.about_case_id or case.case_id), crowd
+        )
+        confirmed = self._confirmed(touched) if crowd is not None else set()
         ended = 0
-        for account_id in touched:
+        for account_id in sorted(touched):
             account = self._locked[account_id]
             running = [
                 one
                 for one in self._responses.of(account)
-                if one.ended_at is None and _is_of(case, one)
+                if one.ended_at is None and one.case_id not in confirmed and mine.has(one)
             ]
             if case.outcome is CaseOutcome.FALSE_ALARM:
                 for one in running:
@@ -296,6 +432,13 @@ class _Work:
                     ended += 1
             self._tell(account, case, is_told=bool(running))
         return ended
+
+    def _confirmed(self, touched: Set[AccountId]) -> set[UUID | None]:
+        """Return the cases of what protects some accounts in which a person found harm."""
+        every = [self._responses.of(self._locked[one]) for one in touched]
+        ids = {one.case_id for each in every for one in each if one.case_id is not None}
+        read = cases.read(self._session, ids)
+        return {one.case_id for one in read if one.outcome is CaseOutcome.CONFIRMED}
 
     def _tell(self, account: Account, case: Case, *, is_told: bool) -> None:
         """Tell a customer of what concerned them, and not of a look that came to nothing."""
@@ -308,14 +451,27 @@ class _Work:
         )
 
 
-def _is_of(case: Case, one: Protection) -> bool:
-    """Whether a protection belongs to a case, or to the case an appeal is about.
+class _Mine(NamedTuple):
+    """What belongs to cases that are closed together, or to the case an appeal is about.
 
-    What was done on weak evidence while a crowd's case was open had the same address for a cause,
-    whoever did it.
+    What was done for what accounts share while a crowd's case was open had its address, its devices
+    and its time for a cause, whoever did it; but what another crowd's case did is that one's.
     """
-    if one.case_id is not None and one.case_id in (case.case_id, case.about_case_id):
-        return True
-    is_crowd = links.address_of(case.cause) is not None
-    is_weak = one.strength is Strength.WEAK and one.case_id is None
-    return is_crowd and is_weak and one.placed_at >= case.opened_at - SAME_CROWD
+
+    case_ids: Set[UUID]
+    causes: Set[str]
+    crowd: _Crowd | None
+
+    @classmethod
+    def of(cls, closed: Sequence[Case], about: Case | None, crowd: _Crowd | None) -> "_Mine":
+        """Return what belongs to some cases; `about` is what an appeal is about."""
+        every = [*closed, *([about] if about is not None else [])]
+        return cls({one.case_id for one in every}, {one.cause for one in every}, crowd)
+
+    def has(self, one: Protection) -> bool:
+        """Whether a protection is among it."""
+        if one.case_id in self.case_ids or f"{one.account_id}/{one.cause}" in self.causes:
+            return True
+        if self.crowd is None or not self.crowd.since <= one.placed_at <= self.crowd.until:
+            return False
+        return one.is_shared or (one.strength is Strength.WEAK and one.case_id is None)

@@ -7,6 +7,7 @@ watermark too; a crash in it repeats nothing and loses nothing.
 from datetime import datetime
 from uuid import UUID
 
+from fenqi.core.risk.consequence import outcome_reasons
 from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.shadow import challenge
 from fenqi.store import shadows
@@ -47,16 +48,18 @@ def shadow(ground: Ground, challenger_id: UUID) -> int:
             return 0
         book = restored(challenger.content)
         found = shadows.unjudged(session, challenger, PAGE_DECISIONS)
+        wanted = {one.name for one in book.policy.inputs}
+        told = shadows.given(session, book.kind, wanted, found)
         rows = Rows(shadows.VERDICTS)
-        for one in found:
-            verdict, unrecorded = challenge(book, dict(zip(one.names, one.inputs, strict=True)))
+        for one, given in zip(found, told, strict=True):
+            verdict, unrecorded = challenge(book, given)
             rows.add(
                 one.account_id,
                 challenger_id,
                 one.decision_id,
                 verdict.outcome,
                 array_text([act.word for act in verdict.effects]),
-                array_text(verdict.reasons),
+                array_text(outcome_reasons(book.policy, verdict, verdict.outcome)),
                 verdict.points,
                 array_text(verdict.hits),
                 array_text(verdict.unknown),

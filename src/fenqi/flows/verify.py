@@ -1,7 +1,7 @@
 """A customer passed the check that was asked for: who signs in answered with a second factor.
 
-Without it whoever was asked could never buy again. Passing it stops nothing else: a hold that runs
-goes on, and a check asked for later is asked for again.
+Passing it answers every cause that asked; they ask again only for facts that come later. It stops
+nothing else: a hold that runs goes on.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from fenqi.store.responses import Responses
 
 
 class NoCheckAsked(Conflict):
-    """No check is asked for of this account."""
+    """No check is asked for of this account, or its time is over."""
 
     code = "no-check-asked"
 
@@ -44,15 +44,15 @@ def verify(ground: Ground, commands: Sequence[Verify]) -> list[Verified | FenqiE
         locked = accounts.lock(session, {one.account_id for one in commands})
         inbox: Inbox[Verify, Verified] = Inbox(session, commands, Verified)
         responses = Responses(ground, booking, session)
+        responses.know(list(locked))
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                if account.step_up_since is None:
+                if not responses.stepped_up(account, actor=command.actor):
                     raise NoCheckAsked(account=command.account_id)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            responses.stepped_up(account, actor=command.actor)
             inbox.answer(place, command.account_id, Verified(str(command.account_id)))
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()

@@ -4,7 +4,7 @@ The claim and its days go on, what comes in later is a recovery, and the account
 """
 
 from fenqi.core.account import AccountStatus
-from fenqi.core.servicing.ageing import due_days_turning
+from fenqi.core.servicing.ageing import days_past_due, due_days_turning
 from fenqi.core.terms.life.state import Status
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.product import Component
@@ -17,7 +17,7 @@ from fenqi.store.ground import Ground
 
 def write_off(ground: Ground, task: Task) -> int:
     """Write off what reached the pack's age today; return how many plans."""
-    booking = Booking(ground)
+    booking, count = Booking(ground), 0
     with ground.store.transaction() as session:
         book = books.read(session, task.book_id)
         if not closes.is_open(session, task, book):
@@ -28,8 +28,10 @@ def write_off(ground: Ground, task: Task) -> int:
         locked = accounts.lock(session, {account for account, _ in keys})
         for record in plans.load(session, keys, ground.catalogue).values():
             since = record.oldest_due_on
-            if record.state is not Status.ACTIVE or since is None or since > turning[0]:
-                continue  # paid while this step was waiting for the account
+            days = days_past_due(since, task.day, record.excused)
+            if record.state is not Status.ACTIVE or days < pack.write_off_dpd:
+                continue  # paid while this step waited, or with excused days of its own
+            count += 1
             account = locked[record.account_id]
             account.status = AccountStatus.CLOSED
             # What is lost includes the late charge of today, which the change below books.
@@ -52,5 +54,5 @@ def write_off(ground: Ground, task: Task) -> int:
                 charged_through=task.day,
             )
         booking.write(session)
-        closes.finish(session, task, len(keys), booking.now)
-    return len(keys)
+        closes.finish(session, task, count, booking.now)
+    return count

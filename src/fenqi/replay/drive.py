@@ -68,12 +68,12 @@ class World:
 class Driven:
     """What became of the facts. Units: minor units.
 
-    `declined_lines` are lines of the file with the fact's key, what happened and why.
+    `declined_lines` are lines of the file with the fact's key, what happened and the key of the
+    purchase, which says why.
     """
 
     accounts: int = 0
     purchases: int = 0
-    declined: Counter[str] = field(default_factory=Counter)
     declined_lines: list[tuple[int, str, str, str]] = field(default_factory=list)
     checks_passed: int = 0
     refunds: int = 0
@@ -203,7 +203,7 @@ class Drive:
         """Send a refund, unless its purchase was declined: then nothing was lent."""
         approved = self._orders[refund.purchase_key].result()
         if approved.outcome != Outcome.APPROVE:
-            self._note_lines(refund, "refund-of-declined", approved.reasons)
+            self._note_lines(refund, "refund-of-declined", refund.purchase_key)
             return None
         return self._world.desk.submit(
             RefundCommand(
@@ -223,8 +223,7 @@ class Drive:
         elif isinstance(fact, Purchase):
             self.driven.purchases += 1
             if answer.outcome != Outcome.APPROVE:
-                self.driven.declined.update(answer.reasons)
-                self._note_lines(fact, "purchase-declined", answer.reasons)
+                self._note_lines(fact, "purchase-declined", fact.key)
 
     def _answer_checks(self, bought: Sequence[Purchase]) -> None:
         """Let some of those who were asked for a check pass it, and buy what they meant to."""
@@ -258,9 +257,8 @@ class Drive:
             )
         )
 
-    def _note_lines(self, fact: Purchase | Refund, what: str, reasons: Iterable[str]) -> None:
-        why = " ".join(reasons)
-        self.driven.declined_lines.extend((line, fact.key, what, why) for line in fact.lines)
+    def _note_lines(self, fact: Purchase | Refund, what: str, purchase: str) -> None:
+        self.driven.declined_lines.extend((line, fact.key, what, purchase) for line in fact.lines)
 
     def _ask(self, day: date) -> None:
         """Let everybody who wishes something today ask for it; what is not granted is not asked."""

@@ -33,6 +33,7 @@ from fenqi.replay.wishes import Wishes
 from fenqi.report import book as book_report
 from fenqi.report.book import Book
 from fenqi.report.dues import due_on, is_paid
+from fenqi.report.purchases import why_stopped
 from fenqi.runtime import MovingClock, Runtime
 
 DEMO_ZONE = "Asia/Shanghai"
@@ -206,9 +207,16 @@ def live(
         )
         wishes = Wishes(plan.payments_seed, plan.last_on) if plan.has_wishes else None
         behaviour = Behaviour(figures.read_repayment(), plan.payments_seed)
-        return Drive(world, behaviour, wishes).run(
+        driven = Drive(world, behaviour, wishes).run(
             plan.facts, plan.first_on, plan.last_on, progress.lived
         )
+    # A merchant's answer does not say why; the file's own exceptions are for the lender.
+    why = why_stopped(runtime.store, book_id) if driven.declined_lines else {}
+    driven.declined_lines = [
+        (line, fact, what, " ".join(why.get(key, ())))
+        for line, fact, what, key in driven.declined_lines
+    ]
+    return driven
 
 
 def leave(runtime: Runtime, plan: Plan, driven: Driven, stream: Stream | None, out: Path) -> Book:

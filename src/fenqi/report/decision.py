@@ -22,12 +22,13 @@ from fenqi.core.ports import Clock
 from fenqi.core.risk import application
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.change import Subject
+from fenqi.core.risk.consequence import reasons_of
 from fenqi.core.risk.input import Input, Unit, Vocabulary
-from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.policy.policy import Policy, Verdict
 from fenqi.core.risk.policy.read import texts_of
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, Told, trace
-from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.policy.turn import CAN_DO, Turn, turned
 from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
 from fenqi.core.values.ids import AccountId
@@ -124,6 +125,7 @@ class _Known:
     vocabulary: Vocabulary
     policy: Policy | None
     told: tuple[Told, ...]
+    said: Verdict | None = None
 
     @classmethod
     def of(cls, record: Record) -> "_Known":
@@ -134,8 +136,8 @@ class _Known:
         if content.get("judge") != JUDGE:
             return cls(features.shipped().vocabulary, None, ())
         policy = policy_of(content)
-        _, told = trace(policy, [record.given.get(one.name) for one in policy.inputs])
-        return cls({**features.shipped().vocabulary, **vocabulary_of(content)}, policy, told)
+        said, told = trace(policy, [record.given.get(one.name) for one in policy.inputs])
+        return cls({**features.shipped().vocabulary, **vocabulary_of(content)}, policy, told, said)
 
 
 def show(record: Record, console: Console, language: Language) -> None:
@@ -145,6 +147,8 @@ def show(record: Record, console: Console, language: Language) -> None:
     console.print(_head(record, Speech(language)))
     if record.reasons:
         console.print(_reasons(record, known, _, language))
+    if known.policy is not None and known.said is not None and len(known.said.effects) > 1:
+        console.print(_because(known.policy, known.said, Speech(language)))
     console.print(_inputs(record, known.vocabulary, _, language))
     if known.policy is not None:
         console.print(_rules(known, currency(record.currency), _))
@@ -216,15 +220,31 @@ def _head(record: Record, speech: Speech) -> RenderableType:
 def _reasons(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> RenderableType:
-    house = {**reasons.of_purchases(), **reasons.of_law()}
-    texts = {code: one[_tag(language)] for code, one in house.items()}
-    texts |= (
-        texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
-    )
+    said = _texts(record, known, language)
     table = _table(_("Why"), _("What the customer is told"))
     for code in record.reasons:
-        table.add_row(code, texts.get(code, ""))
+        table.add_row(code, said.get(code, ""))
     return table
+
+
+def _because(policy: Policy, said: Verdict, speech: Speech) -> RenderableType:
+    """Return the reasons of each effect the policy asked for, the strongest first."""
+    table = _table(speech.gettext("Effects"), speech.gettext("Why"))
+    for act in said.effects:
+        table.add_row(word(act.word, speech), ", ".join(reasons_of(policy, said, act.effect)))
+    return table
+
+
+def texts(record: Record, language: Language) -> dict[str, str]:
+    """Return what a customer reads for the reasons a decision may have, by code."""
+    return _texts(record, _Known.of(record), language)
+
+
+def _texts(record: Record, known: _Known, language: Language) -> dict[str, str]:
+    house = {**reasons.of_purchases(), **reasons.of_law()}
+    said = {code: one[_tag(language)] for code, one in house.items()}
+    own = texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
+    return {**said, **own}
 
 
 def _own_texts(record: Record, language: Language) -> dict[str, str]:
@@ -279,10 +299,7 @@ def _rest(
     if record.offers:
         shown = ", ".join(_offer(one) for one in record.offers)
         yield Group(Text(_("Plans offered"), style="dim"), shown)
-    policy = known.policy
-    if policy is None or len(policy.inputs) != len(record.inputs):
-        return  # law and means had a say beside the policy: what turns it alone turns nothing
-    turn = turned(policy, compile_row(policy), record.inputs)
+    turn = _turn_of(record, known.policy)
     if turn is not None:
         one, unit = known.vocabulary[turn.name], currency(record.currency)
         was, would = (_value(value, one, unit, _) for value in (turn.value, turn.would_be))
@@ -291,6 +308,16 @@ def _rest(
             Text(_("What would change it"), style="dim"),
             f"{title}: {was} -> {would}: {word(turn.outcome, Speech(language))}",
         )
+
+
+def _turn_of(record: Record, policy: Policy | None) -> Turn | None:
+    """Return what a record says would change it; where it says nothing, as once, what would."""
+    if record.would_change is not None:
+        turn = Turn(**record.would_change)
+        return turn if turn.name in CAN_DO else None
+    if policy is None or len(policy.inputs) != len(record.inputs):
+        return None  # law and means had a say beside the policy: what turns it alone turns nothing
+    return turned(policy, compile_row(policy), record.inputs)
 
 
 def _offer(offer: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ A code stands beside its name, since commands and files take codes. In English c
 the language already and stand alone; so does a code nobody named.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from fenqi.report.language import Language, Speech
@@ -79,6 +79,10 @@ def label(field: str, speech: Speech) -> str:
 @lru_cache(maxsize=len(Language))
 def _names(language: Language) -> Mapping[str, str]:
     _ = Speech(language).gettext
+    return _of_decisions(_) | _of_cases(_)
+
+
+def _of_decisions(_: Callable[[str], str]) -> dict[str, str]:
     return {
         # outcomes and effects of decisions
         "approve": _("approved"),
@@ -103,6 +107,16 @@ def _names(language: Language) -> Mapping[str, str]:
         "credit": _("lending"),
         "fraud": _("fraud"),
         "service": _("service"),
+        # what becomes of a limit or a price that is looked at again
+        "kept": _("kept"),
+        "cut": _("cut"),
+        "raised": _("raised"),
+        "offered": _("more offered"),
+    }
+
+
+def _of_cases(_: Callable[[str], str]) -> dict[str, str]:
+    return {
         # cases, their history and their ends
         "investigation": _("an investigation"),
         "appeal": _("an appeal"),
@@ -110,6 +124,9 @@ def _names(language: Language) -> Mapping[str, str]:
         "false-alarm": _("a false alarm"),
         "expired": _("expired"),
         "cured": _("its cause is over"),
+        "passed": _("the check was passed"),
+        "replaced": _("replaced by a longer one"),
+        "joined": _("goes on in another case"),
         "opened": _("opened"),
         "evidence": _("more evidence"),
         "assigned": _("assigned"),

@@ -263,6 +263,10 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
         console.print(
             _("%(count)s of them offer another menu.") % {"count": speech.count(found.menus)}
         )
+    for names, count in found.filled.items():
+        computed = _("for %(count)s computed from the events they had seen: %(names)s")
+        named = {"count": speech.count(count), "names": names}
+        console.print(Text(f"  {computed % named}", style="dim"))
     for names, count in found.left_out.items():
         lacking = _("%(count)s left out: not recorded for them: %(names)s")
         named = {"count": speech.count(count), "names": names}

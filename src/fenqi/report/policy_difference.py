@@ -1,7 +1,8 @@
 """What another policy would have decided: stored decisions made again by two policies.
 
-Only decisions whose record names every input of both policies are compared; of the others it is
-told what was not recorded. A value that was unknown stays unknown.
+A feature that a decision did not record is computed from the events it had seen, and told; of what
+is handed in and was not recorded nobody knows what it was, so such a decision is left out and told.
+A value that was unknown stays unknown.
 """
 
 from collections import Counter
@@ -24,7 +25,8 @@ from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.report.book import refuse_none
 from fenqi.store import policies
 from fenqi.store.policies import Kept
-from fenqi.store.pool import Store
+from fenqi.store.pool import Session, Store
+from fenqi.store.recall import Moment, recall, told_of
 
 EXAMPLES_SHOWN = 10
 MENUS_KEPT = 65_536  # pairs of hits whose menus were compared
@@ -52,7 +54,7 @@ class Difference:
     `outcomes` are pairs of outcomes with their counts, `lines` how often each line of the one and
     of the other is hit, None where a policy has no such line; `menus` how many decisions offer
     other plans, or the same at another price, and `plans` which; `left_out` how many decisions do
-    not name which inputs.
+    not name which inputs, `filled` for how many which were computed from events.
     """
 
     first: str
@@ -65,6 +67,7 @@ class Difference:
     menus: int = 0
     plans: Counter[Moved] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
 
     @property
@@ -98,7 +101,7 @@ def differ(store: Store, clock: Clock, first: Policy, second: Policy, *, days: i
             for rulebook_id, kept in by_book.items():
                 if rulebook_id not in contents:
                     contents[rulebook_id] = policies.content(session, rulebook_id)
-                pair.add(contents[rulebook_id], kept)
+                pair.add(session, contents[rulebook_id], kept)
     found.lines = pair.lines()
     return found
 
@@ -115,16 +118,32 @@ class _Pair:
         self._conclusions = tuple(Conclusion(one) for one in self._policies)
         self._known: dict[tuple[bytes, bytes], tuple[Moved, ...]] = {}
 
-    def add(self, content: Mapping[str, Any], kept: Sequence[Kept]) -> None:
+    def add(self, session: Session, content: Mapping[str, Any], kept: Sequence[Kept]) -> None:
         """Decide decisions of one rulebook by both policies."""
         missing = [one.name for one in self._needed.values() if not _is_recorded(one, content)]
-        if missing:
-            self._found.left_out[", ".join(sorted(missing))] += len(kept)
+        features = told_of(self._policies[0].kind, content, missing)
+        lost = [one for one in missing if one not in features]
+        moments = [Moment(one.account_id, one.as_of_number, one.decided_at) for one in kept]
+        if features and not lost:
+            left_out = sum(not one.is_known for one in moments)
+            if left_out:
+                self._leave_out(features, left_out)
+                kept = [one for one, at in zip(kept, moments, strict=True) if at.is_known]
+                moments = [one for one in moments if one.is_known]
+        if lost:
+            self._leave_out(lost, len(kept))
+            return
+        if not kept:
             return
         recorded: list[str] = list(content["inputs"])
         rows = np.array([[value or 0 for value in one.inputs] for one in kept], np.int64)
         known = np.array([[value is not None for value in one.inputs] for one in kept], np.bool_)
         rows, known = rows.reshape(len(kept), -1), known.reshape(len(kept), -1)
+        if features:
+            computed = recall(session, features, moments)
+            rows, known = np.hstack([rows, computed.values]), np.hstack([known, computed.known])
+            recorded += features
+            self._found.filled[", ".join(sorted(features))] += len(kept)
         verdicts = []
         for policy, decide, hits in zip(self._policies, self._decide, self._hits, strict=True):
             places = [recorded.index(one.name) for one in policy.inputs]
@@ -134,6 +153,9 @@ class _Pair:
             verdicts.append(verdict)
         self._found.compared += len(kept)
         self._count(kept, *verdicts)
+
+    def _leave_out(self, names: Sequence[str], decisions: int) -> None:
+        self._found.left_out[", ".join(sorted(names))] += decisions
 
     def _count(self, kept: Sequence[Kept], first: Verdicts, second: Verdicts) -> None:
         for place, one in enumerate(kept):
@@ -198,6 +220,7 @@ def to_json(found: Difference) -> dict[str, Any]:
         "compared": found.compared,
         "changed": found.changed,
         "left_out": dict(found.left_out),
+        "filled": dict(found.filled),
         "outcomes": [
             {"first": one, "second": other, "decisions": count}
             for (one, other), count in found.outcomes

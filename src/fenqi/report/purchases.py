@@ -13,7 +13,7 @@ from fenqi.core.risk.purchase import Course
 from fenqi.core.risk.rulebook import JUDGE, policy_of
 from fenqi.report.rolls import ppm
 from fenqi.store import reasons, shadows, views
-from fenqi.store.pool import Session
+from fenqi.store.pool import Session, Store
 
 LANGUAGES = ("zh", "en")
 
@@ -75,6 +75,12 @@ def read(session: Session, book_id: str, as_of: date) -> Purchases:
         other_plan_reasons=told(Course.OTHER_PLAN),
         decline_reasons=told(Course.DECLINE),
     )
+
+
+def why_stopped(store: Store, book_id: str) -> dict[str, tuple[str, ...]]:
+    """Return why purchases were not made when they were asked for, by the key of each."""
+    with store.transaction() as session:
+        return dict(views.why_stopped(session, book_id))
 
 
 def _sum(decided: Iterable[views.DecidedSum]) -> int:

@@ -28,13 +28,19 @@ ID_CHARS = 36
 
 @dataclass(frozen=True, slots=True)
 class Shadowed:
-    """A challenger's report. `lacking` decisions did not keep all inputs it looks at."""
+    """A challenger's report.
+
+    Of `lacking` decisions not all inputs it looks at were to be had; for `filled` decisions up to
+    `filled_inputs_max` were not kept and were computed from the events.
+    """
 
     challenger: Challenger
     comparison: Comparison
     examples: tuple[Example, ...]
     lacking: int
     lacking_inputs_max: int
+    filled: int
+    filled_inputs_max: int
 
 
 def rulebook_of(file: Path) -> Rulebook:
@@ -58,9 +64,9 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
     with store.transaction() as session:
         challenger = shadows.find(session, challenger_id)
         combined = shadows.combinations(session, challenger_id)
-        contents = shadows.contents(session, sorted({one.live_rulebook for one in combined}))
+        missed = shadows.missed(session, challenger_id)
+        contents = shadows.contents(session, sorted({one.rulebook_id for one in missed}))
         shown = shadows.examples(session, challenger_id, examples)
-        _, lacking, most = shadows.missed(session, challenger_id)
     live = {
         rulebook_id: policy_of(content)
         for rulebook_id, content in contents.items()
@@ -82,7 +88,18 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
     ]
     live_rules = {line.name for policy in live.values() for line in policy.lines}
     comparison = compare(pairs, sorted(live_rules), [line.name for line in own.lines])
-    return Shadowed(challenger, comparison, tuple(shown), lacking, most)
+    kept = {one: set(content["inputs"]) for one, content in contents.items()}
+    wanted = {one.name for one in own.inputs}
+    filled = [(len(wanted - kept[one.rulebook_id]) - one.unknown, one.decisions) for one in missed]
+    return Shadowed(
+        challenger,
+        comparison,
+        tuple(shown),
+        lacking=sum(one.decisions for one in missed if one.unknown),
+        lacking_inputs_max=max((one.unknown for one in missed), default=0),
+        filled=sum(decisions for inputs, decisions in filled if inputs > 0),
+        filled_inputs_max=max([inputs for inputs, _ in filled], default=0),
+    )
 
 
 def _moved(
@@ -114,6 +131,7 @@ def as_table(found: Shadowed) -> dict[str, object]:
         "menus": comparison.menus,
         "plans": moved_to_json(comparison.plans),
         "lacking_inputs": found.lacking,
+        "filled_inputs": found.filled,
         "outcomes": [
             {"live": live, "challenger": other, "decisions": count}
             for (live, other), count in sorted(comparison.outcomes.items())
@@ -157,6 +175,12 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
     if comparison.menus:
         menus = {"count": speech.count(comparison.menus)}
         console.print(_("%(count)s would have been offered another menu.") % menus)
+    if found.filled:
+        said = _(
+            "For %(count)s decisions up to %(most)s inputs were not kept and were computed from "
+            "the events they had seen."
+        )
+        console.print(said % {"count": found.filled, "most": found.filled_inputs_max})
     if found.lacking:
         said = _(
             "Of %(count)s decisions up to %(most)s inputs were not kept and count as unknown: let "

@@ -13,14 +13,18 @@ from uuid import UUID
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.policy import Verdict
+from fenqi.core.risk.policy.turn import told
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
-from fenqi.store import facts
+from fenqi.store import facts, links
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.consequences import Consequences
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Decision, Decisions, latency_us
 from fenqi.store.ground import Ground
+from fenqi.store.joints import Joints, shared_causes
 from fenqi.store.pool import Session
 from fenqi.store.trails import Followed
 
@@ -47,24 +51,37 @@ class AccessRulings:
         deciding: Deciding,
         accounts: Mapping[AccountId, Account],
         addresses: Collection[bytes],
+        devices: Collection[bytes],
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
+        self._addresses, self._devices = addresses, devices
+        self._joints: Joints | None = None  # most batches find nothing about shared identifiers
         self._followed = followed
         self._moment = moment_of(booking.now)
         self._checks = ground.trails.row([CHECKS_PASSED])
         self._decisions = Decisions(booking)
-        self._consequences = Consequences(ground, booking, session, accounts.values())
-        self._accounts, self._is_prepared = accounts.keys(), False
-        self._allowed = facts.asking_places(session, addresses)()
+        self._consequences = Consequences(ground, booking, session, accounts.values(), followed)
+        self._accounts, self._is_prepared = accounts, False
         books = {one.book.book_id: one.book for one in accounts.values()}
+        with session.pipeline():
+            allowed = facts.asking_places(session, addresses)
+            found = links.asking_found_places(
+                session, books.keys(), addresses, booking.now, ground.crowd
+            )
+        self._allowed, self._found = allowed(), found()
         self._rulebooks = {name: deciding.of(book) for name, book in sorted(books.items())}
 
     def rule(
-        self, account: Account, *, addresses: Collection[bytes], evidence: Mapping[str, object]
+        self,
+        account: Account,
+        *,
+        addresses: Collection[bytes],
+        devices: Collection[bytes],
+        evidence: Mapping[str, object],
     ) -> Ruled:
         """Decide about one account as it stands now, keep the decision and give the responses.
 
-        `addresses` are those its facts came from; `evidence` is what a reviewer is shown.
+        `addresses` and `devices` are those its facts name; `evidence` is what a reviewer is shown.
         """
         rulebook = self._rulebooks[account.book.book_id]
         as_of = account.event_count
@@ -73,7 +90,8 @@ class AccessRulings:
         said = rulebook.decide(values)
         if said.effects and not self._is_prepared:  # for all of the batch, before the first
             self._is_prepared = True
-            self._consequences.prepare(self._accounts, rulebook)
+            self._consequences.prepare(self._accounts.keys(), rulebook)
+        self._join(rulebook, account, said, addresses, devices)
         weighed = self._consequences.weigh(rulebook, account, said)
         decision_id = self._ground.ids.new()
         self._decisions.add(
@@ -82,19 +100,49 @@ class AccessRulings:
                 account=account,
                 decision_id=decision_id.bytes,
                 outcome=weighed.outcome,
-                reasons=said.reasons,
+                reasons=weighed.reasons,
                 inputs=values,
                 as_of_number=as_of,
                 effects=weighed.words,
                 points=said.points,
                 hits=said.hits,
+                would_change=told(rulebook.policy, rulebook.decide, values)
+                if said.effects
+                else None,
                 latency_us=latency_us(self._booking.now, self._ground.clock.now()),
             ),
         )
         self._consequences.carry_out(
             rulebook, account, said, weighed.acts, decision_id=decision_id, evidence=evidence
         )
-        return Ruled(decision_id, weighed.outcome, weighed.words, said.reasons)
+        return Ruled(decision_id, weighed.outcome, weighed.words, weighed.reasons)
+
+    def _join(
+        self,
+        rulebook: Rulebook,
+        account: Account,
+        said: Verdict,
+        addresses: Collection[bytes],
+        devices: Collection[bytes],
+    ) -> None:
+        """Let what is found of shared identifiers go into one case for all who share them."""
+        causes = shared_causes(rulebook.policy, said, self._ground.trails.features)
+        if not causes:
+            return
+        give = self._consequences.responses
+        if self._joints is None:
+            self._joints = Joints(
+                self._session,
+                give.docket,
+                self._ground.crowd,
+                accounts=self._accounts.values(),
+                addresses=self._addresses,
+                devices=self._devices,
+            )
+        joint = self._joints.of(account, addresses=addresses, devices=devices)
+        if joint is not None:
+            for cause in causes:
+                give.join(account, cause, joint)
 
     def _given(self, account: Account, addresses: Collection[bytes]) -> dict[str, Value]:
         (passed,) = self._checks(self._followed.of(account), self._moment)
@@ -103,6 +151,10 @@ class AccessRulings:
             "is_stepped_up": int(bool(passed)),
             # Of facts that name no address nobody knows where they came from.
             "is_allowed_address": (
-                int(all(one in self._allowed for one in addresses)) if addresses else None
+                int(all(self._is_place(account, one) for one in addresses)) if addresses else None
             ),
         }
+
+    def _is_place(self, account: Account, address: bytes) -> bool:
+        """Whether many are known to share an address, or the crowd of a book there showed it."""
+        return address in self._allowed or (account.book.book_id, address) in self._found

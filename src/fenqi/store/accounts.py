@@ -63,15 +63,27 @@ class Account:
     price_grade: int  # what plans a purchase is offered; 0 is where every account begins
     held_until: datetime | None  # new purchases wait until then; None or past is no hold
     frozen_until: datetime | None
-    step_up_since: datetime | None  # since when a check is asked for before the next purchase
+    step_up_until: datetime | None  # a check is asked for before the next purchase until then
     ceiling_minor: int | None  # for new purchases, below the limit, until `ceiling_until`
     ceiling_until: datetime | None
     opened_on: date
+    excused_on: Sequence[date] | None  # days of its own; `store/excuses.py` writes them
 
     @property
     def cycle(self) -> Cycle:
         """The billing rhythm for new plans."""
         return Cycle(self.statement_day, self.book.due_after_days)
+
+    @property
+    def excused(self) -> frozenset[date]:
+        """Every day that never counts against its customer: the book's and its own (P5)."""
+        of_book = self.book.excused
+        return of_book if self.excused_on is None else of_book.union(self.excused_on)
+
+    @property
+    def overdue_days(self) -> int:
+        """How late it is, as every decision sees it, on the book's business date."""
+        return days_past_due(self.oldest_due_on, self.book.business_date, self.excused)
 
     def standing_at(self, now: datetime) -> Standing:
         """What a purchase decision looks at: the book's business date, protections as of `now`."""
@@ -83,10 +95,9 @@ class Account:
             if self.ceiling_minor is None or self.ceiling_until is None or now >= self.ceiling_until
             else min(self.limit_minor, self.ceiling_minor),
             used_minor=self.principal_open_minor + self.held_minor,
-            overdue_days=days_past_due(
-                self.oldest_due_on, self.book.business_date, self.book.excused
-            ),
+            overdue_days=self.overdue_days,
             is_held=self.held_until is not None and now < self.held_until,
+            needs_step_up=self.step_up_until is not None and now < self.step_up_until,
         )
 
     def given(self, standing: Standing) -> dict[str, Value]:
@@ -94,15 +105,15 @@ class Account:
         return given_of(
             standing,
             age_days=(self.book.business_date - self.opened_on).days,
-            needs_step_up=self.step_up_since is not None,
+            needs_step_up=standing.needs_step_up,
         )
 
 
 LOCK = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
-    refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_since,
-    ceiling_minor, ceiling_until, opened_on
+    refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_until,
+    ceiling_minor, ceiling_until, opened_on, excused_on
 FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
 """
 

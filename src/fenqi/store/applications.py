@@ -67,7 +67,8 @@ CHANGED = Change(
     columns="state word, is_stepped_up boolean, event_count bigint, decision_id uuid?,"
     "outcome word, reasons word>text[], effects word>text[], limit_minor bigint?,"
     "counts_max smallint?, price_grade smallint, menu_id uuid?, cost_table uuid?,"
-    "decided_at timestamptz?, decided_by word, offer_ends_on date?",
+    "decided_at timestamptz?, decided_by word, offer_ends_on date?,"
+    "income_evidenced_minor bigint?, evidence word, reopened smallint, refuted word>text[]",
 )
 IDENTIFIER_FACTS = Table(
     "identifier_facts",
@@ -108,6 +109,9 @@ class Application:
     decided_at: datetime | None = None
     decided_by: str | None = None
     offer_ends_on: date | None = None
+    evidence: str | None = None
+    reopened: int = 0  # how often it was decided again, because an appeal was upheld
+    refuted: Sequence[str] = ()  # reasons that were found wrong
 
     @property
     def needs_step_up(self) -> bool:
@@ -125,7 +129,8 @@ FOUND = """
 SELECT account_id, book_id, person_id, state, received_at, statement_day, asked_minor,
     income_declared_minor, income_evidenced_minor, obligations_minor, applications_24h,
     is_stepped_up, event_count, decision_id, outcome, reasons, effects, limit_minor, counts_max,
-    price_grade, menu_id, cost_table, decided_at, decided_by, offer_ends_on
+    price_grade, menu_id, cost_table, decided_at, decided_by, offer_ends_on, evidence, reopened,
+    refuted
 FROM applications WHERE account_id = ANY(%(ids)s) ORDER BY account_id
 """
 LOCK = FOUND + "FOR NO KEY UPDATE"
@@ -180,6 +185,10 @@ def changed(applications: Iterable[Application]) -> Rows:
             one.decided_at,
             one.decided_by,
             one.offer_ends_on,
+            one.income_evidenced_minor,
+            one.evidence,
+            one.reopened,
+            array_text(one.refuted),
         )
     return rows
 
@@ -251,7 +260,8 @@ def recent(
 class Waiting(NamedTuple):
     """An application that waits for its decision, with what is to be known before asking.
 
-    The consent is the one to ask a bureau, None if there is none.
+    The consent is the one to ask a bureau, None if there is none. `reopened` counts how often an
+    appeal let it be decided again.
     """
 
     account_id: AccountId
@@ -264,12 +274,13 @@ class Waiting(NamedTuple):
     income_evidenced_minor: int | None
     consent_number: int | None
     consented_at: datetime | None
+    reopened: int = 0
 
 
 # The tail of a claim: what is to be known of those that were taken.
 OF_CLAIMED = """
 SELECT c.account_id, c.book_id, c.person_id, p.reference, c.received_at, i.born_on, i.is_student,
-    c.income_evidenced_minor, s.number, s.stated_at
+    c.income_evidenced_minor, s.number, s.stated_at, c.reopened
 FROM claimed AS c JOIN persons AS p USING (person_id)
 CROSS JOIN LATERAL (
     SELECT born_on, is_student FROM identities
@@ -293,7 +304,7 @@ WITH claimed AS (
             AND (%(book_id)s::text IS NULL OR book_id = %(book_id)s)
         ORDER BY received_at, account_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
     )
-    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor
+    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor, reopened
 )
 """  # noqa: S608 - constants only
     + OF_CLAIMED
@@ -320,7 +331,7 @@ WITH claimed AS (
             AND r.last_at + %(wait)s * POWER(2, r.tries - 1) <= %(now)s
         ORDER BY a.received_at, a.account_id LIMIT %(most)s FOR UPDATE OF a SKIP LOCKED
     )
-    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor
+    RETURNING account_id, book_id, person_id, received_at, income_evidenced_minor, reopened
 )
 """  # noqa: S608 - constants only
     + OF_CLAIMED

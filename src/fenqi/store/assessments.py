@@ -5,25 +5,25 @@ is unknown. The verdict is kept as a decision whether or not anything changes; a
 passes the circuit breaker first.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.risk.breaker import outcome_of, soften
+from fenqi.core.risk.breaker import held_in, outcome_of, soften
 from fenqi.core.risk.case import PRIORITIES
 from fenqi.core.risk.change import Change, ChangeTerms, Direction, Subject, propose
+from fenqi.core.risk.consequence import outcome_reasons, reasons_of
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Verdict
-from fenqi.core.risk.policy.turn import turned
+from fenqi.core.risk.policy.turn import told
 from fenqi.core.risk.pulls import HARMS, SCORE_INPUT, Lost, wants
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.risk.scorecard import Scorecard, score
 from fenqi.core.values.ids import AccountId
-from fenqi.store import changes, scorecards
+from fenqi.store import bureau, changes, scorecards
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider, Restraint
@@ -33,18 +33,23 @@ from fenqi.store.decisions import Decision, Decisions
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Responses
+from fenqi.store.scorecards import NOTHING
 
 KINDS = {Subject.LIMIT: DecisionKind.LIMIT, Subject.PRICE: DecisionKind.PRICE}
 
 
 class Assessment(NamedTuple):
-    """One account's verdict and the change that came of it; `held` is what the breaker took."""
+    """One account's verdict and the change that came of it; `held` is what the breaker took.
+
+    `reasons` are those of the outcome; a change has its own.
+    """
 
     account: Account
     change: Change
     verdict: Verdict
     decision_id: UUID
     held: frozenset[Effect]
+    reasons: tuple[str, ...]
 
 
 OPEN = """
@@ -173,28 +178,39 @@ class Assessor:
         """Keep the decision; a change that was held back is none."""
         decision_id = self._ground.ids.new()
         words = soften([act.word for act in verdict.effects], held)
+        outcome = outcome_of(words, otherwise=APPROVE) if held else verdict.outcome
+        reasons = outcome_reasons(live.policy, verdict, outcome, held)
         self._decisions.add(
             live,
             Decision(
                 account=account,
                 decision_id=decision_id.bytes,
-                outcome=outcome_of(words, otherwise=APPROVE) if held else verdict.outcome,
-                reasons=verdict.reasons,
+                outcome=outcome,
+                reasons=reasons,
                 inputs=row,
                 as_of_number=account.event_count,
                 effects=words,
                 points=verdict.points,
                 hits=verdict.hits,
-                would_change=_would_change(live, row) if words else None,
+                would_change=told(live.policy, live.decide, row) if words else None,
             ),
         )
-        self._respond(account, verdict, words, decision_id)
-        return Assessment(account, change, verdict, decision_id, held)
+        self._respond(live, account, verdict, words, decision_id)
+        return Assessment(account, change, verdict, decision_id, held, reasons)
 
     def _respond(
-        self, account: Account, verdict: Verdict, words: Sequence[str], decision_id: UUID
+        self,
+        live: Rulebook,
+        account: Account,
+        verdict: Verdict,
+        words: Sequence[str],
+        decision_id: UUID,
     ) -> None:
-        """Ask a person to look, or tell the customer something that helps, if it was decided so."""
+        """Ask a person to look, or tell the customer something that helps, if it was decided so.
+
+        Each with the reasons of what asked for it; a review nobody asked for, with those of the
+        harm that was held back.
+        """
         cause = f"{self._subject.value}-assessment"
         amounts = dict(word.partition(":")[::2] for word in words)
         if Effect.REVIEW in amounts:
@@ -204,14 +220,17 @@ class Assessor:
                 evidence={
                     "decision_id": decision_id,
                     "effects": words,
-                    "reasons": verdict.reasons,
+                    "reasons": outcome_reasons(
+                        live.policy, verdict, Effect.REVIEW.value, held_in(words)
+                    ),
                 },
                 priority=int(amounts[Effect.REVIEW] or PRIORITIES[-1]),
                 cause=cause,
                 decision_id=decision_id,
             )
-        if Effect.NUDGE in amounts and verdict.reasons:
-            self.responses.nudge(account, reasons=verdict.reasons, cause=cause)
+        told = reasons_of(live.policy, verdict, Effect.NUDGE)
+        if Effect.NUDGE in amounts and told:
+            self.responses.nudge(account, reasons=told, cause=cause, decision_id=decision_id)
 
     def _inputs(
         self, live: Rulebook, accounts: Mapping[AccountId, Account]
@@ -227,6 +246,7 @@ class Assessor:
         asked = [name for name in looked_at if name in from_facts]
         followed = self._ground.trails.follow(self._session, list(accounts.values()))
         self._booking.followed = followed
+        reports = bureau.asking(self._session, accounts, self._booking.now)()
         row = self._ground.trails.row(asked)
         moment = moment_of(self._booking.now)
         found: dict[AccountId, tuple[list[Value], Lost | None]] = {}
@@ -234,13 +254,14 @@ class Assessor:
             # Of the limit itself, whatever ceiling stands below it for a while.
             standing = account.standing_at(self._booking.now)
             known = account.given(standing._replace(limit_minor=account.limit_minor))
+            known |= reports.get(account_id, NOTHING)
             known |= dict(zip(asked, row(followed.of(account), moment), strict=True))
-            lost = _scored(card, known) if card else None
+            lost = scored(card, known) if card else None
             found[account_id] = ([known.get(name) for name in names], lost)
         return found
 
 
-def _scored(card: Scorecard, known: dict[str, Value]) -> Lost:
+def scored(card: Scorecard, known: dict[str, Value]) -> Lost:
     """Add the score to what is known; return the points each characteristic lost."""
     made = score(card, [known.get(name) for name in card.inputs])
     known[SCORE_INPUT] = made.points
@@ -250,9 +271,3 @@ def _scored(card: Scorecard, known: dict[str, Value]) -> Lost:
         points[one.input] = cost
         reasons[one.input] = one.reason
     return Lost(points, reasons)
-
-
-def _would_change(live: Rulebook, row: Sequence[Value]) -> str | None:
-    """Return the nearest change of one input that makes the outcome milder, as JSON."""
-    turn = turned(live.policy, live.decide, row)
-    return None if turn is None else json.dumps(turn._asdict())

@@ -91,7 +91,7 @@ def next_range(session: Session, book_id: str, after: Range | None) -> Range | N
 MEMBERS = """
 WITH members AS (
     SELECT account_id, currency, event_count, principal_open_minor, held_minor, credit_minor,
-        refunds_payable_minor, oldest_due_on, agreement_version, cost_table
+        refunds_payable_minor, oldest_due_on, agreement_version, cost_table, excused_on
     FROM accounts
     WHERE account_id BETWEEN %(first)s AND %(last)s AND book_id = %(book_id)s
 )
@@ -176,6 +176,21 @@ GROUP BY m.account_id, m.oldest_due_on
 HAVING MIN(p.oldest_due_on) IS DISTINCT FROM m.oldest_due_on
 ORDER BY 1 LIMIT %(most)s
 """
+EXCUSED_DAYS = """
+, days AS (
+    SELECT DISTINCT x.account_id, day::date AS day
+    FROM excuses AS x JOIN members USING (account_id)
+    CROSS JOIN generate_series(x.from_on, x.through_on, '1 day') AS day
+    WHERE x.void_number IS NULL
+), excused AS (
+    SELECT account_id, array_agg(day ORDER BY day) AS days FROM days GROUP BY account_id
+)
+SELECT m.account_id, NULL, 'excused on ' || COALESCE(d.days::text, 'no day'),
+    'excused on ' || COALESCE(m.excused_on::text, 'no day')
+FROM members AS m LEFT JOIN excused AS d USING (account_id)
+WHERE m.excused_on IS DISTINCT FROM d.days
+ORDER BY 1 LIMIT %(most)s
+"""
 COST_TABLES = """
 , named (account_id, plan_id, what, version, cost_table) AS (
     SELECT account_id, NULL::uuid, 'account', agreement_version, cost_table FROM members
@@ -228,6 +243,10 @@ BELONGINGS = (
     ("bill_parts", "parent_plan_id, operation_number", "operations", "plan_id, number"),
     ("crossings", "plan_id", "plans", "plan_id"),
     ("crossings", "event_number", "events", "number"),
+    ("excuses", "begun_number", "events", "number"),
+    ("excuses", "void_number", "events", "number"),
+    ("corrections", "number", "events", "number"),
+    ("corrections", "corrected_by", "events", "number"),
     ("transfers", "event_number", "events", "number"),
     ("transfers", "plan_id", "plans", "plan_id"),
     ("outbox", "event_number", "events", "number"),
@@ -266,6 +285,7 @@ COMPARISONS = {
     "event numbers": EVENTS,
     "M5 limit used": LIMIT_USED,
     "since when accounts owe": OWING_SINCE,
+    "P5 excused days": EXCUSED_DAYS,
     "M7 cost tables": COST_TABLES,
     "M2 instalments": INSTALMENTS,
     "M2 bill instalments": BILLS,
@@ -318,6 +338,8 @@ FROM (
     UNION ALL SELECT account_id, 'an allocation' FROM allocations
     UNION ALL SELECT account_id, 'a part of a bill' FROM bill_parts
     UNION ALL SELECT account_id, 'a crossing' FROM crossings
+    UNION ALL SELECT account_id, 'an excuse' FROM excuses
+    UNION ALL SELECT account_id, 'a correction' FROM corrections
     UNION ALL SELECT account_id, 'a transfer' FROM transfers
     UNION ALL SELECT account_id, 'a statement' FROM statements
     UNION ALL SELECT account_id, 'a statement line' FROM statement_lines

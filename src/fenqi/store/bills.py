@@ -104,7 +104,7 @@ def taking_over(
         oldest_due_on=None,
         unbilled_due_on=None,
         is_rearranged=False,
-        excused=account.book.excused,
+        excused=account.excused,
     )
 
 

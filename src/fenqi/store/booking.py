@@ -45,6 +45,11 @@ EVENTS = Table(
     "effective_on date?, payload jsonb",
 )
 OUTBOX = Table("outbox", "account_id uuid, event_number bigint, topic word, not_before timestamptz")
+# What one of several readers of an event is told in its place.
+OUTBOX_APART = Table(
+    "outbox",
+    "account_id uuid, event_number bigint, topic word, not_before timestamptz, told jsonb",
+)
 TRANSFERS = Table(
     "transfers",
     "account_id uuid, event_number bigint, line smallint, booked_on date, effective_on date,"
@@ -305,8 +310,8 @@ class Booking:
             self._owing[id(happening.account)] = happening.account
         record.unbilled_due_on = record.first_unbilled()
         record.note_rearranged()
-        book = happening.account.book
-        days = days_past_due(record.oldest_due_on, book.business_date, book.excused)
+        on = happening.account.book.business_date
+        days = days_past_due(record.oldest_due_on, on, record.excused)
         bucket = bucket_of(days, record.pack.bucket_bounds)
         if bucket != record.bucket:
             self.age(happening, record, bucket)

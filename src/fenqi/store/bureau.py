@@ -1,12 +1,14 @@
 """What bureaus said: every call and every line of a file, whether or not it told something."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from fenqi.core.risk.input import Value
 from fenqi.core.values.bureau import CONCLUSIVE, BureauReport, Finding
 from fenqi.core.values.ids import PersonId
+from fenqi.store.columns import pack
 from fenqi.store.pool import Session
 from fenqi.store.rows import Table, Upsert
 
@@ -59,6 +61,56 @@ def newest(
     return {
         PersonId(person): BureauReport(as_of, *(rest if finding == Finding.REPORT else ()))
         for person, finding, as_of, *rest in session.rows(NEWEST, asked)
+    }
+
+
+# Of accounts whose person consents to it. As with the reports for applications the newest word
+# counts, by when the bureau said it; where it knew nobody it said nothing else.
+OF_ACCOUNTS = """
+SELECT k.place, r.score, r.enquiries_30d, r.overdue_accounts, r.worst_overdue_days,
+    r.open_credit_minor,
+    GREATEST(0, EXTRACT(DAY FROM %(now)s::timestamptz - r.said_at))::integer
+FROM UNNEST(%(ids)s::uuid[]) WITH ORDINALITY AS k (account_id, place)
+JOIN accounts AS a USING (account_id)
+CROSS JOIN LATERAL (
+    SELECT COALESCE(b.as_of, b.asked_at) AS said_at, b.score, b.enquiries_30d,
+        b.overdue_accounts, b.worst_overdue_days, b.open_credit_minor
+    FROM bureau_reports AS b
+    WHERE b.person_id = a.person_id AND b.finding IN ('report', 'nobody')
+        AND COALESCE(b.as_of, b.asked_at) > %(since)s
+    ORDER BY COALESCE(b.as_of, b.asked_at) DESC, b.report_id DESC LIMIT 1
+) AS r
+CROSS JOIN LATERAL (
+    SELECT c.is_given FROM consents AS c
+    WHERE c.person_id = a.person_id AND c.data_class = 'bureau' AND c.purpose = 'credit'
+    ORDER BY c.number DESC LIMIT 1
+) AS c
+WHERE c.is_given
+"""
+LOOKED_BACK = timedelta(days=90)  # what was said before says nothing about an account any more
+INPUTS = (  # what the columns of an answer are to a decision, in their order
+    "bureau_score",
+    "bureau_enquiries_30d",
+    "bureau_overdue_accounts",
+    "bureau_worst_overdue_days",
+    "bureau_open_credit_minor",
+    "bureau_age_days",
+)
+
+Said = Mapping[UUID, Mapping[str, Value]]  # by account
+
+
+def asking(session: Session, account_ids: Collection[UUID], now: datetime) -> Callable[[], Said]:
+    """Ask what a bureau last said of the people behind some accounts, as inputs of decisions.
+
+    An account without a consent that stands, or without a report of late, is not among them.
+    Inside a pipeline it costs no round trip of its own; the answer is read after it.
+    """
+    accounts = list(account_ids)
+    asked = {"ids": pack("uuid", accounts), "now": now, "since": now - LOOKED_BACK}
+    rows = session.ask(OF_ACCOUNTS, asked)
+    return lambda: {
+        accounts[place - 1]: dict(zip(INPUTS, told, strict=True)) for place, *told in rows()
     }
 
 

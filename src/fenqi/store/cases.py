@@ -19,19 +19,20 @@ ENCODE = msgspec.json.Encoder().encode
 ENTRIES_MAX = 1_000  # of one case; a stream of facts does not grow it for ever
 LISTED_MAX = 200
 PARTICIPANTS_MAX = 10_000
+CLEARED_MAX = 100_000  # causes found harmless, of all accounts of a batch
 
 CASES = Table(
     "cases",
     "case_id uuid, book_id word, kind word, cause text, subject word, priority smallint,"
     "opened_at timestamptz, opened_by word, due_at timestamptz, about_case_id uuid?,"
-    "decision_id uuid?, assignee word, entry_count integer, outcome word, closed_by word,"
-    "closed_at timestamptz?",
+    "decision_id uuid?, is_shared boolean, assignee word, entry_count integer, outcome word,"
+    "closed_by word, closed_at timestamptz?",
 )
 CHANGES = Change(
     "cases",
     keys="case_id uuid",
     columns="assignee word, entry_count integer, priority smallint, due_at timestamptz,"
-    "outcome word, closed_by word, closed_at timestamptz?",
+    "outcome word, closed_by word, closed_at timestamptz?, joined_case_id uuid?",
 )
 ENTRIES = Table(
     "case_entries",
@@ -60,7 +61,7 @@ class CaseClosed(Conflict):
 
 @dataclass(slots=True)
 class Case:
-    """One locked case."""
+    """One locked case. `is_shared`: opened only for what several accounts share."""
 
     case_id: UUID
     book_id: str
@@ -73,11 +74,18 @@ class Case:
     due_at: datetime
     about_case_id: UUID | None
     decision_id: UUID | None
+    is_shared: bool
     assignee: str | None
     entry_count: int = 0
     outcome: CaseOutcome | None = None
     closed_by: str | None = None
     closed_at: datetime | None = None
+    joined_case_id: UUID | None = None  # where it goes on
+
+    def is_cleared(self, now: datetime, pause: timedelta) -> bool:
+        """Whether a person found within a pause that nothing is wrong."""
+        is_harmless = self.outcome is CaseOutcome.FALSE_ALARM and self.closed_at is not None
+        return is_harmless and self.closed_at is not None and now < self.closed_at + pause
 
     def check_open(self) -> None:
         """Refuse to go on with a closed case. Errors: CaseClosed."""
@@ -98,7 +106,8 @@ class Entry:
 
 
 COLUMNS = """case_id, book_id, kind, cause, subject, priority, opened_at, opened_by, due_at,
-    about_case_id, decision_id, assignee, entry_count, outcome, closed_by, closed_at"""
+    about_case_id, decision_id, is_shared, assignee, entry_count, outcome, closed_by, closed_at,
+    joined_case_id"""
 LOCK = f"""
 SELECT {COLUMNS} FROM cases WHERE case_id = ANY(%(cases)s::uuid[])
 ORDER BY case_id FOR NO KEY UPDATE
@@ -166,6 +175,56 @@ def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[
     return found
 
 
+# Of an appeal that was upheld, what it was about is harmless for those who appealed.
+CLEARED = """
+SELECT n.account_id, COALESCE(about.cause, c.cause), c.closed_at
+FROM case_accounts AS n JOIN cases AS c USING (case_id)
+LEFT JOIN cases AS about ON about.case_id = c.about_case_id
+WHERE n.account_id = ANY(%(accounts)s::uuid[]) AND c.outcome = 'false-alarm'
+    AND c.closed_at > %(since)s
+ORDER BY c.closed_at LIMIT %(most)s
+"""
+
+
+def cleared(
+    session: Session, account_ids: Collection[AccountId], since: datetime
+) -> dict[AccountId, dict[str, datetime]]:
+    """Return of some accounts the causes that a person found harmless since, and when last."""
+    found: dict[AccountId, dict[str, datetime]] = {one: {} for one in account_ids}
+    asked = {"accounts": list(account_ids), "since": since, "most": CLEARED_MAX}
+    for account_id, cause, closed_at in session.rows(CLEARED, asked):
+        found[AccountId(account_id)][cause] = closed_at
+    return found
+
+
+# What was opened about one account because of what it shares, since a crowd gathered.
+SINGLES = """
+SELECT c.case_id FROM case_accounts AS n JOIN cases AS c USING (case_id)
+WHERE n.account_id = ANY(%(accounts)s::uuid[]) AND c.outcome IS NULL AND c.is_shared
+    AND c.kind = 'review' AND c.book_id = %(book)s
+    AND c.opened_at > %(since)s AND c.opened_at <= %(until)s
+LIMIT %(most)s
+"""
+
+
+def singles(
+    session: Session,
+    account_ids: Collection[AccountId],
+    book_id: str,
+    since: datetime,
+    until: datetime,
+) -> set[UUID]:
+    """Return the open cases that each are about one of some accounts and what it shares."""
+    asked = {
+        "accounts": list(account_ids),
+        "book": book_id,
+        "since": since,
+        "until": until,
+        "most": PARTICIPANTS_MAX,
+    }
+    return {case_id for (case_id,) in session.rows(SINGLES, asked)}
+
+
 def participants(session: Session, case_id: UUID) -> set[str]:
     """Return the persons who took part in a case: wrote in it, or had it assigned to them."""
     asked = {"case": case_id, "most": PARTICIPANTS_MAX}
@@ -179,13 +238,69 @@ def _case(row: Sequence[Any]) -> Case:
     return case
 
 
+# Cases of accounts together, of rings and devices, that are open or were found harmless lately;
+# what is open comes last.
+TOGETHER = """
+SELECT n.account_id, c.cause, c.subject FROM case_accounts AS n JOIN cases AS c USING (case_id)
+WHERE n.account_id = ANY(%(accounts)s::uuid[]) AND c.subject = ANY(%(subjects)s)
+    AND (c.outcome IS NULL OR c.outcome = 'false-alarm' AND c.closed_at > %(since)s)
+ORDER BY n.account_id, c.outcome IS NULL, c.opened_at LIMIT %(most)s
+"""
+JOINED = """
+SELECT latest.cause, o.cause FROM UNNEST(%(causes)s::text[]) AS k (asked)
+CROSS JOIN LATERAL (
+    SELECT cause, joined_case_id FROM cases
+    WHERE cause = k.asked ORDER BY opened_at DESC, case_id DESC LIMIT 1
+) AS latest
+JOIN cases AS o ON o.case_id = latest.joined_case_id
+"""
+MEMBERS = """
+SELECT c.cause, n.account_id FROM cases AS c JOIN case_accounts AS n USING (case_id)
+WHERE c.cause = ANY(%(causes)s) AND c.outcome IS NULL LIMIT %(most)s
+"""
+
+
+def together(
+    session: Session,
+    account_ids: Collection[AccountId],
+    subjects: Collection[str],
+    *,
+    since: datetime,
+) -> dict[AccountId, dict[str, str]]:
+    """Return, by account and subject, the cause of its case: open, or found harmless since then."""
+    found: dict[AccountId, dict[str, str]] = {}
+    asked = {
+        "accounts": list(account_ids),
+        "subjects": sorted(subjects),
+        "since": since,
+        "most": PARTICIPANTS_MAX,
+    }
+    for account_id, cause, subject in session.rows(TOGETHER, asked):
+        found.setdefault(AccountId(account_id), {})[subject] = cause
+    return found
+
+
+def joined(session: Session, causes: Collection[str]) -> dict[str, str]:
+    """Return, of causes whose latest case goes on in another, the cause of that one."""
+    return dict(session.rows(JOINED, {"causes": sorted(causes)})) if causes else {}
+
+
+def members(session: Session, causes: Collection[str]) -> dict[str, set[AccountId]]:
+    """Return whom the open cases of some causes are about, before they are locked."""
+    found: dict[str, set[AccountId]] = {}
+    asked = {"causes": sorted(causes), "most": PARTICIPANTS_MAX}
+    for cause, account_id in session.rows(MEMBERS, asked) if causes else ():
+        found.setdefault(cause, set()).add(AccountId(account_id))
+    return found
+
+
 class Docket:
     """The cases of one batch: found or opened, written to, put on the batch's sheet."""
 
     def __init__(self, ground: Ground, session: Session, now: datetime) -> None:
         self._ids = ground.ids
         self._session = session
-        self._now = now
+        self.now = now
         self._by_cause: dict[str, Case] = {}
         self._absent: set[str] = set()  # causes looked for that have no case
         self._new: dict[UUID, Case] = {}
@@ -227,6 +342,7 @@ class Docket:
         pause: timedelta = timedelta(0),
         decision_id: UUID | None = None,
         about: UUID | None = None,
+        is_shared: bool = False,
         author: str = SYSTEM,
         text: str = "",
         is_repeated: bool = True,
@@ -243,12 +359,11 @@ class Docket:
         if known is not None and known.outcome is None:
             if is_repeated:
                 self.write(known, EntryKind.EVIDENCE, author, text, evidence)
+            self._hasten(known, priority)
             self.involve(known, accounts)
             return known, False
-        if known is not None and known.closed_at is not None:
-            is_cleared = known.outcome is CaseOutcome.FALSE_ALARM
-            if is_cleared and self._now < known.closed_at + pause:
-                return known, False
+        if known is not None and known.is_cleared(self.now, pause):
+            return known, False
         case = Case(
             case_id=self._ids.new(),
             book_id=book_id,
@@ -256,17 +371,34 @@ class Docket:
             cause=cause,
             subject=subject,
             priority=priority,
-            opened_at=self._now,
+            opened_at=self.now,
             opened_by=author,
-            due_at=due_at(priority, self._now),
+            due_at=due_at(priority, self.now),
             about_case_id=about,
             decision_id=decision_id,
+            is_shared=is_shared,
             assignee=None,
         )
         self._by_cause[cause] = self._new[case.case_id] = case
         self.write(case, EntryKind.OPENED, author, text, evidence)
         self.involve(case, accounts)
         return case, True
+
+    def _hasten(self, case: Case, priority: int) -> None:
+        """Let what is more urgent than a case was be looked at sooner."""
+        if priority < case.priority:
+            case.priority, case.due_at = priority, min(case.due_at, due_at(priority, self.now))
+            self.touch(case)
+
+    def join(self, case: Case, into: Case, accounts: Collection[AccountId]) -> None:
+        """Let an open case about some accounts go on in another."""
+        case.outcome, case.closed_by, case.closed_at = CaseOutcome.JOINED, SYSTEM, self.now
+        case.joined_case_id = into.case_id
+        told = {"outcome": case.outcome.value, "joined_case_id": into.case_id}
+        self.write(case, EntryKind.CLOSED, SYSTEM, evidence=told)
+        told = {"case_id": case.case_id, "subject": case.subject, "outcome": case.outcome.value}
+        self.write(into, EntryKind.EVIDENCE, SYSTEM, evidence=told)
+        self.involve(into, accounts)
 
     def involve(self, case: Case, accounts: Iterable[AccountId]) -> None:
         """Make a case about more accounts."""
@@ -290,7 +422,7 @@ class Docket:
             case.entry_count,
             kind.value,
             author,
-            self._now,
+            self.now,
             text,
             ENCODE(evidence or {}),
         )
@@ -307,15 +439,16 @@ class Docket:
             opened.add(
                 *(one.case_id, one.book_id, one.kind.value, one.cause, one.subject),
                 *(one.priority, one.opened_at, one.opened_by, one.due_at, one.about_case_id),
-                *(one.decision_id, one.assignee, one.entry_count),
+                *(one.decision_id, one.is_shared, one.assignee, one.entry_count),
                 *(one.outcome.value if one.outcome else None, one.closed_by, one.closed_at),
             )
         for one in self._changed.values():
             changed.add(
                 *(one.case_id, one.assignee, one.entry_count, one.priority, one.due_at),
                 *(one.outcome.value if one.outcome else None, one.closed_by, one.closed_at),
+                one.joined_case_id,
             )
         for account_id, case_id in self._accounts:
-            involved.add(account_id, case_id, self._now)
+            involved.add(account_id, case_id, self.now)
         for rows in (opened, changed, self._entries, involved):
             sheet.add(rows)

@@ -117,6 +117,10 @@ class Catalogue:
         """Return the newest version of every pack."""
         return [self.pack(name) for name in sorted({known for known, _ in self.packs})]
 
+    def hold_hours_max(self) -> int | None:
+        """Return how many hours a protective hold may last under every pack, None without one."""
+        return min((one.protective_hold_hours_max for one in self.newest_packs()), default=None)
+
     def pack(self, name: str) -> Pack:
         """Return the newest version of a pack. Errors: Missing."""
         versions = [version for known, version in self.packs if known == name]

@@ -178,14 +178,18 @@ class Changes:
         offer_id: UUID | None = None,
         actor: str = "system",
         command_key: str | None = None,
+        kind: str | None = None,
     ) -> Happening:
-        """Change a locked account, for later purchases only (P8), and tell its customer (P3)."""
+        """Change a locked account, for later purchases only (P8), and tell its customer (P3).
+
+        `kind` is that of the event, if it is another than the change's own.
+        """
         if change.subject is Subject.LIMIT:
             account.limit_minor = change.new
         else:
             account.price_grade = self.conduct.grade_of(change.new)
         self._touched[account.raw] = account
-        happening = self._told(account, change, offer_id, actor, command_key)
+        happening = self._told(account, change, decision_id, offer_id, actor, command_key, kind)
         self._changes.add(
             account.raw,
             change.subject.value,
@@ -276,9 +280,11 @@ class Changes:
         self,
         account: Account,
         change: Change,
+        decision_id: UUID | None,
         offer_id: UUID | None,
         actor: str,
         command_key: str | None,
+        named: str | None,
     ) -> Happening:
         is_harsher = change.direction is Direction.HARSHER
         match change.subject, is_harsher:
@@ -297,11 +303,13 @@ class Changes:
         }
         if is_harsher:
             payload |= {"reasons": change.reasons, "may_contest": True}
+        if decision_id is not None:
+            payload["decision_id"] = decision_id
         if offer_id is not None:
             payload["offer_id"] = offer_id
         return self.booking.event(
             account,
-            kind,
+            named or kind,
             payload=payload,
             actor=actor,
             command_key=command_key,

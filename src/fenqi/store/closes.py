@@ -130,6 +130,18 @@ def owing_since(session: Session, book: Book, task: Task, due_days: Sequence[dat
     return _pages(session, OWING_SINCE, _asked(book, task) | {"due_days": list(due_days)})
 
 
+EXCUSED = """
+SELECT DISTINCT p.account_id FROM plans AS p JOIN accounts AS a USING (account_id)
+WHERE a.excused_on IS NOT NULL AND p.oldest_due_on < %(day)s
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+"""
+
+
+def excused(session: Session, book: Book, task: Task) -> list[Page]:
+    """Return the accounts that owe something past due and have excused days of their own."""
+    return _pages(session, EXCUSED, _asked(book, task))
+
+
 TO_WRITE_OFF = """
 SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.oldest_due_on <= %(due_on)s AND p.oldest_due_on > %(horizon)s AND p.state = 'active'

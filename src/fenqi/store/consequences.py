@@ -13,10 +13,17 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.risk.breaker import outcome_of, soften
-from fenqi.core.risk.consequence import UNTOLD, cause_of, strength_of
+from fenqi.core.risk.breaker import is_reviewed, outcome_of, soften
+from fenqi.core.risk.consequence import (
+    UNTOLD,
+    asked_as,
+    cause_of,
+    outcome_reasons,
+    reasons_of,
+    strength_of,
+)
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
-from fenqi.core.risk.policy.policy import APPROVE, Act, Verdict
+from fenqi.core.risk.policy.policy import APPROVE, Act, Policy, Verdict
 from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -27,6 +34,8 @@ from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Because, Responses
+from fenqi.store.spent import LOOKED_AT, Spent
+from fenqi.store.trails import Followed
 
 PROTECTS = frozenset({Effect.SMALLER_LIMIT, Effect.HOLD, Effect.FREEZE})
 NONE: frozenset[Effect] = frozenset()
@@ -35,24 +44,38 @@ REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 
 
 class Weighed(NamedTuple):
-    """What is left of a verdict: its effects as a decision keeps them, and what is carried out."""
+    """What is left of a verdict: its effects as a decision keeps them, and what is carried out.
+
+    `reasons` are those of the outcome alone.
+    """
 
     words: tuple[str, ...]
     acts: tuple[Act, ...]
     outcome: str
+    reasons: tuple[str, ...]
+
+
+NOTHING = Weighed((), (), APPROVE, ())
 
 
 class Consequences:
     """The consequences of one batch of decisions of a kind; its accounts are locked."""
 
     def __init__(
-        self, ground: Ground, booking: Booking, session: Session, accounts: Iterable[Account]
+        self,
+        ground: Ground,
+        booking: Booking,
+        session: Session,
+        accounts: Iterable[Account],
+        followed: Followed | None = None,
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
         self._books = {one.book.book_id: one.book for one in accounts}
         self._responses: Responses | None = None  # most batches need nobody to respond
         self._restraint: Restraint | None = None  # nor anybody to count
         self._weighed: Counter[str] = Counter()  # decisions so far, by book
+        self._followed = followed
+        self._spent: Spent | None = None
 
     @property
     def responses(self) -> Responses:
@@ -60,6 +83,13 @@ class Consequences:
         if self._responses is None:
             self._responses = Responses(self._ground, self._booking, self._session)
         return self._responses
+
+    @property
+    def spent(self) -> Spent:
+        """What says what of a verdict is spent; made when the first is to be weighed."""
+        if self._spent is None:
+            self._spent = Spent(self._ground, self._booking, self._followed)
+        return self._spent
 
     def prepare(self, account_ids: Collection[AccountId], rulebook: Rulebook) -> None:
         """Read at once what the consequences for some accounts look at, before the first."""
@@ -77,13 +107,17 @@ class Consequences:
         harm then and is not counted.
         """
         self._weighed[account.book.book_id] += 1
+        if not said.effects:
+            return NOTHING
         words, harms = _told(said.effects)
-        if not harms:
-            return Weighed(words, said.effects, said.outcome)
-        spent = {
+        answered = self._answered(rulebook, account, said)
+        if not harms and not answered:
+            reasons = _told_of(rulebook, said.hits, said.effects, said.outcome, NONE)
+            return Weighed(words, said.effects, said.outcome, reasons)
+        spent = answered | {
             act.effect
             for act in said.effects
-            if act.effect in PROTECTS and not self._is_due(rulebook, account, said, act)
+            if act.effect in PROTECTS - answered and not self._is_due(rulebook, account, said, act)
         }
         # A smaller limit that runs is in force: nothing to place or count, and nothing held back.
         running = self._running(rulebook, account, said) if Effect.SMALLER_LIMIT in spent else NONE
@@ -92,10 +126,11 @@ class Consequences:
         held = spent | self._restrained(rulebook, account, counted)
         words = soften(words, held)
         acts = tuple(act for act in said.effects if act.effect not in held)
-        if held and all(act.effect is not Effect.REVIEW for act in acts):
+        if is_reviewed(held) and all(act.effect is not Effect.REVIEW for act in acts):
             acts += (REVIEW_FIRST,)
         outcome = outcome_of(words, otherwise=APPROVE) if held else said.outcome
-        return Weighed(words, acts, outcome)
+        reasons = _told_of(rulebook, said.hits, said.effects, outcome, frozenset(held))
+        return Weighed(words, acts, outcome, reasons)
 
     def carry_out(
         self,
@@ -108,32 +143,39 @@ class Consequences:
         evidence: Mapping[str, object],
     ) -> None:
         """Give the responses a weighed verdict asks for; menus are not among them."""
-        reasons = said.reasons or (UNTOLD,)
         give, policy = self.responses, rulebook.policy
         case_id: UUID | None = None
-        for act in sorted(acts, key=lambda one: one.effect in PROTECTS):  # the case comes first
-            cause = cause_of(policy, said, act.effect)
+        # The case comes first: effects stand strongest first, and a review above a check.
+        for act in sorted(acts, key=lambda one: one.effect in PROTECTS):
+            asked = asked_as(said, acts, act.effect)
+            cause = cause_of(policy, said, asked)
+            reasons = reasons_of(policy, said, asked) or (UNTOLD,)
             match act.effect:
                 case Effect.NUDGE:
-                    give.nudge(account, reasons=reasons, cause=cause)
+                    give.nudge(account, reasons=reasons, cause=cause, decision_id=decision_id)
                 case Effect.STEP_UP:
-                    give.step_up(account, reasons=reasons, cause=cause)
+                    self._ask(
+                        account, policy, said, reasons, case_id=case_id, decision_id=decision_id
+                    )
                 case Effect.REVIEW:
+                    looked = self.spent.cause(give, account, policy, said, asked)
                     case_id = give.review(
                         account,
                         subject=reasons[0],
                         evidence={"reasons": list(reasons), **evidence},
                         priority=act.amount,
-                        cause=cause,
+                        cause=looked.name,
                         decision_id=decision_id,
+                        is_shared=looked.is_shared,
                     ).case_id
                 case Effect.HOLD | Effect.FREEZE | Effect.SMALLER_LIMIT:
                     because: Because = {
                         "reasons": reasons,
                         "cause": cause,
-                        "strength": strength_of(policy, said, act.effect),
+                        "strength": strength_of(policy, said, asked),
                         "decision_id": decision_id,
                         "case_id": case_id,
+                        "is_shared": self.spent.is_shared(policy, said, asked),
                     }
                     until = self._until(act)
                     if act.effect is Effect.HOLD:
@@ -146,14 +188,48 @@ class Consequences:
                 case _:
                     pass
 
+    def _answered(self, rulebook: Rulebook, account: Account, said: Verdict) -> frozenset[Effect]:
+        """Return the effects that follow no more (`Spent`)."""
+        if LOOKED_AT.isdisjoint(act.effect for act in said.effects):
+            return NONE
+        return self.spent.effects(self.responses, account, rulebook.policy, said)
+
+    def _ask(
+        self,
+        account: Account,
+        policy: Policy,
+        said: Verdict,
+        reasons: tuple[str, ...],
+        *,
+        case_id: UUID | None,
+        decision_id: UUID,
+    ) -> None:
+        """Ask for the checks of a verdict, each remembered by its own cause."""
+        if case_id is not None:
+            self.responses.attach(account, case_id)
+        for one in self.spent.checks(self.responses, account, policy, said):
+            self.responses.step_up(
+                account,
+                reasons=reasons,
+                cause=one.cause,
+                strength=strength_of(policy, said, Effect.STEP_UP),
+                facts_at=one.facts_at,
+                decision_id=decision_id,
+                case_id=case_id,
+                is_shared=one.is_shared,
+            )
+
     def _is_due(self, rulebook: Rulebook, account: Account, said: Verdict, act: Act) -> bool:
         """Whether a hold or freeze would be placed, were it asked for now."""
-        return self.responses.would_place(
+        give, policy = self.responses, rulebook.policy
+        if self.spent.is_cleared(give, account, policy, said, act.effect):
+            return False
+        return give.would_place(
             act.effect,
             account,
             self._until(act),
-            cause=cause_of(rulebook.policy, said, act.effect),
-            strength=strength_of(rulebook.policy, said, act.effect),
+            cause=cause_of(policy, said, act.effect),
+            strength=strength_of(policy, said, act.effect),
         )
 
     def _restrained(
@@ -202,6 +278,19 @@ class Consequences:
                 return now + timedelta(days=act.amount)
             case _:
                 return now + timedelta(days=self._ground.catalogue.conduct().ceiling_days)
+
+
+@lru_cache(maxsize=EFFECTS_MAX)
+def _told_of(
+    rulebook: Rulebook,
+    hits: tuple[int, ...],
+    effects: tuple[Act, ...],
+    outcome: str,
+    held: frozenset[Effect],
+) -> tuple[str, ...]:
+    """Return the reasons of an outcome; most verdicts of a batch share a few."""
+    said = Verdict(outcome, effects, (), 0, hits, (), ())
+    return outcome_reasons(rulebook.policy, said, outcome, held)
 
 
 @lru_cache(maxsize=EFFECTS_MAX)

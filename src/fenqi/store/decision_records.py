@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Missing
+from fenqi.core.risk.consequence import Telling
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.record import APPROVE, Record, Rulebook
 from fenqi.core.values.ids import AccountId
@@ -29,7 +30,7 @@ COLUMNS = """
 SELECT d.decision_id, d.account_id, d.kind, d.outcome, d.effects, d.reasons, d.points, d.hits,
     d.inputs, m.offers, d.would_change, d.as_of_number, d.regime, d.decided_at, d.booked_on,
     d.latency_us, COALESCE(a.currency, b.currency), r.rulebook_id, r.kind, r.name, r.version,
-    r.content
+    r.content, d.telling
 FROM decisions AS d JOIN rulebooks AS r USING (rulebook_id) LEFT JOIN menus AS m USING (menu_id)
     LEFT JOIN accounts AS a USING (account_id)
     -- Of somebody who applied there may be no account.
@@ -67,6 +68,7 @@ def record_of(row: Sequence[Any]) -> Record:
         latency_us=row[15],
         currency=row[16],
         rulebook=Rulebook(*row[17:22]),
+        telling=Telling(row[22]),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from fenqi.core.risk.crowd import CrowdRule, PlaceKind, Visit
+from fenqi.core.risk.crowd import CrowdRule, PlaceKind, Visit, is_shared_device
 from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
@@ -23,7 +23,12 @@ from fenqi.store.rows import Rows, Sheet, Table, Upsert
 VISITS_MAX = 20_000  # of one address within one window
 SEEN_MAX = 2_000  # facts of an address before a crowd that are looked at, the latest
 LINKS_MAX = 50_000  # read for one crowd
+NEAR_MAX = 20_000  # accounts near one crowd
 CROWD = "crowd"  # the kind of a job, and the beginning of the cause of its case
+DEVICE = "device"  # the beginning of the cause of a case about one
+RING = "ring"  # the subject of the case of a crowd that was held
+PLACE = "crowded-place"  # the subject of the case of a crowd at a place that many share
+MANY_ON_DEVICE = "many-on-a-device"  # the subject of a case about one
 
 PLACES = Upsert(
     "known_places",
@@ -36,6 +41,11 @@ JOBS = Table("jobs", "job_id uuid, kind word, not_before timestamptz, payload js
 def crowd_cause(book_id: str, address: bytes) -> str:
     """Return the cause of the case about a crowd at an address."""
     return f"{CROWD}/{address.hex()}/{book_id}"
+
+
+def device_cause(book_id: str, device: bytes) -> str:
+    """Return the cause of the case about a device that many accounts use."""
+    return f"{DEVICE}/{device.hex()}/{book_id}"
 
 
 def address_of(cause: str) -> bytes | None:
@@ -202,6 +212,30 @@ def revive(session: Session, now: datetime) -> int:
     return session.run(REVIVE, {"kind": CROWD, "now": now})
 
 
+# Of a place that nobody wrote down, what the crowd there was taken for lately and nobody denied.
+FOUND_PLACES = """
+SELECT cause FROM cases
+WHERE cause = ANY(%(causes)s) AND subject = %(subject)s AND opened_at > %(since)s
+    AND (outcome IS NULL OR outcome = 'false-alarm')
+LIMIT %(most)s
+"""
+
+
+def asking_found_places(
+    session: Session,
+    book_ids: Collection[str],
+    addresses: Collection[bytes],
+    now: datetime,
+    rule: CrowdRule,
+) -> Callable[[], set[tuple[str, bytes]]]:
+    """Ask at which addresses a crowd of a book was taken for one at a place that many share."""
+    of = {crowd_cause(book, one): (book, one) for book in book_ids for one in addresses}
+    since = now - timedelta(days=rule.place_pause_days)
+    asked = {"causes": sorted(of), "subject": PLACE, "since": since, "most": LINKS_MAX}
+    told = session.ask(FOUND_PLACES, asked)
+    return lambda: {of[cause] for (cause,) in told()}
+
+
 KNOWN = """
 SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(addresses)s)
 """
@@ -231,16 +265,31 @@ def asking_visits(
 
 # A long-standing account in good order: as old as the rule says, open, not behind, and it has paid
 # something back. An account that a person found to have done harm is none.
-STANDING = """
-SELECT a.account_id, a.book_id, a.status = 'open' AND a.opened_on <= b.business_date - %(days)s
-    AND (a.oldest_due_on IS NULL OR a.oldest_due_on >= b.business_date)
+IS_GOOD = """
+    a.status = 'open' AND a.opened_on <= b.business_date - %(days)s
+    AND (a.oldest_due_on IS NULL OR a.oldest_due_on >= b.business_date
+         OR b.business_date = ANY(a.excused_on))
     AND EXISTS (SELECT 1 FROM receipts AS r
                 WHERE r.account_id = a.account_id AND r.state = 'final')
     AND NOT EXISTS (SELECT 1 FROM case_accounts AS n JOIN cases AS c USING (case_id)
                     WHERE n.account_id = a.account_id AND c.outcome = 'confirmed')
+"""
+STANDING = f"""
+SELECT a.account_id, a.book_id, {IS_GOOD}
 FROM accounts AS a JOIN books AS b USING (book_id)
 WHERE a.account_id = ANY(%(accounts)s::uuid[])
-"""
+"""  # noqa: S608 - constants only
+# Whoever was seen with a device lately, in this batch too; of a hub no more than shows it is one.
+SHARING = f"""
+SELECT k.hash, COUNT(*), COUNT(*) FILTER (WHERE {IS_GOOD})
+FROM UNNEST(%(devices)s::bytea[]) AS k (hash)
+CROSS JOIN LATERAL (
+    SELECT account_id FROM presences AS p
+    WHERE p.identifier_hash = k.hash AND p.seen_at > %(since)s LIMIT %(most)s
+) AS seen
+JOIN accounts AS a ON a.account_id = seen.account_id JOIN books AS b USING (book_id)
+GROUP BY k.hash
+"""  # noqa: S608 - constants only
 # Of an address that thousands use the latest facts say enough.
 SEEN = """
 SELECT DISTINCT account_id FROM (
@@ -275,6 +324,28 @@ def asking_standings(
         )
 
     return answer
+
+
+def shared_devices(
+    session: Session, devices: Collection[bytes], now: datetime, rule: CrowdRule
+) -> frozenset[bytes]:
+    """Return which of some devices say nothing of any one account that uses them.
+
+    Their presences of this batch are noted.
+    """
+    if not devices:
+        return frozenset()
+    asked = {
+        "devices": pack("bytea", sorted(devices)),
+        "since": now - timedelta(days=rule.links.decay_days),
+        "most": rule.links.accounts_max[Identifier.DEVICE] + 1,
+        "days": rule.good_age_days,
+    }
+    return frozenset(
+        bytes(device)
+        for device, size, good in session.rows(SHARING, asked)
+        if is_shared_device(rule, size=size, good=good)
+    )
 
 
 def asking_seen(
@@ -317,6 +388,63 @@ CROSS JOIN LATERAL (
 ) AS sharing
 LIMIT %(most)s
 """
+# Who was at an address since, and who shares a device with them; whether what accounts share keeps
+# them from something, or is a question about them.
+NEAR = """
+WITH here AS (
+    SELECT DISTINCT account_id FROM identifier_facts
+    WHERE identifier_hash = %(address)s AND occurred_at > %(since)s LIMIT %(most)s
+), devices AS (
+    SELECT DISTINCT l.identifier_hash FROM links AS l JOIN here USING (account_id)
+    WHERE l.identifier_kind = 'device' AND l.last_on >= %(since_on)s LIMIT %(most)s
+), near AS (
+    SELECT account_id FROM here
+    UNION
+    SELECT l.account_id FROM links AS l JOIN devices USING (identifier_hash)
+    WHERE l.last_on >= %(since_on)s
+)
+SELECT a.account_id, h.account_id IS NOT NULL, EXISTS (
+    SELECT FROM protections AS p
+    WHERE p.account_id = a.account_id AND p.ended_at IS NULL AND p.is_shared
+        AND p.placed_at > %(since)s
+) OR EXISTS (
+    SELECT FROM case_accounts AS n JOIN cases AS c USING (case_id)
+    WHERE n.account_id = a.account_id AND c.outcome IS NULL AND c.is_shared
+        AND c.opened_at > %(since)s
+)
+FROM near JOIN accounts AS a USING (account_id) LEFT JOIN here AS h USING (account_id)
+WHERE a.book_id = %(book)s
+LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Accounts of one book near a crowd: who was at its address, and who is to be let go."""
+
+    here: frozenset[AccountId]
+    touched: frozenset[AccountId]
+
+
+def near(session: Session, book_id: str, address: bytes, since: datetime) -> Near:
+    """Return who was at an address since an instant, or shares a device with who was."""
+    asked = {
+        "address": address,
+        "since": since,
+        "since_on": since.date() - timedelta(days=1),  # a day of the book may begin earlier
+        "book": book_id,
+        "most": NEAR_MAX,
+    }
+    rows = [
+        (AccountId(one), is_here, is_touched)
+        for one, is_here, is_touched in session.rows(NEAR, asked)
+    ]
+    return Near(
+        here=frozenset(one for one, is_here, _ in rows if is_here),
+        touched=frozenset(one for one, _, is_touched in rows if is_touched),
+    )
+
+
 GROUP_MAX = 1_000  # accounts of a group that is read whole
 
 

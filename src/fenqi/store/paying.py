@@ -78,6 +78,9 @@ SELECT account_id FROM (
     WHERE p.oldest_due_on = ANY(%(due_days)s) AND a.oldest_due_on = p.oldest_due_on
         AND a.book_id = %(book_id)s
     UNION
+    SELECT account_id FROM accounts
+    WHERE book_id = %(book_id)s AND excused_on IS NOT NULL AND oldest_due_on < %(today)s
+    UNION
     SELECT a.account_id
     FROM protections AS p JOIN decisions AS d USING (account_id, decision_id)
     JOIN accounts AS a USING (account_id)
@@ -99,11 +102,13 @@ def looked_at(
 ) -> list[Signal]:
     """Return the next accounts of a book that are asked about for the day alone, by id.
 
-    `due_days` are the due days whose debts are seen differently today.
+    `due_days` are the due days whose debts are seen differently today; who has excused days of his
+    own turns on days of his own and is asked about each day while he owes.
     """
     asked = {
         "book_id": book.book_id,
         "due_days": list(due_days),
+        "today": book.business_date,
         "after": after,
         "now": now,
         "most": most,
@@ -119,6 +124,8 @@ class Last:
     booked_on: date
     effects: tuple[str, ...]
     reasons: tuple[str, ...]
+    hits: tuple[int, ...]
+    rulebook_id: UUID
 
     def saw(self, signal: Signal, today: date) -> bool:
         """Whether it knew already what a signal tells."""
@@ -128,10 +135,11 @@ class Last:
 
 
 LASTS = """
-SELECT k.account_id, d.as_of_number, d.booked_on, d.effects, d.reasons
+SELECT k.account_id, d.as_of_number, d.booked_on, d.effects, d.reasons, d.hits,
+    d.rulebook_id
 FROM UNNEST(%(accounts)s::uuid[]) AS k (account_id)
 CROSS JOIN LATERAL (
-    SELECT as_of_number, booked_on, effects, reasons FROM decisions AS own
+    SELECT as_of_number, booked_on, effects, reasons, hits, rulebook_id FROM decisions AS own
     WHERE own.account_id = k.account_id AND own.kind = 'repayment'
     ORDER BY own.as_of_number DESC, own.booked_on DESC LIMIT 1
 ) AS d
@@ -141,7 +149,10 @@ CROSS JOIN LATERAL (
 def lasts(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, Last]:
     """Return the last decision about how each of some locked accounts pays, of those with one."""
     rows = session.rows(LASTS, {"accounts": list(account_ids)})
-    return {AccountId(row[0]): Last(row[1], row[2], tuple(row[3]), tuple(row[4])) for row in rows}
+    return {
+        AccountId(row[0]): Last(row[1], row[2], tuple(row[3]), tuple(row[4]), tuple(row[5]), row[6])
+        for row in rows
+    }
 
 
 RUNNING = """
@@ -165,7 +176,10 @@ def running(
 
 
 STEPS = """
-SELECT c.account_id, c.booked_on, CASE WHEN c.from_bucket = 0 THEN 1 ELSE -1 END, e.effective_on
+SELECT c.account_id, c.plan_id, EXISTS (
+        SELECT 1 FROM corrections AS x
+        WHERE x.account_id = c.account_id AND x.number = c.event_number AND x.says IS NULL
+    ), c.booked_on, CASE WHEN c.from_bucket = 0 THEN 1 ELSE -1 END, e.effective_on
 FROM crossings AS c
 JOIN events AS e ON e.account_id = c.account_id AND e.number = c.event_number
 WHERE c.account_id = ANY(%(accounts)s::uuid[]) AND 0 IN (c.from_bucket, c.to_bucket)
@@ -174,11 +188,21 @@ ORDER BY c.account_id, c.event_number, c.plan_id LIMIT %(most)s
 
 
 def steps(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, list[Step]]:
-    """Return when plans of some accounts became late, and late no more, in their order."""
+    """Return when plans of some accounts became late, and late no more, in their order.
+
+    A time of being late that was corrected is left out, its beginning and its end.
+    """
     found: dict[AccountId, list[Step]] = {}
+    excused: set[UUID] = set()  # plans in a time of being late that does not count
     asked = {"accounts": list(account_ids), "most": STEPS_MAX}
-    for account_id, *step in session.rows(STEPS, asked):
-        found.setdefault(AccountId(account_id), []).append(Step(*step))
+    for account_id, plan_id, is_corrected, *columns in session.rows(STEPS, asked):
+        step = Step(*columns)
+        if is_corrected and step.by > 0:
+            excused.add(plan_id)
+        elif step.by < 0 and plan_id in excused:
+            excused.discard(plan_id)
+        else:
+            found.setdefault(AccountId(account_id), []).append(step)
     return found
 
 

@@ -189,7 +189,8 @@ SELECT p.account_id, p.plan_id, p.merchant_id, p.agreement_version, p.product, p
     p.count, p.principal_minor, p.starts_on, p.due_on, p.charged_through, p.recognised_through,
     p.version, p.state, p.bucket, p.billed_count, p.principal_open_minor, p.oldest_due_on,
     p.unbilled_due_on, p.pack, p.pack_version, p.cost_table, p.parent_plan_id, p.is_rearranged,
-    ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000),
+    ARRAY(SELECT DISTINCT x.day FROM excused_days AS x WHERE x.book_id = a.book_id LIMIT 10000)
+        || COALESCE(a.excused_on, '{}'),
     c.opened_on, b.business_date, p.price_ppm
 FROM UNNEST(%(accounts)s::uuid[], %(plans)s::uuid[]) AS asked (account_id, plan_id)
 JOIN plans AS p USING (account_id, plan_id)

@@ -317,12 +317,13 @@ class Kept(NamedTuple):
     decided_at: datetime
     inputs: list[int | None]
     rulebook_id: UUID
+    as_of_number: int | None  # of the account's last event it saw
 
 
 # Along the key, which rises with time. Purchases are most of all decisions; for the others there is
 # an index that begins with their kind, and the statement says word for word what it is for.
 PAGE = """
-SELECT decision_id, account_id, decided_at, inputs, rulebook_id FROM decisions
+SELECT decision_id, account_id, decided_at, inputs, rulebook_id, as_of_number FROM decisions
 WHERE decision_id > %(after)s AND kind = %(kind)s AND decided_at >= %(since)s
 """
 PURCHASES = PAGE + "ORDER BY decision_id LIMIT %(most)s"

@@ -1,4 +1,4 @@
-"""Protections of accounts: what holds, freezes or narrows new purchases, from cause to end."""
+"""Protections of accounts: what holds, freezes, narrows or checks new purchases, cause to end."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -18,19 +18,20 @@ PER_ACCOUNT_MAX = 200  # protections of one account that are looked at, the newe
 PROTECTIONS = Table(
     "protections",
     "account_id uuid, protection_id uuid, kind word, cause text, strength word,"
-    "reasons word>text[], ceiling_minor bigint?, decision_id uuid?, case_id uuid?, placed_by word,"
-    "placed_at timestamptz, ends_at timestamptz, asked_until timestamptz",
+    "reasons word>text[], ceiling_minor bigint?, decision_id uuid?, case_id uuid?,"
+    "is_shared boolean, placed_by word, placed_at timestamptz, ends_at timestamptz,"
+    "asked_until timestamptz",
 )
 STATES = Change(
     "protections",
     keys="account_id uuid, protection_id uuid",
-    columns="ends_at timestamptz, seconded_by word, ended_at timestamptz?, ended_by word,"
-    "finding word",
+    columns="case_id uuid?, ends_at timestamptz, seconded_by word, ended_at timestamptz?,"
+    "ended_by word, finding word",
 )
 COLUMNS = Change(
     "accounts",
     keys="account_id uuid",
-    columns="held_until timestamptz?, frozen_until timestamptz?, step_up_since timestamptz?,"
+    columns="held_until timestamptz?, frozen_until timestamptz?, step_up_until timestamptz?,"
     "ceiling_minor bigint?, ceiling_until timestamptz?",
 )
 
@@ -38,6 +39,8 @@ COLUMNS = Change(
 @dataclass(slots=True)
 class Protection:
     """One protection; its account is locked.
+
+    `is_shared`: asked for only by what several accounts share, such as an address or a device.
 
     Units: `ceiling_minor` in minor units of the account's currency.
     """
@@ -51,6 +54,7 @@ class Protection:
     ceiling_minor: int | None
     decision_id: UUID | None
     case_id: UUID | None
+    is_shared: bool
     placed_by: str
     placed_at: datetime
     ends_at: datetime
@@ -66,13 +70,14 @@ class Protection:
 
     def past(self) -> Past:
         """What a later response must know of it."""
-        return Past(self.kind, self.cause, self.strength, self.ends_at, self.ended_at, self.finding)
+        told = (self.kind, self.cause, self.strength, self.ends_at, self.ended_at, self.finding)
+        return Past(*told, self.case_id)
 
 
 OF = """
 SELECT p.account_id, p.protection_id, p.kind, p.cause, p.strength, p.reasons, p.ceiling_minor,
-    p.decision_id, p.case_id, p.placed_by, p.placed_at, p.ends_at, p.asked_until, p.seconded_by,
-    p.ended_at, p.ended_by, p.finding
+    p.decision_id, p.case_id, p.is_shared, p.placed_by, p.placed_at, p.ends_at, p.asked_until,
+    p.seconded_by, p.ended_at, p.ended_by, p.finding
 FROM UNNEST(%(accounts)s::uuid[]) AS asked (account_id)
 CROSS JOIN LATERAL (
     SELECT * FROM protections AS own
@@ -136,6 +141,7 @@ def placed(protections: Iterable[Protection]) -> Rows:
             one.ceiling_minor,
             one.decision_id,
             one.case_id,
+            one.is_shared,
             one.placed_by,
             one.placed_at,
             one.ends_at,
@@ -145,12 +151,13 @@ def placed(protections: Iterable[Protection]) -> Rows:
 
 
 def changed(protections: Iterable[Protection]) -> Rows:
-    """Return the rows of protections that ended or last longer."""
+    """Return the rows of protections that ended, last longer, or belong to another case now."""
     rows = Rows(STATES)
     for one in protections:
         rows.add(
             one.account_id,
             one.protection_id,
+            one.case_id,
             one.ends_at,
             one.seconded_by,
             one.ended_at,
@@ -168,6 +175,7 @@ def settle(account: Account, protections: Iterable[Protection], now: datetime) -
     running = [one for one in protections if one.is_running(now)]
     account.held_until = _last(running, ProtectionKind.HOLD)
     account.frozen_until = _last(running, ProtectionKind.FREEZE)
+    account.step_up_until = _last(running, ProtectionKind.STEP_UP)
     ceilings = [
         (one.ceiling_minor, one.ends_at) for one in running if one.ceiling_minor is not None
     ]
@@ -182,7 +190,7 @@ def columns(accounts: Iterable[Account]) -> Rows:
             one.raw,
             one.held_until,
             one.frozen_until,
-            one.step_up_since,
+            one.step_up_until,
             one.ceiling_minor,
             one.ceiling_until,
         )

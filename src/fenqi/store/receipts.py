@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from fenqi.core.errors import Missing
+from fenqi.core.servicing.excuse import Pending
 from fenqi.core.values.ids import AccountId, ReceiptId
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table
@@ -72,3 +73,20 @@ def changed(receipts: Iterable[Receipt]) -> Rows:
     for receipt in receipts:
         rows.add(receipt.account_id, receipt.receipt_id, receipt.state)
     return rows
+
+
+COMING = """
+SELECT account_id, receipt_id, amount_minor, effective_on FROM receipts
+WHERE account_id = ANY(%(accounts)s::uuid[]) AND state = 'pending'
+ORDER BY account_id, effective_on, receipt_id
+"""
+
+
+def coming(
+    session: Session, account_ids: Collection[AccountId]
+) -> dict[AccountId, dict[ReceiptId, Pending]]:
+    """Return what is on its way to locked accounts, per account and receipt."""
+    found: dict[AccountId, dict[ReceiptId, Pending]] = {one: {} for one in account_ids}
+    for account_id, receipt_id, *money in session.rows(COMING, {"accounts": list(account_ids)}):
+        found[account_id][receipt_id] = Pending(*money)
+    return found

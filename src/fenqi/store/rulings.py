@@ -6,23 +6,26 @@ its responses are told. Without a policy the built-in judge decides alone. Which
 asked in each batch, per book: an adoption counts at once, and a breaker that is open falls back.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.account import REASONS_MAX, Outcome, Reason, Standing, Verdict, judge
+from fenqi.core.account import Outcome, Reason, Standing, Verdict, judge
+from fenqi.core.risk.consequence import reasons_of
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.features.row import Row
-from fenqi.core.risk.features.trail import Trail
 from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Act, Offer
 from fenqi.core.risk.policy.policy import Verdict as Said
-from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of
+from fenqi.core.risk.policy.turn import told, turned_of_judge
+from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of, stopped_by
 from fenqi.core.risk.rulebook import Rulebook
+from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
+from fenqi.store import bureau, facts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
@@ -38,8 +41,10 @@ from fenqi.store.decisions import (
 )
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
+from fenqi.store.scorecards import NOTHING, Scoring
 from fenqi.store.trails import Followed
 
+ALLOWED = "is_allowed_address"  # whether the address the account was last at is a known place
 MENUS_MAX = 4096  # different menus remembered
 
 
@@ -86,16 +91,34 @@ def menu(plans: Plans) -> Menu:
 
 
 class _Rules(NamedTuple):
-    """What decides in a book, and how its inputs are computed."""
+    """What decides in a book, and how its inputs are computed.
+
+    `row` computes the inputs of the policy and, behind them, those that only the card looks at.
+    """
 
     book: Rulebook
     row: Row
+    scoring: Scoring | None  # None if the policy does not look at a score
+    asks_address: bool
 
 
-def asking(ground: Ground, session: Session) -> Deciding | None:
-    """Ask which policy decides, in the round trip of a pipeline; None if none is to."""
-    is_asked = ground.asks_policies and DecisionKind.PURCHASE not in ground.rulebooks
-    return Deciding(session, DecisionKind.PURCHASE) if is_asked else None
+class Inquiry(NamedTuple):
+    """What is asked in the round trip of the locks: which policy decides, what bureaus said.
+
+    `deciding` is None where the ground names the policy.
+    """
+
+    deciding: Deciding | None
+    reports: Callable[[], bureau.Said]
+
+
+def asking(ground: Ground, session: Session, accounts: Collection[AccountId]) -> Inquiry | None:
+    """Ask what a policy needs, in the round trip of a pipeline; None if none is to decide."""
+    is_named = DecisionKind.PURCHASE in ground.rulebooks
+    if not is_named and not ground.asks_policies:
+        return None
+    deciding = None if is_named else Deciding(session, DecisionKind.PURCHASE)
+    return Inquiry(deciding, bureau.asking(session, accounts, ground.clock.now()))
 
 
 class Rulings:
@@ -107,7 +130,7 @@ class Rulings:
         booking: Booking,
         session: Session,
         accounts: Collection[Account],
-        deciding: Deciding | None,
+        inquiry: Inquiry | None,
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
         self._decisions = Decisions(booking)
@@ -115,15 +138,18 @@ class Rulings:
         self._plans = _plans(ground)
         # What is known by identity is kept beside it, so that it does not go away.
         self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
-        self._consequences = Consequences(ground, booking, session, accounts)
-        self._deciding = deciding
+        self._deciding = inquiry and inquiry.deciding
         self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
         self._rules: dict[str, _Rules] = {}  # by book
         self._followed: Followed | None = None
-        if self._given is not None or deciding is not None:
+        if inquiry is not None:
+            self._accounts = accounts
+            self._allowed: frozenset[str] | None = None
+            self._reports = inquiry.reports()
             self._moment = moment_of(booking.now)
             self._checks = ground.trails.row([CHECKS_PASSED])
             self._followed = booking.followed = ground.trails.follow(session, accounts)
+        self._consequences = Consequences(ground, booking, session, accounts, self._followed)
 
     def _rules_of(self, book: Book) -> _Rules | None:
         """Return what decides in a book. Errors: PolicyMissing, RulebookAltered."""
@@ -134,8 +160,10 @@ class Rulings:
                 rulebook = self._deciding.of(book)
             if rulebook is None:
                 return None
-            row = self._ground.trails.row([one.name for one in rulebook.policy.inputs])
-            found = self._rules[book.book_id] = _Rules(rulebook, row)
+            names = [one.name for one in rulebook.policy.inputs]
+            scoring = Scoring.of(names)
+            row = self._ground.trails.row(scoring.names if scoring else names)
+            found = self._rules[book.book_id] = _Rules(rulebook, row, scoring, ALLOWED in names)
         return found
 
     def rule(self, asked: Asked) -> Ruling:
@@ -146,7 +174,7 @@ class Rulings:
         rules = self._rules_of(account.book)
         if rules is None or self._followed is None:
             return self._judged(asked, standing, floor, self._menu(account, (), ()))
-        values = self._values(self._followed.of(account), rules.row, asked, standing)
+        values = self._values(self._followed, rules, asked, standing)
         said = rules.book.decide(values)
         is_floored = floor.outcome is Outcome.DECLINE
         if is_floored and not any(act.effect is Effect.DECLINE for act in said.effects):
@@ -159,13 +187,33 @@ class Rulings:
             is_floored=is_floored or _is_narrowed(acts, account, asked.amount_minor),
             is_on_menu=asked.plan in plans,
         )
-        reasons = said.reasons
-        if course is Course.OTHER_PLAN:
-            missed = asked.missed_on(plans)
-            if missed is Reason.PRICE_NOT_OFFERED or not reasons:
-                reasons = (missed.value, *reasons)[:REASONS_MAX]
+        reasons: tuple[str, ...] = ()
+        if course is not Course.APPROVE:
+            reasons = self._reasons(rules.book, asked, said, acts, course, plans)
         self._keep(rules.book, asked, values, said, weighed, plans)
         return Ruling(course, reasons, plans, rules.book.name, rules.book.version, said, acts)
+
+    def _reasons(
+        self,
+        rulebook: Rulebook,
+        asked: Asked,
+        said: Said,
+        acts: tuple[Act, ...],
+        course: Course,
+        plans: Plans,
+    ) -> tuple[str, ...]:
+        """Return why a purchase is not made as it was asked for: the reasons of that alone (P3)."""
+        if course is not Course.OTHER_PLAN:
+            effect = stopped_by(said.effects, acts, course)
+            return reasons_of(rulebook.policy, said, effect)
+        missed = asked.missed_on(plans)
+        warm = tuple(act for act in acts if act.effect is not Effect.COOLER_MENU)
+        # The offers of a verdict are cooled already: those of its lines are not.
+        lines = rulebook.policy.lines
+        offered = tuple(offer for number in said.hits for offer in lines[number].offers)
+        if asked.plan in self._menu(asked.account, offered, warm):
+            return reasons_of(rulebook.policy, said, Effect.COOLER_MENU) or (missed.value,)
+        return (missed.value,)
 
     def note(self, account: Account, kind: str, payload: str) -> None:
         """Let the account's trail know of its latest event, which the flow books itself."""
@@ -185,15 +233,36 @@ class Rulings:
                 evidence={"amount_minor": asked.amount_minor},
             )
 
-    def _values(self, trail: Trail, row: Row, asked: Asked, standing: Standing) -> Sequence[Value]:
+    def _values(
+        self, followed: Followed, rules: _Rules, asked: Asked, standing: Standing
+    ) -> Sequence[Value]:
         """Return the inputs of one purchase."""
         account = asked.account
+        trail = followed.of(account)
         (passed,) = self._checks(trail, self._moment)
         given = account.given(standing)
         given["amount_minor"] = asked.amount_minor
         given["instalment_count"] = asked.instalments
         given["is_stepped_up"] = int(bool(passed))
-        return row(trail, self._moment, given)
+        said = self._reports.get(account.account_id)
+        if said is not None:
+            given.update(said)
+        if rules.asks_address and trail.address:
+            given[ALLOWED] = int(trail.address in self._allowed_among(followed))
+        values = rules.row(trail, self._moment, given)
+        if rules.scoring is not None:
+            is_cut = standing.limit_minor != account.limit_minor
+            return rules.scoring.complete(values, _uncut(account) if is_cut else NOTHING)
+        return values
+
+    def _allowed_among(self, followed: Followed) -> frozenset[str]:
+        """Return which addresses the batch's accounts were last at are known places, asked once."""
+        if self._allowed is None:
+            seen = {followed.of(one).address for one in self._accounts}
+            seals = [bytes.fromhex(one) for one in seen if one]
+            known = facts.asking_places(self._session, seals)()
+            self._allowed = frozenset(one.hex() for one in known)
+        return self._allowed
 
     def _keep(
         self,
@@ -210,13 +279,16 @@ class Rulings:
                 account=asked.account,
                 decision_id=asked.decision_id,
                 outcome=weighed.outcome,
-                reasons=said.reasons,
+                reasons=weighed.reasons,
                 inputs=values,
                 as_of_number=asked.account.event_count,
                 effects=weighed.words,
                 points=said.points,
                 hits=said.hits,
                 menu=menu(plans),
+                would_change=told(rulebook.policy, rulebook.decide, values)
+                if said.effects
+                else None,
                 latency_us=self._latency_us(),
             ),
         )
@@ -224,6 +296,7 @@ class Rulings:
     def _judged(self, asked: Asked, standing: Standing, floor: Verdict, plans: Plans) -> Ruling:
         """Return what the built-in judge decides."""
         reasons = tuple(one.value for one in floor.reasons)
+        turn = turned_of_judge(standing, asked.amount_minor) if reasons else None
         self._decisions.add(
             STARTER,
             Decision(
@@ -234,6 +307,7 @@ class Rulings:
                 inputs=starter_inputs(standing, asked.amount_minor),
                 as_of_number=asked.account.event_count,
                 menu=menu(plans),
+                would_change=turn and turn.text,
                 latency_us=self._latency_us(),
             ),
         )
@@ -259,6 +333,15 @@ class Rulings:
             plans = menu_of(self._plans, offers, acts, products)
             found = self._menus[key] = (plans, offers)
         return found[0]
+
+
+def _uncut(account: Account) -> dict[str, Value]:
+    """Return what a score is told of a limit that is smaller for a while: that of the limit itself.
+
+    A protection may have a weak cause, and those never move a score (P6).
+    """
+    used, limit = account.principal_open_minor + account.held_minor, account.limit_minor
+    return {"utilisation_ppm": used * PPM // limit if limit > 0 else None}
 
 
 def _is_narrowed(acts: Sequence[Act], account: Account, amount_minor: int) -> bool:

@@ -4,13 +4,14 @@ A decision that commits late is not passed over: what is read begins a while bef
 and what was judged already is left out. No transaction stays open for so long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from fenqi.core.errors import Conflict, Invalid, Missing
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -18,6 +19,7 @@ from fenqi.core.values.name import NAME_CHARS_MAX, is_name
 from fenqi.core.values.phrase import Phrase
 from fenqi.store.decisions import RULEBOOKS
 from fenqi.store.pool import IDLE_SECONDS_MAX, Session
+from fenqi.store.recall import Moment, recall, told_of
 from fenqi.store.rows import Rows, Sheet, Table
 
 OVERLAP = timedelta(seconds=2 * IDLE_SECONDS_MAX)
@@ -168,11 +170,17 @@ class Unjudged:
     decided_at: datetime
     inputs: Sequence[Value]
     names: Sequence[str]
+    as_of_number: int | None
+
+    @property
+    def moment(self) -> Moment:
+        """Where it stood."""
+        return Moment(self.account_id, self.as_of_number, self.decided_at)
 
 
 # Decisions lie in the order of time, so a range of it finds them.
 UNJUDGED = """
-SELECT d.account_id, d.decision_id, d.decided_at, d.inputs, r.content -> 'inputs'
+SELECT d.account_id, d.decision_id, d.decided_at, d.inputs, r.content -> 'inputs', d.as_of_number
 FROM decisions AS d JOIN rulebooks AS r USING (rulebook_id)
 WHERE d.decided_at >= %(since)s AND d.decided_at < %(until)s AND d.kind = %(kind)s
     AND r.content ->> 'judge' IS DISTINCT FROM 'crowd'  -- no policy decides about crowds
@@ -194,10 +202,30 @@ def unjudged(session: Session, challenger: Challenger, most: int) -> list[Unjudg
         "until": challenger.ends_at,
         "most": most,
     }
-    return [
-        Unjudged(AccountId(row[0]), row[1], row[2], row[3], row[4])
-        for row in session.rows(UNJUDGED, asked)
-    ]
+    return [Unjudged(AccountId(row[0]), *row[1:]) for row in session.rows(UNJUDGED, asked)]
+
+
+def given(
+    session: Session, kind: DecisionKind, wanted: Collection[str], found: Sequence[Unjudged]
+) -> list[dict[str, Value]]:
+    """Return the inputs of live decisions by name, with the features a challenger wants besides.
+
+    Those are computed from the events a decision had seen; what cannot be is not among them.
+    """
+    told = [dict(zip(one.names, one.inputs, strict=True)) for one in found]
+    by_missing: dict[tuple[str, ...], list[int]] = {}
+    for place, one in enumerate(found):
+        missing = tuple(sorted(set(wanted) - told[place].keys()))
+        features = told_of(kind, {}, missing)  # no decision about a crowd is among them
+        if features and one.moment.is_known:
+            by_missing.setdefault(tuple(features), []).append(place)
+    for names, places in by_missing.items():
+        computed = recall(session, names, [found[place].moment for place in places])
+        values, known = computed.values.tolist(), computed.known.tolist()
+        for place, row, is_known in zip(places, values, known, strict=True):
+            filled = zip(names, row, is_known, strict=True)
+            told[place] |= {name: value if has else None for name, value, has in filled}
+    return told
 
 
 SEEN = """
@@ -271,9 +299,10 @@ WHERE v.challenger_id = %(challenger_id)s AND v.outcome <> d.outcome
 ORDER BY d.decided_at DESC, v.decision_id LIMIT %(most)s
 """
 MISSED = """
-SELECT COUNT(*)::integer, COUNT(*) FILTER (WHERE unrecorded > 0)::integer,
-    COALESCE(MAX(unrecorded), 0)
-FROM shadow_verdicts WHERE challenger_id = %(challenger_id)s
+SELECT d.rulebook_id, v.unrecorded, COUNT(*)::integer
+FROM shadow_verdicts AS v JOIN decisions AS d USING (account_id, decision_id)
+WHERE v.challenger_id = %(challenger_id)s
+GROUP BY d.rulebook_id, v.unrecorded ORDER BY d.rulebook_id, v.unrecorded LIMIT %(most)s
 """
 
 
@@ -298,10 +327,18 @@ def examples(session: Session, challenger_id: UUID, most: int) -> list[Example]:
     ]
 
 
-def missed(session: Session, challenger_id: UUID) -> tuple[int, int, int]:
-    """Return how many decisions were judged, how many lacked inputs, and how many at most."""
-    row = session.rows(MISSED, {"challenger_id": challenger_id})[0]
-    return (row[0], row[1], row[2])
+class Missed(NamedTuple):
+    """Decisions by one rulebook of which a challenger did not know as many of its inputs."""
+
+    rulebook_id: UUID
+    unknown: int
+    decisions: int
+
+
+def missed(session: Session, challenger_id: UUID) -> list[Missed]:
+    """Return of how many decisions how many inputs of a challenger were not to be had."""
+    asked = {"challenger_id": challenger_id, "most": COMBINATIONS_MAX}
+    return [Missed(*row) for row in session.rows(MISSED, asked)]
 
 
 def _check_name(by: str) -> None:

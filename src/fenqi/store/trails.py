@@ -10,6 +10,8 @@ Between two looks a trail is packed: a string of bytes, which the collector of g
 and of which a million fit into memory. Now and then, once it has come some events further, the
 transaction that carries it writes it down beside its own rows (`trails`), so that who knows nothing
 of an account, as every program after its start, reads that and the few events since.
+
+Where facts were corrected (`store/corrections.py`) a trail that had them begins anew.
 """
 
 import hashlib
@@ -24,6 +26,7 @@ import msgspec
 from fenqi.core.risk.features.declaration import FeatureSet, Key
 from fenqi.core.risk.features.row import Row, compile_row
 from fenqi.core.risk.features.trail import LAYOUT, Keeper, Trail
+from fenqi.store import corrections
 from fenqi.store.accounts import Account
 from fenqi.store.columns import pack
 from fenqi.store.features import shipped
@@ -54,12 +57,19 @@ FROM UNNEST(%(accounts)s::uuid[], %(numbers)s::bigint[], %(lasts)s::bigint[]) WI
 JOIN trails AS t ON t.account_id = k.account_id AND t.number > k.number AND t.number <= k.last
 WHERE t.features_id = %(features_id)s
 """
+# A fact says what it was corrected to by the event up to which corrections are known; one that does
+# not count any more has no payload.
 MISSING = """
 SELECT k.place, e.number, e.kind, (EXTRACT(EPOCH FROM e.recorded_at) * 1000000)::bigint,
-    e.payload::text
-FROM UNNEST(%(accounts)s::uuid[], %(numbers)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY
-    AS k (account_id, number, last, place)
+    CASE WHEN x.is_corrected THEN (e.payload || x.says)::text ELSE e.payload::text END
+FROM UNNEST(%(accounts)s::uuid[], %(numbers)s::bigint[], %(lasts)s::bigint[], %(known)s::bigint[])
+    WITH ORDINALITY AS k (account_id, number, last, known, place)
 JOIN events AS e ON e.account_id = k.account_id AND e.number > k.number AND e.number <= k.last
+LEFT JOIN LATERAL (
+    SELECT TRUE AS is_corrected, own.says FROM corrections AS own
+    WHERE own.account_id = e.account_id AND own.number = e.number AND own.corrected_by <= k.known
+    ORDER BY own.corrected_by DESC LIMIT 1
+) AS x ON TRUE
 WHERE e.kind = ANY(%(kinds)s::text[])
 ORDER BY k.place, e.number LIMIT %(most)s
 """
@@ -68,6 +78,8 @@ Fact = tuple[str, int, str | bytes]  # kind, moment, payload as JSON
 # Plain tuples, which the collector of garbage leaves alone once they hold nothing that could be in
 # a circle. A trail with a number beyond 64 bits is kept as it is.
 Kept = tuple[int, bytes | Trail, tuple[Fact, ...], int]  # number, trail, put off, written up to
+
+CORRECTED = corrections.KIND
 
 NOTHING: Kept = (0, b"", (), 0)
 
@@ -78,6 +90,7 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     at: int
     seen: int
     cells: list[Any]
+    address: str
 
 
 PACK = msgspec.msgpack.Encoder().encode
@@ -87,7 +100,7 @@ UNPACK = msgspec.msgpack.Decoder(_Packed).decode
 def packed(trail: Trail) -> bytes | None:
     """Return a trail as bytes; None if a number in it does not fit 64 bits."""
     try:
-        return PACK(_Packed(trail.at, trail.seen, trail.cells))
+        return PACK(_Packed(trail.at, trail.seen, trail.cells, trail.address))
     except OverflowError:
         return None
 
@@ -101,6 +114,7 @@ def unpacked(keeper: Keeper, zone: str, form: bytes) -> Trail:
     if form:
         kept = UNPACK(form)
         trail.at, trail.seen, trail.cells = kept.at, kept.seen, kept.cells
+        trail.address = kept.address
     return trail
 
 
@@ -111,13 +125,23 @@ class _Held:
     somebody looks: most customers do not come again so soon. `form` is the trail without them.
     """
 
-    __slots__ = ("account", "form", "is_altered", "number", "put_off", "trail", "written")
+    __slots__ = (
+        "account",
+        "form",
+        "is_altered",
+        "is_outdated",
+        "number",
+        "put_off",
+        "trail",
+        "written",
+    )
 
     def __init__(self, account: Account, kept: Kept) -> None:
         self.account = account
         self.number, self.form, self.put_off, self.written = kept
         self.trail: Trail | None = None
         self.is_altered = False  # the trail is no longer what its form says
+        self.is_outdated = False  # facts in it were corrected: it is not kept, nor written down
 
     def read(self, keeper: Keeper) -> Trail:
         """Return the trail with all that was put off."""
@@ -156,6 +180,10 @@ class Followed:
         """Return an account's trail, in step with what was booked so far. Errors: KeyError."""
         return self._held[account.raw].read(self._keeper)
 
+    def newest(self, account: Account, names: Collection[str]) -> int | None:
+        """Return the moment of an account's latest fact behind some features (`Keeper.newest`)."""
+        return self._keeper.newest(self.of(account), names)
+
     def note(
         self,
         account: Account,
@@ -174,12 +202,14 @@ class Followed:
         held.number = account.event_count
         if kind in self._keeper.bits:
             held.put_off += ((kind, moment, payload),)
+        elif kind == CORRECTED:
+            held.is_outdated = True
 
     def fill(self, sheet: Sheet) -> None:
         """Write down the trails that have come far since they were written last."""
         rows = Rows(TRAILS)
         for raw, held in self._held.items():
-            if held.number - held.written >= self._written_events:
+            if held.number - held.written >= self._written_events and not held.is_outdated:
                 form = packed(held.read(self._keeper))
                 if form is not None:
                     rows.add(raw, held.number, self._features_id, form)
@@ -256,7 +286,9 @@ class Trails:
 
     def _put_back(self, held: Mapping[bytes, _Held]) -> None:
         """Keep trails again, the latest used last; make room by dropping the first."""
-        packed_again = [(raw, one.kept(self._keeper)) for raw, one in held.items()]
+        packed_again = [
+            (raw, one.kept(self._keeper)) for raw, one in held.items() if not one.is_outdated
+        ]
         with self._gate:
             for raw, kept in packed_again:
                 newer = self._kept.get(raw)
@@ -308,32 +340,47 @@ class Trails:
 
 
 class Lacking(NamedTuple):
-    """A trail that lacks events of an account, those after its own number up to the last."""
+    """A trail that lacks events of an account, those after its own number up to the last.
+
+    `known` is the number of the event up to which corrections are known, if not the last.
+    """
 
     account: bytes | UUID
     trail: Trail
     last: int
+    known: int | None = None
 
 
 def fold_events(session: Session, keeper: Keeper, lacking: Sequence[Lacking]) -> set[int]:
     """Fold into trails the events they lack; return the places of those that had any.
 
-    Events are read in pages, so an account with millions costs no more memory than a page.
+    Events are read in pages, so an account with millions costs no more memory than a page. A trail
+    that has facts already, and lacks a correction, is made anew from the first.
     """
     altered: set[int] = set()
     accounts = pack("uuid", [one.account for one in lacking])
     lasts = pack("bigint", [one.last for one in lacking])
-    kinds = pack("text", keeper.kinds)
+    known = pack("bigint", [one.last if one.known is None else one.known for one in lacking])
+    kinds = pack("text", [*keeper.kinds, CORRECTED])
+    anew = {place for place, one in enumerate(lacking) if not one.trail.number}
     while True:
         asked = {
             "accounts": accounts,
             "numbers": pack("bigint", [one.trail.number for one in lacking]),
             "lasts": lasts,
+            "known": known,
             "kinds": kinds,
             "most": EVENTS_MAX,
         }
         rows = session.rows(MISSING, asked)
+        outdated = {row[0] - 1 for row in rows if row[2] == CORRECTED} - anew
+        for place in outdated:
+            _begin_anew(lacking[place].trail)
+        anew |= outdated
+        altered |= outdated
         for place, number, kind, moment, payload in rows:
+            if place - 1 in outdated or payload is None:
+                continue
             altered.add(place - 1)
             keeper.fold(
                 lacking[place - 1].trail,
@@ -342,8 +389,14 @@ def fold_events(session: Session, keeper: Keeper, lacking: Sequence[Lacking]) ->
                 moment=moment,
                 fields=DECODE(payload),
             )
-        if len(rows) < EVENTS_MAX:
+        if len(rows) < EVENTS_MAX and not outdated:
             return altered
+
+
+def _begin_anew(trail: Trail) -> None:
+    """Forget what a trail has."""
+    trail.number = trail.at = trail.seen = 0
+    trail.cells = [None] * len(trail.cells)
 
 
 def features_id(features: FeatureSet) -> UUID:

@@ -4,8 +4,10 @@ Ledger figures come from the closed days' totals plus the lines of the open day,
 not grow with the number of lines. Every figure can be asked for as it stood at the end of a day.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from fenqi.core.values.ids import AccountId
@@ -326,6 +328,82 @@ def stopped(session: Session, book_id: str, as_of: date) -> list[StoppedSum]:
     """Return the purchases that were not made, by their course and by the reasons told."""
     rows = session.rows(STOPPED, {"book_id": book_id, "as_of": as_of, "most": REASONS_MAX})
     return [StoppedSum(*row) for row in rows]
+
+
+TOLD = """
+SELECT e.account_id, e.number, e.command_key, e.payload -> 'reasons'
+FROM events AS e JOIN accounts AS a USING (account_id)
+WHERE a.book_id = %(book_id)s AND e.kind IN ('purchase-declined', 'purchase-paused')
+    AND (e.account_id, e.number) > (%(account_id)s, %(number)s)
+ORDER BY e.account_id, e.number LIMIT %(most)s
+"""
+TOLD_PAGE = 10_000
+NOBODY = UUID(int=0)
+
+
+def why_stopped(session: Session, book_id: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the key of each purchase that was not made when it was asked for, and why not."""
+    account_id, number = NOBODY, 0
+    while True:
+        place = {"account_id": account_id, "number": number}
+        page = session.rows(TOLD, {"book_id": book_id, "most": TOLD_PAGE, **place})
+        for _, _, key, reasons in page:
+            yield key, tuple(reasons)
+        if len(page) < TOLD_PAGE:
+            return
+        account_id, number = page[-1][:2]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing a customer is told: the event, and what is said of it."""
+
+    kind: str
+    at: datetime
+    booked_on: date
+    payload: Mapping[str, Any]
+
+
+# What takes something from a customer, and what becomes of their appeals.
+OF_HARM = (
+    "purchase-declined",
+    "purchase-paused",
+    "limit-cut",
+    "limit-kept",
+    "price-raised",
+    "protection-placed",
+    "step-up-asked",
+    "application-declined",
+    "appeal-opened",
+    "appeal-closed",
+)
+TOLD_MAX = 200
+TOLD_TO = """
+SELECT e.kind, e.recorded_at, e.booked_on, COALESCE(o.told, e.payload)
+FROM outbox AS o JOIN events AS e ON e.account_id = o.account_id AND e.number = o.event_number
+WHERE o.account_id = %(account)s AND o.topic = 'customer' AND e.kind = ANY(%(kinds)s::text[])
+ORDER BY e.number DESC LIMIT %(most)s
+"""
+
+
+def told(session: Session, account_id: UUID) -> list[Told]:
+    """Return what a customer was told of harm and appeals, the latest first."""
+    asked = {"account": account_id, "kinds": list(OF_HARM), "most": TOLD_MAX}
+    return [Told(*row) for row in session.rows(TOLD_TO, asked)]
+
+
+PACK_OF = """
+SELECT b.pack, b.currency FROM books AS b WHERE b.book_id = (
+    SELECT book_id FROM accounts WHERE account_id = %(account)s
+    UNION SELECT book_id FROM applications WHERE account_id = %(account)s
+) LIMIT 1
+"""
+
+
+def pack_of(session: Session, account_id: UUID) -> tuple[str, str]:
+    """Return pack and currency of an account's book, or of the book somebody applied in."""
+    ((pack, code),) = session.rows(PACK_OF, {"account": account_id})
+    return str(pack), str(code)
 
 
 # What customers asked for, by the event that says so.

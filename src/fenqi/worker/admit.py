@@ -77,7 +77,7 @@ def admit(
     commands = [
         Decide(
             scope_id=str(one.account_id),
-            key="decide",
+            key=f"decide/{one.reopened}" if one.reopened else "decide",
             actor=ACTOR,
             account_id=one.account_id,
             asked=asked.get(one),

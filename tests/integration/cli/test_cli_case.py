@@ -19,12 +19,6 @@ from fenqi.store.pool import Store
 Run = Callable[..., Result]
 
 
-@pytest.fixture(autouse=True)
-def only_the_crowd_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the access policy does about single logins has tests of its own."""
-    monkeypatch.setattr("fenqi.flows.observe._rule", lambda _rulings, _one, answer: answer)
-
-
 @pytest.fixture
 def fenqi(database_url: str) -> Run:
     environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "160", "TERM": "dumb"}

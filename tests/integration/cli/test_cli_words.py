@@ -96,6 +96,17 @@ PLAIN = {
     "breaker list": (("breaker", "list"), "没有触及任何上限"),
     "case list": (("case", "list"), "没有待处理的案件"),
     "contest list": (("contest", "list"), "没有进行中的异议"),
+    "report": (("report",), "滚动率"),
+    "ledger check": (("ledger", "check"), "账簿一致"),
+    "assess": (("assess", "limit"), "额度 limit"),
+    "application parked": (("application", "parked"), "没有被搁置的申请"),
+    "bureau ask": (("bureau", "ask"), "没有等待中的申请"),
+    "watch": (("watch", "--once"), "个疑点"),
+    "plan quote": (("plan", "quote", "600"), "应还合计"),
+    "plan preview": (
+        ("plan", "preview", "600", "--on", "2026-01-05", "--asked-on", "2026-01-10", "--settle"),
+        "提前结清",
+    ),
 }
 
 

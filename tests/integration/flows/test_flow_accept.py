@@ -15,6 +15,7 @@ from make_book import (
     purchase,
     row,
     rows,
+    told_of_last,
     until,
 )
 from make_change import move, offer_of
@@ -98,7 +99,7 @@ def test_a_limit_may_be_cut_below_what_is_used_and_signed_plans_stay_as_they_are
     assert limit_of(world, account) == 800_000  # of which 900,000 are used
     assert plans(world, account) == signed
     answered = done(authorise(world.ground, [purchase(world, account, 1)])[0])
-    assert (answered.outcome, answered.reasons) == ("decline", ["limit-exceeded"])
+    assert (answered.outcome, told_of_last(world, account)) == ("decline", ["limit-exceeded"])
     until(world, add_months(world.day, 2))
     assert [one[:3] for one in plans(world, account)] == [one[:3] for one in signed]
     assert_sound(world)

@@ -4,11 +4,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from make_book import World, buy, enrol, open_book, rows
+from rich.console import Console
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.decision import DecisionKind
@@ -16,6 +18,9 @@ from fenqi.core.risk.policy.fair import InputForbidden
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.read import read
 from fenqi.flows.adopt import AdopterIsAuthor, PolicyNotDue, PolicyUnsound, adopt, roll_back
+from fenqi.report import policies as telling
+from fenqi.report import policy_difference
+from fenqi.report.language import Language, Speech
 from fenqi.report.policy_difference import KindsDiffer, differ
 from fenqi.store import policies
 from fenqi.store.features import shipped
@@ -93,7 +98,7 @@ def test_the_author_is_no_second_person(world: World) -> None:
     for name in ("", " ", "x" * 81, "a\nb\x07"):
         with pytest.raises(FenqiError, match="adopter-invalid"):
             adopt(world.ground, own(), by=name)
-    assert live(world) == ("purchase", 2)
+    assert live(world) == ("purchase", policies.shipped(DecisionKind.PURCHASE).version)
 
 
 def test_a_policy_with_a_fault_is_not_adopted_and_nothing_is_kept(world: World) -> None:
@@ -121,7 +126,7 @@ def test_a_menu_of_what_nobody_sells_is_not_adopted(world: World, offer: str, to
         adopt(world.ground, read(text, shipped().vocabulary, file="own.toml"), by="Second Person")
     assert told in str(refused.value.fields["faults"])
     assert "own.toml, line 15" in str(refused.value.fields["faults"])
-    assert live(world) == ("purchase", 2)
+    assert live(world) == ("purchase", policies.shipped(DecisionKind.PURCHASE).version)
 
 
 def test_the_policy_of_the_handbook_decides_in_another_program_too(world: World) -> None:
@@ -234,14 +239,37 @@ def test_the_last_days_are_decided_again_by_two_policies(world: World) -> None:
 
 def test_decisions_without_a_needed_input_are_left_out_and_counted(world: World) -> None:
     buy(world, enrol(world), 50_000, "flat", 3)
-    text = own().text.replace("amount_minor > 100000 minor", "complaints_90d > 3")
-    text = text.replace('purpose = "credit"', 'purpose = "service"', 1)
-    text = text.replace('{ effect = "decline" }', '{ effect = "nudge" }')
-    text = text.replace("amount_minor = 900000", "complaints_90d = 9")
-    other = read(text.replace('"decline"', '"nudge"'), shipped().vocabulary, file="other.toml")
-    found = differ(world.ground.store, world.ground.clock, own(), other, days=3650)
+    found = differ(
+        world.ground.store, world.ground.clock, own(), needing("account_age_days", 3), days=9
+    )
     assert (found.seen, found.compared) == (1, 0)
-    assert found.left_out == {"complaints_90d": 1}
+    assert (found.left_out, found.filled) == ({"account_age_days": 1}, {})
+
+
+def test_a_feature_nobody_recorded_is_computed_from_the_events_and_told(world: World) -> None:
+    account = enrol(world)
+    for _ in range(3):
+        buy(world, account, 50_000, "flat", 3)
+    other = needing("purchases_24h", 1)
+    found = differ(world.ground.store, world.ground.clock, own(), other, days=9)
+    assert (found.seen, found.compared, found.left_out) == (3, 3, {})
+    assert found.filled == {"purchases_24h": 3}
+    # Before the third there were two; the first and second saw fewer than two.
+    assert dict(found.pairs) == {("approve", "approve"): 2, ("approve", "nudge"): 1}
+    console = Console(width=140, record=True, file=StringIO())
+    telling.show_difference(found, console, Speech(Language.ENGLISH))
+    said = "for 3 computed from the events they had seen: purchases_24h"
+    assert said in console.export_text()
+    assert policy_difference.to_json(found)["filled"] == {"purchases_24h": 3}
+
+
+def needing(name: str, above: int) -> Policy:
+    """Return a policy that nudges whoever has more of an input."""
+    unit = " days" if name.endswith("_days") else ""
+    text = own().text.replace("amount_minor > 100000 minor", f"{name} > {above}{unit}")
+    text = text.replace('{ effect = "decline" }', '{ effect = "nudge" }')
+    text = text.replace("amount_minor = 900000", f"{name} = {above + 1}")
+    return read(text.replace('"decline"', '"nudge"'), shipped().vocabulary, file="other.toml")
 
 
 def test_older_decisions_are_not_decided_again(world: World) -> None:

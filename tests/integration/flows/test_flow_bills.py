@@ -165,7 +165,7 @@ def test_two_wishes_for_one_statement_in_one_batch_split_it_once(world: World) -
 PROTECTED = {
     "held": "UPDATE accounts SET held_until = %(later)s WHERE kind = 'customer'",
     "frozen": "UPDATE accounts SET frozen_until = %(later)s WHERE kind = 'customer'",
-    "to be checked": "UPDATE accounts SET step_up_since = %(later)s WHERE kind = 'customer'",
+    "to be checked": "UPDATE accounts SET step_up_until = %(later)s WHERE kind = 'customer'",
     "above its limit": "UPDATE accounts SET limit_minor = 0 WHERE kind = 'customer'",
     "closed to purchases": "UPDATE accounts SET status = 'frozen' WHERE kind = 'customer'",
 }

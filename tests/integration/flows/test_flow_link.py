@@ -29,12 +29,6 @@ RULE = LinkRule(
 KINDS = {"device": Identifier.DEVICE, "card": Identifier.CARD, "phone": Identifier.PHONE}
 
 
-@pytest.fixture(autouse=True)
-def only_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the access policy does about single logins has tests of its own."""
-    monkeypatch.setattr("fenqi.flows.observe._rule", lambda _rulings, _one, answer: answer)
-
-
 @pytest.fixture
 def world(store: Store) -> World:
     return open_book(store)

@@ -123,6 +123,7 @@ def test_facts_become_events_of_the_account_at_the_servers_time(world: World) ->
         "accounts_per_ip_24h": 1,
         "accounts_per_device_7d": 1,
         "accounts_per_device_30d": 1,
+        "is_shared_device": 0,
     }
     (change,) = payloads(world.store, "device-changed")
     assert change == {"device": seal("device", "phone of ann"), "is_late": True}

@@ -24,6 +24,7 @@ from make_book import (
     rows,
     ship,
     state,
+    told_of_last,
     until,
 )
 
@@ -70,7 +71,7 @@ def frozen(world: World, account: AccountId, days: int = 3, **how: Any) -> Done:
 
 def tried(world: World, account: AccountId) -> tuple[str, list[str]]:
     answer = done(authorise(world.ground, [purchase(world, account, 1_000)])[0])
-    return answer.outcome, answer.reasons
+    return answer.outcome, told_of_last(world, account) if answer.outcome != "approve" else []
 
 
 def told(world: World, account: AccountId) -> list[tuple[str, Any]]:
@@ -213,8 +214,8 @@ def test_a_step_up_is_asked_once_until_it_is_passed(world: World) -> None:
     ask = {"reasons": ["new-device"], "cause": "test"}
     assert respond(world, account, lambda r, a: r.step_up(a, **ask)).effect is Effect.STEP_UP
     assert respond(world, account, lambda r, a: r.step_up(a, **ask)).effect is None
-    sql = "SELECT step_up_since FROM accounts WHERE account_id = %(account)s"
-    assert row(world.store, sql, account=account) == world.clock.now()
+    sql = "SELECT step_up_until FROM accounts WHERE account_id = %(account)s"
+    assert row(world.store, sql, account=account) == world.clock.now() + 7 * DAY
 
     def pass_it(responses: Responses, found: Any) -> Done:
         responses.stepped_up(found)

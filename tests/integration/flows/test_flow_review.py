@@ -36,12 +36,6 @@ DAY = timedelta(days=1)
 REASONS = ("shared-identifier",)
 
 
-@pytest.fixture(autouse=True)
-def only_the_crowd_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the access policy does about single logins has tests of its own."""
-    monkeypatch.setattr("fenqi.flows.observe._rule", lambda _rulings, _one, answer: answer)
-
-
 @pytest.fixture
 def world(store: Store) -> World:
     return open_book(store)
@@ -121,16 +115,29 @@ def test_a_false_alarm_frees_everybody_at_once_and_tells_them(world: World) -> N
     ring, case = ring_case(world)
     assert {outcome(world, one) for one in ring} == {"decline"}
     answer = done(closed(world, case, "mei", CaseOutcome.FALSE_ALARM))
-    assert answer.ended == 12
+    assert answer.ended == 12 + 5  # with the checks that five were asked for
     assert {outcome(world, one) for one in ring} == {"approve"}
     for one in ring:
-        kinds = [kind for kind, _ in told(world, one)]
-        assert kinds == ["protection-placed", "protection-ended", "case-closed"]
-        assert told(world, one)[1][1]["finding"] == "false-alarm"
-    sql = "SELECT DISTINCT finding, ended_by FROM protections"
-    assert rows(world.store, sql) == [("false-alarm", "mei")]
+        told_of = told(world, one)
+        last = [kind for kind, _ in told_of].index("protection-placed")
+        while told_of[last][1]["kind"] != "freeze":
+            last += 1
+        before, after = told_of[:last], told_of[last + 1 :]
+        assert "protection-ended" not in [kind for kind, _ in before]  # a hold became the freeze
+        *ended, (kind, _) = [one for one in after if one[0] != "purchase-declined"]
+        assert kind == "case-closed"
+        assert {kind for kind, _ in ended} == {"protection-ended"}
+        assert {payload["finding"] for _, payload in ended} == {"false-alarm"}
+        assert [payload["kind"] for _, payload in ended].count("freeze") == 1
+    sql = "SELECT kind, finding, ended_by, COUNT(*)::int FROM protections GROUP BY 1, 2, 3"
+    assert sorted(rows(world.store, sql)) == [
+        ("freeze", "false-alarm", "mei", 12),
+        ("hold", "replaced", "system", 5),
+        ("step-up", "false-alarm", "mei", 5),
+    ]
     log_in(world, ring, "1.2.3.4", device="farm")
     assert protect(world.ground).frozen == 0  # somebody has just looked
+    assert protections(world) == {"hold": set(), "freeze": set()}
     assert_sound(world)
 
 
@@ -151,6 +158,14 @@ def test_a_false_alarm_also_ends_weak_holds_that_others_placed_for_the_same_crow
     assert protect(world.ground).held == 9  # the strong one beside its own; the weak one waits
     done(closed(world, only_ring(world), "mei", CaseOutcome.FALSE_ALARM))
     assert protections(world)["hold"] == {ring[1]}  # what somebody knew of them stays
+
+
+def test_no_person_closes_a_case_as_gone_on_in_another(world: World) -> None:
+    _, case = ring_case(world)
+    refused = closed(world, case, "mei", CaseOutcome.JOINED)
+    assert isinstance(refused, Invalid)
+    assert refused.fields["expected"] == "confirmed or false-alarm"
+    assert row(world.store, "SELECT outcome FROM cases WHERE case_id = %(case)s", case=case) is None
 
 
 def test_a_confirmed_case_leaves_what_was_done_to_end_by_itself(world: World) -> None:
@@ -322,4 +337,4 @@ def test_a_case_that_got_another_account_meanwhile_is_looked_at_again(
     monkeypatch.setattr("fenqi.flows.review.cases.accounts_of", join_then_read)
     with pytest.raises(TryAgain):
         closed(world, case, "mei", CaseOutcome.FALSE_ALARM)
-    assert done(closed(world, case, "mei", CaseOutcome.FALSE_ALARM)).ended == len(ring)
+    assert done(closed(world, case, "mei", CaseOutcome.FALSE_ALARM)).ended == len(ring) + 5

@@ -6,7 +6,7 @@ from io import StringIO
 from uuid import UUID
 
 import pytest
-from make_book import World, beside, enrol, key, open_book, row, rows
+from make_book import World, beside, buy, enrol, key, open_book, row, rows
 from rich.console import Console
 
 from fenqi.core.risk.decision import DecisionKind
@@ -121,13 +121,30 @@ def test_several_challengers_run_at_once_and_decide_nothing(world: World) -> Non
     assert rows(world.store, "SELECT 1 FROM cases") == []
 
 
-def test_inputs_that_were_not_kept_are_unknown_and_told(world: World) -> None:
-    challenger = begin(world)
+def test_inputs_nobody_can_tell_any_more_are_unknown_and_told(world: World) -> None:
+    challenger = begin(world, STRICT.replace("purchases_24h > 0", "account_age_days > 9 days"))
     decide(world, enrol(world, limit_minor=900_000))
     follow(world.ground)
     unknown, unrecorded = row(world.store, "SELECT unknown, unrecorded FROM shadow_verdicts")
     assert (unknown, unrecorded) == ([1], 1)
-    assert telling.read(world.store, challenger).lacking == 1
+    found = telling.read(world.store, challenger)
+    assert (found.lacking, found.lacking_inputs_max, found.filled) == (1, 1, 0)
+
+
+def test_features_that_were_not_kept_are_computed_from_the_events_and_told(world: World) -> None:
+    challenger = begin(world)
+    busy, quiet = (enrol(world, name, limit_minor=900_000) for name in ("busy", "quiet"))
+    buy(world, busy, 10_000)
+    decide(world, busy, quiet)
+    buy(world, quiet, 10_000)  # after what was decided about them
+    follow(world.ground)
+    assert sorted(said(world, challenger)) == ["approve", "nudge"]
+    found = telling.read(world.store, challenger)
+    assert (found.lacking, found.filled, found.filled_inputs_max) == (0, 2, 1)
+    console = Console(width=160, record=True, file=StringIO())
+    telling.show(found, console, Speech(Language.ENGLISH))
+    assert "For 2 decisions up to 1 inputs were not kept" in console.export_text()
+    assert telling.as_table(found)["filled_inputs"] == 2
 
 
 def test_the_report_tells_outcomes_rules_and_examples(world: World) -> None:

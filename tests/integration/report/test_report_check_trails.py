@@ -152,7 +152,7 @@ def test_a_trail_that_was_changed_is_found_with_its_account_and_the_first_part(
     [
         (b"", "a trail of 0 parts"),
         (b"\xff", "bytes that cannot be read"),
-        (b"\x93\x00\x00\x90", "a trail of 0 parts"),
+        (b"\x94\x00\x00\x90\xa0", "a trail of 0 parts"),
     ],
 )
 def test_bytes_that_are_no_trail_are_found(world: World, packed: bytes, found: str) -> None:

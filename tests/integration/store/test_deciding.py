@@ -84,7 +84,7 @@ def test_with_nothing_before_it_what_is_shipped_decides(world: World) -> None:
     kind = DecisionKind.ACCESS
     adopt(world, kind, 1, world.day)
     until(world, world.day + timedelta(days=1))
-    assert decides(world, kind) == ("access", 1)
+    assert decides(world, kind) == ("access", 2)
 
 
 def test_versions_whose_time_is_over_or_whose_breakers_are_open_are_passed_over(
@@ -123,7 +123,7 @@ def test_the_list_says_what_decides_and_why_it_is_not_the_live_version(world: Wo
     assert told.keys() == {one.value for one in DecisionKind}
     assert told["limit"] == ("own", 1, "own 2: its time is over")
     assert told["price"] == ("own", 3, "own 4: a breaker is open")
-    assert told["access"] == ("access", 1, "")
+    assert told["access"] == ("access", 2, "")
     console = Console(file=StringIO(), width=120, markup=False)
     show_deciding(deciding(world.store), console, Speech(Language.CHINESE))
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -15,9 +15,10 @@ CHANGEABLE = {
     # What the circuit breaker counts and who reset it; an offer's state; how far a challenger saw.
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes", "offers"),
     "applications",  # where it stands, and what was decided about it
-    # A case and a contest have their outcome, a protection its end, a link its last day, a place
-    # its kind.
-    *("cases", "contests", "known_places", "links", "protections"),
+    # A case, a contest and an appeal have their outcome, a protection its end, a link its last
+    # day, a place its kind.
+    *("appeals", "cases", "contests", "known_places", "links", "protections"),
+    *("excuses", "incidents"),  # what is void or over
     "trails",  # what an account's facts have come to
     "duties",  # when each was run last, and where it goes on
     "presences",  # when an account was last seen with an identifier
@@ -25,6 +26,7 @@ CHANGEABLE = {
 DELETABLE = {"allocations", "decision_minutes", "jobs", "known_places", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes"),
+    "incidents",
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
     *("case_entries", "cases", "known_places", "links"),
@@ -161,6 +163,8 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
     assert {
         name: predicate for name, predicate in found.items() if not name.startswith("jobs")
     } == {
+        "accounts_excused": "(excused_on IS NOT NULL)",
+        "excuses_of_source": "(source_id IS NOT NULL)",
         "accounts_owed_refunds": "(refunds_payable_minor > 0)",
         "applications_waiting": "((state = 'received'::text) AND (parked_at IS NULL))",
         "applications_offered": "(state = 'offered'::text)",
@@ -180,6 +184,7 @@ def test_what_the_close_looks_for_has_a_partial_index(store: Store) -> None:
         "challengers_running": "(stopped_at IS NULL)",
         "offers_open": "(state = 'open'::text)",
         "cases_open": "(outcome IS NULL)",
+        "appeals_open": "(outcome IS NULL)",
         "contests_open": "(outcome IS NULL)",
         "cases_open_by_cause": "(outcome IS NULL)",
         "orders_held": "(hold_expires_on IS NOT NULL)",

@@ -145,8 +145,6 @@ def test_a_duty_that_fails_says_so_waits_longer_each_time_and_recovers(world: Wo
 def test_an_outage_of_one_duty_stops_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fenqi.flows.observe._rule", lambda _rulings, _one, answer: answer)
-
     def fall(*_: object, **__: object) -> object:
         raise MemoryError
 
@@ -255,7 +253,7 @@ def fenqi(database_url: str) -> Callable[..., Result]:
 
 
 def test_an_operator_runs_the_duties_and_reads_how_they_stand(
-    world: World, fenqi: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    world: World, fenqi: Callable[..., Result]
 ) -> None:
     never = fenqi("worker", "status")
     assert never.exit_code == 0, never.output
@@ -275,7 +273,6 @@ def test_an_operator_runs_the_duties_and_reads_how_they_stand(
     assert "FENQI_DUTIES" in wrong.stderr
 
     # What failed too often waits for a person, and is named.
-    monkeypatch.setattr("fenqi.flows.observe._rule", lambda _rulings, _one, answer: answer)
     ring = people(world, 10)
     log_in(world, ring, "1.2.3.4")
     with world.store.transaction() as session:

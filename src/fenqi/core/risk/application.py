@@ -7,17 +7,20 @@ cooler menu, a smaller beginning, a look by a person, or decline. What is unknow
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from fenqi.core.errors import Invalid
 from fenqi.core.risk.affordability import Bound, Means, carried
 from fenqi.core.risk.breaker import HELD_BACK
-from fenqi.core.risk.consequence import reasons_of
+from fenqi.core.risk.consequence import Telling, reasons_of
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.input import Value
+from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.policy.turn import Turn
 from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.scorecard import Score, Scorecard, from_json, score, to_json
 from fenqi.core.terms.lending_rules import LendingRules, Students
@@ -47,6 +50,8 @@ INPUTS = (
     "is_stepped_up",
     "score_points",
 )
+INCOME_SHOWN, OWED_MONTHLY = "income_evidenced_minor", "obligations_monthly_minor"
+AMOUNT_MAX = 10**12  # minor units a month; nobody shows more
 SCORE = "score-"  # a policy's reasons of this family are told by what the score lost
 
 
@@ -71,6 +76,24 @@ OF_BOUND = {
 }
 
 
+# Reasons that only income can answer: what was said of it is known, and shown there is more.
+INCOME_REASONS = frozenset({ApplicationReason.INCOME.value})
+# What a reason of law or means looked at.
+LOOKED_AT = {
+    ApplicationReason.UNDER_AGE.value: ("age_years",),
+    ApplicationReason.STUDENT.value: ("is_student",),
+    ApplicationReason.OBLIGATIONS.value: ("obligations_monthly_minor",),
+}
+# What somebody who applies says themselves, and what is the same for all: never refuted.
+SAID = frozenset({"amount_minor", "income_declared_minor", "regime", "is_bureau_heard"})
+
+
+class EvidenceMissing(Invalid):
+    """What was too little is the income, and nothing shows that there is more."""
+
+    code = "appeal-evidence-missing"
+
+
 class Opinion(NamedTuple):
     """What a policy says: effects with their parameters (0 for none), reasons, what was hit.
 
@@ -82,6 +105,8 @@ class Opinion(NamedTuple):
     reasons: tuple[str, ...] = ()
     hits: tuple[int, ...] = ()
     offers: tuple[tuple[str, int], ...] | None = None
+    # The reasons of each effect, None where all are told together.
+    because: Mapping[Effect, tuple[str, ...]] | None = None
 
 
 Opine = Callable[[Mapping[str, Value]], Opinion]
@@ -104,6 +129,7 @@ class Ruling:
     counts_max: int | None = None
     offers: tuple[tuple[str, int], ...] | None = None
     harms: frozenset[Effect] = frozenset()  # those that the policy wanted; law and means are none
+    because: Mapping[Effect, tuple[str, ...]] = field(default_factory=dict)  # of each effect
 
     @property
     def price_grade(self) -> int:
@@ -171,9 +197,48 @@ def _restrained(opinion: Opinion, held: frozenset[Effect]) -> Opinion:
     left = tuple(act for act in opinion.acts if act[0] not in held)
     if left == opinion.acts:
         return opinion
+    because = opinion.because
     if all(effect is not Effect.REVIEW for effect, _ in left):
         left += ((Effect.REVIEW, 1),)
-    return opinion._replace(acts=left)
+        if because is not None:
+            strongest = max(held & because.keys(), key=LADDER.index)
+            because = {**because, Effect.REVIEW: because[strongest]}
+    return opinion._replace(acts=left, because=because)
+
+
+def turned(
+    inputs: Mapping[str, Value],
+    rules: LendingRules,
+    card: Scorecard | None,
+    opine: Opine,
+) -> Turn | None:
+    """Return the least income to show, or the most debt to keep, at which a ruling is milder.
+
+    Whoever gets all they asked for needs neither; of both the smaller change is told.
+
+    Units: minor units of the book's currency.
+    """
+
+    def harm_of(changed: Mapping[str, Value]) -> tuple[int, str]:
+        found = rule(scored(changed, card), rules, card, opine)
+        harms = (found.has(effect) for effect in (Effect.SMALLER_LIMIT, Effect.DECLINE))
+        return sum(place * has for place, has in enumerate(harms, start=1)), found.outcome
+
+    now, _ = harm_of(inputs)
+    found: list[tuple[int, Turn]] = []
+    for name, far in ((INCOME_SHOWN, AMOUNT_MAX), (OWED_MONTHLY, 0)):
+        near = inputs.get(name)
+        if not now or near is None or harm_of({**inputs, name: far})[0] >= now:
+            continue
+        value = near
+        while abs(far - near) > 1:  # between both it turns
+            middle = (near + far) // 2
+            is_milder = harm_of({**inputs, name: middle})[0] < now
+            near, far = (near, middle) if is_milder else (middle, far)
+        _, outcome = harm_of({**inputs, name: far})
+        turn = Turn(name, value, far, outcome)
+        found.append((abs(far - value) * PPM // max(1, value), turn))
+    return min(found)[1] if found else None
 
 
 def scored(inputs: Mapping[str, Value], card: Scorecard | None) -> dict[str, Value]:
@@ -189,10 +254,17 @@ def _spelled_out(opinion: Opinion, inputs: Mapping[str, Value], card: Scorecard 
     """
     found = _score(inputs, card)
     lost = found.reasons if found else ()
-    told: list[str] = []
-    for code in opinion.reasons:
-        told += lost if code.startswith(SCORE) and lost else [code]
-    return opinion._replace(reasons=tuple(dict.fromkeys(told))[:REASONS_MAX])
+
+    def spelled(codes: Sequence[str]) -> tuple[str, ...]:
+        told: list[str] = []
+        for code in codes:
+            told += lost if code.startswith(SCORE) and lost else [code]
+        return tuple(dict.fromkeys(told))[:REASONS_MAX]
+
+    because = opinion.because
+    if because is not None:
+        because = {effect: spelled(codes) for effect, codes in because.items()}
+    return opinion._replace(reasons=spelled(opinion.reasons), because=because)
 
 
 def exclusions(inputs: Mapping[str, Value], rules: LendingRules) -> list[ApplicationReason]:
@@ -208,6 +280,23 @@ def exclusions(inputs: Mapping[str, Value], rules: LendingRules) -> list[Applica
     if inputs.get("is_student") and not may_study:
         found.append(ApplicationReason.STUDENT)
     return found
+
+
+def refuted_inputs(
+    reasons: Collection[str], policy: Policy, card: Scorecard | None
+) -> frozenset[str]:
+    """Return the inputs that refuted reasons looked at: nothing is known of them any more.
+
+    What is unknown harms nobody, so a decision made again comes out without these reasons.
+    """
+    found = {name for code in reasons for name in LOOKED_AT.get(code, ())}
+    for line in policy.lines:
+        if line.reason in reasons:
+            found |= names(line.when)
+    for one in card.characteristics if card else ():
+        if one.reason in reasons:
+            found.add(one.input)
+    return frozenset(found) - SAID
 
 
 def means_of(inputs: Mapping[str, Value]) -> Means:
@@ -249,8 +338,8 @@ class _Room(NamedTuple):
 def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
     """Return what the policy makes of a limit that can be carried."""
     amounts = dict(opinion.acts)
-    reasons = list(opinion.reasons)
     limit = room.carried_minor
+    bound: tuple[str, ...] = ()
     if Effect.DECLINE in amounts:
         limit = 0
     else:
@@ -259,8 +348,13 @@ def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
         limit = max(smaller, min(limit, room.least_minor))
         if limit < room.asked_minor:
             amounts[Effect.SMALLER_LIMIT] = limit * PPM // room.asked_minor
-            reasons += [room.bound.value] if room.bound else []
+            bound = (room.bound.value,) if room.bound else ()
     ladder = [effect for effect in LADDER if effect in amounts]
+    because = _because(opinion, ladder, bound)
+    # One answer tells all that follows of an application that is not declined.
+    reasons = [*opinion.reasons, *bound]
+    if opinion.because is not None:
+        reasons = [code for effect in _told_first(ladder) for code in because[effect]]
     return Ruling(
         outcome=ladder[-1].value if ladder else APPROVE,
         # A person's look may end in harm, and a check or a menu is felt: all are told.
@@ -271,25 +365,50 @@ def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
         hits=opinion.hits,
         counts_max=amounts.get(Effect.COOLER_MENU),
         offers=opinion.offers,
+        because=because,
     )
+
+
+def _told_first(ladder: Sequence[Effect]) -> Sequence[Effect]:
+    """Return effects as their reasons are told, what harms first; a decline is told alone."""
+    if Effect.DECLINE in ladder:
+        return (Effect.DECLINE,)
+    return sorted(ladder, key=lambda one: (one not in HARMFUL, -LADDER.index(one)))
+
+
+def _because(
+    opinion: Opinion, ladder: Sequence[Effect], bound: tuple[str, ...]
+) -> dict[Effect, tuple[str, ...]]:
+    """Return the reasons of each effect that follows; what holds a limit down is one of its own."""
+    said = opinion.because or {}
+    found = {effect: said.get(effect, ()) for effect in ladder}
+    if bound:
+        smaller = (*found.get(Effect.SMALLER_LIMIT, ()), *bound)
+        found[Effect.SMALLER_LIMIT] = tuple(dict.fromkeys(smaller))[:REASONS_MAX]
+    return found
 
 
 def _word(effect: Effect, amount: int) -> str:
     return f"{effect.value}:{amount}" if amount else effect.value
 
 
-def opinion_of(book: Rulebook) -> Opine:
+def opinion_of(book: Rulebook, telling: Telling = Telling.OUTCOME) -> Opine:
     """Return what an adopted policy says; it is asked for the inputs it names."""
     names = [one.name for one in book.policy.inputs]
 
     def opine(inputs: Mapping[str, Value]) -> Opinion:
         verdict = book.decide([inputs.get(name) for name in names])
+        because = None
+        if telling is Telling.OUTCOME:
+            acts = verdict.effects
+            because = {a.effect: reasons_of(book.policy, verdict, a.effect) for a in acts}
         offers = tuple((one.product, count) for one in verdict.offers for count in one.counts)
         return Opinion(
             acts=tuple((one.effect, one.amount) for one in verdict.effects),
             reasons=verdict.reasons,
             hits=verdict.hits,
             offers=offers or None,
+            because=because,
         )
 
     return opine
@@ -325,11 +444,14 @@ def policy_in(content: Mapping[str, Any]) -> Policy:
 
 
 def rule_again(
-    content: Mapping[str, Any], values: Sequence[Value], held: frozenset[Effect] = frozenset()
+    content: Mapping[str, Any],
+    values: Sequence[Value],
+    held: frozenset[Effect] = frozenset(),
+    telling: Telling = Telling.OUTCOME,
 ) -> Ruling:
     """Return the ruling of a stored decision from its rulebook's content and its inputs.
 
-    `held` is what the breaker held back, as the record tells.
+    `held` is what the breaker held back, `telling` which reasons are kept, as the record tells.
 
     Errors: ScorecardInvalid if the card in it was changed; those of `rulebook.restored`.
     """
@@ -337,7 +459,7 @@ def rule_again(
     rules = LendingRules(**lending | {"students": Students(lending["students"])})
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
     inputs = dict(zip(content["inputs"], values, strict=True))
-    return rule(inputs, rules, card, opinion_of(restored(content["policy"])), held)
+    return rule(inputs, rules, card, opinion_of(restored(content["policy"]), telling), held)
 
 
 class Caution(NamedTuple):
@@ -373,8 +495,9 @@ def caution_of(
     if not any(effect in amounts for effect in CAUTIOUS):
         return Caution()
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
-    told = [code for effect in CAUTIOUS for code in reasons_of(book.policy, said, effect)]
-    spelled = _spelled_out(Opinion(reasons=tuple(told) or said.reasons), inputs, card)
+    asked = [effect for effect in CAUTIOUS if effect in amounts]
+    told = [code for effect in asked for code in reasons_of(book.policy, said, effect)]
+    spelled = _spelled_out(Opinion(reasons=tuple(told)), inputs, card)
     return Caution(Effect.STEP_UP in amounts, amounts.get(Effect.COOLER_MENU), spelled.reasons)
 
 

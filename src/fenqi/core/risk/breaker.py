@@ -135,15 +135,22 @@ def held_back(
 def soften(words: Sequence[str], held: Collection[Effect]) -> tuple[str, ...]:
     """Return the effects of a decision of which some are held back: a person reviews it instead.
 
+    Nobody does if only a check was held back, or the review itself: somebody has looked just now.
+
     Effects are words as decisions keep them, a parameter after a colon. What was held back is told
     among them, so that a record says what the policy itself wanted.
     """
     if not held:
         return tuple(words)
     kept = [word for word in words if effect_of(word) not in held]
-    if all(effect_of(word) is not Effect.REVIEW for word in kept):
+    if is_reviewed(held) and all(effect_of(word) is not Effect.REVIEW for word in kept):
         kept.append(REVIEW_FIRST)
     return (*kept, *(f"{HELD_BACK}:{effect}" for effect in LADDER if effect in held))
+
+
+def is_reviewed(held: Collection[Effect]) -> bool:
+    """Return whether a person reviews what is held back."""
+    return Effect.REVIEW not in held and not HARMFUL.isdisjoint(held)
 
 
 def held_in(words: Iterable[str]) -> frozenset[Effect]:

@@ -32,6 +32,7 @@ class CaseOutcome(StrEnum):
 
     CONFIRMED = "confirmed"
     FALSE_ALARM = "false-alarm"
+    JOINED = "joined"  # it goes on in another case; no person's word
 
 
 class EntryKind(StrEnum):

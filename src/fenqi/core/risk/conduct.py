@@ -13,6 +13,7 @@ from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.change import ChangeTerms, Subject
 from fenqi.core.risk.decision import HARMFUL, LADDER, DecisionKind, Effect
 from fenqi.core.terms.reading import WHOLE_MAX, Reader
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.rate import PPM
 
 Table = Mapping[str, object]
@@ -165,13 +166,14 @@ def _grades(price: Reader, table: Mapping[str, object]) -> tuple[Grade, ...]:
     whole = table["price"]
     count = len(whole["grade"]) if isinstance(whole, dict) else 0
     if not 1 <= count <= GRADES_MAX:
-        raise price.refused("grade", f"1 to {GRADES_MAX} tables, grade.0 and on")
+        expected = Phrase("1 to {most} tables, {first} and on", most=GRADES_MAX, first="grade.0")
+        raise price.refused("grade", expected)
     grades: list[Grade] = []
     for number in range(count):
         grade = named.table(str(number))
         least = grades[-1].level_ppm + 1 if grades else 0
         level = grade.integer("level_ppm", least=least, most=PPM)
-        products = grade.texts("products", "the names of products")
+        products = grade.texts("products", Phrase("the names of products"))
         grade.done()
         grades.append(Grade(level, frozenset(products)))
     named.done()

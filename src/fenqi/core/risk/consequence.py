@@ -1,34 +1,76 @@
-"""What asks for an effect of a verdict: how strong its evidence is, and what its cause is called.
+"""What asks for an effect of a verdict: its reasons, how strong its evidence is, its cause's name.
 
-A cause is named by the reason of the line that asks, not by where it was seen, so that one finding
-does its harm once whether a login or a purchase met it.
+An effect is told with the reasons of the lines that asked for it and with no others (P3): that a
+customer was late before is no reason to decline where it only made the menu cooler. A cause is
+named by the reason of the line that asks, not by where it was seen, so that one finding does its
+harm once whether a login or a purchase met it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from enum import IntEnum
 
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.expression import names
-from fenqi.core.risk.policy.policy import Line, Policy, Verdict
+from fenqi.core.risk.policy.policy import APPROVE, REASONS_MAX, Act, Line, Policy, Verdict
 from fenqi.core.risk.response import Strength
 
 UNTOLD = "check-asked"  # the reason of a response whose line names none
 
 
-def cause_of(policy: Policy, said: Verdict, effect: Effect) -> str:
-    """Return the cause an effect is remembered by."""
-    told = [one.reason for one in _asking(policy, said, effect) if one.reason is not None]
-    return f"policy/{(told or said.reasons or (UNTOLD,))[0]}"
+class Telling(IntEnum):
+    """Which reasons a decision keeps; a record says which, so that old ones are made again."""
+
+    ALL = 1  # of every effect of its verdict, as it was before
+    OUTCOME = 2  # of its outcome alone
 
 
 def reasons_of(policy: Policy, said: Verdict, effect: Effect) -> tuple[str, ...]:
-    """Return the reasons of the lines that ask for an effect, each once; none if it is not asked.
+    """Return at most four codes of the lines that ask for an effect, each once."""
+    codes = [one.reason for one in _asking(policy, said, effect) if one.reason is not None]
+    return tuple(dict.fromkeys(codes))[:REASONS_MAX]
 
-    Of an effect that only the sum of points asks for, those of the lines that gave them.
-    """
-    if all(act.effect is not effect for act in said.effects):
+
+def outcome_reasons(
+    policy: Policy, said: Verdict, outcome: str, held: Collection[Effect] = ()
+) -> tuple[str, ...]:
+    """Return the reasons of the outcome a verdict came to, without what was held back of it."""
+    if outcome == APPROVE:
         return ()
-    told = [one.reason for one in _asking(policy, said, effect) if one.reason is not None]
-    return tuple(dict.fromkeys(told))
+    effect = Effect(outcome)
+    if held and all(act.effect is not effect for act in said.effects):
+        effect = max(held, key=LADDER.index)  # a review stands in its place
+    return reasons_of(policy, said, effect)
+
+
+def asked_as(said: Verdict, acts: Collection[Act], effect: Effect) -> Effect:
+    """Return what was asked for where an effect is carried out: itself, or what it stands for.
+
+    A review nobody asked for stands for the harm that was held back, a nudge for help that there
+    is none of.
+    """
+    asked = {act.effect for act in said.effects}
+    if effect in asked:
+        return effect
+    held = (asked & HARMFUL) - {act.effect for act in acts}
+    if effect is Effect.REVIEW and held:
+        return max(held, key=LADDER.index)
+    return Effect.RELIEF if effect is Effect.NUDGE else effect
+
+
+def cause_of(policy: Policy, said: Verdict, effect: Effect) -> str:
+    """Return the cause an effect is remembered by."""
+    return f"policy/{(reasons_of(policy, said, effect) or (UNTOLD,))[0]}"
+
+
+def cause_of_line(line: Line) -> str:
+    """Return the cause that what a line alone asks for is remembered by."""
+    return f"policy/{line.reason or UNTOLD}"
+
+
+def asking(policy: Policy, said: Verdict, effect: Effect) -> list[Line]:
+    """Return the lines that ask for an effect themselves, none if only their points do."""
+    lines = [policy.lines[one] for one in said.hits]
+    return [one for one in lines if any(act.effect is effect for act in one.acts)]
 
 
 def strength_of(policy: Policy, said: Verdict, effect: Effect) -> Strength:
@@ -43,7 +85,12 @@ def strength_of(policy: Policy, said: Verdict, effect: Effect) -> Strength:
 
 
 def _asking(policy: Policy, said: Verdict, effect: Effect) -> Sequence[Line]:
-    """Return the lines that ask for an effect; those with points if only their sum asks for it."""
+    """Return the lines that ask for an effect, those that say most first.
+
+    If only the sum of points asks for it, those are the lines with points for it.
+    """
     lines = [policy.lines[one] for one in said.hits]
     own = [one for one in lines if any(act.effect is effect for act in one.acts)]
-    return own or [one for one in lines if one.points > 0]
+    if own or all(act.effect is not effect for act in said.effects):
+        return own
+    return sorted((one for one in lines if one.points > 0), key=lambda one: -one.points)

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.identity import Identifier
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.links import TYING, LinkRule, Step, Web
 from fenqi.core.terms.reading import FOR_PEOPLE, Reader
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.rate import PPM
 
 WINDOW_SECONDS_MAX = 86_400
@@ -53,7 +55,9 @@ class CrowdRule:
     place_good_min: int  # long-standing accounts at an address, to be a place many share
     place_good_share_ppm: int  # of all accounts that were there before the crowd
     crowd_good_share_ppm: int  # of the crowd itself, where nobody was before
-    place_pause_days: int  # before the same place is looked at again
+    place_pause_days: int  # before the same place, or shared device, is looked at again
+    device_good_min: int  # long-standing accounts on a device, to be one that honest people share
+    device_good_share_ppm: int  # of all accounts that use it
     links: LinkRule
     hold_reason: str
     freeze_reason: str
@@ -83,6 +87,8 @@ class CrowdRule:
             place_good_share_ppm=reader.integer("place_good_share_ppm", most=PPM),
             crowd_good_share_ppm=reader.integer("crowd_good_share_ppm", most=PPM),
             place_pause_days=reader.integer("place_pause_days", most=DAYS_MAX),
+            device_good_min=reader.integer("device_good_min", least=1, most=SIZE_MAX),
+            device_good_share_ppm=reader.integer("device_good_share_ppm", most=PPM),
             links=LinkRule(
                 decay_days=links.integer("decay_days", least=1, most=DAYS_MAX),
                 accounts_max={
@@ -286,6 +292,16 @@ def is_place(place: Place, rule: Rule, *, size: int, good: int) -> bool:
     )
 
 
+def is_shared_device(rule: CrowdRule, *, size: int, good: int) -> bool:
+    """Whether a device says nothing of any one account: a hub, or one that honest people share.
+
+    `size` accounts use it, `good` of them long-standing and in good order: a shop's tablet, the
+    tablet of a family.
+    """
+    is_hub = size > rule.links.accounts_max[Identifier.DEVICE]
+    return is_hub or _are_many(good, size, rule.device_good_min, rule.device_good_share_ppm)
+
+
 def _are_many(good: int, of: int, least: int, share_ppm: int) -> bool:
     return good >= least and good * PPM >= share_ppm * of
 
@@ -335,7 +351,8 @@ def rule_again(content: Mapping[str, Any], values: Sequence[Value]) -> Ruled:
         figures = Figures(**content["rule"])
         seen = Seen(*(int(str(value)) for value in values))
     except (KeyError, TypeError, ValueError) as fault:
-        raise CrowdRuleInvalid(field="rule", value=str(fault), expected="a whole record") from fault
+        expected = Phrase("a whole record")
+        raise CrowdRuleInvalid(field="rule", value=str(fault), expected=expected) from fault
     return ruled(seen, figures)
 
 

@@ -44,6 +44,7 @@ class FactKind(StrEnum):
     ADDRESS_CHANGED = "address-changed"
     PAYMENT_FAILED = "payment-failed"
     CHANNEL_FAILED = "channel-failed"
+    CHANNEL_RESTORED = "channel-restored"
     PURCHASE_ATTEMPTED = "purchase-attempted"
     BASKET = "basket"
     COMPLAINT = "complaint"
@@ -109,6 +110,7 @@ SHAPES: Mapping[FactKind, Shape] = {
     FactKind.CHANNEL_FAILED: Shape(
         must=("channel",), may=("reason",), fixed={"cause": Cause.CHANNEL.value}
     ),
+    FactKind.CHANNEL_RESTORED: Shape(must=("channel",)),
     FactKind.PURCHASE_ATTEMPTED: Shape(
         must=("amount_minor",), may=("merchant", "merchant_order", *FROM)
     ),

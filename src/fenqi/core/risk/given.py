@@ -10,6 +10,7 @@ from fenqi.core.values.rate import PPM
 
 PLACE_OF = {status: place for place, status in enumerate(AccountStatus)}
 NORMAL = 0  # the place of the regime among its choices, while that room is unfurnished
+OVERDUE = "overdue_days"  # the input that excused days make smaller
 CHECKS_PASSED = "checks_passed_24h"  # the feature that says whether the customer proved himself
 
 

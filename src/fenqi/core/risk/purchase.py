@@ -9,12 +9,16 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from fenqi.core.risk.decision import Effect
+from fenqi.core.account import Reason
+from fenqi.core.risk.decision import LADDER, Effect
 from fenqi.core.risk.policy.policy import Act, Offer
 from fenqi.core.values.rate import PPM
 
 NONE: frozenset[Effect] = frozenset()
 STOPS = frozenset({Effect.DECLINE, Effect.FREEZE, Effect.HOLD})
+
+# The reasons a merchant is told too: about what it offers, not about whom it offers it to.
+FOR_MERCHANTS = frozenset({Reason.PLAN_NOT_OFFERED.value, Reason.PRICE_NOT_OFFERED.value})
 
 Sold = tuple[str, int]  # a product in a number of instalments
 Plan = tuple[str, int, int]  # the same at a price, in ppm of the product's own
@@ -88,6 +92,21 @@ def moved(first: frozenset[Plan], second: frozenset[Plan]) -> tuple[Moved, ...]:
         if prices[0] != prices[1]:
             found.append(Moved(*sold, *prices))
     return tuple(found)
+
+
+def stopped_by(wanted: Iterable[Act], acts: Iterable[Act], course: Course) -> Effect:
+    """Return the effect for which a purchase is declined or waits: whose reasons are told.
+
+    `wanted` is all of the verdict, `acts` what is carried out. Where what holds for all declines,
+    so does the policy, whose own decline says why; else the amount is above what a smaller limit
+    leaves.
+    """
+    if course is Course.STEP_UP:
+        return Effect.STEP_UP
+    asked = {act.effect for act in acts} & STOPS or {act.effect for act in wanted} & {
+        Effect.DECLINE
+    }
+    return max(asked, key=LADDER.index, default=Effect.SMALLER_LIMIT)
 
 
 def course_of(effects: Sequence[Act], *, is_floored: bool, is_on_menu: bool) -> Course:

@@ -16,6 +16,7 @@ from fenqi.core.account import AccountStatus, Standing, judge
 from fenqi.core.errors import Invalid
 from fenqi.core.risk import application, crowd
 from fenqi.core.risk.breaker import held_in, outcome_of, soften
+from fenqi.core.risk.consequence import Telling, outcome_reasons
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.rows import compile_row
@@ -24,7 +25,8 @@ from fenqi.core.risk.rulebook import JUDGE, policy_of
 from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.rate import PPM
 
-SCHEMA = 1
+SCHEMA = 2
+SCHEMAS = (1, 2)  # those that can be read: the first knew one way of telling
 APPROVE = "approve"
 STARTER = "starter"  # the built-in judge of the first books
 STATUSES = tuple(AccountStatus)
@@ -95,6 +97,7 @@ class Record:
     booked_on: str
     latency_us: int | None
     rulebook: Rulebook
+    telling: Telling = Telling.OUTCOME
 
     @property
     def given(self) -> dict[str, Value]:
@@ -131,7 +134,8 @@ def replay(record: Record) -> Difference | None:
 
     Errors: RecordAltered, RulebookUnknown; those of reading the rulebook's policy.
     """
-    made = decide(record.rulebook, record.inputs, held_in(record.effects))
+    held = held_in(record.effects)
+    made = decide(record.rulebook, record.inputs, held, record.telling)
     computed = {
         "outcome": made.outcome,
         "effects": made.effects,
@@ -163,11 +167,14 @@ def _menu_difference(record: Record, made: Made) -> Difference | None:
 
 
 def decide(
-    rulebook: Rulebook, inputs: Sequence[Value], held: frozenset[Effect] = frozenset()
+    rulebook: Rulebook,
+    inputs: Sequence[Value],
+    held: frozenset[Effect] = frozenset(),
+    telling: Telling = Telling.OUTCOME,
 ) -> Made:
     """Return what a rulebook decides about values in the order of its inputs.
 
-    `held` is what the circuit breaker held back of it.
+    `held` is what the circuit breaker held back of it, `telling` which reasons it keeps.
 
     Errors: RecordAltered, RulebookUnknown; those of reading the rulebook's policy.
     """
@@ -175,16 +182,21 @@ def decide(
     if len(inputs) != len(rulebook.inputs):
         raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id)
     if rulebook.content.get("judge") == application.JUDGE:
-        return _application(rulebook, inputs, held)  # a limit depends on what is held back
+        # A limit depends on what is held back.
+        return _application(rulebook, inputs, held, telling)
+    if rulebook.content.get("judge") == JUDGE:
+        return _policy(rulebook, inputs, held, telling)
     judges: dict[object, Callable[[Rulebook, Sequence[Value]], Made]] = {
         STARTER: _starter,
-        JUDGE: _policy,
         crowd.JUDGE: _crowd,
     }
     judged = judges.get(rulebook.content.get("judge"))
     if judged is None:
         raise RulebookUnknown(rulebook=rulebook.rulebook_id, name=rulebook.name)
-    made = judged(rulebook, inputs)
+    return _softened(judged(rulebook, inputs), held)
+
+
+def _softened(made: Made, held: frozenset[Effect]) -> Made:
     effects = soften(made.effects, held)
     if effects == made.effects:
         return made
@@ -213,9 +225,11 @@ def _starter(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
     return Made(verdict.outcome.value, (), reasons, None, ())
 
 
-def _application(rulebook: Rulebook, inputs: Sequence[Value], held: frozenset[Effect]) -> Made:
+def _application(
+    rulebook: Rulebook, inputs: Sequence[Value], held: frozenset[Effect], telling: Telling
+) -> Made:
     """Return what law, affordability and the policy in a rulebook decide about who applies."""
-    ruling = application.rule_again(rulebook.content, inputs, held)
+    ruling = application.rule_again(rulebook.content, inputs, held, telling)
     return Made(ruling.outcome, ruling.effects, ruling.reasons, ruling.points, ruling.hits)
 
 
@@ -229,12 +243,18 @@ def _crowd(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
     return Made(outcome, found.words, found.reasons, None, ())
 
 
-def _policy(rulebook: Rulebook, inputs: Sequence[Value]) -> Made:
+def _policy(
+    rulebook: Rulebook, inputs: Sequence[Value], held: frozenset[Effect], telling: Telling
+) -> Made:
     """Return what the policy in a rulebook decides."""
-    verdict = compile_row(policy_of(rulebook.content))(inputs)
+    policy = policy_of(rulebook.content)
+    verdict = compile_row(policy)(inputs)
     effects = tuple(act.word for act in verdict.effects)
     said = (verdict.outcome, effects, verdict.reasons, verdict.points, verdict.hits)
-    return Made(*said, offered(verdict.offers))
+    made = _softened(Made(*said, offered(verdict.offers)), held)
+    if telling is Telling.ALL:
+        return made
+    return made._replace(reasons=outcome_reasons(policy, verdict, made.outcome, held))
 
 
 def to_json(record: Record) -> str:
@@ -260,6 +280,7 @@ def to_json(record: Record) -> str:
             "decided_at": record.decided_at,
             "booked_on": record.booked_on,
             "latency_us": record.latency_us,
+            "telling": record.telling.value,
         },
         "rulebook": {
             "rulebook_id": str(rulebook.rulebook_id),
@@ -287,7 +308,7 @@ def from_json(text: str, *, file: str) -> Record:
     except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
         told = Phrase("it is deeper, or its numbers are longer, than any record")
         raise RecordUnreadable(file=file, line=1, column=1, fault=told) from None
-    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+    if not isinstance(body, dict) or body.get("schema") not in SCHEMAS:
         strange = Phrase("no record of schema {schema}", schema=SCHEMA)
         raise RecordUnreadable(file=file, line=1, column=1, fault=strange)
     told = body.pop("sha256", None)
@@ -326,6 +347,7 @@ def _record(decision: Mapping[str, Any], rulebook: Mapping[str, Any]) -> Record:
         booked_on=decision["booked_on"],
         latency_us=decision["latency_us"],
         rulebook=book,
+        telling=Telling(decision.get("telling", Telling.ALL)),
     )
 
 

@@ -3,13 +3,15 @@
 Evidence is weak if it is shared by chance: a network address, a street. Alone it may ask for a
 check, open a review, or hold new purchases for some hours; whatever harsher was asked becomes the
 harshest of these (P6). A cause does its harm once, and a hold without proof does not follow another
-before a pause has passed, so that holds never add up to a freeze nobody answers for.
+before a pause has passed, so that holds never add up to a freeze nobody answers for. A check is
+asked for a time; what was asked for once is asked again only for facts that came after.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
@@ -18,7 +20,10 @@ from fenqi.core.terms.pack import Pack
 REASONS_MAX = 4  # P3: one to four true reasons
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-CLEARED = 30 * DAY  # how long a cause that a person found harmless does no harm again
+MOMENTS = HOUR  # nobody is told again of what lasts as much longer
+# How long a cause that a person found harmless does no harm again, and one a check was asked for
+# asks for none about the same facts.
+CLEARED = 30 * DAY
 
 
 class ResponseInvalid(Invalid):
@@ -35,11 +40,12 @@ class Strength(StrEnum):
 
 
 class ProtectionKind(StrEnum):
-    """What keeps new purchases of an account from being made, or smaller."""
+    """What keeps new purchases of an account from being made, makes them smaller or asks first."""
 
     HOLD = "hold"
     FREEZE = "freeze"
     SMALLER_LIMIT = "smaller-limit"
+    STEP_UP = "step-up"  # a check is asked for before the next purchase
 
 
 class Finding(StrEnum):
@@ -49,6 +55,8 @@ class Finding(StrEnum):
     FALSE_ALARM = "false-alarm"  # a person found nothing wrong
     LIFTED = "lifted"  # a person ended it without finding out what it was
     CURED = "cured"  # what it was placed for is over
+    PASSED = "passed"  # the customer passed the check
+    REPLACED = "replaced"  # one of the same case that lasts longer took its place
 
 
 # What weak evidence may lead to; whatever else is asked becomes what stands beside it.
@@ -68,6 +76,7 @@ KINDS = {
     Effect.HOLD: ProtectionKind.HOLD,
     Effect.FREEZE: ProtectionKind.FREEZE,
     Effect.SMALLER_LIMIT: ProtectionKind.SMALLER_LIMIT,
+    Effect.STEP_UP: ProtectionKind.STEP_UP,
 }
 
 
@@ -81,6 +90,7 @@ class Bounds:
     hold_hours_max: int
     pause_hours: int
     freeze_days_alone_max: int
+    step_up_hours: int = 0
 
     @classmethod
     def of(cls, pack: Pack) -> "Bounds":
@@ -89,6 +99,7 @@ class Bounds:
             hold_hours_max=pack.protective_hold_hours_max,
             pause_hours=pack.protection_pause_hours,
             freeze_days_alone_max=pack.freeze_days_alone_max,
+            step_up_hours=pack.step_up_hours,
         )
 
 
@@ -102,6 +113,7 @@ class Past:
     ends_at: datetime
     ended_at: datetime | None
     finding: Finding | None
+    case_id: UUID | None = None
 
     def ended_by(self, now: datetime) -> datetime | None:
         """Return when it ended, None if it runs."""
@@ -130,11 +142,15 @@ def temper(
     past: Iterable[Past],
     bounds: Bounds,
     now: datetime,
+    within: Collection[UUID] = (),
+    facts_at: datetime | None = None,
 ) -> Step | None:
     """Return what may be done of what was asked, None if its cause has done its harm already.
 
-    `past` are the protections of the same account. A hold that may not be placed becomes a review:
-    a suspicion is never lost, only looked at instead.
+    `past` are the protections of the same account, `within` the cases that the new one would belong
+    to: what protects it for as long in one of them is enough. A hold or check that may not be
+    placed becomes a review: a suspicion is never lost, only looked at instead. `facts_at` is when
+    the newest of the facts came that ask for a check, None if nothing newer is known.
 
     Errors: ResponseInvalid if `until` is missing or not later than `now` where it is needed.
     """
@@ -145,14 +161,22 @@ def temper(
     if until is None or until <= now:
         raise ResponseInvalid(cause=cause, effect=effect.value, until=until, now=now)
     known = list(past)
-    if any(one.cause == cause and _is_spent(one, kind, bounds, now) for one in known):
+    same = [one for one in known if one.cause == cause]
+    if any(_is_spent(one, kind, bounds, now, facts_at) for one in same):
         return None
+    if kind is ProtectionKind.STEP_UP:
+        over = min(until, now + bounds.step_up_hours * HOUR)
+        return Step(allowed, over, over) if over > now else Step(Effect.REVIEW)
     if kind is ProtectionKind.FREEZE:
         alone = min(until, now + bounds.freeze_days_alone_max * DAY)
-        return Step(allowed, alone, until) if alone > now else Step(Effect.REVIEW)
+        if alone <= now:
+            return Step(Effect.REVIEW)
+        return None if _is_covered(known, kind, alone, within, now) else Step(allowed, alone, until)
     if kind is ProtectionKind.SMALLER_LIMIT:
         return Step(allowed, until, until)
     ends = min(until, now + bounds.hold_hours_max * HOUR)
+    if _is_covered(known, kind, ends, within, now):
+        return None
     is_paused = strength is Strength.WEAK and any(_is_recent(one, bounds, now) for one in known)
     return Step(Effect.REVIEW) if ends <= now or is_paused else Step(allowed, ends, ends)
 
@@ -168,12 +192,43 @@ def check_reasons(reasons: Iterable[str], *, cause: str) -> tuple[str, ...]:
     return given
 
 
-def _is_spent(one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime) -> bool:
+def replaces(kind: ProtectionKind, ends_at: datetime, old: Past, now: datetime) -> bool:
+    """Whether a hold or freeze takes the place of a running one of the same case.
+
+    A customer who is told of a freeze is not told of a hold beside it.
+    """
+    if old.ended_by(now) is not None or old.ends_at > ends_at:
+        return False
+    return old.kind is ProtectionKind.HOLD or (old.kind is kind is ProtectionKind.FREEZE)
+
+
+def _is_covered(
+    known: Iterable[Past],
+    kind: ProtectionKind,
+    ends_at: datetime,
+    within: Collection[UUID],
+    now: datetime,
+) -> bool:
+    """Whether what runs in one of some cases protects as much and, but for moments, as long."""
+    enough = {kind, ProtectionKind.FREEZE}
+    return any(
+        one.case_id in within
+        and one.kind in enough
+        and one.ended_by(now) is None
+        and one.ends_at > ends_at - MOMENTS
+        for one in known
+    )
+
+
+def _is_spent(
+    one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime, facts_at: datetime | None
+) -> bool:
     """Whether a protection of the same cause stands in the way of one of this kind.
 
     A running one does, and for a while one that ended, longer if a person found nothing wrong. A
     hold gives way to a freeze, because what is known may have grown. A smaller limit that ended
-    because its facts were over stands in nobody's way: facts that come again are new ones.
+    because its facts were over stands in nobody's way: facts that come again are new ones. Nor does
+    a check, once there are facts that came after it.
     """
     ended = one.ended_by(now)
     if one.finding is Finding.FALSE_ALARM and ended is not None and now < ended + CLEARED:
@@ -182,6 +237,8 @@ def _is_spent(one: Past, kind: ProtectionKind, bounds: Bounds, now: datetime) ->
         return False
     if one.finding is Finding.CURED and kind is ProtectionKind.SMALLER_LIMIT and ended is not None:
         return False
+    if kind is ProtectionKind.STEP_UP and ended is not None:
+        return now < ended + CLEARED and (facts_at is None or facts_at <= ended)
     return ended is None or now < ended + bounds.pause_hours * HOUR
 
 

@@ -10,7 +10,7 @@ Source: points to double the odds, factor = points_to_double / ln 2 (any text on
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Context, Decimal
 from enum import StrEnum
@@ -140,6 +140,33 @@ def score(card: Scorecard, values: Sequence[Value]) -> Score:
             points += gained[place]
             lost.append(losses[place])
     return Score(points, _reasons(card, lost), tuple(lost))
+
+
+Points = Callable[[Sequence[Value]], int]
+
+
+def compile_points(card: Scorecard, places: Sequence[int]) -> Points:
+    """Return the function that gives the points of `score` and nothing else, of a row.
+
+    The row has the value of each characteristic at its place. The source is made of the card's
+    whole numbers and the places; no text of a file enters it.
+
+    Shapes: one place per characteristic.
+    """
+    lines = ["def points(row):", f"    points = {card.base_points:d}"]
+    for one, place in zip(card.characteristics, places, strict=True):
+        found = f"{one.points[-1]:d}"
+        for bound, gained in reversed(list(zip(one.bounds, one.points, strict=False))):
+            found = f"{gained:d} if value < {bound:d} else {found}"
+        lines += [
+            f"    value = row[{place:d}]",
+            f"    points += {one.unknown:d} if value is None else {found}",
+        ]
+    space: dict[str, object] = {}
+    source = "\n".join([*lines, "    return points", ""])
+    exec(compile(source, "<scorecard>", "exec"), space)  # noqa: S102 - numbers of ours only
+    points: Points = space["points"]  # type: ignore[assignment] # the source above defines it
+    return points
 
 
 def _reasons(card: Scorecard, lost: Sequence[int]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A challenger policy beside the live one: what it would have decided, and where the two part.
 
-A challenger is asked about the inputs a live decision kept; what that decision did not keep is
-unknown to it, which harms nobody. It decides nothing.
+A challenger is asked about the inputs a live decision kept, and the features its events come to;
+what nobody can tell any more is unknown to it, which harms nobody. It decides nothing.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from fenqi.core.risk.rulebook import Rulebook
 
 
 class Challenged(NamedTuple):
-    """What a challenger says of one live decision; `unrecorded` inputs were not kept by it."""
+    """What a challenger says of one live decision; `unrecorded` inputs are not to be had."""
 
     verdict: Verdict
     unrecorded: int

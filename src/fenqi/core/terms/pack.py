@@ -30,12 +30,18 @@ from fenqi.core.values.rate import PPM, Rounding, round_decimal
 
 # No numbers of a rule, or a table with sources of its own.
 WITHOUT_SOURCE = frozenset({"pack_id", "version", "currencies", "lending"})
-# What a pack may leave out, and the most each may say; left out it is 0, which allows nothing.
+# What a pack may leave out, and the most each may say; left out it is what the field begins with:
+# 0, which allows nothing, or what protects a customer under a pack that was written before it.
 OPTIONAL = {
     "withdrawal_days": 3_650,
     "protective_hold_hours_max": 72,
     "protection_pause_hours": 8_760,
     "freeze_days_alone_max": 90,
+    "step_up_hours": 720,
+    "appeal_days": 3_650,
+    "appeal_answer_days": 90,
+    "excused_days_max": 60,
+    "excuse_days_alone_max": 60,
     "deferral_cost_ppm_max": PPM,
     "extension_cost_ppm_per_period_max": PPM,
 }
@@ -93,6 +99,13 @@ class Pack:
     protective_hold_hours_max: int = 0  # of new purchases, without proof (P6); 0 allows no hold
     protection_pause_hours: int = 0  # after a hold that ended, before the next without proof
     freeze_days_alone_max: int = 0  # that one person may order; beyond it a second one is asked
+    step_up_hours: int = 0  # after which a check that was asked for is asked no more; 0 asks none
+    appeal_days: int = 365  # in which a decision can be contested (P3)
+    appeal_answer_days: int = 15  # in which an appeal is answered
+    excused_days_max: int = (
+        10  # of money on its way, a channel that failed, an outage that runs (P5)
+    )
+    excuse_days_alone_max: int = 3  # that one person may excuse; beyond it a second one is asked
     # What no policy may look at for a purpose (P7), by purpose, or "all" for any.
     forbidden_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lending: LendingRules | None = None  # whom may be lent to, how much; without it nobody applies

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from fenqi.core.risk.crowd import CrowdRule, CrowdRuleInvalid, Place, is_place
+from fenqi.core.risk.crowd import (
+    CrowdRule,
+    CrowdRuleInvalid,
+    Place,
+    is_place,
+    is_shared_device,
+)
 from fenqi.core.risk.identity import Identifier
 from fenqi.store.crowds import SHIPPED, shipped
 
@@ -14,7 +20,7 @@ TABLE: dict[str, Any] = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
 
 def test_the_shipped_rule_is_read_whole() -> None:
     rule = shipped()
-    assert (rule.rule_id, rule.version, rule.window_seconds, rule.size_min) == ("crowd", 2, 600, 10)
+    assert (rule.rule_id, rule.version, rule.window_seconds, rule.size_min) == ("crowd", 3, 600, 10)
     assert rule.links.accounts_max[Identifier.DEVICE] == 50
     assert set(rule.texts) == {rule.hold_reason, rule.freeze_reason}
 
@@ -64,3 +70,21 @@ def test_a_place_is_known_by_those_who_were_there_before_or_by_half_of_the_crowd
     place: Place, size: int, good: int, wanted: bool
 ) -> None:
     assert is_place(place, shipped(), size=size, good=good) is wanted
+
+
+@pytest.mark.parametrize(
+    ("size", "good", "is_shared"),
+    [
+        (2, 2, False),  # a couple needs no excuse
+        (5, 3, True),  # a family
+        (8, 3, False),
+        (8, 4, True),
+        (50, 24, False),
+        (51, 0, True),  # a hub
+        (60, 60, True),
+    ],
+)
+def test_a_device_is_shared_by_honest_people_if_half_are_long_standing_or_it_is_a_hub(
+    size: int, good: int, is_shared: bool
+) -> None:
+    assert is_shared_device(shipped(), size=size, good=good) == is_shared

@@ -136,6 +136,12 @@ class FeatureSet:
         """Return the features that are counted over accounts when a fact is stored."""
         return tuple(one for one in self.features if one.key is not Key.ACCOUNT)
 
+    @property
+    def over_identifiers(self) -> frozenset[str]:
+        """Return the names of what is counted over the accounts of an identifier, or gathers it."""
+        counted = {one.name for one in self.measures}
+        return frozenset(counted | {one.name for one in self.features if one.field in counted})
+
     def feature(self, name: str) -> Feature:
         """Return a feature by its name. Errors: KeyError."""
         return next(one for one in self.features if one.name == name)

@@ -15,6 +15,11 @@ def moment_of(instant: datetime) -> int:
     return (instant - EPOCH) // MICROSECOND
 
 
+def instant_of(moment: int) -> datetime:
+    """Return the instant of a moment. Units: microseconds since 1970."""
+    return EPOCH + moment * MICROSECOND
+
+
 def hour_of(moment: int, zone: str) -> int:
     """Return the local hour of a moment, 0 to 23. Units: `moment` in microseconds."""
     return _hour_of_minute(moment // MICROSECONDS_PER_MINUTE, zone)

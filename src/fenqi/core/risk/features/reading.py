@@ -168,6 +168,7 @@ class _Reading:
         self.at = ("", 0, "")
         self._streams: dict[str, Stream] = {}
         self._inputs: set[str] = set()
+        self._weak: set[str] = set()  # counts over what many honest people share
         self._over: dict[Key, str] = {}  # the stream whose accounts are counted over a key
 
     def read(self, table: Mapping[str, Any], text: str) -> FeatureSet:
@@ -257,13 +258,18 @@ class _Reading:
             raise entry.refused("window", DURATION_EXPECTED)  # it would be kept for ever
         if aggregate is Aggregate.DAYS_SINCE_FIRST and entry.has("window"):
             raise entry.refused("window", Phrase("left out: the first fact of all is meant"))
+        # Honest people share addresses of a net, however their count is gathered again.
+        field = entry.field() if takes_field and key is Key.ACCOUNT else None
+        is_weak = key is Key.IP or field in self._weak
+        if is_weak:
+            self._weak.add(made.name)
         made_feature = Feature(
-            input=replace(made, is_weak=key is Key.IP),  # honest people share addresses of a net
+            input=replace(made, is_weak=is_weak),
             key=key,
             stream=stream,
             aggregate=aggregate,
             window=entry.duration("window") if entry.has("window") else None,
-            field=entry.field() if takes_field and key is Key.ACCOUNT else None,
+            field=field,
             part=part,
             known_by=entry.kinds("known_by") if entry.has("known_by") else (),
             cap=entry.integer("cap", least=2, most=CAP_MAX) if key is not Key.ACCOUNT else 0,

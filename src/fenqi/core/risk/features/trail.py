@@ -7,7 +7,7 @@ What has left the longest window is dropped, and no feature can tell.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from fenqi.core.risk.features.declaration import (
@@ -22,8 +22,12 @@ from fenqi.core.risk.features.declaration import (
 from fenqi.core.risk.features.moment import hour_of
 
 TIDY_LENGTH = 32  # entries of a stream before its old ones are looked for
-LAYOUT = 1  # of what is kept; raised when the same facts come to other cells
+LAYOUT = 2  # of what is kept; raised when the same facts come to other cells
 
+ADDRESS, IS_LATE = "ip", "is_late"  # fields of facts: the seal of an address, told late
+
+# Where each fact of the stream is one more, or the latest.
+OF_EACH_FACT = frozenset({Aggregate.COUNT, Aggregate.DAYS_SINCE_LAST})
 PLAIN = (int, str)  # named once, since a union is built anew in each call
 
 Fields = dict[str, Any]
@@ -33,19 +37,21 @@ Cell = Any  # a moment, a list of numbers, latest moments by value; None is noth
 class Trail:
     """What is kept of one account's facts up to an event's number.
 
-    `at` is the moment of the latest fact, `seen` has a bit for each kind the account has had.
-    Cells are laid out by the `Keeper`.
+    `at` is the moment of the latest fact, `seen` has a bit for each kind the account has had,
+    `address` is the seal of the network address the last fact that names one came from, as hex;
+    what is told late was not here now. Cells are laid out by the `Keeper`.
 
     Units: moments in microseconds since 1970.
     """
 
-    __slots__ = ("at", "cells", "number", "seen", "zone")
+    __slots__ = ("address", "at", "cells", "number", "seen", "zone")
 
     def __init__(self, zone: str, width: int) -> None:
         self.zone = zone
         self.number = 0
         self.at = 0
         self.seen = 0
+        self.address = ""
         self.cells: list[Cell] = [None] * width
 
 
@@ -275,6 +281,21 @@ class Keeper:
                 return f"{name}: {track.parts()[cell]}"
         raise KeyError(cell)
 
+    def newest(self, trail: Trail, names: Collection[str]) -> int | None:
+        """Return the moment of the latest fact that any of some features counts of the account.
+
+        What is counted over other accounts, or is no count, says nothing of new facts of his own:
+        a device that many use is no news each time he signs in with it.
+
+        Units: microseconds since 1970.
+        """
+        found = [
+            trail.cells[self.tracks[one.stream].last]
+            for one in self.features.features
+            if one.name in names and one.key is Key.ACCOUNT and one.aggregate in OF_EACH_FACT
+        ]
+        return max((at for at in found if at is not None), default=None)
+
     def begin(self, zone: str) -> Trail:
         """Return the trail of an account without facts, whose book is in a zone."""
         return Trail(zone, self.width)
@@ -292,6 +313,9 @@ class Keeper:
             return
         trail.seen |= bit
         moment = trail.at = max(moment, trail.at)
+        address = fields.get(ADDRESS)
+        if address is not None and IS_LATE not in fields:
+            trail.address = str(address)
         if self._asks_hour[kind]:
             fields[HOUR] = hour_of(moment, trail.zone)
         cells = trail.cells

@@ -30,6 +30,7 @@ from fenqi.core.risk.policy.expression import (
     said,
     walk,
 )
+from fenqi.core.risk.policy.handed_in import is_handed_in
 from fenqi.core.risk.policy.policy import Act, Example, Line, Offer, Policy, Table, Verdict
 from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.policy.trace import Status, trace, truth_of
@@ -129,12 +130,14 @@ def check(
     today: date | None = None,
     sold: Mapping[str, Sequence[int]] | None = None,
     graded: Sequence[frozenset[str]] = (),
+    hold_hours_max: int | None = None,
 ) -> Checked:
     """Return what is unwise in a policy.
 
     `today` is when it would be adopted; `sold` the products there are then, with the numbers of
     instalments each is sold in; `graded` the products that each grade of price is offered, from
-    grade 0 on. Without one nothing is said of it.
+    grade 0 on; `hold_hours_max` how long a pack lets a hold last. Without one nothing is said of
+    it.
     """
     decide = compile_row(policy)
     shown: set[int] = set()
@@ -147,7 +150,9 @@ def check(
         findings += _table(policy, table)
     for line in policy.lines:
         findings += _line(policy, line, is_shown=line.number in shown)
+        findings += _unheard(policy, line)
         findings += _idle(policy, _at(line, "effects"), line.acts)
+        findings += _held_long(policy, _at(line, "effects"), line.acts, hold_hours_max)
         findings += _priced(policy, _at(line, "offers"), line.offers)
         if sold is not None:
             findings += _unsold(policy, _at(line, "offers"), line.offers, sold)
@@ -156,6 +161,7 @@ def check(
         where = Phrase("threshold {points}", points=threshold.at_least)
         at = _At(where, f"threshold {threshold.at_least}", "effects")
         findings += _idle(policy, at, threshold.acts)
+        findings += _held_long(policy, at, threshold.acts, hold_hours_max)
     findings += _reasons(policy)
     if today is not None and policy.valid_until is not None and policy.valid_until < today:
         at = _At(Phrase("the policy"), "", "valid_until")
@@ -224,6 +230,32 @@ def _line(policy: Policy, line: Line, *, is_shown: bool) -> Iterator[Finding]:
     if not line.acts and not line.points and not line.offers and line.reason:
         told = Phrase("nothing follows from it but a reason")
         yield _found(policy, _at(line, "reason"), told, is_fault=False)
+
+
+def _held_long(
+    policy: Policy, at: _At, acts: Sequence[Act], hours_max: int | None
+) -> Iterator[Finding]:
+    """Yield holds that would be told and kept as longer than they are."""
+    for act in acts:
+        if hours_max is not None and act.effect is Effect.HOLD and act.amount > hours_max:
+            told = Phrase(
+                "a hold of {hours} hours is longer than a pack allows: at most {most}",
+                hours=act.amount,
+                most=hours_max,
+            )
+            yield _found(policy, at, told)
+
+
+def _unheard(policy: Policy, line: Line) -> Iterator[Finding]:
+    """Yield the inputs of a line that its decisions never know: it would never be hit for them."""
+    for name in sorted(names(line.when)):
+        if not is_handed_in(policy.kind, name):
+            told = Phrase(
+                "{name} is never known to a decision of kind {kind}",
+                name=name,
+                kind=policy.kind.value,
+            )
+            yield _found(policy, _at(line, "when"), told, said=line.text)
 
 
 def _idle(policy: Policy, at: _At, acts: Sequence[Act]) -> Iterator[Finding]:

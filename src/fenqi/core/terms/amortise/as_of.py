@@ -45,15 +45,18 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
     require_row(model, row)
     until = up_to(model, on)
     period = until.periods[row]
-    open_count = sum(not other.is_paid for other in until.periods)
-    if on <= period.starts_on:
-        _ask_ahead(until, period, open_count)
+    has_others = any(not other.is_paid for other in until.periods if other is not period)
+    if has_others and on <= period.starts_on:
+        _ask_ahead(until, period, model.periods[row].instalment_minor)
     until.settle()
     principal, interest = period.due_principal_minor, period.due_interest_minor
     if by_bucket:
-        asked = period.asked_minor if open_count > 1 else principal
+        if has_others:
+            # Interest set by agreement is asked for whatever the day: it keeps its room.
+            room = period.asked_minor - max(0, period.fixed_interest_minor)
+            principal = max(period.paid_principal_minor, room)
         totals = until.totals()
-        principal = min(asked, totals.open_principal_minor + period.paid_principal_minor)
+        principal = min(principal, totals.open_principal_minor + period.paid_principal_minor)
         interest = min(interest, totals.open_interest_minor + period.paid_interest_minor)
     return RowDue(period.instalment_minor, principal, interest)
 
@@ -160,14 +163,19 @@ def up_to(model: Model, on: date) -> Model:
     return until
 
 
-def _ask_ahead(until: Model, period: Period, open_count: int) -> None:
-    """Let a row that has not begun ask for its signed instalment, or for what is left in all."""
-    if open_count > 1:
-        period.instalment_minor, period.is_stale = period.signed_minor, True
-        until.settle()
-        outstanding = until.totals().open_principal_minor
-        period.instalment_minor -= max(0, period.open_principal_minor - outstanding)
-    period.is_stale = True
+def _ask_ahead(until: Model, period: Period, instalment_minor: int) -> None:
+    """Let a row that has not begun ask for its signed instalment, or for what is left in all.
+
+    One that is paid in part may have been left more than was signed; it asks for its instalment as
+    it stands. One that alone is open asks for what is left already.
+    """
+    amount = period.signed_minor
+    if period.paid_minor:
+        amount = max(amount, instalment_minor)
+    period.ask(amount)
+    until.settle()
+    outstanding = until.totals().open_principal_minor
+    period.ask(amount - max(0, period.open_principal_minor - outstanding))
 
 
 def _carry_overdue(

@@ -31,6 +31,33 @@ def defer_run_interest(model: Model, row: Period, on: date) -> bool:
     return False
 
 
+def take_deferral_back(model: Model, on: date) -> None:
+    """Let interest deferred to any row fall due where it ran; settle the model.
+
+    What of it is paid already is let off the row that runs on a day or is the next to fall due.
+    """
+    rows = [period for period in model.periods if period.deferred_minor]
+    for period in model.periods:
+        if period.deferred_minor or period.is_moved_back:
+            period.deferred_minor, period.is_moved_back, period.is_stale = 0, False, True
+    model.settle()
+    paid = sum(max(0, row.paid_interest_minor - row.run_interest_minor) for row in rows)
+    running = next((period for period in model.periods if period.due_on > on), None)
+    if paid and running is not None:
+        running.fixed_interest_minor -= paid
+        running.is_stale = True
+        model.settle()
+
+
+def follow_deferral(model: Model, trial: Model) -> None:
+    """Let a model defer as its trial does, once its rows ask for what those of the trial do."""
+    for period, tried in zip(model.periods, trial.periods, strict=True):
+        tries = (tried.deferred_minor, tried.is_moved_back)
+        if (period.deferred_minor, period.is_moved_back) != tries:
+            period.deferred_minor, period.is_moved_back = tries
+            period.is_stale = True
+
+
 def stop_interest(model: Model, on: date) -> None:
     """Let no interest run in a model after a day."""
     place = model.find(on)

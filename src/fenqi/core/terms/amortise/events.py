@@ -145,7 +145,8 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
 def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     """Take principal paid for a row; it lowers the balance from that day, or from the due day.
 
-    A row paid ahead of its period is closed with what was paid, if that is its instalment or more.
+    A row paid ahead of its period is closed with what was paid, if that is its instalment or more;
+    interest set by agreement stays open.
     Return whether more than what was paid has changed.
 
     Errors: RowUnknown.
@@ -173,9 +174,10 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
         return True
     has_others = sum(not other.is_paid for other in model.periods) > 1
     signed = period.signed_minor + period.credited_minor
-    is_closed_ahead = on < period.starts_on and period.paid_minor == signed
+    least = max(period.paid_minor, period.fixed_least_minor)
+    is_closed_ahead = on < period.starts_on and least == signed
     if has_others and (period.paid_minor > period.asked_minor or is_closed_ahead):
-        period.ask(period.paid_minor - period.credited_minor)
+        period.ask(least - period.credited_minor)
         place_leftover(model, on)
     return True
 
@@ -246,9 +248,13 @@ def credit(model: Model, on: date, *, principal_minor: int = 0, interest_minor: 
 
 
 def next_due(model: Model, place: int, on: date) -> int:
-    """Return the first row that a change on a day touches: the next one if it is a due day."""
-    is_on_due_day = model.periods[place].due_on == on
-    return place + 1 if is_on_due_day and place + 1 < len(model.periods) else place
+    """Return the first row that a change on a day touches: none that falls due on it but the last.
+
+    A re-age makes rows of no length, so more than one can fall due on a day.
+    """
+    while model.periods[place].due_on == on and place + 1 < len(model.periods):
+        place += 1
+    return place
 
 
 def _effective_day(model: Model, on: date) -> date:

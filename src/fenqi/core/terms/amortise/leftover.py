@@ -34,6 +34,8 @@ def place_leftover(model: Model, on: date) -> None:
                 model.settle()
                 _take_leftover(model, row, model.totals())  # part of it may be paid already
             return
+        if _is_closed_but_for_interest(row) and _last_open(model, model.totals()) is row:
+            return
 
 
 def cover_outstanding(model: Model, on: date) -> None:
@@ -49,21 +51,43 @@ def cover_outstanding(model: Model, on: date) -> None:
         place_leftover(model, on)
 
 
+def leave_room(model: Model, row: Period) -> None:
+    """Let a row stay open for interest that ran and found no room in any row.
+
+    Where principal is paid first, it can be all paid while the interest of the days gone is owed.
+    """
+    waiting = model.periods[-1].carried_on_minor
+    if waiting:
+        row.ask(row.instalment_minor + waiting)
+        model.settle()
+
+
 def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
     """Let a row take what is left over; return whether that is all.
 
-    It is not if more was paid for the row, or if the row's new room lets more interest fall due.
+    It is not if more was paid for the row, also with its fixed interest, or if the row's new room
+    lets more interest fall due.
     """
     left = totals.lent_minor + totals.interest_minor - totals.asked_minor
-    amount = row.instalment_minor + left
+    wanted = amount = row.instalment_minor + left
     if row.fixed_interest_minor > 0:
-        amount = max(amount, row.paid_principal_minor + row.fixed_interest_minor)
+        amount = max(amount, row.fixed_least_minor)
     least = row.paid_minor - row.credited_minor - row.deferred_minor
     interest_before = row.due_interest_minor
     row.ask(max(amount, least))
     if row.is_stale:
         model.settle()
-    return amount >= least and row.due_interest_minor == interest_before
+    if row is model.periods[-1] and not row.is_interest_grace and row.carried_on_minor:
+        # What ran in the last row can be carried no further, so it gets the room it needs.
+        row.ask(row.instalment_minor + row.carried_on_minor)
+        model.settle()
+    return amount == wanted >= least and row.due_interest_minor == interest_before
+
+
+def _is_closed_but_for_interest(row: Period) -> bool:
+    """Return whether a row is open for the rest of its fixed interest only."""
+    is_begun = row.paid_principal_minor > 0 and row.fixed_interest_minor > 0
+    return is_begun and row.instalment_minor == row.fixed_least_minor and not row.is_paid
 
 
 def _close_idle(model: Model, totals: Totals) -> bool:
@@ -87,10 +111,19 @@ def _close_idle(model: Model, totals: Totals) -> bool:
 
 
 def _last_open(model: Model, totals: Totals) -> Period | None:
-    """Return the last row not paid; the very last if all ask for nothing and principal is out."""
+    """Return the last row not paid; the very last if all ask for nothing and principal is out.
+
+    A row open for nothing but its fixed interest gives way only if no other is open.
+    """
+    kept: Period | None = None
     for period in reversed(model.periods):
-        if not period.is_paid:
+        if period.is_paid:
+            continue
+        if not _is_closed_but_for_interest(period):
             return period
+        kept = kept or period
+    if kept:
+        return kept
     last = model.periods[-1]
     is_bare = totals.paid_principal_minor == 0 and last.segments and last.closing_minor > 0
     return last if is_bare else None
@@ -114,19 +147,8 @@ def _trimmed(model: Model, totals: Totals) -> Totals:
         return totals
     model.settle()
     if not outstanding and all(period.is_paid for period in model.periods):
-        _leave_room(model, excesses[-1][0])
+        leave_room(model, excesses[-1][0])
     return model.totals()
-
-
-def _leave_room(model: Model, row: Period) -> None:
-    """Let a row stay open for interest that ran and found no room in any row.
-
-    Where principal is paid first, it can be all paid while the interest of the days gone is owed.
-    """
-    waiting = model.periods[-1].carried_on_minor
-    if waiting:
-        row.ask(row.instalment_minor + waiting)
-        model.settle()
 
 
 def _forget_deferral(model: Model, row: Period) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
+from fenqi.core.terms.amortise.deferral import follow_deferral
 from fenqi.core.terms.amortise.factor import nominal_factor
 from fenqi.core.terms.amortise.flat import set_flat_instalments, set_whole_term_instalments
 from fenqi.core.terms.amortise.leftover import cover_outstanding, place_leftover
@@ -120,6 +121,7 @@ def smooth(model: Model, related: Sequence[Period]) -> None:
         for period, tried in zip(model.periods[first:], trial.periods[first:], strict=True):
             if not (period.is_principal_grace or period.is_early_holder):
                 period.ask(tried.instalment_minor, signed_minor=tried.instalment_minor)
+        follow_deferral(model, trial)
         model.settle()
 
 

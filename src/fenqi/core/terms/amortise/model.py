@@ -251,7 +251,8 @@ class Model:
         Factors are kept: a segment that is cut goes on bearing interest by the one it had.
         """
         period.own()
-        due_on, whole = period.due_on, (period.starts_on, period.due_on)
+        due_on = period.laid_to or period.due_on
+        whole = (period.starts_on, due_on)
         for segment in period.segments:
             since = segment.starts_on
             rate = self.rate_on(since)
@@ -338,9 +339,10 @@ class Model:
         return units
 
     def _ending(self, period: Period, on: date, *, is_last: bool) -> Segment | None:
-        if is_last and on == period.due_on:
-            last = period.segments[-1]
-            return last if last.starts_on == last.ends_on else None
+        """Return the first segment that ends on a day, if the day needs no cut."""
+        last = period.segments[-1]
+        if is_last and on == period.due_on and last.starts_on < last.ends_on:
+            return None
         return next((segment for segment in period.segments if segment.ends_on == on), None)
 
     def _lent(self, period: Period) -> list[int]:

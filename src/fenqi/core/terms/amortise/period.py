@@ -104,7 +104,7 @@ class Period:
     paid_principal_minor: int = 0
     paid_interest_minor: int = 0
     deferred_minor: int = 0  # interest of later, paid periods that falls due here
-    fixed_interest_minor: int = 0  # interest set by agreement instead of by days
+    fixed_interest_minor: int = 0  # set by agreement, not by days; negative: let off, paid before
     moved_away_minor: int = 0  # credited amounts that a re-age took elsewhere
     is_moved_back: bool = False  # its interest was deferred to an earlier period
     is_moved_on: bool = False  # its interest was moved on by a re-age
@@ -126,6 +126,7 @@ class Period:
     due_principal_minor: int = 0
     carried_on_minor: int = 0  # interest that ran but found no room
     closing_minor: int = 0
+    laid_to: date | None = None  # where its rate counts to, if it was cut short
     is_shared: bool = False  # its segments stand in a copy too; `own` them before one changes
 
     @classmethod
@@ -176,6 +177,7 @@ class Period:
             self.due_principal_minor,
             self.carried_on_minor,
             self.closing_minor,
+            self.laid_to,
             is_shared=True,
         )
 
@@ -200,17 +202,19 @@ class Period:
             self._sum_facts()
         self.is_stale, self.is_news = False, True
         self.opening_minor, self.carried_in_minor = opening_minor, carried_in_minor
-        balance = after = opening_minor
+        after = opening_minor
         earned = ZERO
         for place, segment in enumerate(self.segments):
+            balance = after if after > 0 else 0
             part = segment.interest(lent[place] if lent else balance, math)
             earned = EXACT.add(earned, part) if place else part
-            after = balance + segment.corrected_minor + segment.disbursed_minor
-            balance = after if after > 0 else 0
+            after += segment.corrected_minor + segment.disbursed_minor
         if self.is_moved_back or self.is_moved_on:
             earned = ZERO
         # `round` of a decimal is half-even and exact, whatever context the caller has.
         ran = round(earned) + self.fixed_interest_minor + self.deferred_minor + carried_in_minor
+        if self.is_moved_on:
+            ran = self.fixed_interest_minor  # what else came into it is asked for elsewhere
         run = ran if ran > 0 else 0
         # What is asked falls due as interest and principal; what was paid is the least of each.
         asked = self.instalment_minor + self.credited_minor + self.deferred_minor
@@ -219,6 +223,9 @@ class Period:
         paid, paid_principal = self.paid_interest_minor, self.paid_principal_minor
         if self.is_interest_grace or paid_principal > (room if room > 0 else 0) or due < paid:
             due = paid
+            if self.fixed_interest_minor > paid and not self.is_moved_on:
+                # Set by agreement, it keeps what room principal paid ahead has left.
+                due = max(paid, min(self.fixed_interest_minor, asked - paid_principal))
         principal = asked - due
         if principal < paid_principal:
             principal = paid_principal
@@ -256,6 +263,11 @@ class Period:
     def paid_minor(self) -> int:
         """What was paid for the period, principal and interest."""
         return self.paid_principal_minor + self.paid_interest_minor
+
+    @property
+    def fixed_least_minor(self) -> int:
+        """What it asks for at least where its interest is set by agreement."""
+        return self.paid_principal_minor + self.fixed_interest_minor
 
     @property
     def open_principal_minor(self) -> int:

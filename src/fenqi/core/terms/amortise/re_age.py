@@ -13,15 +13,18 @@ from datetime import date
 from fenqi.core.terms.amortise.as_of import Outstanding, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later, spans
 from fenqi.core.terms.amortise.events import credit, disburse, repeat_pauses
-from fenqi.core.terms.amortise.leftover import place_leftover
+from fenqi.core.terms.amortise.leftover import leave_room, place_leftover
 from fenqi.core.terms.amortise.level import smooth
 from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.re_amortise import (
-    close_with_what_was_paid,
+    forget_overdue,
     leave_past,
     lift_grace,
+    move_interest_on,
+    open_overdue,
 )
+from fenqi.core.terms.amortise.rounding import capped
 from fenqi.core.terms.amortise.settings import Accrual, Interval
 from fenqi.core.values.rate import Rounding, divide
 
@@ -48,6 +51,8 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
     if not starts_with_plan:
         start = later(new.first_due_on, -new.interval.every, new.interval.unit)
     rows = _rows_of_their_own(model, start, new, principal)
+    _forget_put_back(model, on)
+    forget_overdue(model, open_overdue(model, on))
     paid = _end_on(model, on)
     leave_past(model, on)
     _merge_empty_stubs(model)
@@ -58,22 +63,43 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
             period = model.periods[0]
             period.own()
             period.due_on = period.segments[-1].ends_on = span[1]
+            period.is_early_holder, period.laid_to = False, None
         else:
             period = Period.between(model.periods[-1].due_on if number == 0 else span[0], span[1])
             model.periods.append(period)
-        period.instalment_minor = period.signed_minor = amount
+        period.instalment_minor = period.signed_minor = amount + period.paid_minor
         model.refresh_factor(period)
     place_leftover(model, on)
+    if not principal:
+        leave_room(model, model.periods[-1])  # for the interest that alone is owed
     smooth(model, _re_aged(model, on, new.first_due_on))
     repeat_pauses(model, on)
 
 
+def _forget_put_back(model: Model, on: date) -> None:
+    """Let what a day's chargebacks put back beyond what was repaid on it bear no interest.
+
+    Source: published life LoanReAging-Part2#C4356: the 0.58 of 17.01 that had been interest.
+    """
+    place = model.find(on)
+    if place is None:
+        return
+    of_day = [one for one in model.periods[place].segments if one.ends_on == on]
+    overdue = sum(one.amount_minor for one in model.overdue if one.on == on)
+    put_back = sum(one.corrected_minor for one in of_day) - overdue
+    if put_back > 0:
+        model.change_balance(on, corrected_minor=-put_back)
+
+
 def equal_parts(total_minor: int, count: int) -> tuple[int, ...]:
-    """Return equal parts of an amount, each rounded HALF_EVEN, the last one with the difference."""
+    """Return equal parts of an amount, each rounded HALF_EVEN, the last one with the difference.
+
+    None is more than the ones before it have left.
+    """
     if total_minor <= 0:
         return (0,) * count
     part = divide(total_minor, count, rounding=Rounding.HALF_EVEN)
-    return (part,) * (count - 1) + (total_minor - part * (count - 1),)
+    return capped(total_minor, [part] * count)
 
 
 def settled_for_equal_parts(model: Model, on: date, *, with_future_interest: bool) -> Outstanding:
@@ -99,8 +125,7 @@ def re_age_in_equal_parts(
     paid = _end_on(model, on)
     for period in model.periods:
         _drop_open_credited_interest(period)
-        close_with_what_was_paid(period)
-        period.is_moved_on = True
+        move_interest_on(period)
     if ended_on >= on:
         _hold_early_payments(model, *paid)
         model.periods[-1].is_re_aged = True
@@ -109,17 +134,14 @@ def re_age_in_equal_parts(
     charges = tuple(charges_minor) or (0,) * new.count
     total = settled.principal_minor + settled.interest_minor + sum(charges)
     principal = equal_parts(total, new.count)[0] - interests[0] - charges[0]
-    left = settled.principal_minor
-    due_on = new.first_due_on
-    for number in range(new.count):
-        part = left if number == new.count - 1 else principal
-        left -= part
+    parts = capped(settled.principal_minor, [principal] * new.count)
+    for number, part in enumerate(parts):
+        due_on = later(new.first_due_on, new.interval.every * number, new.interval.unit)
         period = Period.between(model.periods[-1].due_on, due_on)
         period.fixed_interest_minor = interests[number]
         period.instalment_minor = period.signed_minor = part + interests[number]
         period.is_re_aged = True
         model.periods.append(period)
-        due_on = later(due_on, new.interval.every, new.interval.unit)
     model.interest_ends_on = min(on, ended_on)
     model.refresh_factors()
     place_leftover(model, on)
@@ -132,7 +154,9 @@ def _rows_of_their_own(
     settings = replace(
         model.settings, interval=new.interval, multiple=0, accrual=Accrual.DAILY, count=0
     )
-    own = Model(settings, spans(start, new.interval, new.count))
+    first_due_on = None if start == new.first_due_on else new.first_due_on
+    days = spans(start, new.interval, new.count, first_due_on=first_due_on)
+    own = Model(settings, days)
     disburse(own, start, principal_minor)
     return [
         ((row.starts_on, row.due_on), row.principal_minor + row.interest_minor)
@@ -152,12 +176,18 @@ def _end_on(model: Model, on: date) -> tuple[int, int]:
     place = model.find(on)
     removed = [] if place is None else model.periods[place + 1 :]
     credited = sum(period.credited_principal_minor for period in removed)
+    if credited:  # it is in the balance already, and is credited anew
+        model.change_balance(on, corrected_minor=-credited)
     if place is not None:
         period = model.periods[place]
         period.is_early_holder = True
+        # What was agreed for removed rows is carried on, as what ran in this one is.
+        period.fixed_interest_minor += sum(one.fixed_interest_minor for one in removed)
+        period.is_stale = True
         if period.due_on != on:
             period.own()
             period.segments = [s for s in period.segments if s.starts_on <= on]
+            period.laid_to = period.laid_to or period.due_on
             period.due_on = period.segments[-1].ends_on = on
             model.refresh_factor(period)
         del model.periods[place + 1 :]
@@ -186,7 +216,7 @@ def _merge_empty_stubs(model: Model) -> None:
     model.settle()
     merged: list[Period] = []
     for period in model.periods:
-        if merged and _is_empty_stub(merged[-1]) and _is_empty_stub(period):
+        if merged and _are_empty_stubs(merged[-1], period):
             _join(merged[-1], period)
             model.refresh_factor(merged[-1])
         else:
@@ -196,7 +226,7 @@ def _merge_empty_stubs(model: Model) -> None:
 
 def _join(stub: Period, following: Period) -> None:
     """Let a stub take the days of the one behind it, and what changed the balance in them."""
-    stub.due_on = following.due_on
+    stub.due_on, stub.laid_to = following.due_on, following.laid_to
     stub.own()
     if all(segment.is_plain for segment in following.segments):
         stub.segments[-1].ends_on = following.due_on
@@ -205,15 +235,25 @@ def _join(stub: Period, following: Period) -> None:
         stub.moved_away_minor += following.moved_away_minor
 
 
-def _is_empty_stub(period: Period) -> bool:
-    due = period.due_principal_minor + period.due_interest_minor
-    return period.is_early_holder and period.instalment_minor == 0 and due == 0
+def _are_empty_stubs(*both: Period) -> bool:
+    """Return whether rows ask for nothing, and what runs in them is asked for at one place."""
+    return len({period.is_moved_on for period in both}) == 1 and all(
+        period.is_early_holder
+        and period.instalment_minor == 0
+        and period.due_principal_minor + period.due_interest_minor == 0
+        and period.fixed_interest_minor == 0
+        for period in both
+    )
 
 
 def _re_aged(model: Model, on: date, first_due_on: date) -> list[Period]:
+    """Return the new rows, but one that asks for what was paid on the first day as well."""
     return [
         period
         for period in model.periods
-        if period.starts_on >= first_due_on
-        or (period.starts_on == on and period.due_on == first_due_on)
+        if not period.paid_minor
+        and (
+            period.starts_on >= first_due_on
+            or (period.starts_on == on and period.due_on == first_due_on)
+        )
     ]

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
+from fenqi.core.terms.amortise.deferral import take_deferral_back
 from fenqi.core.terms.amortise.leftover import cover_outstanding, place_leftover
 from fenqi.core.terms.amortise.level import set_level_instalments, smooth
-from fenqi.core.terms.amortise.model import Model
+from fenqi.core.terms.amortise.model import Model, Overdue
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.rounding import rounded
 
@@ -18,6 +19,9 @@ def re_amortise(model: Model, on: date) -> None:
     """Let past rows keep what was paid, and level the later ones over all that is outstanding."""
     lift_grace(model)
     model.settle()
+    overdue = open_overdue(model, on)
+    take_deferral_back(model, on)
+    forget_overdue(model, overdue)
     leave_past(model, on)
     related = [period for period in model.periods if period.due_on > on]
     _level(model, related, on)
@@ -27,22 +31,17 @@ def re_amortise_interest_equally(model: Model, on: date) -> None:
     """Do the same, but share the unpaid interest of past rows out in equal parts."""
     lift_grace(model)
     model.settle()
+    overdue = open_overdue(model, on)
+    take_deferral_back(model, on)
     past = [period for period in model.periods if period.due_on <= on and not period.is_paid]
     later = [period for period in model.periods if period.due_on > on]
     unpaid = sum(period.due_interest_minor - period.paid_interest_minor for period in past)
-    _restart_balances(model, on)
+    unpaid += past[-1].carried_on_minor if past else 0  # ran in them and found no room
+    forget_overdue(model, overdue)
     for period in past:
-        if period.paid_principal_minor > 0:
-            period.own()
-            period.segments[-1].corrected_minor -= period.paid_principal_minor
-        close_with_what_was_paid(period)
-        period.is_moved_on = True
+        move_interest_on(period)
     model.refresh_factors(model.first_due_from(on))
-    if unpaid > 0 and later:
-        share = rounded(model.math.divide(Decimal(unpaid), Decimal(len(later))))
-        for period in later:
-            period.fixed_interest_minor += share
-            period.is_stale = True
+    _share_out(model, unpaid, later)
     _level(model, later, on)
 
 
@@ -57,23 +56,17 @@ def leave_past(model: Model, on: date) -> None:
     """Let rows begun by a day and not paid ask for no more than was paid.
 
     The running row, which will be levelled again, keeps what was credited to it. The principal of
-    the others stays in the balance anyway, so a correction made because it was overdue is taken
-    back.
+    the others stays in the balance.
     """
-    for period in model.periods:
-        if period.starts_on > on or period.is_paid:
-            continue
-        period.own()
-        for segment in period.segments:
-            if segment.ends_on == on:
-                segment.corrected_minor = 0
-        if period.segments[-1].corrected_minor:
-            period.segments[-1].corrected_minor -= period.open_principal_minor
+    for period in _left(model, on):
         if period.due_on > on:
             period.ask(max(0, period.paid_minor - period.credited_minor))
         else:
             close_with_what_was_paid(period)
-    model.overdue.clear()
+
+
+def _left(model: Model, on: date) -> list[Period]:
+    return [one for one in model.periods if one.starts_on <= on and not one.is_paid]
 
 
 def close_with_what_was_paid(period: Period) -> None:
@@ -84,16 +77,53 @@ def close_with_what_was_paid(period: Period) -> None:
     period.is_stale = True
 
 
-def _restart_balances(model: Model, on: date) -> None:
-    """Take all corrections back, then let what paid rows repaid leave at their ends."""
+def open_overdue(model: Model, on: date) -> list[Overdue]:
+    """Return principal that is overdue and open on a day, and the day up to which it was counted.
+
+    Where it bears interest the balance was corrected for it up to that day (`correct_overdue`).
+    Else it was out of the balance all the time, which is the same as counted back to its due day.
+    """
+    until = model.overdue_on or min(on, model.periods[-1].due_on)
+    rows = [row for row in model.periods[: model.first_due_from(until)] if not row.is_early_holder]
+    return [Overdue(until, row.open_principal_minor, row.due_on) for row in rows]
+
+
+def forget_overdue(model: Model, overdue: Sequence[Overdue]) -> None:
+    """Take back what balances differ by because of overdue principal that no row will ask for.
+
+    Left in the balance without a correction it bears interest all the time; where the terms say
+    none on what is past due, taking the same back keeps it out from its due day to this one. What
+    was repaid lowered the balance on its own day, and goes on doing so.
+    """
+    for one in overdue:
+        if one.amount_minor:
+            model.change_balance(one.due_on, corrected_minor=-one.amount_minor)
+            model.change_balance(one.on, corrected_minor=one.amount_minor)
     model.overdue.clear()
-    for period in model.periods:
-        period.own()
-        for segment in period.segments:
-            segment.corrected_minor = 0
+
+
+def move_interest_on(period: Period) -> None:
+    """Let a row ask for what was paid; all its other interest is asked for elsewhere."""
+    close_with_what_was_paid(period)
+    period.fixed_interest_minor = period.deferred_minor = 0
+    period.is_moved_on = True
+
+
+def _share_out(model: Model, unpaid_minor: int, later: Sequence[Period]) -> None:
+    """Let the rows to come that are not paid ask for interest in equal parts, each rounded.
+
+    If all are paid ahead, the last one asks for it.
+    """
+    if not later or not unpaid_minor:
+        return
+    rows = [period for period in later if not period.is_paid]
+    if not rows:
+        rows = [later[-1]]
+        rows[0].ask(rows[0].instalment_minor + unpaid_minor)
+    share = rounded(model.math.divide(Decimal(unpaid_minor), Decimal(len(rows))))
+    for period in rows:
+        period.fixed_interest_minor += share
         period.is_stale = True
-        if period.is_paid and period.due_on <= on:
-            period.segments[-1].corrected_minor -= period.paid_principal_minor
 
 
 def _level(model: Model, related: Sequence[Period], on: date) -> None:

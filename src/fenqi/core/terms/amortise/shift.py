@@ -110,7 +110,7 @@ def accelerate(model: Model, on: date) -> None:
 
 def _span(period: Period, starts_on: date, due_on: date) -> None:
     period.own()
-    period.starts_on, period.due_on = starts_on, due_on
+    period.starts_on, period.due_on, period.laid_to = starts_on, due_on, None
     if period.segments:
         period.segments[0].starts_on = starts_on
         period.segments[-1].ends_on = due_on

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from fenqi.core.terms.amortise.as_of import run_interest_as_of
-from fenqi.core.terms.life.state import ChargeState, Kind, Row, RowKind, Transaction
+from fenqi.core.terms.life.state import BESIDE_SCHEDULE, ChargeState, Kind, Row, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
@@ -138,7 +138,7 @@ def _interest_by(counted: Walk, walk: Walk, till: date) -> int:
     is_closed = not walk.open_minor
     earned = 0
     for row in counted.rows:
-        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):
+        if row.kind in BESIDE_SCHEDULE:
             continue
         if till > row.due_on or is_closed:
             earned += row.due[INTEREST] - row.credited[INTEREST]

@@ -5,7 +5,7 @@ includes its due day. A due day after the last instalment makes an extra row at 
 Source: the vectors' README, section "Allocation".
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from fenqi.core.terms.life.operations import AddCharge, Operation, WaiveCharge
@@ -137,7 +137,7 @@ def pay_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -
 
 def unpay_charges(walk: Walk, row: Row, component: Component, amount_minor: int) -> None:
     """Note on the charges of a row what was given back of them, the latest due first."""
-    for charge in reversed(_charges_of(walk, row, component)):
+    for charge in _latest_first(_charges_of(walk, row, component), row):
         given = min(amount_minor, charge.paid_minor)
         charge.paid_minor -= given
         amount_minor -= given
@@ -162,7 +162,7 @@ def _waive_charges(walk: Walk, row: Row, component: Component, amount_minor: int
     scheduled = row.due[component] - sum(one.amount_minor for one in own)
     before = row.relieved[component] - amount_minor - sum(one.waived_minor for one in own)
     amount_minor -= min(amount_minor, max(0, scheduled - before))
-    for charge in reversed(charges):
+    for charge in _latest_first(charges, row):
         waived = min(amount_minor, charge.open_minor)
         charge.waived_minor += waived
         amount_minor -= waived
@@ -177,3 +177,8 @@ def _charges_of(walk: Walk, row: Row, component: Component) -> list[ChargeState]
         return []
     charges = [one for one in walk.charges.values() if one.component is component]
     return sorted(charges, key=lambda one: (one.row_key != row.key, one.due_on))
+
+
+def _latest_first(charges: Sequence[ChargeState], row: Row) -> list[ChargeState]:
+    """Return charges in the reverse order, but those of a row before those of others."""
+    return sorted(reversed(charges), key=lambda one: one.row_key != row.key)

@@ -18,11 +18,19 @@ from fenqi.core.terms.amortise.as_of import (
 )
 from fenqi.core.terms.amortise.model import DUE_ON, Model
 from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.amortise.rounding import capped
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 from fenqi.core.terms.life.charge import CHARGED, pull_into
 from fenqi.core.terms.life.pay import pay_row
 from fenqi.core.terms.life.rules import Processing, Timing
-from fenqi.core.terms.life.state import IN_SCHEDULE, NOTHING, Row, RowKind, Transaction
+from fenqi.core.terms.life.state import (
+    BESIDE_SCHEDULE,
+    IN_SCHEDULE,
+    NOTHING,
+    Row,
+    RowKind,
+    Transaction,
+)
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.rate import Rounding, divide
@@ -35,7 +43,6 @@ PRINCIPAL, INTEREST, FEE, PENALTY = (
 )
 TO_REST = PayOffInterest.TO_REST  # named once: every receipt asks
 IN_ADVANCE = Timing.IN_ADVANCE
-DOWN_PAYMENT = RowKind.DOWN_PAYMENT
 
 
 def due_interest_by(walk: Walk, on: date) -> int:
@@ -50,8 +57,7 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
     if not amount_minor:
         return
     model = walk.the_model
-    rows = [row for row in walk.rows if row.kind is not DOWN_PAYMENT]
-    regular = [row for row in rows if row.kind is not RowKind.EXTRA]
+    regular = [row for row in walk.rows if row.kind in IN_SCHEDULE]
     if on > model.periods[-1].due_on or not walk.is_in_model:
         later = [row for row in regular if row.due_on > on]
         lay_equally(walk, later or [walk.extra_row(on, starts_on=on)], amount_minor)
@@ -65,7 +71,7 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
 
 def _follow(walk: Walk, on: date, *, since: date) -> None:
     """Let the rows due on a day or later ask for what the model says."""
-    by_days = {(row.starts_on, row.due_on): row for row in _model_rows(walk)}
+    by_days = {(row.starts_on, row.due_on): row for row in walk.rows if row.kind in IN_SCHEDULE}
     last_due_on = max(row.due_on for row in walk.rows if row.kind in IN_SCHEDULE)
     walk.the_model.settle()
     for period in walk.the_model.periods:
@@ -91,10 +97,6 @@ def ask(walk: Walk, row: Row, period: Period) -> None:
     due[INTEREST] = max(interest, due[INTEREST] - row.open(INTEREST))
 
 
-def _model_rows(walk: Walk) -> list[Row]:
-    return [row for row in walk.rows if row.kind is not DOWN_PAYMENT]
-
-
 def follow_model(walk: Walk, on: date | None) -> None:
     """Let rows ask for what the model says anew; `on` is the day that meets one, if any."""
     news = walk.the_model.news()
@@ -105,7 +107,7 @@ def follow_model(walk: Walk, on: date | None) -> None:
         row = walk.rows[place]
         if row.due_on > news[-1].due_on:
             break
-        if row.kind is DOWN_PAYMENT:
+        if row.kind in BESIDE_SCHEDULE:
             continue
         period = by_days.get((row.starts_on, row.due_on))
         if period is not None:
@@ -188,7 +190,7 @@ def pay(
 
 def _place_in(model: Model, row: Row) -> int | None:
     """Return the period that a row follows, if it follows one."""
-    if row.kind is DOWN_PAYMENT or row.due_on > model.periods[-1].due_on:
+    if row.kind in BESIDE_SCHEDULE:
         return None
     return model.index_of(row.starts_on, row.due_on)
 
@@ -294,13 +296,11 @@ def lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:
 
     Each new principal is rounded to the product's multiple; the last row takes the remainder.
     """
-    part, left = divide(amount_minor, len(rows), rounding=Rounding.HALF_EVEN), amount_minor
-    for row in rows:
-        before = row.due[PRINCIPAL]
-        row.due[PRINCIPAL] = to_multiple(before + part, walk.terms.multiple_minor)
-        left -= row.due[PRINCIPAL] - before
-    rows[-1].due[PRINCIPAL] += left
-    for row in rows:
+    part = divide(amount_minor, len(rows), rounding=Rounding.HALF_EVEN)
+    befores = [row.due[PRINCIPAL] for row in rows]
+    more = [to_multiple(one + part, walk.terms.multiple_minor) - one for one in befores]
+    for row, added in zip(rows, capped(amount_minor, more), strict=True):
+        row.due[PRINCIPAL] += added
         row.met_on = None if row.is_open else row.met_on
 
 

@@ -39,6 +39,12 @@ def pay_row(
     return amount_minor - left
 
 
+def forget_timing(row: Row) -> None:
+    """Let no more count as late or early than is still paid; what came last goes back first."""
+    row.in_advance_minor = min(row.in_advance_minor, sum(row.paid))
+    row.late_minor = min(row.late_minor, sum(row.paid) - row.in_advance_minor)
+
+
 def _note(transaction: Transaction, row: Row, amount_minor: int) -> None:
     """Note on a row how much was paid before or after its due day."""
     if transaction.on < row.due_on:

@@ -6,11 +6,13 @@ Source: the vectors' README, section "Re-age".
 """
 
 from datetime import date
+from itertools import chain
 
 from fenqi.core.terms.amortise import events
 from fenqi.core.terms.amortise import re_age as model_rules
 from fenqi.core.terms.amortise.as_of import open_interest_as_of, outstanding_as_of
 from fenqi.core.terms.amortise.dates import later
+from fenqi.core.terms.amortise.rounding import capped
 from fenqi.core.terms.amortise.settings import Interval
 from fenqi.core.terms.life.charge import CHARGED, lay_again
 from fenqi.core.terms.life.interest import INTEREST, PRINCIPAL, to_multiple
@@ -104,15 +106,17 @@ def _rebuild(walk: Walk, ahead: list[Row], on: date) -> None:
     model.settle()
     walk.rows = [row for row in walk.rows if row not in ahead]
     past = [row for row in walk.rows if row.kind in IN_SCHEDULE]
-    by_days = {row.due_on: row for row in past}
+    by_days: dict[date, list[Row]] = {}  # an empty row can fall due on the day of the one before
+    for row in past:
+        by_days.setdefault(row.due_on, []).append(row)
     held = [row for row in ahead if any(row.paid) or any(row.relieved) or any(row.moved)]
     for period in model.periods:
-        row = by_days.pop(period.due_on, None)
-        if row is None and period.is_early_holder:
+        of_day = by_days.get(period.due_on)
+        if of_day:
+            row = of_day.pop(0)
+        else:  # the first new one holds what was paid for rows that are gone
             row = gather_paid(walk, held, starts_on=period.starts_on, on=period.due_on)
             held = []
-        elif row is None:
-            row = walk.add_row(RowKind.RE_AGED, starts_on=period.starts_on, due_on=period.due_on)
         row.starts_on = period.starts_on
         row.due[PRINCIPAL], row.due[INTEREST] = (
             period.due_principal_minor,
@@ -120,7 +124,7 @@ def _rebuild(walk: Walk, ahead: list[Row], on: date) -> None:
         )
         row.credited[PRINCIPAL] = period.credited_principal_minor
         row.meet(on)
-    for row in by_days.values():
+    for row in chain.from_iterable(by_days.values()):
         if not any(row.due) and not any(row.paid):
             walk.rows.remove(row)
 
@@ -151,7 +155,8 @@ def _re_age_plainly(walk: Walk, operation: ReAge, transaction: Transaction) -> N
         starts_on = on
     new = _new_rows(walk, operation, starts_on)
     _lay_equally(walk, new, moved)
-    lay_again(walk, ahead)
+    if not is_shared:
+        lay_again(walk, ahead)
     for row in walk.rows:
         row.meet(on)
     walk.chain()
@@ -167,8 +172,7 @@ def _lay_equally(walk: Walk, rows: list[Row], moved: list[int]) -> None:
         parts = list(model_rules.equal_parts(moved[component], count))
         if component is PRINCIPAL:
             rest = sum(model_rules.equal_parts(moved[other], count)[0] for other in OTHERS)
-            parts = [part - rest] * count
-            parts[-1] = moved[component] - sum(parts[:-1])
+            parts = list(capped(moved[component], [part - rest] * count))
         for row, amount in zip(rows, parts, strict=True):
             row.due[component] += amount
 
@@ -219,14 +223,14 @@ def _new_rows(walk: Walk, operation: ReAge, starts_on: date) -> list[Row]:
         if row.kind is RowKind.EXTRA and row.due_on < operation.starts_on:
             row.kind = RowKind.RE_AGED
     rows: list[Row] = []
-    due_on = operation.starts_on
-    for _ in range(operation.count):
+    for number in range(operation.count):
+        due_on = later(operation.starts_on, operation.every * number, operation.unit)
         extra = next((row for row in walk.rows if row.kind is RowKind.EXTRA), None)
         if extra is not None and extra.due_on <= due_on:
             extra.kind, extra.starts_on, extra.due_on = RowKind.RE_AGED, starts_on, due_on
             rows.append(extra)
         else:
             rows.append(walk.add_row(RowKind.RE_AGED, starts_on=starts_on, due_on=due_on))
-        starts_on, due_on = due_on, later(due_on, operation.every, operation.unit)
+        starts_on = due_on
     walk.sort_rows()
     return rows

@@ -7,6 +7,7 @@ from datetime import date
 
 from fenqi.core.terms.amortise import re_amortise as model_rules
 from fenqi.core.terms.amortise.as_of import open_interest_as_of
+from fenqi.core.terms.amortise.rounding import capped
 from fenqi.core.terms.life.interest import FEE, INTEREST, PRINCIPAL, follow_model, to_multiple
 from fenqi.core.terms.life.operations import ReAmortise, ReAmortiseInterest
 from fenqi.core.terms.life.refusal import OperationUntimely
@@ -77,7 +78,6 @@ def _keep_paid(past: list[Row], component: Component, on: date) -> None:
 
 
 def _add(rows: list[Row], component: Component, part: int, total: int) -> None:
-    """Add a part to each row, and to the last what is left of the total."""
-    for row in rows[:-1]:
-        row.due[component] += part
-    rows[-1].due[component] += total - part * (len(rows) - 1)
+    """Add a part to each row, no more than is left, and to the last what is left of the total."""
+    for row, added in zip(rows, capped(total, [part] * len(rows)), strict=True):
+        row.due[component] += added

@@ -6,6 +6,7 @@ Source: the vectors' life of a cash refund; docs/reference/life.md.
 
 from fenqi.core.terms.life.charge import unpay_charges
 from fenqi.core.terms.life.operations import RefundCash
+from fenqi.core.terms.life.pay import forget_timing
 from fenqi.core.terms.life.refusal import not_now
 from fenqi.core.terms.life.rules import Timing
 from fenqi.core.terms.life.state import Effect, Kind, Row, Transaction
@@ -53,15 +54,9 @@ def _unpay(
     given = min(amount_minor, row.paid[component])
     if given:
         row.paid[component] -= given
-        _forget_timing(row)
+        forget_timing(row)
         transaction.parts[component] += given
         walk.line(transaction, row, Effect.PAID)[component] -= given
         unpay_charges(walk, row, component, given)
         row.met_on = None
     return given
-
-
-def _forget_timing(row: Row) -> None:
-    """Let no more count as late or early than is still paid; what came last goes back first."""
-    row.in_advance_minor = min(row.in_advance_minor, sum(row.paid))
-    row.late_minor = min(row.late_minor, sum(row.paid) - row.in_advance_minor)

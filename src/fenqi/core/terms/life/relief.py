@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import assert_never
 
+from fenqi.core.terms.life.pay import forget_timing
 from fenqi.core.terms.life.state import Effect, Parts, Row, Transaction
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import COMPONENTS, CONTRACT, Component
@@ -86,6 +87,7 @@ def take_back(
     """
     _add(row.paid if effect is Effect.PAID else row.written_off, parts)
     _add(walk.line(transaction, row, effect), parts)
+    forget_timing(row)
     over = max(0, row.recovered_minor - sum(row.written_off))
     if over:
         row.recovered_minor -= over

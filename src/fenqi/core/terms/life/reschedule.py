@@ -18,7 +18,7 @@ from fenqi.core.terms.life.operations import (
     MoveDueDay,
     PauseInterest,
 )
-from fenqi.core.terms.life.state import IN_SCHEDULE, Row, RowKind
+from fenqi.core.terms.life.state import BESIDE_SCHEDULE, IN_SCHEDULE, Row, RowKind
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component
 from fenqi.core.values.day import add_months, month_day, month_end
@@ -134,8 +134,12 @@ def move_due_day(walk: Walk, operation: MoveDueDay) -> None:
         shift.move_due_day(
             model, in_model, operation.to, ends_on=_forced_end(walk, in_model, operation.to)
         )
-        for row, period in zip(rows[place:], model.periods[in_model:], strict=False):
+        known = model.periods[in_model:]
+        for row, period in zip(rows[place:], known, strict=False):
             row.starts_on, row.due_on = period.starts_on, period.due_on
+        _move_rows(
+            walk, rows[place + len(known) :], operation.to, after=rows[place : place + len(known)]
+        )
         _follow(walk, min(operation.on, operation.to))
     join_passed_extras(walk, rows[-1])
     walk.sort_rows()
@@ -152,13 +156,18 @@ def _forced_end(walk: Walk, place: int, due_on: date) -> date | None:
     return before + (last.due_on - last.starts_on)
 
 
-def _move_rows(walk: Walk, rows: list[Row], due_on: date) -> None:
-    """Shift rows the model does not hold, at the intervals they were made with."""
+def _move_rows(walk: Walk, rows: list[Row], due_on: date, *, after: Sequence[Row] = ()) -> None:
+    """Shift rows the model does not hold, at the intervals they were made with.
+
+    `after` are rows that were moved to the day and those that follow it.
+    """
+    if not rows:
+        return
     every, unit = walk.terms.interest.interval.every, walk.terms.interest.interval.unit
     if walk.re_aged is not None:
         every, unit = walk.re_aged.every, walk.re_aged.unit
-    starts_on = rows[0].starts_on
-    for number, row in enumerate(rows):
+    starts_on = after[-1].due_on if after else rows[0].starts_on
+    for number, row in enumerate(rows, start=len(after)):
         row.starts_on, row.due_on = starts_on, later(due_on, every * number, unit)
         starts_on = row.due_on
 
@@ -194,12 +203,12 @@ def _follow(walk: Walk, on: date) -> None:
         return
     principal = sum(row.due[PRINCIPAL] for row in walk.rows)
     for row in walk.rows:
-        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):  # the model knows nothing of them
+        if row.kind in BESIDE_SCHEDULE:
             continue
         place = model.index_of(row.starts_on, row.due_on)
         is_asked = walk.recalculates or row.met_on is None
         if is_asked and row.due_on >= on and place is not None:
             ask(walk, row, model.periods[place])
-            row.met_on = None if row.is_open else row.met_on
+            row.meet(on)
     if not walk.recalculates:
         keep_principal(walk, principal, on)

@@ -15,7 +15,7 @@ from fenqi.core.terms.life.operations import Disburse, Settle
 from fenqi.core.terms.life.receive import allocate_receipt, exceed
 from fenqi.core.terms.life.relief import OF_THIS_PLAN, relieve
 from fenqi.core.terms.life.rules import GivenUp, SettlementRule
-from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Parts, Row, RowKind, Transaction
+from fenqi.core.terms.life.state import BESIDE_SCHEDULE, IN_SCHEDULE, Kind, Parts, Row, Transaction
 from fenqi.core.terms.life.unearned import Ending, asked, unearned
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component, Settlement
@@ -91,7 +91,7 @@ def pay_off_of(walk: Walk, on: date) -> int:
     total = left.principal_minor + left.interest_minor
     for row in walk.rows:
         total += row.open(FEE) + row.open(PENALTY)
-        if row.kind in (RowKind.DOWN_PAYMENT, RowKind.EXTRA):
+        if row.kind in BESIDE_SCHEDULE:
             total += row.open(PRINCIPAL) + row.open(INTEREST)
     return total
 
@@ -100,6 +100,5 @@ def _waive(walk: Walk, transaction: Transaction, row: Row, parts: Parts) -> int:
     """Relieve a row of cost and note it on its charges; return the money freed."""
     before = row.copy()
     freed = relieve(walk, transaction, row, parts[:], OF_THIS_PLAN)
-    row.in_advance_minor -= min(freed, row.in_advance_minor)
     note_relief(walk, row, before)
     return freed

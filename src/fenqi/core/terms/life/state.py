@@ -38,6 +38,7 @@ class RowKind(StrEnum):
 
 
 IN_SCHEDULE = (RowKind.INSTALMENT, RowKind.RE_AGED)  # what the plan itself asks for
+BESIDE_SCHEDULE = (RowKind.DOWN_PAYMENT, RowKind.EXTRA)  # no interest model knows of these
 
 
 @dataclass(slots=True, eq=False)

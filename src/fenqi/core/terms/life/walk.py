@@ -207,14 +207,15 @@ class Walk:
         self.rows.sort(key=_place)
 
     def chain(self) -> None:
-        """Let each row begin where the one before it ends."""
+        """Let each row begin where the one before it ends; what stands beside them counts not."""
         previous = None
         for row in self.rows:
             if row.kind is RowKind.DOWN_PAYMENT:
                 continue
             if previous is not None:
                 row.starts_on = previous
-            previous = row.due_on
+            if row.kind is not RowKind.EXTRA:
+                previous = row.due_on
 
 
 def _place(row: Row) -> tuple[date, int]:

@@ -131,3 +131,21 @@ def test_a_section_that_is_no_list_is_refused() -> None:
     with pytest.raises(FeaturesInvalid) as caught:
         read('name = "x"\nversion = 1\nfeature = 7\n', file="x.toml")
     assert caught.value.fields["field"] == "feature"
+
+
+def test_a_count_over_an_address_stays_weak_however_it_is_gathered_again() -> None:
+    again = """
+[[feature]]
+name = "most_accounts_7d"
+of = "visits"
+aggregate = "max"
+field = "accounts_per_ip_10m"
+window = "7d"
+unit = "count"
+purposes = ["fraud"]
+title = { zh = "账户数", en = "accounts" }
+"""
+    made = read(SMALL + again, file="small.toml")
+    assert made.vocabulary["most_accounts_7d"].is_weak
+    assert not made.vocabulary["changes_2d"].is_weak
+    assert made.over_identifiers == {"accounts_per_ip_10m", "most_accounts_7d"}

@@ -136,6 +136,7 @@ def test_a_price_on_the_menu_is_refused_where_no_purchase_is_made() -> None:
     offer = 'offers = [{product = "flat", counts = [3], price_ppm = 900000}]'
     rule = f'[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\n{offer}\n'
     assert told(rule) == []
+    rule = rule.replace("overdue_days > 3 days", "amount_minor > 3.00 CNY")
     head = HEAD.replace('"purchase"', '"application"')
     (found,) = [
         one
@@ -145,6 +146,27 @@ def test_a_price_on_the_menu_is_refused_where_no_purchase_is_made() -> None:
     assert found.where == "rule r"
     assert "flat at 900000 ppm of its price" in found.told
     assert "only a purchase" in found.told
+
+
+def test_an_input_no_decision_of_the_kind_ever_knows_is_refused_with_its_line() -> None:
+    rule = '[[rules]]\nid = "r"\nwhen = "{}"\npoints = -5\n'
+    made = policy(rule.format("age_years >= 30 and overdue_days == 0"))
+    (found,) = [one for one in check(made).findings if one.is_fault]
+    assert (found.where, found.told) == (
+        "rule r",
+        "age_years is never known to a decision of kind purchase",
+    )
+    line = next(n for n, text in enumerate(made.text.splitlines(), start=1) if "age_years" in text)
+    assert found.line == line
+    of_facts = policy_text(rule.format("payments_90d >= 3"), head=HEAD.replace("purchase", "limit"))
+    assert check(read(of_facts, VOCABULARY)).is_sound
+    applying = HEAD.replace('"purchase"', '"application"')
+    for name in ("payments_90d", "used_minor"):
+        text = policy_text(rule.format(f"{name} >= 3"), head=applying)
+        if name == "used_minor":
+            text = text.replace(">= 3", ">= 3.00 CNY")
+        (found,) = [one for one in check(read(text, VOCABULARY)).findings if one.is_fault]
+        assert found.told == f"{name} is never known to a decision of kind application"
 
 
 def test_one_plan_at_two_prices_in_one_line_is_refused() -> None:
@@ -239,6 +261,14 @@ def test_a_table_with_a_gap_and_an_end_that_is_past_have_lines_too() -> None:
     lines = {str(one.where): at[one.line - 1] for one in found}
     assert lines["table menu"] == "columns = ['purchases_24h']"
     assert lines["the policy"] == "valid_until = 2026-06-30"
+
+
+def test_a_hold_beyond_the_packs_hours_is_a_fault() -> None:
+    held = '[[rules]]\nid = "r"\nwhen = "overdue_days > 3 days"\nreason = "late"\n'
+    made = policy(held + 'effects = [{ effect = "hold", hours = 13 }]\n')
+    told = [one.told for one in check(made, hold_hours_max=12).findings]
+    assert "a hold of 13 hours is longer than a pack allows: at most 12" in told
+    assert not [one for one in check(made, hold_hours_max=13).findings if "hours" in one.told]
 
 
 def test_a_plan_that_is_not_sold_is_a_fault() -> None:

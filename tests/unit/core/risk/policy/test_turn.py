@@ -1,9 +1,10 @@
 """What would change a decision is one true, nearest change, or nothing."""
 
+from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.policy.rows import compile_row
-from fenqi.core.risk.policy.turn import Turn, turned
+from fenqi.core.risk.policy.turn import Turn, turned, turned_of_judge
 from make_policy import policy
 
 
@@ -18,7 +19,10 @@ def turn(made: Policy, **given: Value) -> Turn | None:
 def test_the_amount_that_would_fit_is_told() -> None:
     made = policy(rule("over", "used_minor + amount_minor > limit_minor"))
     assert turn(made, used_minor=900, amount_minor=500, limit_minor=1000) == Turn(
-        "limit_minor", 1000, 1400, "approve"
+        "used_minor",
+        900,
+        500,
+        "approve",  # no customer raises a limit
     )
     assert turn(made, used_minor=0, amount_minor=1001, limit_minor=1000) == Turn(
         "amount_minor", 1001, 1000, "approve"
@@ -26,10 +30,35 @@ def test_the_amount_that_would_fit_is_told() -> None:
 
 
 def test_the_nearest_of_several_changes_is_told() -> None:
-    made = policy(rule("busy", "purchases_24h > 5 and overdue_days > 0"))
-    assert turn(made, purchases_24h=6, overdue_days=30) == Turn("purchases_24h", 6, 5, "approve")
-    assert turn(made, purchases_24h=60, overdue_days=1) == Turn("purchases_24h", 60, 5, "approve")
-    assert turn(made, purchases_24h=600, overdue_days=1) == Turn("purchases_24h", 600, 5, "approve")
+    made = policy(rule("much", "amount_minor > 50.00 CNY and used_minor > 10.00 CNY"))
+    amount, used = (
+        Turn("amount_minor", 6000, 5000, "approve"),
+        Turn("used_minor", 1100, 1000, "approve"),
+    )
+    assert turn(made, amount_minor=6000, used_minor=3000) == amount
+    assert turn(made, amount_minor=6000, used_minor=1100) == used
+
+
+def test_only_what_a_customer_can_do_is_told() -> None:
+    made = policy(rule("busy", "purchases_24h > 5 and overdue_days > 3 days"))
+    assert turn(made, purchases_24h=6, overdue_days=30) == Turn("overdue_days", 30, 0, "approve")
+    young = policy(rule("young", "account_age_days < 9 days and limit_minor < 90.00 CNY"))
+    assert turn(young, account_age_days=8, limit_minor=8_999) is None
+    proved = policy(rule("proved", "not is_stepped_up and overdue_days > 3 days"))
+    assert turn(proved, is_stepped_up=0, overdue_days=4) == Turn("is_stepped_up", 0, 1, "approve")
+    more = policy(rule("less", "amount_minor < 50.00 CNY or available_minor > 50.00 CNY"))
+    assert turn(more, amount_minor=4_000, available_minor=9_000) is None  # to buy or owe more
+
+
+def test_what_the_built_in_judge_asks_for_is_told() -> None:
+    standing = Standing(AccountStatus.OPEN, limit_minor=1000, used_minor=900, overdue_days=0)
+    assert turned_of_judge(standing, 100) is None
+    assert turned_of_judge(standing, 500) == Turn("amount_minor", 500, 100, "approve")
+    assert turned_of_judge(standing._replace(used_minor=1000), 1) is None
+    late = standing._replace(overdue_days=4)
+    assert turned_of_judge(late, 100) == Turn("overdue_days", 4, 0, "approve")
+    assert turned_of_judge(late, 500) is None  # two things at once
+    assert turned_of_judge(standing._replace(is_held=True), 100) is None
 
 
 def test_a_milder_outcome_is_a_change_too() -> None:
@@ -37,8 +66,9 @@ def test_a_milder_outcome_is_a_change_too() -> None:
     made = policy(
         rule("no", "overdue_days > 10 days") + rule("hold", "overdue_days > 2 days", hold)
     )
-    assert turn(made, overdue_days=11) == Turn("overdue_days", 11, 10, "hold")
-    assert turn(made, overdue_days=5) == Turn("overdue_days", 5, 2, "approve")
+    assert turn(made, overdue_days=11) == Turn("overdue_days", 11, 0, "approve")
+    amounts = rule("no", "amount_minor > 10.00 CNY") + rule("hold", "amount_minor > 2.00 CNY", hold)
+    assert turn(policy(amounts), amount_minor=1_100) == Turn("amount_minor", 1_100, 1_000, "hold")
 
 
 def test_shares_and_products_are_solved() -> None:

@@ -1,0 +1,112 @@
+"""`fenqi incident`: outages that must not count against customers, opened, agreed to and closed."""
+
+import json
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from fenqi.cli import answers
+from fenqi.cli.language import speech
+from fenqi.flows import excuse
+from fenqi.flows.excuse import DAYS_MAX, Outage
+from fenqi.report import incident as telling
+from fenqi.runtime import Runtime
+
+Which = Annotated[UUID, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
+Who = Annotated[str, typer.Option("--by", help="The person who does this.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the program."""
+    group = typer.Typer(no_args_is_help=True, help="Outages that never count against a customer.")
+    group.command("list")(list_)
+    group.command("open")(open_)
+    group.command("second")(second_)
+    group.command("close")(close_)
+    app.add_typer(group, name="incident")
+
+
+def list_(
+    with_closed: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, the latest first: which days each excuses."""
+    with Runtime.open(stop_after=True) as runtime:
+        found = telling.read(runtime.store, with_closed=with_closed)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], default=str, ensure_ascii=False))
+        return
+    telling.show(found, Console(highlight=False, markup=False), speech())
+
+
+def open_(
+    from_on: Annotated[
+        datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="Its first day.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="What was down, in your own words.")],
+    by: Who,
+    through_on: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Its last day; without it, it runs."),
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, max=DAYS_MAX, help="Instead of --to: how many days."),
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option("--channel", help="Only those who pay by it; default: everybody.")
+    ] = None,
+    book_id: Annotated[
+        str | None, typer.Option("--book", help="Which book; needed if there are several.")
+    ] = None,
+    only_preview: Annotated[
+        bool, typer.Option("--preview", help="Only tell whom it would touch.")
+    ] = False,
+) -> None:
+    """Excuse the days of an outage, and take back what was held against customers for them."""
+    if days is not None and through_on is not None:
+        raise typer.BadParameter(speech().gettext(answers.DAYS_OR_TO))
+    first = from_on.date()
+    last = through_on.date() if through_on else None
+    if days is not None:
+        last = first + timedelta(days=days - 1)
+    with Runtime.open(stop_after=True) as runtime:
+        book = telling.chosen(runtime.store, book_id)
+        outage = Outage(book.book_id, reason, first, last, channel)
+        if only_preview:
+            planned, touches = excuse.preview(runtime.ground, outage, by=by)
+            typer.echo(telling.touched(planned, touches, book, speech()))
+            return
+        one = excuse.open_incident(runtime.ground, outage, by=by)
+    _tell(one)
+
+
+def second_(incident_id: Which, by: Who) -> None:
+    """Agree, as a second person, to all the days that were asked."""
+    with Runtime.open(stop_after=True) as runtime:
+        one = excuse.second(runtime.ground, incident_id, by=by)
+    _tell(one)
+
+
+def close_(incident_id: Which, by: Who) -> None:
+    """End an incident with today; what it excused stays excused."""
+    with Runtime.open(stop_after=True) as runtime:
+        one = excuse.close_incident(runtime.ground, incident_id, by=by)
+    _tell(one)
+
+
+def _tell(one: Any) -> None:
+    told: dict[str, date | UUID | str] = {
+        "incident": one.incident_id,
+        "first": one.from_on,
+        "last": one.granted_on,
+        "until": one.through_on,
+    }
+    typer.echo(speech().gettext(answers.EXCUSED).format(**told))
+    if one.waits_for_second:
+        typer.echo(speech().gettext(answers.EXCUSED_ONCE_SECONDED).format(**told))

@@ -1,0 +1,309 @@
+"""A person says that a channel or the house was down: its days never count against a customer (P5).
+
+One person may excuse some days at once; what was asked beyond waits for a second one. Whoever the
+days touch is gone through page by page, each page its own transaction: late charges of these days
+are taken back by an operation, what was told of them is corrected, and a limit cut for it is given
+back. A round that dies is begun again and finds who is left. Said twice, an incident is one.
+
+Source: docs/adr/0033-excuse-days.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from uuid import UUID
+
+from fenqi.core.errors import Conflict, Invalid, Unavailable
+from fenqi.core.risk.case import check_apart, check_name, check_text
+from fenqi.core.servicing.excuse import ExcuseCause, Span
+from fenqi.core.values.ids import AccountId
+from fenqi.store import accounts, books, excuses, incidents
+from fenqi.store.booking import Booking
+from fenqi.store.books import Book
+from fenqi.store.excuses import Excuses
+from fenqi.store.ground import Ground
+from fenqi.store.incidents import Incident, Touches
+from fenqi.store.pool import Session
+
+PAGE_ACCOUNTS = 200  # locked and replayed at a time
+PAGES_MAX = 1_000_000  # of one incident
+DAYS_MAX = 60  # of one incident, and from today to its first day
+NOBODY = UUID(int=0)
+A_DAY = timedelta(days=1)
+
+
+class IncidentInvalid(Invalid):
+    """The days of an incident are in no order, too many, or none this book had or will soon."""
+
+    code = "incident-invalid"
+
+
+class IncidentClosed(Conflict):
+    """The incident is closed; what it excused stays excused."""
+
+    code = "incident-closed"
+
+
+class IncidentUnending(Unavailable):
+    """An incident touches more accounts than one round goes through; say it again."""
+
+    code = "incident-unending"
+
+
+class NothingWaits(Conflict):
+    """No day of the incident waits for a second person."""
+
+    code = "incident-seconded"
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What is said of an outage: of which book or channel, since when, until when if it is over."""
+
+    book_id: str
+    reason: str
+    from_on: date
+    through_on: date | None = None
+    channel: str | None = None
+
+
+def preview(ground: Ground, outage: Outage, *, by: str) -> tuple[Incident, Touches]:
+    """Return an incident as it would be opened, and whom it would touch; nothing is kept.
+
+    Errors: BookMissing, IncidentInvalid, CaseInvalid.
+    """
+    with ground.store.transaction() as session:
+        book = books.read(session, outage.book_id)
+        planned = _planned(ground, book, outage, by)
+        return planned, incidents.touches(session, planned, book.business_date)
+
+
+def open_incident(ground: Ground, outage: Outage, *, by: str) -> Incident:
+    """Open an incident and carry it to everybody it touches; one that is open already goes on.
+
+    Errors: BookMissing, IncidentInvalid, CaseInvalid.
+    """
+    with ground.store.transaction() as session:
+        book = books.read(session, outage.book_id)
+        accounts.lock(session, [book.house_account_id])  # one of two who say the same waits
+        planned = _planned(ground, book, outage, by)
+        found = incidents.same(session, planned)
+        if found is None:
+            incidents.add(session, planned)
+            _note(ground, session, planned, book, "incident-opened", by)
+    return carry(ground, (found or planned).incident_id)
+
+
+def second(ground: Ground, incident_id: UUID, *, by: str) -> Incident:
+    """Agree, as a second person, to all the days that were asked, and carry them.
+
+    Errors: IncidentMissing, IncidentClosed, NothingWaits, TookPart, CaseInvalid.
+    """
+    person = check_name("actor", by)
+
+    def agreed(one: Incident, _book: Book) -> Incident:
+        if not one.waits_for_second:
+            raise NothingWaits(incident=incident_id)
+        check_apart(person, {one.opened_by}, case=incident_id)
+        return replace(one, granted_on=one.through_on, seconded_by=person)
+
+    _change(ground, incident_id, agreed, "incident-seconded", person)
+    return carry(ground, incident_id)
+
+
+def close_incident(ground: Ground, incident_id: UUID, *, by: str) -> Incident:
+    """End an incident with today: later days count again, those of it stay excused.
+
+    Errors: IncidentMissing, IncidentClosed, CaseInvalid.
+    """
+    person = check_name("actor", by)
+
+    def ended(one: Incident, book: Book) -> Incident:
+        last = max(one.from_on, min(one.granted_on, book.business_date))
+        return replace(
+            one,
+            through_on=last,
+            granted_on=last,
+            is_running=False,
+            closed_by=person,
+            closed_at=ground.clock.now(),
+        )
+
+    one = _change(ground, incident_id, ended, "incident-closed", person)
+    after = NOBODY
+    for _ in range(PAGES_MAX):
+        with ground.store.transaction() as session:
+            page = incidents.beyond(session, one, one.granted_on, after=after, most=PAGE_ACCOUNTS)
+            _shorten(ground, session, one, page)
+        if len(page) < PAGE_ACCOUNTS:
+            break
+        after = page[-1]
+    return carry(ground, incident_id)
+
+
+def carry(ground: Ground, incident_id: UUID) -> Incident:
+    """Carry the days of an incident to every account they touch; return it as it is then.
+
+    Said again after a crash it goes on with who is left. Errors: IncidentMissing.
+    """
+    for _ in range(PAGES_MAX):
+        with ground.store.transaction() as session:
+            one = incidents.lock(session, incident_id)
+            today = books.read(session, one.book_id).business_date
+            page = incidents.to_tell(session, one, today, most=PAGE_ACCOUNTS)
+            _tell(ground, session, one, page)
+        if not page and (done := _finish(ground, incident_id)):
+            return done
+    raise IncidentUnending(incident=incident_id)
+
+
+def _finish(ground: Ground, incident_id: UUID) -> Incident | None:
+    """Excuse the days of a whole book for everybody, once all it touched know; alone in the book.
+
+    Returns None if somebody became late meanwhile, who is told first: accounts are locked before
+    their book.
+    """
+    with ground.store.transaction() as session:
+        one = incidents.lock(session, incident_id)
+        book = books.hold_alone(session, one.book_id)
+        today = book.business_date
+        if incidents.to_tell(session, one, today, most=1):
+            return None
+        if one.channel is None and one.reaches(today) >= one.from_on:
+            incidents.excuse_days(session, one, today)
+        done = replace(one, carried_on=one.granted_on)
+        incidents.change(session, done)
+        return done
+
+
+def _planned(ground: Ground, book: Book, outage: Outage, by: str) -> Incident:
+    """Return an incident as it is opened. Errors: IncidentInvalid, CaseInvalid."""
+    pack = ground.catalogue.packs[book.pack, book.pack_version]
+    from_on = outage.from_on
+    is_running = outage.through_on is None
+    through_on = outage.through_on or from_on + timedelta(days=pack.excused_days_max - 1)
+    near = abs((from_on - book.business_date).days) <= DAYS_MAX or from_on < book.business_date
+    if not (
+        book.opened_on <= from_on <= through_on
+        and (through_on - from_on).days < DAYS_MAX
+        and near
+        and (not is_running or from_on <= book.business_date)
+    ):
+        raise IncidentInvalid(
+            from_on=from_on, through_on=through_on, opened_on=book.opened_on, days_max=DAYS_MAX
+        )
+    alone_on = from_on + timedelta(days=max(1, pack.excuse_days_alone_max) - 1)
+    return Incident(
+        incident_id=ground.ids.new(),
+        book_id=book.book_id,
+        channel=None if outage.channel is None else check_text(outage.channel),
+        reason=check_text(outage.reason),
+        from_on=from_on,
+        through_on=through_on,
+        granted_on=min(through_on, alone_on),
+        is_running=is_running,
+        carried_on=None,
+        opened_by=check_name("actor", by),
+        opened_at=ground.clock.now(),
+    )
+
+
+def _change(
+    ground: Ground,
+    incident_id: UUID,
+    changed: Callable[[Incident, Book], Incident],
+    kind: str,
+    by: str,
+) -> Incident:
+    """Change an incident that is open, and note it.
+
+    Errors: IncidentClosed and those of `changed`.
+    """
+    with ground.store.transaction() as session:
+        one = incidents.lock(session, incident_id)
+        if one.closed_at is not None:
+            raise IncidentClosed(incident=incident_id)
+        book = books.read(session, one.book_id)
+        then = changed(one, book)
+        incidents.change(session, then)
+        _note(ground, session, then, book, kind, by)
+    return then
+
+
+def _note(ground: Ground, session: Session, one: Incident, book: Book, kind: str, by: str) -> None:
+    """Write into the house's own events who did what."""
+    booking = Booking(ground)
+    house = accounts.lock(session, [book.house_account_id])[book.house_account_id]
+    booking.event(house, kind, payload=_said(one), effective_on=one.from_on, actor=by)
+    booking.write(session)
+
+
+def _said(one: Incident) -> dict[str, object]:
+    return {
+        "incident_id": one.incident_id,
+        "channel": one.channel,
+        "reason": one.reason,
+        "from_on": one.from_on,
+        "through_on": one.through_on,
+        "granted_on": one.granted_on,
+    }
+
+
+def _tell(ground: Ground, session: Session, one: Incident, page: list[AccountId]) -> None:
+    """Excuse the days for a page of accounts, and take back what was held against them."""
+    if not page:
+        return
+    booking = Booking(ground)
+    locked = accounts.lock(session, page)
+    known = Excuses(ground, booking, session)
+    known.know(locked.values())
+    plans = excuses.touched(session, dict.fromkeys(locked, one.from_on), ground)
+    for account_id, account in locked.items():
+        reach_on = one.reaches(account.book.business_date)
+        told = [each.span.through_on for each in known.of_source(account, one.incident_id)]
+        span = Span(max([one.from_on, *(day + A_DAY for day in told)]), reach_on)
+        if span.from_on > span.through_on:
+            continue
+        happening = booking.event(
+            account,
+            "days-excused",
+            payload={
+                "incident_id": one.incident_id,
+                "from_on": span.from_on,
+                "through_on": span.through_on,
+            },
+            topic="customer",
+        )
+        cause = ExcuseCause.INCIDENT
+        known.begin(account, happening, cause, [span], source_id=one.incident_id)
+        known.carry(account, happening, plans[account_id])
+    booking.write(session)
+
+
+def _shorten(ground: Ground, session: Session, one: Incident, page: list[AccountId]) -> None:
+    """Let the days of a page of accounts end with the incident; they all lie ahead."""
+    if not page:
+        return
+    booking = Booking(ground)
+    locked = accounts.lock(session, page)
+    known = Excuses(ground, booking, session)
+    known.know(locked.values())
+    plans = excuses.touched(session, dict.fromkeys(locked, one.granted_on), ground)
+    for account_id, account in locked.items():
+        late = [
+            each
+            for each in known.of_source(account, one.incident_id)
+            if each.span.through_on > one.granted_on
+        ]
+        spans = [
+            Span(each.span.from_on, one.granted_on)
+            for each in late
+            if each.span.from_on <= one.granted_on
+        ]
+        told = {"incident_id": one.incident_id, "through_on": one.granted_on}
+        happening = booking.event(account, "days-count-again", payload=told)
+        known.end(account, happening, late)
+        cause = ExcuseCause.INCIDENT
+        known.begin(account, happening, cause, spans, source_id=one.incident_id)
+        known.carry(account, happening, plans[account_id])
+    booking.write(session)

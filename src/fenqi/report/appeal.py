@@ -1,0 +1,98 @@
+"""Appeals against decisions, as a list for a terminal or for programs, and how one ended."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fenqi.core.risk.appeal import Answer
+from fenqi.core.risk.record import Record
+from fenqi.core.values.money import currency
+from fenqi.report.decision import texts
+from fenqi.report.ink import money_text, percent_text
+from fenqi.report.language import Speech
+from fenqi.report.names import word
+from fenqi.store import accounts, appeals
+from fenqi.store.appeals import Appeal
+from fenqi.store.pool import Store
+
+
+def listed(store: Store, *, account_id: UUID | None, with_ended: bool) -> list[Appeal]:
+    """Return appeals, those first that are to be answered first. Errors: AccountMissing."""
+    with store.transaction() as session:
+        if account_id is not None:
+            accounts.refuse_unknown(session, account_id, but_applied=True)
+        return appeals.listed(session, account_id=account_id, with_ended=with_ended)
+
+
+def read(store: Store, appeal_id: UUID) -> Appeal:
+    """Return one appeal. Errors: AppealMissing."""
+    with store.transaction() as session:
+        return appeals.read(session, appeal_id)
+
+
+def account_of(store: Store, appeal_id: UUID) -> UUID:
+    """Return the account an appeal is about, or that was applied for. Errors: AppealMissing."""
+    return read(store, appeal_id).account_id
+
+
+def to_json(lines: Sequence[Appeal]) -> str:
+    """Return appeals as JSON: ids and days as text."""
+    table = [dataclasses.asdict(one) for one in lines]
+    return json.dumps(table, default=str, ensure_ascii=False, indent=2)
+
+
+def show(lines: Sequence[Appeal], console: Console, speech: Speech) -> None:
+    """Print one appeal a row; ids are never cut."""
+    _ = speech.gettext
+    if not lines:
+        console.print(_("no appeal is open"))
+        return
+    table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim")
+    for heading in (_("Answer by"), _("About"), _("Appeal"), _("Decision"), _("Found")):
+        table.add_column(heading, overflow="fold")
+    for one in lines:
+        found = word(one.outcome.value, speech) if one.outcome else ""
+        table.add_row(
+            speech.day(one.due_on),
+            word(one.kind.value, speech),
+            str(one.appeal_id),
+            str(one.decision_id),
+            found,
+        )
+    console.print(table)
+
+
+def show_close(
+    appeal: Appeal,
+    record: Record,
+    console: Console,
+    speech: Speech,
+    *,
+    restored: int | None,
+    ended: int,
+    is_reopened: bool,
+) -> None:
+    """Print how an appeal ended and what was undone, and the reasons in the customer's words."""
+    _ = speech.gettext
+    if appeal.outcome is Answer.UPHELD:
+        console.print(_("%(appeal)s is upheld.") % {"appeal": appeal.appeal_id}, soft_wrap=True)
+    else:
+        told = _("%(appeal)s is not upheld; what stands:") % {"appeal": appeal.appeal_id}
+        console.print(told, soft_wrap=True)
+        known = texts(record, speech.language)
+        for code in appeal.reasons:
+            console.print(f"  {known.get(code, code)}", soft_wrap=True)
+    if restored is not None:
+        is_limit = record.kind == "limit"
+        unit = currency(record.currency)
+        value = money_text(restored, unit) if is_limit else percent_text(restored, 2)
+        console.print(_("It is %(value)s again.") % {"value": value})
+    if ended:
+        console.print(_("Protections that ended: %(count)s.") % {"count": ended})
+    if is_reopened:
+        console.print(_("The application waits to be decided again, without what was refuted."))

@@ -1,0 +1,77 @@
+"""Outages as people said them, told in a terminal: which days are excused, and whom it touches."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fenqi.core.values.money import currency
+from fenqi.report.book import choose
+from fenqi.report.ink import GOLD, money_text
+from fenqi.report.language import Speech
+from fenqi.store import books, incidents
+from fenqi.store.books import Book
+from fenqi.store.incidents import Incident, Touches
+from fenqi.store.pool import Store
+
+
+def chosen(store: Store, book_id: str | None) -> Book:
+    """Return the book that is meant. Errors: BookUnclear, BookMissing."""
+    with store.transaction() as session:
+        return books.read(session, choose(session, book_id))
+
+
+def read(store: Store, *, with_closed: bool) -> list[Incident]:
+    """Return incidents, the latest first; closed ones only `with_closed`."""
+    with store.transaction() as session:
+        return incidents.listed(session, with_closed=with_closed)
+
+
+def show(found: Sequence[Incident], console: Console, speech: Speech) -> None:
+    """Print them for a person."""
+    _ = speech.gettext
+    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    labels = (_("incident"), _("book"), _("channel"), _("from"), _("excused to"), _("state"))
+    for label in (*labels, _("reason")):
+        table.add_column(label, overflow="fold")
+    for one in found:
+        table.add_row(
+            str(one.incident_id),
+            one.book_id,
+            one.channel or _("all"),
+            str(one.from_on),
+            str(one.granted_on),
+            _state(one, speech),
+            one.reason,
+        )
+    console.print(table if found else _("No incident."))
+
+
+def _state(one: Incident, speech: Speech) -> Text:
+    _ = speech.gettext
+    if one.closed_at is not None:
+        return Text(_("closed by %(person)s") % {"person": one.closed_by})
+    if one.waits_for_second:
+        waits = _("to %(day)s once a second person agrees")
+        return Text(waits % {"day": one.through_on}, style=GOLD)
+    return Text(_("runs") if one.is_running else _("open"))
+
+
+def touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
+    """Return whom an incident would touch, in a sentence."""
+    said = speech.gettext(
+        "%(from)s to %(to)s would be excused at once. Looked at again: accounts %(accounts)s, "
+        "times of being late %(times)s, bookings of late charges %(charges)s (in all %(sum)s), "
+        "cuts %(cuts)s. Nothing was changed."
+    )
+    return said % {
+        "from": one.from_on,
+        "to": one.granted_on,
+        "accounts": f"{touches.accounts:,}",
+        "times": f"{touches.late_times:,}",
+        "charges": f"{touches.late_charges:,}",
+        "sum": money_text(touches.late_charges_minor, currency(book.currency)),
+        "cuts": f"{touches.cuts:,}",
+    }

@@ -1,0 +1,205 @@
+"""What was taken from a customer for a fact that proved wrong is given back, and told.
+
+A cut is made again from its decision: the features are taken from the facts as they are corrected
+now, the days past due are those that count now, and the policy of then decides. The parts of the
+cut that it would not ask for any more are given back, for later purchases, by a change of its own
+whose parts sum to it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from fenqi.core.risk.change import Change, ChangeTerms, Standing, Subject
+from fenqi.core.risk.features.moment import moment_of
+from fenqi.core.risk.features.trail import Keeper
+from fenqi.core.risk.given import OVERDUE
+from fenqi.core.risk.input import Value
+from fenqi.core.risk.pulls import SCORE_INPUT, Lost, wants
+from fenqi.core.risk.record import Record
+from fenqi.core.risk.rulebook import Rulebook, restored
+from fenqi.core.servicing.excuse import overdue_anew
+from fenqi.store import assessments, changes, decision_records, scorecards
+from fenqi.store.accounts import Account
+from fenqi.store.booking import Booking
+from fenqi.store.changes import Changes
+from fenqi.store.ground import Ground
+from fenqi.store.pool import Session
+from fenqi.store.trails import Lacking, fold_events
+
+CUTS_MAX = 100  # of one account, since a day
+CARD_INPUTS = scorecards.shipped().inputs
+TOLD = {Subject.LIMIT: "limit-restored", Subject.PRICE: "price-restored"}
+
+CUTS = """
+SELECT c.subject, c.decision_id, c.part_names, c.part_values FROM changes AS c
+WHERE c.account_id = %(account)s AND c.direction = 'harsher' AND c.booked_on >= %(since)s
+    AND c.decision_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM changes AS given
+        WHERE given.account_id = c.account_id AND given.direction = 'milder'
+            AND given.decision_id = c.decision_id AND given.event_number > c.event_number
+    )
+ORDER BY c.event_number LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A harsher change: what of, by which decision, and its parts."""
+
+    subject: Subject
+    decision_id: UUID
+    parts: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Restitution:
+    """Gives back to the locked accounts of one batch; `write` sends it before the booking."""
+
+    ground: Ground
+    booking: Booking
+    session: Session
+    _changes: Changes | None = field(default=None)
+
+    def give_back(
+        self, account: Account, *, since: date, before: frozenset[date], after: frozenset[date]
+    ) -> int:
+        """Give back what was cut since a day for facts that do not stand; return how many cuts.
+
+        `before` are the days excused when it was cut, `after` those excused now.
+        """
+        asked = {"account": account.account_id, "since": since, "most": CUTS_MAX}
+        given = 0
+        for subject, decision_id, names, values in self.session.rows(CUTS, asked):
+            cut = _Cut(Subject(subject), decision_id, dict(zip(names, values, strict=True)))
+            given += self._undo(account, cut, before, after)
+        return given
+
+    def write(self) -> None:
+        """Send the changes, if any."""
+        if self._changes is not None:
+            self._changes.write(self.session)
+
+    def _undo(
+        self, account: Account, cut: _Cut, before: frozenset[date], after: frozenset[date]
+    ) -> int:
+        """Undo the parts of a cut that facts do not ask for any more; return 1 if there are any."""
+        conduct = self.ground.catalogue.conduct()
+        terms: ChangeTerms = conduct.terms(cut.subject)
+        back = self._back(account, cut, terms, before, after)
+        on = account.book.business_date
+        known = changes.histories(
+            self.session, {account.account_id: account}, cut.subject, on=on, conduct=conduct
+        )
+        standing = known[account.account_id].standing
+        parts = {name: _less(part, standing.parts.get(name, 0)) for name, part in back.items()}
+        parts = {name: part for name, part in parts.items() if part}
+        new = standing.value + sum(parts.values())
+        if not parts or (terms.levels and new not in terms.levels):
+            return 0
+        stands = {name: part + parts.get(name, 0) for name, part in standing.parts.items()}
+        change = Change(
+            subject=cut.subject,
+            old=standing.value,
+            new=new,
+            wanted=new,
+            parts=parts,
+            standing=Standing(standing.base, {name: one for name, one in stands.items() if one}),
+            reasons=(),
+            bounds=(),
+            turns=0,
+        )
+        if self._changes is None:
+            self._changes = Changes(self.booking, conduct)
+        self._changes.make(account, change, decision_id=cut.decision_id, kind=TOLD[cut.subject])
+        return 1
+
+    def _back(
+        self,
+        account: Account,
+        cut: _Cut,
+        terms: ChangeTerms,
+        before: frozenset[date],
+        after: frozenset[date],
+    ) -> dict[str, int]:
+        """Return, by part, what a cut took that its policy would not take for the facts of now."""
+        record = decision_records.read(self.session, cut.decision_id)
+        rulebook = restored(record.rulebook.content)
+        names = [one.name for one in rulebook.policy.inputs]
+        then: dict[str, Value] = dict(zip(names, record.inputs, strict=True))
+        now = dict(then)
+        on = date.fromisoformat(record.booked_on)
+        days = then.get(OVERDUE)
+        if isinstance(days, int):
+            now[OVERDUE] = overdue_anew(days, on, before=before, after=after)
+        now |= self._features(account, record, names, account.event_count)
+        lost: list[Lost | None] = [None, None]
+        if SCORE_INPUT in names:
+            as_then = self._features(account, record, CARD_INPUTS, record.as_of_number or 0)
+            as_now = self._features(account, record, CARD_INPUTS, account.event_count)
+            lost = self._score(then, now, as_then, as_now)
+        asked = [
+            _pulls(rulebook, terms, known, one)
+            for known, one in zip((then, now), lost, strict=True)
+        ]
+        return {
+            name: _share(part, asked[0][name], asked[1].get(name, 0))
+            for name, part in cut.parts.items()
+            if part * cut.subject.harm > 0 and name in asked[0]
+        }
+
+    def _score(
+        self,
+        then: Mapping[str, Value],
+        now: dict[str, Value],
+        as_then: Mapping[str, Value],
+        as_now: Mapping[str, Value],
+    ) -> list[Lost | None]:
+        """Move the score by what the corrected facts change of it; return what either lost.
+
+        What a decision did not keep is unknown to both, so it moves nothing.
+        """
+        card = scorecards.shipped()
+        scored = [{**then, **as_then}, {**now, **as_now}]
+        lost: list[Lost | None] = [assessments.scored(card, one) for one in scored]
+        points, was = now.get(SCORE_INPUT), [one[SCORE_INPUT] for one in scored]
+        if isinstance(points, int) and isinstance(was[0], int) and isinstance(was[1], int):
+            now[SCORE_INPUT] = points + was[1] - was[0]
+        return lost
+
+    def _features(
+        self, account: Account, record: Record, names: Sequence[str], known: int
+    ) -> dict[str, Value]:
+        """Return the features among names at a decision's moment, as corrected by an event."""
+        trails = self.ground.trails
+        features = {one.name for one in trails.features.features}
+        asked = [one for one in names if one in features]
+        keeper = Keeper(trails.features)
+        trail = keeper.begin(account.book.zone)
+        lacking = Lacking(account.raw, trail, record.as_of_number or 0, known)
+        fold_events(self.session, keeper, [lacking])
+        moment = moment_of(datetime.fromisoformat(record.decided_at))
+        return dict(zip(asked, trails.row(asked)(trail, moment), strict=True))
+
+
+def _pulls(
+    rulebook: Rulebook, terms: ChangeTerms, known: Mapping[str, Value], lost: Lost | None
+) -> dict[str, int]:
+    """Return what a policy wants of a value for what is known, by part. Units: ppm of the base."""
+    verdict = rulebook.decide([known.get(one.name) for one in rulebook.policy.inputs])
+    return {one.name: one.ppm for one in wants(rulebook.policy, verdict, terms, lost=lost).pulls}
+
+
+def _share(part: int, then_ppm: int, now_ppm: int) -> int:
+    """Return what of a part is not asked for any more, rounded in the customer's favour."""
+    less = max(0, abs(then_ppm) - abs(now_ppm))
+    share = -(-abs(part) * less // abs(then_ppm))
+    return -share if part > 0 else share
+
+
+def _less(back: int, stands: int) -> int:
+    """Return what is given back of a part, no more than stands of it."""
+    if back * stands >= 0:
+        return 0
+    return max(back, -stands) if back < 0 else min(back, -stands)
