@@ -288,6 +288,13 @@ def test_re_amortising_can_share_past_interest_out_in_equal_parts() -> None:
     assert parts(model)[1:] == [(0, 0), (2063, 82), (2081, 64), (2098, 47), (2115, 30)]
 
 
+def test_re_amortising_levels_what_bore_no_interest_past_due_too() -> None:
+    model = lent(count=5, of=settings(Decimal("0.12"), is_last_smoothed=False))
+    re_amortise(model, date(2024, 2, 2))
+    # 10,000 over four months at 1 % is 2,563 each; the last one asks for January's 100 as well.
+    assert [row.instalment_minor for row in model.rows()] == [0, 2563, 2563, 2563, 2663]
+
+
 def test_a_moved_due_day_takes_the_later_ones_along() -> None:
     model = lent(count=3)
     shift.move_due_day(model, 1, date(2024, 3, 16))

@@ -12,7 +12,7 @@ from datetime import date
 from fenqi.core.terms.amortise.deferral import stop_interest
 from fenqi.core.terms.amortise.events import require_row
 from fenqi.core.terms.amortise.leftover import place_leftover
-from fenqi.core.terms.amortise.model import Model, Overdue
+from fenqi.core.terms.amortise.model import Model
 from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.settings import PayOffInterest, Rest
 
@@ -193,13 +193,13 @@ def _carry_overdue(
     since = period.starts_on
     if model.overdue_on is not None and since <= model.overdue_on:
         since = model.overdue_on
-    corrected_on = since if _correct(model, since, overdue) else None
+    corrected_on = since if model.correct_for_overdue(since, overdue) else None
     if corrected_on is not None and not _is_all_to_come(model, period, touched):
         place_leftover(model, corrected_on)
     is_running = period.starts_on < on <= period.due_on
     if is_running:
         until = period.due_on if bears_to_due_day else on
-        corrected_on = until if _correct(model, until, -together) else corrected_on
+        corrected_on = until if model.correct_for_overdue(until, -together) else corrected_on
         model.overdue_on = until
     runs_before_last = on <= model.periods[-1].starts_on
     is_on_the_way = not is_running and runs_before_last and _is_all_to_come(model, period, touched)
@@ -226,14 +226,6 @@ def _last_touched(model: Model) -> int:
         if period.paid_minor or period.credited_minor or period.fixed_interest_minor:
             return place
     return -1
-
-
-def _correct(model: Model, on: date, amount_minor: int) -> bool:
-    place = model.change_balance(on, corrected_minor=amount_minor)
-    if place is None:
-        return False
-    model.overdue.append(Overdue(on, amount_minor, model.periods[place].due_on))
-    return True
 
 
 def _bears_to_due_day(model: Model, *, is_pay_off: bool) -> bool:

@@ -13,6 +13,7 @@ from fenqi.core.terms.amortise.period import Period
 def defer_run_interest(model: Model, row: Period, on: date) -> bool:
     """Let `row` ask for what ran by a day in later periods and found no room there.
 
+    What one has no room for falls due in the next that has; so it is what the last one carries on.
     Return whether there was any.
     """
     if row is model.periods[-1]:
@@ -21,14 +22,14 @@ def defer_run_interest(model: Model, row: Period, on: date) -> bool:
     trial = model.copy()
     stop_interest(trial, on)
     trial.settle()
-    for later in reversed(trial.periods[place + 1 :]):
-        if later.carried_on_minor > 0 and later.due_on > row.due_on:
-            row.deferred_minor, row.is_stale = later.carried_on_minor, True
-            for period in model.periods[place + 1 :]:
-                if period.due_on > row.due_on:
-                    period.is_moved_back, period.is_stale = True, True
-            return True
-    return False
+    last = trial.periods[-1]
+    if last.carried_on_minor <= 0 or last.due_on <= row.due_on:
+        return False
+    row.deferred_minor, row.is_stale = last.carried_on_minor, True
+    for period in model.periods[place + 1 :]:
+        if period.due_on > row.due_on:
+            period.is_moved_back, period.is_stale = True, True
+    return True
 
 
 def take_deferral_back(model: Model, on: date) -> None:

@@ -174,10 +174,11 @@ def _growth(model: Model, period: Period) -> Decimal:
 
 
 def _opening(model: Model, period: Period) -> int:
-    """Return the balance a period begins with, without what earlier rows still ask for.
+    """Return the principal out when a period begins, without what earlier rows still ask for.
 
     Overdue principal bears interest, so it is in the balance; it is due already, so no later
-    instalment repays it.
+    instalment repays it. What a re-amortisation keeps out of the balance up to its day, the later
+    instalments repay.
     """
     place = model.periods.index(period)
     if not place:

@@ -299,6 +299,17 @@ class Model:
         period.is_stale = True
         return place
 
+    def correct_for_overdue(self, on: date, amount_minor: int) -> bool:
+        """Let the balance differ from a day on because principal is overdue, and note by how much.
+
+        Return whether the day lies in the plan.
+        """
+        place = self.change_balance(on, corrected_minor=amount_minor)
+        if place is None:
+            return False
+        self.overdue.append(Overdue(on, amount_minor, self.periods[place].due_on))
+        return True
+
     def totals(self) -> "Totals":
         """Return the sums over all periods, as last settled."""
         if self._totals is None:

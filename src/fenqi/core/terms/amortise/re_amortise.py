@@ -93,13 +93,13 @@ def forget_overdue(model: Model, overdue: Sequence[Overdue]) -> None:
 
     Left in the balance without a correction it bears interest all the time; where the terms say
     none on what is past due, taking the same back keeps it out from its due day to this one. What
-    was repaid lowered the balance on its own day, and goes on doing so.
+    was repaid lowered the balance on its own day, and goes on doing so. It is noted, so that the
+    rows to come are levelled over all that is outstanding, whether it bore interest or not.
     """
     for one in overdue:
         if one.amount_minor:
-            model.change_balance(one.due_on, corrected_minor=-one.amount_minor)
-            model.change_balance(one.on, corrected_minor=one.amount_minor)
-    model.overdue.clear()
+            model.correct_for_overdue(one.due_on, -one.amount_minor)
+            model.correct_for_overdue(one.on, one.amount_minor)
 
 
 def move_interest_on(period: Period) -> None:

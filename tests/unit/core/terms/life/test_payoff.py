@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from fenqi.core.terms.amortise.settings import Interval, Settings, Unit
+from fenqi.core.terms.amortise.settings import DaysInMonth, Interval, Settings, Unit
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
     AddPeriods,
@@ -66,4 +67,37 @@ def test_a_row_paid_in_part_is_asked_for_all_it_has_become() -> None:
     life.record(AddPeriods(number=3, on=START, booked_on=START, count=1))
     equally = ReAmortiseInterest.EQUAL_SPLIT
     life.record(ReAmortise(number=4, on=on, booked_on=on, interest=equally))
+    assert left_after_pay_off(life, on) == (0, 0)
+
+
+def re_amortised(amount_minor: int, count: int, on: date, **interest: Any) -> Life:
+    """Return a plan at 12 %, free of interest past due, whose first row was shared out equally."""
+    agreed = terms(
+        "0.12",
+        count=count,
+        recalculates=True,
+        processing=Processing.VERTICAL,
+        charges_interest_on_past_due=False,
+        default_allocation=allocation(PRINCIPAL_FIRST, Future.NEXT_LAST),
+    )
+    coarse = replace(agreed.interest, is_last_smoothed=False, **interest)
+    life = lend(replace(agreed, interest=coarse), amount_minor)
+    equally = ReAmortiseInterest.EQUAL_SPLIT
+    life.record(ReAmortise(number=2, on=on, booked_on=on, interest=equally))
+    return life
+
+
+def test_after_a_re_amortisation_no_row_asks_for_more_principal_than_there_is() -> None:
+    """10,000 bear 107 up to the day, and each row to come keeps room for its part of them."""
+    on = date(2024, 2, 2)
+    life = re_amortised(10_000, 5, on, days_in_month=DaysInMonth.ACTUAL)
+    assert payoff_minor(life, on) == 10_107
+    assert left_after_pay_off(life, on) == (0, 0)
+
+
+def test_interest_that_a_row_without_room_left_to_the_last_is_asked_for_there_alone() -> None:
+    """Instalments of 200 leave the last one a large rest, where what ran finds its room."""
+    on = date(2024, 2, 7)
+    life = re_amortised(1_180, 6, on, multiple=1)
+    assert payoff_minor(life, on) == 1_192
     assert left_after_pay_off(life, on) == (0, 0)
