@@ -295,6 +295,16 @@ def test_re_amortising_levels_what_bore_no_interest_past_due_too() -> None:
     assert [row.instalment_minor for row in model.rows()] == [0, 2563, 2563, 2563, 2663]
 
 
+def test_a_last_row_left_with_its_shared_interest_lets_the_one_before_give_way() -> None:
+    coarse = settings(Decimal("0.36"), multiple=1, is_last_smoothed=False)
+    model = lent(principal=692, of=coarse)
+    re_amortise_interest_equally(model, date(2024, 2, 7))
+    rows = model.rows()
+    assert [row.instalment_minor for row in rows[:4]] == [0, 200, 200, 200]
+    assert parts(model)[-1] == (0, 4)
+    assert sum(row.principal_minor for row in rows) == 692
+
+
 def test_a_moved_due_day_takes_the_later_ones_along() -> None:
     model = lent(count=3)
     shift.move_due_day(model, 1, date(2024, 3, 16))

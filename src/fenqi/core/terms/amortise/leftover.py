@@ -86,8 +86,8 @@ def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
 
 def _is_closed_but_for_interest(row: Period) -> bool:
     """Return whether a row is open for the rest of its fixed interest only."""
-    is_begun = row.paid_principal_minor > 0 and row.fixed_interest_minor > 0
-    return is_begun and row.instalment_minor == row.fixed_least_minor and not row.is_paid
+    is_at_least = row.instalment_minor == row.fixed_least_minor
+    return row.fixed_interest_minor > 0 and is_at_least and not row.is_paid
 
 
 def _close_idle(model: Model, totals: Totals) -> bool:
