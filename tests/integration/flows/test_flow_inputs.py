@@ -7,15 +7,17 @@ from uuid import UUID
 
 import pytest
 from make_application import TEXT, SaidBureau, applied, hashed
-from make_book import World, done, enrol, key, open_book, purchase, rows
+from make_book import World, done, enrol, key, open_book, purchase, rows, told_of_last
 
 from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.risk import record
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.crowd import PlaceKind
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.given import given_of
 from fenqi.core.risk.input import Purpose
 from fenqi.core.risk.policy.handed_in import GIVEN
+from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.record import Record
 from fenqi.core.risk.rulebook import policy_of
 from fenqi.core.risk.scorecard import score
@@ -26,7 +28,7 @@ from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.observe import Observe, Told, observe
 from fenqi.flows.sign import Sign, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
-from fenqi.store import decision_records, links, policies, scorecards
+from fenqi.store import decision_records, features, links, policies, scorecards
 from fenqi.store.pool import Store
 from fenqi.store.trails import Trails
 from fenqi.worker.admit import admit
@@ -42,6 +44,16 @@ def world(store: Store) -> World:
     with store.transaction() as session:
         policies.install(session, world.clock.now())
     ground = dataclasses.replace(world.ground, asks_policies=True)
+    return dataclasses.replace(world, ground=ground)
+
+
+def looking_at_places(world: World) -> World:
+    """Return the book with a purchase policy that looks at known places; the shipped does not."""
+    text = policies.shipped(DecisionKind.PURCHASE).policy.text
+    text += '\n[[rules]]\nid = "known-place"\npurpose = "fraud"\nwhen = "is_allowed_address"\n'
+    policy = read(text, features.shipped().vocabulary, file="places.toml")
+    rulebooks = {DecisionKind.PURCHASE: policies.book_of(policy)}
+    ground = dataclasses.replace(world.ground, rulebooks=rulebooks)
     return dataclasses.replace(world, ground=ground)
 
 
@@ -130,8 +142,8 @@ def test_a_purchase_hears_what_the_bureau_last_said_and_is_scored_on_it(world: W
     assert found.given["score_points"] is not None
     assert found.given["score_points"] < 540
     # Twenty-four instalments are not on the menu of a low score.
-    reasons = ["overdue-elsewhere", "score-low", "many-enquiries"]
-    assert (answer.outcome, answer.reasons) == ("other-plan", reasons)
+    assert (answer.outcome, answer.reasons) == ("other-plan", ["plan-not-offered"])
+    assert told_of_last(world, account) == ["plan-not-offered"]
     assert {"overdue-elsewhere", "many-enquiries", "score-low", "menu.low-and-new"} <= hit(found)
 
 
@@ -215,6 +227,7 @@ def test_somebody_a_bureau_does_not_know_is_known_to_have_no_report(world: World
 
 
 def test_a_purchase_knows_whether_the_address_last_seen_is_a_known_place(world: World) -> None:
+    world = looking_at_places(world)
     here, campus = hashed("here"), hashed("campus")
     known_place(world, campus)
     account, other = enrol(world, "ann"), enrol(world, "eve")
@@ -238,6 +251,7 @@ def test_a_purchase_knows_whether_the_address_last_seen_is_a_known_place(world: 
 
 
 def test_where_somebody_was_is_not_changed_by_what_is_told_late(world: World) -> None:
+    world = looking_at_places(world)
     campus = hashed("campus")
     known_place(world, campus)
     account = enrol(world)

@@ -131,17 +131,18 @@ def test_what_another_ring_did_stays(world: World) -> None:
 
 def test_a_single_case_in_which_a_person_found_harm_outlives_its_ring(world: World) -> None:
     ring = people(world, 45)
-    gather(world, ring, ADDRESS, device="farm")
+    for number, one in enumerate(ring[:8]):  # one device, seen from everywhere
+        gather(world, [one], f"198.51.100.{number}", device="farm")
     sql = """
-        SELECT c.case_id, n.account_id FROM cases AS c JOIN case_accounts AS n USING (case_id)
-        JOIN protections AS p ON p.case_id = c.case_id AND p.ended_at IS NULL
-        WHERE c.kind = 'review' AND c.is_shared LIMIT 1
+        SELECT c.case_id, p.account_id FROM cases AS c JOIN protections AS p USING (case_id)
+        WHERE c.kind = 'review' AND c.is_shared AND p.kind = 'hold' AND p.ended_at IS NULL
     """
     ((single, account),) = rows(world.store, sql)
     closing = of_case(world, single, outcome=CaseOutcome.CONFIRMED, text="a thief")
     close_case(world.ground, [CloseCase(**closing)])
     kept = "SELECT COUNT(*) FROM protections WHERE case_id = %(case)s AND ended_at IS NULL"
     before = row(world.store, kept, case=single)
+    gather(world, ring, ADDRESS)
 
     found_harmless(world, only_ring(world))
 

@@ -114,6 +114,6 @@ def test_what_is_computed_again_is_what_was_recorded(
         assert again.known.tolist() == [[one is not None for one in row] for row in recorded]
         assert again.values.tolist() == [[one or 0 for one in row] for row in recorded]
         compared[kind.value] = len(names), len(found)
-        assert np.unique(again.values).size > 3  # there was something to be told
-    assert compared["purchase"][0] >= 25
+        assert np.unique(again.values).size >= 3  # there was something to be told
+    assert compared["purchase"][0] >= 20
     assert all(count > 20 for _, count in compared.values())
