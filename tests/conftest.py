@@ -10,6 +10,7 @@ create databases.
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,18 @@ def remove_left_over(parent: Path, prefix: str) -> None:
             for server in (place.parent for place in folder.rglob("cluster")):
                 Server(server).stop()
             shutil.rmtree(folder)
+
+
+@pytest.fixture
+def heard_interrupts() -> Iterator[None]:
+    """Let programs that a test starts hear Ctrl-C, wherever the test itself was started.
+
+    What a shell starts in its background ignores Ctrl-C, and so does all that is started from
+    there; the program heeds that. A handler, in turn, is not handed on: only the default is.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

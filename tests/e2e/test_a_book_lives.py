@@ -133,6 +133,7 @@ def test_every_line_of_a_dirty_file_is_booked_or_named(
     json.loads(fenqi(database_url, "ledger", "check", "--json").stdout)
 
 
+@pytest.mark.usefixtures("heard_interrupts")
 def test_an_interrupted_replay_goes_on_and_ends_as_if_it_had_not_been(
     database_url: str, history: Path, tmp_path: Path
 ) -> None:

@@ -261,6 +261,7 @@ def figures(text: str) -> dict[str, object]:
     return {name: report[name] for name in report if name not in ("book_id", "legal_entity")}
 
 
+@pytest.mark.usefixtures("heard_interrupts")
 def test_a_demo_ended_by_signals_goes_on_to_the_same_figures(
     database_url: str, empty_url: str, tmp_path: Path
 ) -> None:
@@ -277,6 +278,7 @@ def test_a_demo_ended_by_signals_goes_on_to_the_same_figures(
     assert whole["plans"] > 0, "figures of nothing prove nothing"
 
 
+@pytest.mark.usefixtures("heard_interrupts")
 def test_a_close_ended_by_a_signal_goes_on_to_the_same_figures(
     database_url: str, tmp_path: Path, short_map: Path
 ) -> None:

@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import os
+import signal
 from pathlib import Path
 from string import Formatter
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 import fenqi
 from fenqi.cli import app
-from fenqi.cli.errors import Group, LogFile, sentence
+from fenqi.cli.errors import Ended, Group, LogFile, sentence
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import (
     Broken,
@@ -58,6 +59,8 @@ def failing(error: BaseException) -> typer.Typer:
         (Unavailable(), 3),
         (Broken(invariant="books-balance"), 70),
         (KeyboardInterrupt(), 130),
+        (Ended(signal.SIGTERM), 143),
+        (Ended(signal.SIGHUP), 129),
     ],
 )
 def test_each_family_of_errors_has_its_exit_code(error: BaseException, code: int) -> None:
@@ -65,6 +68,11 @@ def test_each_family_of_errors_has_its_exit_code(error: BaseException, code: int
     assert outcome.exit_code == code
     assert "fenqi:" in outcome.stderr
     assert "Traceback" not in outcome.output
+
+
+def test_a_command_that_ends_by_itself_keeps_its_exit_code() -> None:
+    outcome = CliRunner().invoke(failing(typer.Exit(7)), ["fail"])
+    assert (outcome.exit_code, outcome.output) == (7, "")
 
 
 def test_an_interrupted_command_says_that_it_can_be_resumed() -> None:
