@@ -251,8 +251,8 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             Verify(scope_id=str(people[one]), key="verify", account_id=people[one])
             for one in ("asked", "ben")
         ],
-        **applying(world),
         **appealing(world, people["wronged"], people["heard"]),
+        **applying(world),
         **working(world),
         Defer: [
             deferred(world, people["defers"], asks["defers"], 5),
