@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from uuid import UUID
 
 import pytest
@@ -39,6 +39,7 @@ from make_book import (
     payment,
     purchase,
     returned,
+    row,
     rows,
     settlement,
     shipment,
@@ -53,6 +54,7 @@ from mortal import AFTER_COMMIT, Death, Life, live
 
 import fenqi.flows
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk.appeal import Answer
 from fenqi.core.risk.change import Pull
 from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import DecisionKind
@@ -62,8 +64,9 @@ from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
 from fenqi.flows.accept import Accept
 from fenqi.flows.adopt import adopt
+from fenqi.flows.appeal import AppealOpened, CloseAppeal, OpenAppeal, close_appeal, open_appeal
 from fenqi.flows.apply import Apply, Received
-from fenqi.flows.assess import Assess
+from fenqi.flows.assess import Assess, assess
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.change_due_day import ChangeDueDay
@@ -71,6 +74,14 @@ from fenqi.flows.contest import CloseContest, OpenContest, open_contest
 from fenqi.flows.decide import Asked, Decide
 from fenqi.flows.defer import Defer
 from fenqi.flows.enrol import Enrol
+from fenqi.flows.excuse import (
+    IncidentClosed,
+    NothingWaits,
+    Outage,
+    close_incident,
+    open_incident,
+    second,
+)
 from fenqi.flows.extend import Extend
 from fenqi.flows.found import Found, enlist, found
 from fenqi.flows.heed import heed
@@ -91,6 +102,7 @@ from fenqi.flows.verify import Verify
 from fenqi.flows.withdraw import Withdraw
 from fenqi.flows.withdraw_consent import WithdrawConsent
 from fenqi.report.check import check
+from fenqi.runtime import Ids
 from fenqi.store import accounts, policies
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import TripMissing
@@ -139,7 +151,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
         for name in (
             *("ann", "ben", "late", "over", "waits", "back", "early", "poor"),
             *("defers", "moves", "extends", "bills", "withdraws", "raised", "asked"),
-            *("contests", "right"),
+            *("contests", "right", "wronged", "heard"),
         )
     }
     buy(world, people["late"], 120_001, "free4", 4)
@@ -153,6 +165,8 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     contests = {
         name: buy(world, people[name], 60_000, "flat", 3)[1] for name in ("contests", "right")
     }
+    for name in ("wronged", "heard"):
+        buy(world, people[name], 60_000, "flat", 3)
     until(world, date(2026, 2, 10))
     for name in asks:
         pay(world, people[name], 20_300)
@@ -237,6 +251,7 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
             Verify(scope_id=str(people[one]), key="verify", account_id=people[one])
             for one in ("asked", "ben")
         ],
+        **appealing(world, people["wronged"], people["heard"]),
         **applying(world),
         **working(world),
         Defer: [
@@ -280,6 +295,41 @@ def upheld(world: World, account: AccountId, contest_id: str) -> CloseContest:
         text="The courier was asked.",
         found_at=noon(world.day),
     )
+
+
+def appealing(
+    world: World, wronged: AccountId, heard: AccountId
+) -> dict[type[Command], Sequence[Command]]:
+    """Cut two limits and decline who applied, and return who contests it and what is found."""
+    commands = [Assess(**about(one, key(world))) for one in (wronged, heard)]
+    cuts = [done(one).decision_id for one in assess(world.ground, commands)]
+    child = applied(world, "child", born_on=date(2015, 1, 1))
+    admit(world.ground, SaidBureau())
+    applicant = AccountId(UUID(child.application_id))
+    (declined,) = rows(world.store, DECISIONS, account=applicant)
+
+    def opening(account: AccountId, decision: object) -> OpenAppeal:
+        said = {"decision_id": UUID(str(decision)), "text": "That is wrong."}
+        return OpenAppeal(**about(account, key(world), actor="customer", **said))
+
+    def closing(account: AccountId, appeal: AppealOpened) -> CloseAppeal:
+        found = {"outcome": Answer.UPHELD, "text": "The card was looked at."}
+        named = {"appeal_id": UUID(appeal.appeal_id), "actor": "Li Wei"}
+        return CloseAppeal(**about(account, key(world), **named, **found))
+
+    contests = [opening(heard, cuts[1]), opening(applicant, declined[0])]
+    limit, application = (done(one) for one in open_appeal(world.ground, contests))
+    return {
+        OpenAppeal: [opening(wronged, cuts[0]), opening(wronged, cuts[0])],
+        CloseAppeal: [
+            closing(heard, limit),
+            closing(heard, limit),
+            closing(applicant, application),
+        ],
+    }
+
+
+DECISIONS = "SELECT decision_id FROM decisions WHERE account_id = %(account)s"
 
 
 def about(account: AccountId, key: str, **fields: object) -> dict[str, object]:
@@ -425,6 +475,10 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
     "authorise by the policy": lambda scene, world: told(
         authorise(replace(world.ground, asks_policies=True), scene.batches[Authorise])
     ),
+    "open-appeal": lambda scene, world: told(open_appeal(world.ground, scene.batches[OpenAppeal])),
+    "close-appeal": lambda scene, world: told(
+        close_appeal(world.ground, scene.batches[CloseAppeal])
+    ),
     "found": lambda _, world: found_second(world),
     "import-reports": lambda _, world: reports_imported(world),
     "adopt": lambda _, world: adopted_by_name(world),
@@ -503,6 +557,78 @@ def _place(moments: Sequence[str], moment: str, *, times: int) -> int:
     return [place for place, one in enumerate(moments, start=1) if one == moment][times - 1]
 
 
+OUTAGES = {
+    "the house": Outage(BOOK, "The house was down.", date(2026, 2, 12), date(2026, 2, 20)),
+    "a channel": Outage(BOOK, "The bank is down.", date(2026, 2, 28), channel="bank"),
+}
+
+
+def opened_incident(world: World, outage: Outage) -> None:
+    open_incident(world.ground, outage, by="Li Na")
+
+
+def seconded_incident(world: World, _: Outage) -> None:
+    with suppress(NothingWaits):  # once all is done nothing waits any more
+        second(world.ground, row(world.store, INCIDENT), by="Li Wei")
+
+
+def closed_incident(world: World, _: Outage) -> None:
+    with suppress(IncidentClosed):
+        close_incident(world.ground, row(world.store, INCIDENT), by="Li Na")
+
+
+INCIDENT = "SELECT incident_id FROM incidents"
+OF_INCIDENTS = [opened_incident, seconded_incident, closed_incident]
+EXCUSED = """
+SELECT account_id::text, from_on, through_on, void_number IS NULL FROM excuses
+UNION ALL SELECT book_id, day, day, TRUE FROM excused_days ORDER BY 1, 2, 3, 4
+"""
+DONE = "SELECT from_on, through_on, granted_on, is_running, carried_on FROM incidents"
+
+
+@pytest.mark.parametrize("step", range(len(OF_INCIDENTS)))
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_incident_that_dies_at_any_moment_goes_on_with_who_is_left(
+    scene: Scene,
+    copied: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    outage: str,
+    step: int,
+) -> None:
+    """Each life ends once it has changed something, or before; the last one finds nothing to do."""
+    monkeypatch.setattr("fenqi.flows.excuse.PAGE_ACCOUNTS", 4)
+
+    def act(number: int, life: int) -> Callable[[World], None]:
+        def lived(world: World) -> None:
+            ids = Ids(world.clock, seed=100 * number + life)  # no life draws another's
+            own = replace(world, ground=replace(world.ground, ids=ids))
+            OF_INCIDENTS[number](own, OUTAGES[outage])
+
+        return lived
+
+    whole_url, url = copied(scene.database), copied(scene.database)
+    for number in range(step):
+        for one in (whole_url, url):
+            live(one, DAY, act(number, 0))
+    with seen(whole_url) as whole_book, seen(url) as book:
+        states = [dump(whole_book)]
+        live(whole_url, DAY, act(step, 0), on_commit=lambda: states.append(dump(whole_book)))
+        changes = sum(one != then for one, then in pairwise(states))
+        now, at, lives = dump(book), 1, 0
+        assert now == states[0]
+        while (cut := live(url, DAY, act(step, lives), at)).ended is not None:
+            at += 1
+            if (then := dump(book)) != now:
+                assert cut.ended == AFTER_COMMIT
+                assert_clean(book)
+                now, at, lives = then, 1, lives + 1
+        assert dump(book) == now
+        assert lives == changes > 1
+        assert _size(book) == _size(whole_book)
+        for statement in (EXCUSED, DONE):
+            assert rows(book, statement) == rows(whole_book, statement)
+
+
 def test_a_desk_that_dies_loses_and_doubles_nothing_it_had_acknowledged(
     scene: Scene, copied: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -552,6 +678,7 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 def test_every_flow_there_is_dies_here() -> None:
     others = (adopt, found, enlist, heed, import_reports, protect, reset, shadow)
+    others = (*others, open_appeal, open_incident)
     here = {flow.__module__ for flow in (*FLOWS.values(), *others)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
@@ -560,6 +687,8 @@ def test_every_flow_there_is_dies_here() -> None:
         *(
             "adopt",
             "authorise by the policy",
+            "close-appeal",
+            "open-appeal",
             "found",
             "enlist",
             "heed",

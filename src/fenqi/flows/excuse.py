@@ -3,7 +3,8 @@
 One person may excuse some days at once; what was asked beyond waits for a second one. Whoever the
 days touch is gone through page by page, each page its own transaction: late charges of these days
 are taken back by an operation, what was told of them is corrected, and a limit cut for it is given
-back. A round that dies is begun again and finds who is left. Said twice, an incident is one.
+back. A round that dies is begun again and finds who is left. Said twice, an incident is one; so is
+the word of the second person, and the end, until everybody was told.
 
 Source: docs/adr/0033-excuse-days.md.
 """
@@ -97,11 +98,16 @@ def open_incident(ground: Ground, outage: Outage, *, by: str) -> Incident:
 def second(ground: Ground, incident_id: UUID, *, by: str) -> Incident:
     """Agree, as a second person, to all the days that were asked, and carry them.
 
+    Said again after a crash it goes on with who is left.
     Errors: IncidentMissing, IncidentClosed, NothingWaits, TookPart, CaseInvalid.
     """
     person = check_name("actor", by)
 
-    def agreed(one: Incident, _book: Book) -> Incident:
+    def agreed(one: Incident, _book: Book) -> Incident | None:
+        if one.closed_at is not None:
+            raise IncidentClosed(incident=incident_id)
+        if one.seconded_by == person and not one.is_carried:
+            return None
         if not one.waits_for_second:
             raise NothingWaits(incident=incident_id)
         check_apart(person, {one.opened_by}, case=incident_id)
@@ -114,17 +120,23 @@ def second(ground: Ground, incident_id: UUID, *, by: str) -> Incident:
 def close_incident(ground: Ground, incident_id: UUID, *, by: str) -> Incident:
     """End an incident with today: later days count again, those of it stay excused.
 
+    Said again after a crash, by whomever, it goes on with who is left.
     Errors: IncidentMissing, IncidentClosed, CaseInvalid.
     """
     person = check_name("actor", by)
 
-    def ended(one: Incident, book: Book) -> Incident:
+    def ended(one: Incident, book: Book) -> Incident | None:
+        if one.closed_at is not None:
+            if one.is_carried:
+                raise IncidentClosed(incident=incident_id)
+            return None
         last = max(one.from_on, min(one.granted_on, book.business_date))
         return replace(
             one,
             through_on=last,
             granted_on=last,
             is_running=False,
+            carried_on=None,  # not to everybody yet: a crash leaves some whose days go on
             closed_by=person,
             closed_at=ground.clock.now(),
         )
@@ -211,20 +223,20 @@ def _planned(ground: Ground, book: Book, outage: Outage, by: str) -> Incident:
 def _change(
     ground: Ground,
     incident_id: UUID,
-    changed: Callable[[Incident, Book], Incident],
+    changed: Callable[[Incident, Book], Incident | None],
     kind: str,
     by: str,
 ) -> Incident:
-    """Change an incident that is open, and note it.
+    """Change an incident, and note it; one that is as it should be already is returned as it is.
 
-    Errors: IncidentClosed and those of `changed`.
+    Errors: those of `changed`.
     """
     with ground.store.transaction() as session:
         one = incidents.lock(session, incident_id)
-        if one.closed_at is not None:
-            raise IncidentClosed(incident=incident_id)
         book = books.read(session, one.book_id)
         then = changed(one, book)
+        if then is None:
+            return one
         incidents.change(session, then)
         _note(ground, session, then, book, kind, by)
     return then
@@ -281,7 +293,10 @@ def _tell(ground: Ground, session: Session, one: Incident, page: list[AccountId]
 
 
 def _shorten(ground: Ground, session: Session, one: Incident, page: list[AccountId]) -> None:
-    """Let the days of a page of accounts end with the incident; they all lie ahead."""
+    """Let the days of a page of accounts end with the incident, or today if that is later.
+
+    After a crash days may have gone by that were excused; they stay so.
+    """
     if not page:
         return
     booking = Booking(ground)
@@ -290,17 +305,16 @@ def _shorten(ground: Ground, session: Session, one: Incident, page: list[Account
     known.know(locked.values())
     plans = excuses.touched(session, dict.fromkeys(locked, one.granted_on), ground)
     for account_id, account in locked.items():
+        last = max(one.granted_on, account.book.business_date)
         late = [
             each
             for each in known.of_source(account, one.incident_id)
-            if each.span.through_on > one.granted_on
+            if each.span.through_on > last
         ]
-        spans = [
-            Span(each.span.from_on, one.granted_on)
-            for each in late
-            if each.span.from_on <= one.granted_on
-        ]
-        told = {"incident_id": one.incident_id, "through_on": one.granted_on}
+        if not late:
+            continue
+        spans = [Span(each.span.from_on, last) for each in late if each.span.from_on <= last]
+        told = {"incident_id": one.incident_id, "through_on": last}
         happening = booking.event(account, "days-count-again", payload=told)
         known.end(account, happening, late)
         cause = ExcuseCause.INCIDENT

@@ -29,7 +29,8 @@ class IncidentMissing(Missing):
 class Incident:
     """One incident. `granted_on` is the last day it excuses, `through_on` the last that was asked.
 
-    `carried_on` is the last day that was carried to every account, None at first.
+    `carried_on` is the last day that was carried to every account, None at first, and from its end
+    on until everybody was told of that.
     """
 
     incident_id: UUID
@@ -51,6 +52,11 @@ class Incident:
     def waits_for_second(self) -> bool:
         """Whether days wait for a second person."""
         return self.seconded_by is None and self.granted_on < self.through_on
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether everybody it touches was told of all the days it excuses."""
+        return self.carried_on == self.granted_on
 
     def reaches(self, today: date) -> date:
         """Return the last day of it that is kept on accounts of their own now.

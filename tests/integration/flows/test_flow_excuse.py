@@ -440,6 +440,36 @@ def test_an_incident_whose_round_died_goes_on_with_who_is_left(
     assert_sound(world)
 
 
+def test_an_end_that_died_leaves_excused_what_went_by_until_it_is_said_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first page is told; the others' days go on for two days more, until the end is told."""
+    people = [enrol(world, f"p{number}") for number in range(3)]
+    for one in people:
+        buy(world, one, 100_000, "flat", 3)
+        pay(world, one, 100)  # by bank
+    until(world, DUE)
+    outage = Outage(BOOK, "The bank is down.", DUE, channel="bank")
+    incident = open_incident(world.ground, outage, by="mei").incident_id
+    second(world.ground, incident, by="li")
+    monkeypatch.setattr("fenqi.flows.excuse.PAGE_ACCOUNTS", 1)
+    with monkeypatch.context() as dying:
+        dying.setattr("fenqi.flows.excuse.PAGES_MAX", 1)
+        dying.setattr("fenqi.flows.excuse.carry", lambda *_: None)
+        close_incident(world.ground, incident, by="li")
+    until(world, DUE + timedelta(days=2))
+    closed = close_incident(world.ground, incident, by="ann")
+    assert (closed.closed_by, closed.granted_on) == ("li", DUE)
+    ends = "SELECT MAX(through_on) FROM excuses WHERE void_number IS NULL GROUP BY account_id"
+    found = sorted((last - DUE).days for (last,) in rows(world.store, ends))
+    assert found == [0, 2, 2]
+    told = "SELECT COUNT(*) FROM events WHERE kind = 'days-count-again'"
+    assert row(world.store, told) == len(people)
+    with pytest.raises(IncidentClosed):
+        close_incident(world.ground, incident, by="li")
+    assert_sound(world)
+
+
 @pytest.mark.parametrize(
     "outage",
     [
