@@ -9,6 +9,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from fenqi.core.risk.case import CaseKind
+from fenqi.core.risk.consequence import cause_of_line
 from fenqi.core.risk.crowd import CrowdRule
 from fenqi.core.risk.features.declaration import FeatureSet
 from fenqi.core.risk.policy.expression import names
@@ -24,15 +25,12 @@ SUBJECTS = (RING, MANY_ON_DEVICE)
 
 
 def shared_causes(policy: Policy, said: Verdict, features: FeatureSet) -> set[str]:
-    """Return the causes of those lines of a verdict that look at whom an identifier is shared with.
-
-    They are named as `core/risk/consequence.cause_of` names them.
-    """
-    hit = (policy.lines[one] for one in said.hits)
+    """Return the causes of a verdict's lines that look at whom an identifier is shared with."""
+    hit, shared = (policy.lines[one] for one in said.hits), features.over_identifiers
     return {
-        f"policy/{line.reason}"
+        cause_of_line(line)
         for line in hit
-        if line.reason is not None and names(line.when) & features.over_identifiers
+        if line.reason and not shared.isdisjoint(names(line.when))
     }
 
 

@@ -236,17 +236,6 @@ def asking_found_places(
     return lambda: {of[cause] for (cause,) in told()}
 
 
-KNOWN = """
-SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(addresses)s)
-"""
-
-
-def known(session: Session, addresses: Collection[bytes]) -> set[bytes]:
-    """Return those of some addresses that many are known to share (`is_allowed_address`)."""
-    asked = {"addresses": pack("bytea", list(addresses))}
-    return {bytes(one) for (one,) in session.rows(KNOWN, asked)}
-
-
 VISITS = """
 SELECT occurred_at, account_id FROM identifier_facts
 WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s

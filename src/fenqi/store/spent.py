@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from fenqi.core.risk.consequence import asking, cause_of, cause_of_line
 from fenqi.core.risk.decision import HARMFUL, Effect
-from fenqi.core.risk.features.declaration import Key
 from fenqi.core.risk.features.moment import instant_of
 from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.policy.policy import Line, Policy, Verdict
@@ -49,13 +48,7 @@ class Spent:
 
     def __init__(self, ground: Ground, booking: Booking, followed: Followed | None) -> None:
         self._now, self._followed = booking.now, followed
-        measures = {one.name for one in ground.trails.features.measures}
-        # Counted over accounts, or gathered from such a count.
-        self._shared = frozenset(
-            one.name
-            for one in ground.trails.features.features
-            if one.key is not Key.ACCOUNT or one.field in measures
-        )
+        self._shared = ground.trails.features.over_identifiers
 
     def effects(
         self, give: Responses, account: Account, policy: Policy, said: Verdict
