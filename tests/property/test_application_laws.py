@@ -21,7 +21,8 @@ from fenqi.core.risk.application import (
     rule_again,
     scored,
 )
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.consequence import Telling
+from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.features.reading import read as read_features
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.read import read as read_policy
@@ -124,6 +125,24 @@ def test_an_input_nobody_knows_is_never_a_reason_to_decline(
 
 
 @given(applicants())
+def test_no_effect_goes_untold_for_the_reasons_of_another(inputs: dict[str, Value]) -> None:
+    ruling = ruled(inputs)
+    if not ruling.is_declined:
+        for effect, codes in ruling.because.items():
+            assert not codes or set(codes) & set(ruling.reasons), effect
+        before = rule(scored(inputs, CARD), RULES, CARD, opinion_of(BOOK, Telling.OUTCOME))
+        assert before.because == ruling.because
+        told = [code for effect in _told_first(ruling) for code in ruling.because[effect]]
+        assert before.reasons == tuple(dict.fromkeys(told))[:4]
+
+
+def _told_first(ruling: Ruling) -> list[Effect]:
+    """Return the effects of a ruling, what harms first and of those the strongest."""
+    effects = [one for one in reversed(LADDER) if ruling.has(one)]
+    return sorted(effects, key=lambda one: one not in HARMFUL)
+
+
+@given(applicants())
 def test_many_applications_are_cooled_and_checked_and_never_declined_for_it(
     inputs: dict[str, Value],
 ) -> None:
@@ -135,6 +154,7 @@ def test_many_applications_are_cooled_and_checked_and_never_declined_for_it(
         assert many.has(Effect.REVIEW)
         assert many.counts_max == 3
         assert not many.waits_for_a_person
+        assert many.because[Effect.STEP_UP] == ("many-applications",)
         assert "many-applications" in many.reasons
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fenqi.core.risk.features.declaration import (
@@ -115,8 +115,11 @@ class Meaning:
             case Aggregate.COUNT | Aggregate.SUM:
                 return total
             case Aggregate.SHARE:
+                if not total:
+                    return None
                 part = self.within(feature.part or "", feature.window)
-                return self.total(part, feature.field) * PPM // total if total else None
+                share = self.total(part, feature.field) * PPM // total
+                return max(-(2**63), min(share, 2**63 - 1))
             case Aggregate.DAYS_SINCE_LAST:
                 return self.days_since(places[-1:])
             case Aggregate.DAYS_SINCE_FIRST:
@@ -230,7 +233,23 @@ def facts_of(draw: st.DrawFn) -> list[Fact]:
     return facts
 
 
+def share_of_another_stream() -> FeatureSet:
+    """Return a share whose part is no part of its whole, as refunds of what was bought before."""
+    streams = {"part": Stream("part", ("a",)), "whole": Stream("whole", ("b",))}
+    said = (input_of("f0"), Key.ACCOUNT, "whole", Aggregate.SHARE, None, "x", "part", ())
+    return FeatureSet("share", 1, (), streams, (Feature(*said),))
+
+
+def facts_saying(*said: tuple[str, int]) -> list[Fact]:
+    return [Fact(0, 1 + n, kind, START, {"x": x}) for n, (kind, x) in enumerate(said)]
+
+
 @given(features=feature_sets(), facts=facts_of(), waits=st.lists(steps, min_size=1, max_size=5))
+@example(features=share_of_another_stream(), facts=facts_saying(("a", 10**13)), waits=[0])
+@example(features=share_of_another_stream(), facts=facts_saying(("a", 10**15), ("b", 1)), waits=[0])
+@example(
+    features=share_of_another_stream(), facts=facts_saying(("a", 10**15), ("b", -1)), waits=[0]
+)
 @settings(max_examples=150, deadline=None)
 def test_trail_and_columns_mean_what_is_declared(
     features: FeatureSet, facts: list[Fact], waits: list[int]

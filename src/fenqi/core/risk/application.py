@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from fenqi.core.errors import Invalid
@@ -107,6 +108,8 @@ class Opinion(NamedTuple):
     offers: tuple[tuple[str, int], ...] | None = None
     # The reasons of each effect, None where all are told together.
     because: Mapping[Effect, tuple[str, ...]] | None = None
+    # Whether the first reason of each effect comes before the second of any.
+    is_each_told: bool = True
 
 
 Opine = Callable[[Mapping[str, Value]], Opinion]
@@ -354,7 +357,7 @@ def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
     # One answer tells all that follows of an application that is not declined.
     reasons = [*opinion.reasons, *bound]
     if opinion.because is not None:
-        reasons = [code for effect in _told_first(ladder) for code in because[effect]]
+        reasons = _listed([because[effect] for effect in _told_first(ladder)], opinion)
     return Ruling(
         outcome=ladder[-1].value if ladder else APPROVE,
         # A person's look may end in harm, and a check or a menu is felt: all are told.
@@ -376,6 +379,16 @@ def _told_first(ladder: Sequence[Effect]) -> Sequence[Effect]:
     return sorted(ladder, key=lambda one: (one not in HARMFUL, -LADDER.index(one)))
 
 
+def _listed(told: Sequence[tuple[str, ...]], opinion: Opinion) -> list[str]:
+    """Return the reasons of several effects as one list.
+
+    Few are told: the second reason of one effect must not leave another without any.
+    """
+    if not opinion.is_each_told:
+        return [code for codes in told for code in codes]
+    return [code for codes in zip_longest(*told) for code in codes if code is not None]
+
+
 def _because(
     opinion: Opinion, ladder: Sequence[Effect], bound: tuple[str, ...]
 ) -> dict[Effect, tuple[str, ...]]:
@@ -392,14 +405,14 @@ def _word(effect: Effect, amount: int) -> str:
     return f"{effect.value}:{amount}" if amount else effect.value
 
 
-def opinion_of(book: Rulebook, telling: Telling = Telling.OUTCOME) -> Opine:
+def opinion_of(book: Rulebook, telling: Telling = Telling.EACH) -> Opine:
     """Return what an adopted policy says; it is asked for the inputs it names."""
     names = [one.name for one in book.policy.inputs]
 
     def opine(inputs: Mapping[str, Value]) -> Opinion:
         verdict = book.decide([inputs.get(name) for name in names])
         because = None
-        if telling is Telling.OUTCOME:
+        if telling is not Telling.ALL:
             acts = verdict.effects
             because = {a.effect: reasons_of(book.policy, verdict, a.effect) for a in acts}
         offers = tuple((one.product, count) for one in verdict.offers for count in one.counts)
@@ -409,6 +422,7 @@ def opinion_of(book: Rulebook, telling: Telling = Telling.OUTCOME) -> Opine:
             hits=verdict.hits,
             offers=offers or None,
             because=because,
+            is_each_told=telling is Telling.EACH,
         )
 
     return opine
@@ -447,7 +461,7 @@ def rule_again(
     content: Mapping[str, Any],
     values: Sequence[Value],
     held: frozenset[Effect] = frozenset(),
-    telling: Telling = Telling.OUTCOME,
+    telling: Telling = Telling.EACH,
 ) -> Ruling:
     """Return the ruling of a stored decision from its rulebook's content and its inputs.
 

@@ -21,7 +21,8 @@ class Telling(IntEnum):
     """Which reasons a decision keeps; a record says which, so that old ones are made again."""
 
     ALL = 1  # of every effect of its verdict, as it was before
-    OUTCOME = 2  # of its outcome alone
+    OUTCOME = 2  # of its outcome alone; of an application, of its effects one after the other
+    EACH = 3  # of its outcome alone; of an application, no effect untold for another's reasons
 
 
 def reasons_of(policy: Policy, said: Verdict, effect: Effect) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ class Record:
     booked_on: str
     latency_us: int | None
     rulebook: Rulebook
-    telling: Telling = Telling.OUTCOME
+    telling: Telling = Telling.EACH
 
     @property
     def given(self) -> dict[str, Value]:
@@ -170,7 +170,7 @@ def decide(
     rulebook: Rulebook,
     inputs: Sequence[Value],
     held: frozenset[Effect] = frozenset(),
-    telling: Telling = Telling.OUTCOME,
+    telling: Telling = Telling.EACH,
 ) -> Made:
     """Return what a rulebook decides about values in the order of its inputs.
 

@@ -14,6 +14,10 @@ from fenqi.core.risk.input import Input, Vocabulary
 MICROSECONDS_PER_SECOND = 1_000_000
 MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
 PPM = 1_000_000
+# A part may be larger than its whole by far, as a refund of what was bought before the window; no
+# share is beyond these, which columns of 64 bits can hold.
+SHARE_MAX = (1 << 63) - 1
+SHARE_MIN = -(1 << 63)
 HOUR = "hour"  # a field every fact has: the hour of its moment in the zone of the account's book
 
 
@@ -38,7 +42,8 @@ class Aggregate(StrEnum):
     COUNT = "count"
     SUM = "sum"
     DISTINCT = "distinct"
-    SHARE = "share"  # of the part in the whole, in ppm, dropped to the whole number below
+    # Of the part in the whole, in ppm, dropped to the whole number below, SHARE_MIN to SHARE_MAX.
+    SHARE = "share"
     LAST = "last"
     MIN = "min"
     MAX = "max"

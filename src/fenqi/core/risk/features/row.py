@@ -12,6 +12,8 @@ from typing import Protocol
 from fenqi.core.risk.features.declaration import (
     MICROSECONDS_PER_DAY,
     PPM,
+    SHARE_MAX,
+    SHARE_MIN,
     Aggregate,
     Feature,
     Key,
@@ -86,10 +88,7 @@ class _Writer:
             case Aggregate.COUNT | Aggregate.SUM:
                 found = self._total(track, feature.field, feature.window)
             case Aggregate.SHARE:
-                part = self._keeper.tracks[feature.part or ""]
-                of_whole = self._total(track, feature.field, feature.window)
-                of_part = self._total(part, feature.field, feature.window)
-                found = f"{of_part} * {PPM} // {of_whole} if {of_whole} else None"
+                found = self._share(track, feature)
             case Aggregate.DISTINCT:
                 found = self._different(place, track, feature)
             case Aggregate.MAX | Aggregate.MIN:
@@ -132,6 +131,15 @@ class _Writer:
         start = self._start(track.moments, window)
         totals = self._once(track.moments, f"c[{cell}]", "0")
         return self._once(track.moments, f"{totals}[-1] - {totals}[{start}]", "0")
+
+    def _share(self, track: Track, feature: Feature) -> str:
+        part = self._keeper.tracks[feature.part or ""]
+        of_whole = self._total(track, feature.field, feature.window)
+        of_part = self._total(part, feature.field, feature.window)
+        share = f"{of_part} * {PPM} // {of_whole}"
+        if feature.field is not None:  # counts are never so many
+            share = f"max({SHARE_MIN}, min({share}, {SHARE_MAX}))"
+        return f"{share} if {of_whole} else None"
 
     def _different(self, place: int, track: Track, feature: Feature) -> str:
         cell = f"c[{track.different[feature.field or '']}]"
