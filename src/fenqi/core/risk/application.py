@@ -455,11 +455,26 @@ def rule_again(
 
     Errors: ScorecardInvalid if the card in it was changed; those of `rulebook.restored`.
     """
+    inputs = dict(zip(content["inputs"], values, strict=True))
+    return rule_by(content, inputs, opinion_of(restored(content["policy"]), telling), held)
+
+
+def rule_by(
+    content: Mapping[str, Any],
+    inputs: Mapping[str, Value],
+    opine: Opine,
+    held: frozenset[Effect] = frozenset(),
+) -> Ruling:
+    """Return the ruling on a stored decision's inputs with another policy in the place of its own.
+
+    Law, means and the card are those of the decision.
+
+    Errors: ScorecardInvalid if the card in it was changed.
+    """
     lending = dict(content["lending"])
     rules = LendingRules(**lending | {"students": Students(lending["students"])})
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
-    inputs = dict(zip(content["inputs"], values, strict=True))
-    return rule(inputs, rules, card, opinion_of(restored(content["policy"]), telling), held)
+    return rule(inputs, rules, card, opine, held)
 
 
 class Caution(NamedTuple):
