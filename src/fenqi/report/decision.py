@@ -31,6 +31,7 @@ from fenqi.core.risk.policy.trace import Status, Told, trace
 from fenqi.core.risk.policy.turn import CAN_DO, Turn, turned
 from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
+from fenqi.core.risk.scorecard import from_json
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
@@ -38,7 +39,7 @@ from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text, money_text, percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import word, words
-from fenqi.store import accounts, changes, decision_records, features, reasons
+from fenqi.store import accounts, changes, decision_records, features, reasons, scorecards
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
@@ -241,10 +242,21 @@ def texts(record: Record, language: Language) -> dict[str, str]:
 
 
 def _texts(record: Record, known: _Known, language: Language) -> dict[str, str]:
-    house = {**reasons.of_purchases(), **reasons.of_law()}
+    house = {**reasons.of_purchases(), **reasons.of_law(), **_of_card(record)}
     said = {code: one[_tag(language)] for code, one in house.items()}
     own = texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
     return {**said, **own}
+
+
+def _of_card(record: Record) -> Mapping[str, Mapping[str, str]]:
+    """Return the texts of the card a record names: what a score lost is told in its words."""
+    content = record.rulebook.content
+    card = content.get("scorecard")
+    if card is None:
+        return {}
+    if content.get("judge") == application.JUDGE:
+        return from_json(card).reasons
+    return scorecards.of(card).reasons
 
 
 def _own_texts(record: Record, language: Language) -> dict[str, str]:

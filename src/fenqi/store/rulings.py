@@ -161,7 +161,7 @@ class Rulings:
             if rulebook is None:
                 return None
             names = [one.name for one in rulebook.policy.inputs]
-            scoring = Scoring.of(names)
+            scoring = Scoring.of(names, rulebook.scorecard)
             row = self._ground.trails.row(scoring.names if scoring else names)
             found = self._rules[book.book_id] = _Rules(rulebook, row, scoring, ALLOWED in names)
         return found
