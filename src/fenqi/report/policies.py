@@ -282,10 +282,11 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
     console.print(matrix)
     if found.lines:
         heads = (_("hits in %(policy)s") % {"policy": one} for one in (found.first, found.second))
-        lines = _grid(_("line"), *heads, _("change"))
+        lines = _grid(_("line"), *heads, _("change"), _("reason"))
         for name, (first_hits, second_hits) in found.lines.items():
             told = tuple("-" if one is None else f"{one:,}" for one in (first_hits, second_hits))
-            lines.add_row(name, *told, f"{(second_hits or 0) - (first_hits or 0):+,}")
+            change = f"{(second_hits or 0) - (first_hits or 0):+,}"
+            lines.add_row(name, *told, change, _reason_of(found.reasons.get(name, ("", ""))))
         console.print(lines)
     show_moved(found.plans, (found.first, found.second), console, speech)
     for one in found.examples:
@@ -316,6 +317,12 @@ def _price_text(price_ppm: int | None, _: Callable[[str], str]) -> str:
     if price_ppm == PPM:
         return _("as listed")
     return _("%(share)s of its price") % {"share": exact_text(price_ppm)}
+
+
+def _reason_of(reasons: tuple[str, str]) -> str:
+    """Return the reason of a line in two policies, both where they differ."""
+    first, second = reasons
+    return first if first == second else f"{first or '-'} -> {second or '-'}"
 
 
 def _reasons(codes: Sequence[str], _: Callable[[str], str]) -> str:
