@@ -63,7 +63,7 @@ def listed(store: Store) -> list[Adoption]:
 
 
 class Now(NamedTuple):
-    """What decides about a kind in a book now; `because` it is not the live version, else empty."""
+    """What decides about a kind in a book now; `because` of what the live version should not."""
 
     kind: str
     book_id: str
@@ -75,6 +75,8 @@ class Now(NamedTuple):
 
 TRIPPED = Phrase("a breaker is open")
 OVER = Phrase("its time is over")
+NOT_BEGUN = Phrase("its time has not begun")
+ALL_THE_SAME = Phrase("it decides all the same, as nothing else does")
 
 
 def deciding(store: Store) -> list[Now]:
@@ -87,7 +89,11 @@ def deciding(store: Store) -> list[Now]:
             for book in all_books:
                 chosen = asked.chosen(book)
                 policy, live = chosen.rulebook.policy, chosen.live.policy
-                why = [TRIPPED] * chosen.is_tripped + [OVER] * chosen.is_over
+                why = [TRIPPED] * chosen.is_tripped
+                if chosen.is_over:
+                    why.append(NOT_BEGUN if book.business_date < live.valid_from else OVER)
+                if why and chosen.rulebook.rulebook_id == chosen.live.rulebook_id:
+                    why.append(ALL_THE_SAME)
                 named = f"{live.name} {live.version}"
                 because = Phrase("{policy}: {why}", policy=named, why=_joined(why)) if why else ""
                 now = (policy.name, policy.version, policy.valid_until, because)
@@ -96,10 +102,9 @@ def deciding(store: Store) -> list[Now]:
 
 
 def _joined(phrases: Sequence[Phrase]) -> Phrase:
-    """Return one or two phrases as one."""
-    if len(phrases) == 1:
-        return phrases[0]
-    return Phrase("{first}, {second}", first=phrases[0], second=phrases[1])
+    """Return phrases as one."""
+    *before, last = phrases
+    return Phrase("{first}, {second}", first=_joined(before), second=last) if before else last
 
 
 def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> None:
