@@ -135,7 +135,7 @@ def policies(draw: st.DrawFn) -> Policy:
     for place in range(draw(st.integers(0, 2))):
         choices = EFFECTS if is_harm_by_points else HARMLESS
         body += f"[[thresholds]]\nat_least = {20 + 40 * place}\n{_effects(draw, choices)}"
-    reasons = "busy late " + " ".join(f"own{number}" for number in range(count))
+    reasons = "busy late rest " + " ".join(f"own{number}" for number in range(count))
     try:
         return read(policy_text(body, reasons=reasons), VOCABULARY)
     except PolicyInvalid as refusal:
@@ -157,13 +157,18 @@ def _table(draw: st.DrawFn, *, is_harm_by_points: bool) -> str:
             draw(st.sampled_from(["any", "in ('tight', 'easing')", "!= 'normal'"])),
         ]
         listed = ", ".join(f'"{cell}"' for cell in cells)
-        text += f'[[tables.rows]]\nid = "row{number}"\nwhen = [{listed}]\nreason = "late"\n'
+        reason = draw(st.sampled_from(["late", "busy", "own0"]))
+        text += f'[[tables.rows]]\nid = "row{number}"\nwhen = [{listed}]\nreason = "{reason}"\n'
         if draw(st.booleans()):
             text += _effects(draw, EFFECTS if is_harmful else HARMLESS)
         if draw(st.booleans()) and not is_harm_by_points:
             text += f"points = {draw(st.integers(-30, 50))}\n"
-        text += f'offers = [{{product = "flat", counts = [3, {number + 4}]}}]\n'
+        price = draw(st.sampled_from([900_000, 1_000_000]))
+        offer = f'product = "flat", counts = [3, {number + 4}], price_ppm = {price}'
+        text += f"offers = [{{{offer}}}]\n"
     offers = 'offers = [{product = "flat", counts = [3]}]'
+    if draw(st.booleans()):
+        offers += '\nreason = "rest"'
     return text + f'[[tables.rows]]\nid = "rest"\notherwise = true\n{offers}\n'
 
 

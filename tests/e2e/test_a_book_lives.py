@@ -110,7 +110,7 @@ def test_the_demo_lives_and_a_stranger_accepts_its_ledger(
     assert {one["policy"] for one in listed} == {"purchase"}
     assert {"approve", "decline"} <= {one["outcome"] for one in listed}
     shown = fenqi(database_url, "decision", "show", listed[0]["decision_id"]).stdout
-    assert "purchase 2" in shown
+    assert "purchase 3" in shown
     again = fenqi(database_url, "decision", "replay", listed[0]["decision_id"]).stdout
     assert "The same" in again
 

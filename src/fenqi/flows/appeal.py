@@ -118,9 +118,8 @@ def open_appeal(ground: Ground, commands: Sequence[OpenAppeal]) -> list[AppealOp
                 if command.decision_id in made:
                     raise AppealMade(appeal=made[command.decision_id].appeal_id)
                 pack, today = ground.catalogue.pack(account.book.pack), account.book.business_date
-                check_may_contest(
-                    decision.outcome, decision.decided_on, today, days=pack.appeal_days
-                )
+                about = (decision.outcome, decision.reasons, decision.decided_on)
+                check_may_contest(*about, today, days=pack.appeal_days)
                 if decision.kind is DecisionKind.APPLICATION:
                     parties.check_reopens(decision)
                 text = check_text(command.text)

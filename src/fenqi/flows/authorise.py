@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.purchase import FOR_MERCHANTS, Course
+from fenqi.core.risk.purchase import Course
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.pack import Pack, check_amount
 from fenqi.core.terms.schedule import Frame, check_price
@@ -311,7 +311,8 @@ class _Counter:
 def _refused(ruling: Ruling, command: Authorise, decision_id: str) -> tuple[str, Authorised, str]:
     """Return the event, the answer and the event's payload of a purchase that is not made now."""
     reasons = list(ruling.reasons)
-    shared = [one for one in reasons if one in FOR_MERCHANTS]
+    # Of the menu it is told what it lacks, whatever that is for.
+    shared = [ruling.missed.value] if ruling.missed else []
     told: dict[str, object] = {
         "amount_minor": command.amount_minor,
         "reasons": reasons,

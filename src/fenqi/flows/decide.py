@@ -131,7 +131,6 @@ class _Bench:
         self._consents = persons.Consents(session, people)
         self._people = people
         self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
-        self._card = scorecards.shipped()
         self._deciding = Deciding(session, DecisionKind.APPLICATION)
         self._cost_table: UUID | None = None
         self._rulebooks: dict[tuple[LendingRules, UUID], Built] = {}
@@ -171,7 +170,7 @@ class _Bench:
         one.event_count = account.event_count
         policy = self._deciding.of(book)
         inputs = self._inputs(book, one, policy, heard=heard, report=report)
-        ruling = rule(inputs, rules, self._card, opinion_of(policy))
+        ruling = rule(inputs, rules, scorecards.of(policy.scorecard), opinion_of(policy))
         if not heard or not _is_better(ruling, one):
             return _standing(one)
         return self._conclude(account, one, command, policy, inputs, ruling)
@@ -190,7 +189,7 @@ class _Bench:
         menu = None if ruling.is_declined else self._menu(ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
-        turn = turned(inputs, rules, self._card, opinion_of(policy))
+        turn = turned(inputs, rules, scorecards.of(policy.scorecard), opinion_of(policy))
         self._decisions.add(
             self._rulebook(rules, policy),
             Decision(
@@ -241,16 +240,16 @@ class _Bench:
         self, book: books.Book, policy: Rulebook, inputs: Mapping[str, Value], rules: LendingRules
     ) -> Ruling:
         """Return the ruling; what its policy harms passes the circuit breaker first."""
-        opine = opinion_of(policy)
+        opine, card = opinion_of(policy), scorecards.of(policy.scorecard)
         self._decided[book.book_id] += 1
-        ruling = rule(inputs, rules, self._card, opine)
+        ruling = rule(inputs, rules, card, opine)
         (held,) = self._restraint.hold_back(
             book,
             Decider(policy.kind, policy.name, policy.version),
             [[effect for effect in LADDER if effect in ruling.harms]],
             decided=self._decided[book.book_id],
         )
-        return rule(inputs, rules, self._card, opine, held) if held else ruling
+        return rule(inputs, rules, card, opine, held) if held else ruling
 
     def _alert(self, account: Account, one: Application, ruling: Ruling) -> None:
         """Open the case about a person's applications, or add to the one that is open."""
@@ -277,7 +276,7 @@ class _Bench:
         """Return what a ruling rests on: the pack's rules, the card, the policy."""
         key = (rules, policy.rulebook_id)
         if key not in self._rulebooks:
-            rests_on = content(rules, self._card, policy)
+            rests_on = content(rules, scorecards.of(policy.scorecard), policy)
             named = (policy.name, policy.version)
             self._rulebooks[key] = built(DecisionKind.APPLICATION, *named, rests_on)
         return self._rulebooks[key]
@@ -377,9 +376,10 @@ class _Bench:
             "regime": NORMAL,
             "is_stepped_up": int(one.is_stepped_up),
         }
-        for name in refuted_inputs(one.refuted, policy.policy, self._card):
+        card = scorecards.of(policy.scorecard)
+        for name in refuted_inputs(one.refuted, policy.policy, card):
             values[name] = None
-        complete = scored(values, self._card)
+        complete = scored(values, card)
         return {name: complete.get(name) for name in inputs_of(policy.policy)}
 
     def _offered_costs(self) -> UUID:

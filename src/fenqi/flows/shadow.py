@@ -7,7 +7,6 @@ watermark too; a crash in it repeats nothing and loses nothing.
 from datetime import datetime
 from uuid import UUID
 
-from fenqi.core.risk.consequence import outcome_reasons
 from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.shadow import challenge
 from fenqi.store import shadows
@@ -52,18 +51,18 @@ def shadow(ground: Ground, challenger_id: UUID) -> int:
         told = shadows.given(session, book.kind, wanted, found)
         rows = Rows(shadows.VERDICTS)
         for one, given in zip(found, told, strict=True):
-            verdict, unrecorded = challenge(book, given)
+            said = challenge(book, given, one.live)
             rows.add(
                 one.account_id,
                 challenger_id,
                 one.decision_id,
-                verdict.outcome,
-                array_text([act.word for act in verdict.effects]),
-                array_text(outcome_reasons(book.policy, verdict, verdict.outcome)),
-                verdict.points,
-                array_text(verdict.hits),
-                array_text(verdict.unknown),
-                unrecorded,
+                said.outcome,
+                array_text(said.effects),
+                array_text(said.reasons),
+                said.points,
+                array_text(said.hits),
+                array_text(said.unknown),
+                said.unrecorded,
                 one.decided_at,
                 now,
             )

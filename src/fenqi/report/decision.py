@@ -22,7 +22,7 @@ from fenqi.core.ports import Clock
 from fenqi.core.risk import application
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.change import Subject
-from fenqi.core.risk.consequence import reasons_of
+from fenqi.core.risk.consequence import menu_reasons, reasons_of
 from fenqi.core.risk.input import Input, Unit, Vocabulary
 from fenqi.core.risk.policy.policy import Policy, Verdict
 from fenqi.core.risk.policy.read import texts_of
@@ -31,6 +31,7 @@ from fenqi.core.risk.policy.trace import Status, Told, trace
 from fenqi.core.risk.policy.turn import CAN_DO, Turn, turned
 from fenqi.core.risk.record import Difference, Record
 from fenqi.core.risk.rulebook import JUDGE, policy_of, vocabulary_of
+from fenqi.core.risk.scorecard import from_json
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
@@ -38,7 +39,7 @@ from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text, money_text, percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import word, words
-from fenqi.store import accounts, changes, decision_records, features, reasons
+from fenqi.store import accounts, changes, decision_records, features, reasons, scorecards
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
 
@@ -147,8 +148,10 @@ def show(record: Record, console: Console, language: Language) -> None:
     console.print(_head(record, Speech(language)))
     if record.reasons:
         console.print(_reasons(record, known, _, language))
-    if known.policy is not None and known.said is not None and len(known.said.effects) > 1:
-        console.print(_because(known.policy, known.said, Speech(language)))
+    if known.policy is not None and known.said is not None:
+        menu = menu_reasons(known.policy, known.said) if record.offers else ()
+        if len(known.said.effects) + bool(menu) > 1:
+            console.print(_because(known.policy, known.said, menu, Speech(language)))
     console.print(_inputs(record, known.vocabulary, _, language))
     if known.policy is not None:
         console.print(_rules(known, currency(record.currency), _))
@@ -227,11 +230,13 @@ def _reasons(
     return table
 
 
-def _because(policy: Policy, said: Verdict, speech: Speech) -> RenderableType:
-    """Return the reasons of each effect the policy asked for, the strongest first."""
+def _because(policy: Policy, said: Verdict, menu: Sequence[str], speech: Speech) -> RenderableType:
+    """Return the reasons of each effect that was asked for, strongest first, and of a menu."""
     table = _table(speech.gettext("Effects"), speech.gettext("Why"))
     for act in said.effects:
         table.add_row(word(act.word, speech), ", ".join(reasons_of(policy, said, act.effect)))
+    if menu:
+        table.add_row(speech.gettext("Plans offered"), ", ".join(menu))
     return table
 
 
@@ -241,10 +246,21 @@ def texts(record: Record, language: Language) -> dict[str, str]:
 
 
 def _texts(record: Record, known: _Known, language: Language) -> dict[str, str]:
-    house = {**reasons.of_purchases(), **reasons.of_law()}
+    house = {**reasons.of_purchases(), **reasons.of_law(), **_of_card(record)}
     said = {code: one[_tag(language)] for code, one in house.items()}
     own = texts_of(known.policy, _tag(language)) if known.policy else _own_texts(record, language)
     return {**said, **own}
+
+
+def _of_card(record: Record) -> Mapping[str, Mapping[str, str]]:
+    """Return the texts of the card a record names: what a score lost is told in its words."""
+    content = record.rulebook.content
+    card = content.get("scorecard")
+    if card is None:
+        return {}
+    if content.get("judge") == application.JUDGE:
+        return from_json(card).reasons
+    return scorecards.of(card).reasons
 
 
 def _own_texts(record: Record, language: Language) -> dict[str, str]:
@@ -297,17 +313,31 @@ def _rest(
     record: Record, known: _Known, _: Callable[[str], str], language: Language
 ) -> Iterator[RenderableType]:
     if record.offers:
-        shown = ", ".join(_offer(one) for one in record.offers)
-        yield Group(Text(_("Plans offered"), style="dim"), shown)
+        yield Group(Text(_("Plans offered"), style="dim"), ", ".join(offers_of(record)))
     turn = _turn_of(record, known.policy)
     if turn is not None:
-        one, unit = known.vocabulary[turn.name], currency(record.currency)
-        was, would = (_value(value, one, unit, _) for value in (turn.value, turn.would_be))
-        title = one.title.get(_tag(language), turn.name)
-        yield Group(
-            Text(_("What would change it"), style="dim"),
-            f"{title}: {was} -> {would}: {word(turn.outcome, Speech(language))}",
-        )
+        shown = _turn_text(turn, record, known, Speech(language))
+        yield Group(Text(_("What would change it"), style="dim"), shown)
+
+
+def offers_of(record: Record) -> list[str]:
+    """Return the plans of a record's menu, each in a few words."""
+    return [_offer(one) for one in record.offers]
+
+
+def change_text(record: Record, speech: Speech) -> str | None:
+    """Return what a record keeps of what would change it, in words; None if it keeps nothing."""
+    if record.would_change is None:
+        return None
+    return _turn_text(Turn(**record.would_change), record, _Known.of(record), speech)
+
+
+def _turn_text(turn: Turn, record: Record, known: _Known, speech: Speech) -> str:
+    _, unit = speech.gettext, currency(record.currency)
+    one = known.vocabulary[turn.name]
+    was, would = (_value(value, one, unit, _) for value in (turn.value, turn.would_be))
+    title = one.title.get(_tag(speech.language), turn.name)
+    return f"{title}: {was} -> {would}: {word(turn.outcome, speech)}"
 
 
 def _turn_of(record: Record, policy: Policy | None) -> Turn | None:

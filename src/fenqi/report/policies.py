@@ -63,7 +63,7 @@ def listed(store: Store) -> list[Adoption]:
 
 
 class Now(NamedTuple):
-    """What decides about a kind in a book now; `because` it is not the live version, else empty."""
+    """What decides about a kind in a book now; `because` of what the live version should not."""
 
     kind: str
     book_id: str
@@ -75,6 +75,8 @@ class Now(NamedTuple):
 
 TRIPPED = Phrase("a breaker is open")
 OVER = Phrase("its time is over")
+NOT_BEGUN = Phrase("its time has not begun")
+ALL_THE_SAME = Phrase("it decides all the same, as nothing else does")
 
 
 def deciding(store: Store) -> list[Now]:
@@ -87,7 +89,11 @@ def deciding(store: Store) -> list[Now]:
             for book in all_books:
                 chosen = asked.chosen(book)
                 policy, live = chosen.rulebook.policy, chosen.live.policy
-                why = [TRIPPED] * chosen.is_tripped + [OVER] * chosen.is_over
+                why = [TRIPPED] * chosen.is_tripped
+                if chosen.is_over:
+                    why.append(NOT_BEGUN if book.business_date < live.valid_from else OVER)
+                if why and chosen.rulebook.rulebook_id == chosen.live.rulebook_id:
+                    why.append(ALL_THE_SAME)
                 named = f"{live.name} {live.version}"
                 because = Phrase("{policy}: {why}", policy=named, why=_joined(why)) if why else ""
                 now = (policy.name, policy.version, policy.valid_until, because)
@@ -96,10 +102,9 @@ def deciding(store: Store) -> list[Now]:
 
 
 def _joined(phrases: Sequence[Phrase]) -> Phrase:
-    """Return one or two phrases as one."""
-    if len(phrases) == 1:
-        return phrases[0]
-    return Phrase("{first}, {second}", first=phrases[0], second=phrases[1])
+    """Return phrases as one."""
+    *before, last = phrases
+    return Phrase("{first}, {second}", first=_joined(before), second=last) if before else last
 
 
 def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> None:
@@ -282,10 +287,11 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
     console.print(matrix)
     if found.lines:
         heads = (_("hits in %(policy)s") % {"policy": one} for one in (found.first, found.second))
-        lines = _grid(_("line"), *heads, _("change"))
+        lines = _grid(_("line"), *heads, _("change"), _("reason"))
         for name, (first_hits, second_hits) in found.lines.items():
             told = tuple("-" if one is None else f"{one:,}" for one in (first_hits, second_hits))
-            lines.add_row(name, *told, f"{(second_hits or 0) - (first_hits or 0):+,}")
+            change = f"{(second_hits or 0) - (first_hits or 0):+,}"
+            lines.add_row(name, *told, change, _reason_of(found.reasons.get(name, ("", ""))))
         console.print(lines)
     show_moved(found.plans, (found.first, found.second), console, speech)
     for one in found.examples:
@@ -316,6 +322,12 @@ def _price_text(price_ppm: int | None, _: Callable[[str], str]) -> str:
     if price_ppm == PPM:
         return _("as listed")
     return _("%(share)s of its price") % {"share": exact_text(price_ppm)}
+
+
+def _reason_of(reasons: tuple[str, str]) -> str:
+    """Return the reason of a line in two policies, both where they differ."""
+    first, second = reasons
+    return first if first == second else f"{first or '-'} -> {second or '-'}"
 
 
 def _reasons(codes: Sequence[str], _: Callable[[str], str]) -> str:

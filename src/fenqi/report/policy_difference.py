@@ -64,6 +64,7 @@ class Difference:
     compared: int = 0
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     lines: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
     menus: int = 0
     plans: Counter[Moved] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -102,7 +103,7 @@ def differ(store: Store, clock: Clock, first: Policy, second: Policy, *, days: i
                 if rulebook_id not in contents:
                     contents[rulebook_id] = policies.content(session, rulebook_id)
                 pair.add(session, contents[rulebook_id], kept)
-    found.lines = pair.lines()
+    found.lines, found.reasons = pair.lines(), pair.reasons()
     return found
 
 
@@ -191,6 +192,14 @@ class _Pair:
         changes = ((name, (one[0], one[1])) for name, one in by_name.items())
         return dict(sorted(changes, key=lambda one: (one[1][0] == one[1][1], one[0])))
 
+    def reasons(self) -> dict[str, tuple[str, str]]:
+        """Return the reason of each line in either policy, empty where it has none."""
+        first, second = (
+            {line.name: line.reason or "" for line in one.lines} for one in self._policies
+        )
+        names = dict.fromkeys([*first, *second])
+        return {name: (first.get(name, ""), second.get(name, "")) for name in names}
+
 
 def _in_order(conclusion: Conclusion, hits: NDArray[np.bool_]) -> list[int]:
     """Return the numbers of the lines that were hit, as a conclusion takes them."""
@@ -246,6 +255,8 @@ def moved_to_json(plans: Mapping[Moved, int]) -> list[dict[str, Any]]:
     return [one._asdict() | {"decisions": count} for one, count in ordered]
 
 
-def _lines(found: Difference) -> Iterator[tuple[str, dict[str, int | None]]]:
+def _lines(found: Difference) -> Iterator[tuple[str, dict[str, int | str | None]]]:
     for name, (first, second) in found.lines.items():
-        yield name, {"first": first, "second": second}
+        one, other = found.reasons.get(name, ("", ""))
+        reasons = {"first_reason": one or None, "second_reason": other or None}
+        yield name, {"first": first, "second": second, **reasons}

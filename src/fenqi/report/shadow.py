@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from fenqi.core.risk import application
 from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.purchase import Moved, moved, offered
@@ -68,9 +70,9 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
         contents = shadows.contents(session, sorted({one.rulebook_id for one in missed}))
         shown = shadows.examples(session, challenger_id, examples)
     live = {
-        rulebook_id: policy_of(content)
+        rulebook_id: policy
         for rulebook_id, content in contents.items()
-        if content.get("judge") == JUDGE
+        if (policy := _policy_in(content)) is not None
     }
     own = policy_of(challenger.content)
     concluding = {rulebook_id: Conclusion(policy) for rulebook_id, policy in live.items()}
@@ -100,6 +102,13 @@ def read(store: Store, challenger_id: UUID, *, examples: int = EXAMPLES) -> Shad
         filled=sum(decisions for inputs, decisions in filled if inputs > 0),
         filled_inputs_max=max([inputs for inputs, _ in filled], default=0),
     )
+
+
+def _policy_in(content: Mapping[str, Any]) -> Policy | None:
+    """Return the policy a rulebook decides by, alone or beside law and means; None without one."""
+    if content.get("judge") == application.JUDGE:
+        return application.policy_in(content)
+    return policy_of(content) if content.get("judge") == JUDGE else None
 
 
 def _moved(

@@ -12,10 +12,12 @@ from uuid import UUID
 
 from rich.console import Console
 
+from fenqi.core.risk.appeal import took_something
 from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.purchase import Course
+from fenqi.core.risk.record import Record
 from fenqi.core.values.money import Currency, currency
-from fenqi.report.decision import texts
+from fenqi.report.decision import change_text, offers_of, texts
 from fenqi.report.ink import percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import pair, word
@@ -25,11 +27,16 @@ from fenqi.store.pool import Session
 
 # An answer to an appeal is not contested again; a limit that stays as it is took nothing away.
 UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept"})
+PAUSED = "purchase-paused"  # nothing was declined: a check first, or another plan
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing a customer was told. `because` are sentences, one for each reason."""
+    """One thing a customer was told. `because` are sentences, one for each reason.
+
+    `instead` are the plans on offer in the place of one that was not; `would_change` is what would
+    put it there.
+    """
 
     at: datetime
     kind: str
@@ -37,6 +44,8 @@ class Message:
     because: tuple[str, ...]
     decision_id: str | None
     contest_until: str | None
+    instead: tuple[str, ...] = ()
+    would_change: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return it for JSON."""
@@ -53,37 +62,49 @@ def told(ground: Ground, account_id: UUID, language: Language) -> list[Message]:
         accounts.refuse_unknown(session, account_id, but_applied=True)
         named, code = views.pack_of(session, account_id)
         pack, unit = ground.catalogue.pack(named), currency(code)
-        known: dict[str, Mapping[str, str]] = {}
+        known: dict[str, Record] = {}
         return [
-            _message(one, _words(session, one, known, language), pack.appeal_days, unit, speech)
+            _message(one, _record(session, one, known), pack.appeal_days, unit, speech)
             for one in views.told(session, account_id)
         ]
 
 
-def _words(
-    session: Session, one: views.Told, known: dict[str, Mapping[str, str]], language: Language
-) -> Mapping[str, str]:
-    """Return the texts of reasons by code: those of what decided, else the house's."""
+def _record(session: Session, one: views.Told, known: dict[str, Record]) -> Record | None:
+    """Return the decision something was told of, each read once; None where none was made."""
     decision = one.payload.get("decision_id")
+    if not decision:
+        return None
     key = str(decision)
     if key not in known:
-        tag = "zh" if language is Language.CHINESE else "en"
-        house = {**reasons.of_purchases(), **reasons.of_law()}
-        known[key] = (
-            texts(decision_records.read(session, UUID(key)), language)
-            if decision
-            else {code: text[tag] for code, text in house.items()}
-        )
+        known[key] = decision_records.read(session, UUID(key))
     return known[key]
 
 
+def _words(record: Record | None, language: Language) -> Mapping[str, str]:
+    """Return the texts of reasons by code: those of what decided, else the house's."""
+    if record is not None:
+        return texts(record, language)
+    tag = "zh" if language is Language.CHINESE else "en"
+    house = {**reasons.of_purchases(), **reasons.of_law()}
+    return {code: text[tag] for code, text in house.items()}
+
+
+def _may_contest(kind: str, record: Record | None) -> bool:
+    """Whether what was told can be contested by the decision it names."""
+    if record is None or kind in UNCONTESTED:
+        return False
+    return kind != PAUSED or took_something(record.outcome, record.reasons)
+
+
 def _message(
-    one: views.Told, words: Mapping[str, str], days: int, unit: Currency, speech: Speech
+    one: views.Told, record: Record | None, days: int, unit: Currency, speech: Speech
 ) -> Message:
     payload = one.payload
-    decision = payload.get("decision_id")
-    may_contest = decision is not None and one.kind not in UNCONTESTED
+    words, decision = _words(record, speech.language), payload.get("decision_id")
+    may_contest = _may_contest(one.kind, record)
     last_on = one.booked_on + timedelta(days=days)
+    is_other = one.kind == PAUSED and payload["course"] == Course.OTHER_PLAN.value
+    turn = change_text(record, speech) if record and is_other else None
     return Message(
         at=one.at,
         kind=one.kind,
@@ -91,6 +112,8 @@ def _message(
         because=tuple(words.get(code, code) for code in payload.get("reasons") or ()),
         decision_id=str(decision) if decision is not None else None,
         contest_until=last_on.isoformat() if may_contest else None,
+        instead=tuple(offers_of(record)) if record and is_other else (),
+        would_change=turn,
     )
 
 
@@ -104,10 +127,10 @@ def _said(kind: str, payload: Mapping[str, Any], unit: Currency, speech: Speech)
     match kind:
         case "purchase-declined":
             return _("A purchase of %(amount)s was declined.") % {"amount": money("amount_minor")}
-        case "purchase-paused" if payload["course"] == Course.STEP_UP.value:
+        case _ if kind == PAUSED and payload["course"] == Course.STEP_UP.value:
             said = _("A purchase of %(amount)s waits for a check.")
             return said % {"amount": money("amount_minor")}
-        case "purchase-paused":
+        case _ if kind == PAUSED:
             said = _("For a purchase of %(amount)s another plan is to be chosen.")
             return said % {"amount": money("amount_minor")}
         case "limit-cut":
@@ -154,6 +177,10 @@ def show(messages: Sequence[Message], console: Console, language: Language) -> N
         console.print(f"{one.at:%Y-%m-%d %H:%M}  {one.said}", soft_wrap=True)
         for reason in one.because:
             console.print(f"  - {reason}", soft_wrap=True)
+        if one.instead:
+            console.print(f"  {_('Plans offered')}: {', '.join(one.instead)}", soft_wrap=True)
+        if one.would_change is not None:
+            console.print(f"  {_('What would change it')}: {one.would_change}", soft_wrap=True)
         if one.contest_until is not None:
             said = _("  It can be contested until %(day)s: fenqi appeal open %(decision)s")
             values = {"day": one.contest_until, "decision": one.decision_id}

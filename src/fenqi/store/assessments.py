@@ -237,10 +237,10 @@ class Assessor:
     ) -> dict[AccountId, tuple[list[Value], Lost | None]]:
         """Return each account's values, in the order of the policy, and what its score lost.
 
-        A score is made where the policy looks at it, of the card that is shipped.
+        A score is made where the policy looks at it, of the card its rulebook names.
         """
         names = [one.name for one in live.policy.inputs]
-        card = scorecards.shipped() if SCORE_INPUT in names else None
+        card = scorecards.of(live.scorecard) if SCORE_INPUT in names else None
         from_facts = {one.name for one in self._ground.trails.features.features}
         looked_at = dict.fromkeys([*names, *(card.inputs if card else ())])
         asked = [name for name in looked_at if name in from_facts]

@@ -46,7 +46,7 @@ REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
 class Weighed(NamedTuple):
     """What is left of a verdict: its effects as a decision keeps them, and what is carried out.
 
-    `reasons` are those of the outcome alone.
+    `reasons` are those a decision keeps: of its outcome, and of the menu where it stops nothing.
     """
 
     words: tuple[str, ...]
@@ -108,7 +108,8 @@ class Consequences:
         """
         self._weighed[account.book.book_id] += 1
         if not said.effects:
-            return NOTHING
+            reasons = _told_of(rulebook, said.hits, (), APPROVE, NONE)
+            return NOTHING._replace(reasons=reasons) if reasons else NOTHING
         words, harms = _told(said.effects)
         answered = self._answered(rulebook, account, said)
         if not harms and not answered:

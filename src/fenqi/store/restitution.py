@@ -19,6 +19,7 @@ from fenqi.core.risk.input import Value
 from fenqi.core.risk.pulls import SCORE_INPUT, Lost, wants
 from fenqi.core.risk.record import Record
 from fenqi.core.risk.rulebook import Rulebook, restored
+from fenqi.core.risk.scorecard import Scorecard
 from fenqi.core.servicing.excuse import overdue_anew
 from fenqi.store import assessments, changes, decision_records, scorecards
 from fenqi.store.accounts import Account
@@ -29,7 +30,6 @@ from fenqi.store.pool import Session
 from fenqi.store.trails import Lacking, fold_events
 
 CUTS_MAX = 100  # of one account, since a day
-CARD_INPUTS = scorecards.shipped().inputs
 TOLD = {Subject.LIMIT: "limit-restored", Subject.PRICE: "price-restored"}
 
 CUTS = """
@@ -136,9 +136,10 @@ class Restitution:
         now |= self._features(account, record, names, account.event_count)
         lost: list[Lost | None] = [None, None]
         if SCORE_INPUT in names:
-            as_then = self._features(account, record, CARD_INPUTS, record.as_of_number or 0)
-            as_now = self._features(account, record, CARD_INPUTS, account.event_count)
-            lost = self._score(then, now, as_then, as_now)
+            card = scorecards.of(rulebook.scorecard)
+            as_then = self._features(account, record, card.inputs, record.as_of_number or 0)
+            as_now = self._features(account, record, card.inputs, account.event_count)
+            lost = _scores(card, then, now, as_then, as_now)
         asked = [
             _pulls(rulebook, terms, known, one)
             for known, one in zip((then, now), lost, strict=True)
@@ -148,25 +149,6 @@ class Restitution:
             for name, part in cut.parts.items()
             if part * cut.subject.harm > 0 and name in asked[0]
         }
-
-    def _score(
-        self,
-        then: Mapping[str, Value],
-        now: dict[str, Value],
-        as_then: Mapping[str, Value],
-        as_now: Mapping[str, Value],
-    ) -> list[Lost | None]:
-        """Move the score by what the corrected facts change of it; return what either lost.
-
-        What a decision did not keep is unknown to both, so it moves nothing.
-        """
-        card = scorecards.shipped()
-        scored = [{**then, **as_then}, {**now, **as_now}]
-        lost: list[Lost | None] = [assessments.scored(card, one) for one in scored]
-        points, was = now.get(SCORE_INPUT), [one[SCORE_INPUT] for one in scored]
-        if isinstance(points, int) and isinstance(was[0], int) and isinstance(was[1], int):
-            now[SCORE_INPUT] = points + was[1] - was[0]
-        return lost
 
     def _features(
         self, account: Account, record: Record, names: Sequence[str], known: int
@@ -181,6 +163,25 @@ class Restitution:
         fold_events(self.session, keeper, [lacking])
         moment = moment_of(datetime.fromisoformat(record.decided_at))
         return dict(zip(asked, trails.row(asked)(trail, moment), strict=True))
+
+
+def _scores(
+    card: Scorecard,
+    then: Mapping[str, Value],
+    now: dict[str, Value],
+    as_then: Mapping[str, Value],
+    as_now: Mapping[str, Value],
+) -> list[Lost | None]:
+    """Move the score by what the corrected facts change of it; return what either lost.
+
+    What a decision did not keep is unknown to both, so it moves nothing.
+    """
+    scored = [{**then, **as_then}, {**now, **as_now}]
+    lost: list[Lost | None] = [assessments.scored(card, one) for one in scored]
+    points, was = now.get(SCORE_INPUT), [one[SCORE_INPUT] for one in scored]
+    if isinstance(points, int) and isinstance(was[0], int) and isinstance(was[1], int):
+        now[SCORE_INPUT] = points + was[1] - was[0]
+    return lost
 
 
 def _pulls(

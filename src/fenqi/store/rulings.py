@@ -12,15 +12,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from fenqi.core.account import Outcome, Reason, Standing, Verdict, judge
-from fenqi.core.risk.consequence import reasons_of
+from fenqi.core.risk.consequence import left_out_reasons, reasons_of
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.features.row import Row
 from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
-from fenqi.core.risk.policy.policy import Act, Offer
+from fenqi.core.risk.policy.policy import REASONS_MAX, Act, Offer, Policy
 from fenqi.core.risk.policy.policy import Verdict as Said
-from fenqi.core.risk.policy.turn import told, turned_of_judge
+from fenqi.core.risk.policy.turn import turned, turned_of_judge, turned_to
 from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of, stopped_by
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -49,13 +49,17 @@ MENUS_MAX = 4096  # different menus remembered
 
 
 class Ruling(NamedTuple):
-    """What becomes of one purchase, and why. `plans` are what he may choose from."""
+    """What becomes of one purchase, and why. `plans` are what he may choose from.
+
+    `missed` is what a menu without the plan he chose lacks, None where the plan is on it.
+    """
 
     course: Course
     reasons: tuple[str, ...]
     plans: Plans
     policy: str
     policy_version: int
+    missed: Reason | None = None
     said: Said | None = None  # by the policy, None of the built-in judge
     acts: tuple[Act, ...] = ()  # carried out once its event is booked
 
@@ -78,8 +82,10 @@ class Asked(NamedTuple):
         """The plan he chose, as it stands on a menu."""
         return (self.product, self.instalments, self.price_ppm)
 
-    def missed_on(self, plans: Plans) -> Reason:
-        """Return why a menu does not have the plan: it is not there, or not at that price."""
+    def missed_on(self, plans: Plans, course: Course) -> Reason | None:
+        """Return what a menu lacks of the plan where another is to be chosen: it, or its price."""
+        if course is not Course.OTHER_PLAN:
+            return None
         is_dearer = any(one[:2] == self.plan[:2] for one in plans)
         return Reason.PRICE_NOT_OFFERED if is_dearer else Reason.PLAN_NOT_OFFERED
 
@@ -161,7 +167,7 @@ class Rulings:
             if rulebook is None:
                 return None
             names = [one.name for one in rulebook.policy.inputs]
-            scoring = Scoring.of(names)
+            scoring = Scoring.of(names, rulebook.scorecard)
             row = self._ground.trails.row(scoring.names if scoring else names)
             found = self._rules[book.book_id] = _Rules(rulebook, row, scoring, ALLOWED in names)
         return found
@@ -187,33 +193,57 @@ class Rulings:
             is_floored=is_floored or _is_narrowed(acts, account, asked.amount_minor),
             is_on_menu=asked.plan in plans,
         )
+        missed = asked.missed_on(plans, course)
         reasons: tuple[str, ...] = ()
-        if course is not Course.APPROVE:
-            reasons = self._reasons(rules.book, asked, said, acts, course, plans)
-        self._keep(rules.book, asked, values, said, weighed, plans)
-        return Ruling(course, reasons, plans, rules.book.name, rules.book.version, said, acts)
+        if missed is not None:
+            reasons = self._missed(rules.book.policy, asked, said, acts, missed)
+        elif course is not Course.APPROVE:
+            reasons = reasons_of(rules.book.policy, said, stopped_by(said.effects, acts, course))
+        turn = self._turn(rules.book, asked, values, said, is_missed=missed is not None)
+        self._keep(rules.book, asked, values, said, weighed, plans, turn)
+        book = rules.book
+        return Ruling(course, reasons, plans, book.name, book.version, missed, said, acts)
 
-    def _reasons(
+    def _missed(
+        self, policy: Policy, asked: Asked, said: Said, acts: tuple[Act, ...], missed: Reason
+    ) -> tuple[str, ...]:
+        """Return why a menu lacks the plan that was asked for: the reasons of that alone (P3).
+
+        What the grade of price or the catalogue does not offer is no doing of the policy's.
+        """
+        sold = {one[:2] for one in self._menu(asked.account, (), ())}
+        if asked.plan[:2] not in sold:
+            return (missed.value,)
+        why = left_out_reasons(policy, said, asked.plan)
+        if missed is Reason.PRICE_NOT_OFFERED:
+            return (missed.value, *why)[:REASONS_MAX]
+        cooled = {one[:2] for one in self._menu(asked.account, (), acts)}
+        if asked.plan[:2] not in cooled:
+            why += reasons_of(policy, said, Effect.COOLER_MENU)
+        return tuple(dict.fromkeys(why))[:REASONS_MAX] or (missed.value,)
+
+    def _turn(
         self,
         rulebook: Rulebook,
         asked: Asked,
+        values: Sequence[Value],
         said: Said,
-        acts: tuple[Act, ...],
-        course: Course,
-        plans: Plans,
-    ) -> tuple[str, ...]:
-        """Return why a purchase is not made as it was asked for: the reasons of that alone (P3)."""
-        if course is not Course.OTHER_PLAN:
-            effect = stopped_by(said.effects, acts, course)
-            return reasons_of(rulebook.policy, said, effect)
-        missed = asked.missed_on(plans)
-        warm = tuple(act for act in acts if act.effect is not Effect.COOLER_MENU)
-        # The offers of a verdict are cooled already: those of its lines are not.
-        lines = rulebook.policy.lines
-        offered = tuple(offer for number in said.hits for offer in lines[number].offers)
-        if asked.plan in self._menu(asked.account, offered, warm):
-            return reasons_of(rulebook.policy, said, Effect.COOLER_MENU) or (missed.value,)
-        return (missed.value,)
+        *,
+        is_missed: bool,
+    ) -> str | None:
+        """Return what would change a decision, or put the plan on its menu, as it is kept."""
+        turn = turned(rulebook.policy, rulebook.decide, values) if said.effects else None
+        if turn is None and is_missed:
+            products = self._products(asked.account)
+
+            def is_made(after: Said) -> bool:
+                plans = menu_of(self._plans, after.offers, after.effects, products)
+                is_there = asked.plan in plans
+                found = course_of(after.effects, is_floored=False, is_on_menu=is_there)
+                return found is Course.APPROVE
+
+            turn = turned_to(rulebook.policy, rulebook.decide, values, is_made)
+        return None if turn is None else turn.text
 
     def note(self, account: Account, kind: str, payload: str) -> None:
         """Let the account's trail know of its latest event, which the flow books itself."""
@@ -272,6 +302,7 @@ class Rulings:
         said: Said,
         weighed: Weighed,
         plans: Plans,
+        turn: str | None,
     ) -> None:
         self._decisions.add(
             rulebook,
@@ -286,9 +317,7 @@ class Rulings:
                 points=said.points,
                 hits=said.hits,
                 menu=menu(plans),
-                would_change=told(rulebook.policy, rulebook.decide, values)
-                if said.effects
-                else None,
+                would_change=turn,
                 latency_us=self._latency_us(),
             ),
         )
@@ -316,9 +345,10 @@ class Rulings:
             is_floored=floor.outcome is Outcome.DECLINE,
             is_on_menu=asked.plan in plans,
         )
-        if course is Course.OTHER_PLAN:
-            reasons = (asked.missed_on(plans).value,)
-        return Ruling(course, reasons, plans, STARTER.name, STARTER.version)
+        missed = asked.missed_on(plans, course)
+        if missed is not None:
+            reasons = (missed.value,)
+        return Ruling(course, reasons, plans, STARTER.name, STARTER.version, missed)
 
     def _latency_us(self) -> int:
         return latency_us(self._booking.now, self._ground.clock.now())
@@ -328,11 +358,13 @@ class Rulings:
         key = (id(offers), acts, account.price_grade)
         found = self._menus.get(key)
         if found is None:
-            names = {name for name, _ in self._plans}
-            products = self._conduct.offered(names, account.price_grade)
-            plans = menu_of(self._plans, offers, acts, products)
+            plans = menu_of(self._plans, offers, acts, self._products(account))
             found = self._menus[key] = (plans, offers)
         return found[0]
+
+    def _products(self, account: Account) -> frozenset[str]:
+        """Return the products of an account's grade of price."""
+        return self._conduct.offered({name for name, _ in self._plans}, account.price_grade)
 
 
 def _uncut(account: Account) -> dict[str, Value]:

@@ -14,6 +14,7 @@ from fenqi.core.errors import Conflict, Invalid, Missing
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.rulebook import Rulebook
+from fenqi.core.risk.shadow import Live
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.name import NAME_CHARS_MAX, is_name
 from fenqi.core.values.phrase import Phrase
@@ -169,8 +170,13 @@ class Unjudged:
     decision_id: UUID
     decided_at: datetime
     inputs: Sequence[Value]
-    names: Sequence[str]
     as_of_number: int | None
+    live: Live
+
+    @property
+    def named(self) -> dict[str, Value]:
+        """Return its inputs by name."""
+        return dict(zip(self.live.content["inputs"], self.inputs, strict=True))
 
     @property
     def moment(self) -> Moment:
@@ -180,7 +186,8 @@ class Unjudged:
 
 # Decisions lie in the order of time, so a range of it finds them.
 UNJUDGED = """
-SELECT d.account_id, d.decision_id, d.decided_at, d.inputs, r.content -> 'inputs', d.as_of_number
+SELECT d.account_id, d.decision_id, d.decided_at, d.inputs, d.as_of_number, d.outcome, d.effects,
+    d.rulebook_id
 FROM decisions AS d JOIN rulebooks AS r USING (rulebook_id)
 WHERE d.decided_at >= %(since)s AND d.decided_at < %(until)s AND d.kind = %(kind)s
     AND r.content ->> 'judge' IS DISTINCT FROM 'crowd'  -- no policy decides about crowds
@@ -202,7 +209,19 @@ def unjudged(session: Session, challenger: Challenger, most: int) -> list[Unjudg
         "until": challenger.ends_at,
         "most": most,
     }
-    return [Unjudged(AccountId(row[0]), *row[1:]) for row in session.rows(UNJUDGED, asked)]
+    rows = session.rows(UNJUDGED, asked)
+    known = contents(session, sorted({row[-1] for row in rows}))
+    return [
+        Unjudged(
+            account_id=AccountId(row[0]),
+            decision_id=row[1],
+            decided_at=row[2],
+            inputs=row[3],
+            as_of_number=row[4],
+            live=Live(row[5], row[6], known[row[7]]),
+        )
+        for row in rows
+    ]
 
 
 def given(
@@ -212,7 +231,7 @@ def given(
 
     Those are computed from the events a decision had seen; what cannot be is not among them.
     """
-    told = [dict(zip(one.names, one.inputs, strict=True)) for one in found]
+    told = [one.named for one in found]
     by_missing: dict[tuple[str, ...], list[int]] = {}
     for place, one in enumerate(found):
         missing = tuple(sorted(set(wanted) - told[place].keys()))

@@ -33,10 +33,10 @@ def alone() -> Run:
     )
 
 
-def own(tmp_path: Path, *changes: tuple[str, str], version: int = 3) -> Path:
+def own(tmp_path: Path, *changes: tuple[str, str], version: int = 4) -> Path:
     """Write the shipped purchase policy with changes, as another version by another author."""
     text = PURCHASE.read_text("utf-8")
-    for old, new in (("version = 2", f"version = {version}"), ('"fenqi"', '"Li Wei"'), *changes):
+    for old, new in (("version = 3", f"version = {version}"), ('"fenqi"', '"Li Wei"'), *changes):
         assert old in text
         text = text.replace(old, new, 1)
     file = tmp_path / f"purchase{version}.toml"
@@ -47,7 +47,7 @@ def own(tmp_path: Path, *changes: tuple[str, str], version: int = 3) -> Path:
 def test_check_tells_rules_coverage_and_cost_without_a_database(alone: Run) -> None:
     ended = alone("policy", "check", str(PURCHASE))
     assert ended.exit_code == 0
-    assert "purchase 2: decides purchase" in ended.stdout
+    assert "purchase 3: decides purchase" in ended.stdout
     assert "identity-changed" in ended.stdout
     assert "steps" in ended.stdout
     told = json.loads(alone("policy", "check", str(PURCHASE), "--json").stdout)
@@ -109,27 +109,29 @@ def test_adopt_list_diff_and_rollback(fenqi: Run, tmp_path: Path) -> None:
     file = own(tmp_path, ("used_minor + amount_minor > limit_minor", "amount_minor > 1 minor"))
     refused = fenqi("policy", "adopt", str(file), "--by", "li wei")
     assert refused.exit_code == 2
-    assert "li wei wrote purchase 3 and cannot adopt it" in refused.output
-    refused = fenqi("policy", "adopt", str(own(tmp_path, version=4)), "--by", " ")
+    assert "li wei wrote purchase 4 and cannot adopt it" in refused.output
+    refused = fenqi("policy", "adopt", str(own(tmp_path, version=5)), "--by", " ")
     assert refused.exit_code == 2
     unsound = fenqi("policy", "adopt", str(file), "--by", "Wang Fang")
     assert unsound.exit_code == 2  # its examples do not come out any more
     file = own(tmp_path, ("counts_max = 12", "counts_max = 9"))
     adopted = fenqi("policy", "adopt", str(file), "--by", "Wang Fang", "--because", "shorter")
     assert adopted.exit_code == 0, adopted.output
-    assert "purchase 3 decides purchase from now on" in adopted.stdout
+    assert "purchase 4 decides purchase from now on" in adopted.stdout
     listed = json.loads(fenqi("policy", "list", "--json").stdout)
     kinds = [one for one in listed if one["kind"] == "purchase"]
     assert [(one["version"], one["adopted_by"]) for one in kinds] == [
-        (2, "operator"),
-        (3, "Wang Fang"),
+        (3, "operator"),
+        (4, "Wang Fang"),
     ]
     told = fenqi("policy", "list")
     assert "live, shorter" in told.stdout
-    found = fenqi("policy", "diff", "purchase:2", "purchase:3", "--days", "3650", "--json")
+    found = fenqi("policy", "diff", "purchase:3", "purchase:4", "--days", "3650", "--json")
     assert json.loads(found.stdout)["changed"] == 0
+    lines = json.loads(found.stdout)["lines"]
+    assert lines["menu.low"]["first_reason"] == lines["menu.low"]["second_reason"] == "score-low"
     back = fenqi("policy", "rollback", "purchase", "--by", "Wang Fang", "--because", "too short")
-    assert "purchase 2 decides purchase again" in back.stdout
+    assert "purchase 3 decides purchase again" in back.stdout
     again = fenqi("policy", "rollback", "purchase", "--by", "Wang Fang", "--because", "more")
     assert again.exit_code == 2
     assert "nothing to go back to" in again.output

@@ -163,9 +163,9 @@ def test_a_challenger_is_told_in_chinese(world: World, fenqi: Run, tmp_path: Pat
     assert world
     file = tmp_path / "next.toml"
     text = (SHIPPED / "purchase.toml").read_text("utf-8")
-    file.write_text(text.replace("version = 2", "version = 3", 1), "utf-8")
+    file.write_text(text.replace("version = 3", "version = 4", 1), "utf-8")
     begun = fenqi("shadow", "start", file, "--by", "mei", language="zh").stdout.translate(WESTERN)
-    assert re.search("purchase purchase 3,至 .* UTC", begun)
+    assert re.search("purchase purchase 4,至 .* UTC", begun)
     challenger = begun.split(":")[0]
     assert "0 个决策" in fenqi("shadow", "report", challenger, language="zh").stdout
     assert "挑战者" in fenqi("shadow", "list", language="zh").stdout
@@ -193,11 +193,11 @@ def test_what_a_contest_gives_back_is_told_as_money(world: World, fenqi: Run) ->
         ("overdue_days > 0", "overdue_days is unknown", "不得因未知而成立"),
         ('reason = "payment-overdue"\n', "", "须告知原因"),
         ('owner = "risk"', "owner = 7", "策略:owner 为 7;应为 文本"),
-        ("version = 2", "version = 0", "version 为 0;应为 1 至 1000000 的整数"),
+        ("version = 3", "version = 0", "version 为 0;应为 1 至 1000000 的整数"),
         ('owner = "', 'owner = "\\u001b[31m', "应为 不含控制字符的文本"),
         ("[[thresholds]]", "[[thresholds]]\nnew = 1", "new"),
         ('"decline" }', '"declin" }', "应为 以下之一:"),
-        ("version = 2\n", 'version = "1"\n', 'version 为 "1";应为 1 至 1000000 的整数'),
+        ("version = 3\n", 'version = "1"\n', 'version 为 "1";应为 1 至 1000000 的整数'),
         ('kind = "purchase"', 'kind = "sale"', 'kind 为 "sale";应为 以下之一:application, '),
         ("valid_from = 2026-01-01", 'valid_from = "today"', "应为 日期,如 2026-01-31,不加引号"),
         ('reason = "account-closed"\n', 'reason = "shut"\n', "没有原因 shut;现有:account-closed"),

@@ -279,7 +279,11 @@ def test_a_cooler_menu_offers_other_plans_and_books_nothing(store: Store) -> Non
     account = enrol(world)
     assert try_buy(world, account, 60_000, "flat", 12).outcome == "approve"
     other = try_buy(world, account, 60_000, "flat", 12)
-    assert (other.outcome, other.reasons, other.plan_id) == ("other-plan", [], None)
+    assert (other.outcome, other.reasons, other.plan_id) == (
+        "other-plan",
+        ["plan-not-offered"],
+        None,
+    )
     assert told_of_last(world, account) == ["too-fast"]
     assert other.offers is not None
     assert ["flat", 6, 1_000_000] in other.offers
@@ -331,7 +335,7 @@ def test_what_was_held_keeps_the_policy_that_decided_it(world: World) -> None:
         shipped_at=world.clock.now(),
     )
     done(capture(plain, [command])[0])
-    assert rows(world.store, "SELECT policy, policy_version FROM plans") == [("purchase", 2)]
+    assert rows(world.store, "SELECT policy, policy_version FROM plans") == [("purchase", 3)]
     assert_sound(world, plans=1)
 
 

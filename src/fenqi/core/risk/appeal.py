@@ -5,7 +5,7 @@ within the days of the pack. What is found is an answer to reasons: those that w
 those that stand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -40,12 +40,19 @@ class AppealReasonUnknown(Invalid):
     code = "appeal-reason-unknown"
 
 
-def check_may_contest(outcome: str, decided_on: date, on: date, *, days: int) -> None:
-    """Refuse an appeal against a decision that harmed nobody, or that is too old.
+def took_something(outcome: str, reasons: Collection[str]) -> bool:
+    """Whether a decision took something from whom it is about: harm, or a plan of the menu."""
+    return outcome != APPROVE or bool(reasons)
+
+
+def check_may_contest(
+    outcome: str, reasons: Collection[str], decided_on: date, on: date, *, days: int
+) -> None:
+    """Refuse an appeal against a decision that took nothing, or that is too old.
 
     Errors: NothingToContest, AppealTooLate.
     """
-    if outcome == APPROVE:
+    if not took_something(outcome, reasons):
         raise NothingToContest(outcome=outcome)
     last_on = decided_on + timedelta(days=days)
     if on > last_on:

@@ -405,7 +405,7 @@ def _word(effect: Effect, amount: int) -> str:
     return f"{effect.value}:{amount}" if amount else effect.value
 
 
-def opinion_of(book: Rulebook, telling: Telling = Telling.EACH) -> Opine:
+def opinion_of(book: Rulebook, telling: Telling = Telling.FULL) -> Opine:
     """Return what an adopted policy says; it is asked for the inputs it names."""
     names = [one.name for one in book.policy.inputs]
 
@@ -422,7 +422,7 @@ def opinion_of(book: Rulebook, telling: Telling = Telling.EACH) -> Opine:
             hits=verdict.hits,
             offers=offers or None,
             because=because,
-            is_each_told=telling is Telling.EACH,
+            is_each_told=telling is Telling.FULL,
         )
 
     return opine
@@ -461,7 +461,7 @@ def rule_again(
     content: Mapping[str, Any],
     values: Sequence[Value],
     held: frozenset[Effect] = frozenset(),
-    telling: Telling = Telling.EACH,
+    telling: Telling = Telling.FULL,
 ) -> Ruling:
     """Return the ruling of a stored decision from its rulebook's content and its inputs.
 
@@ -469,11 +469,26 @@ def rule_again(
 
     Errors: ScorecardInvalid if the card in it was changed; those of `rulebook.restored`.
     """
+    inputs = dict(zip(content["inputs"], values, strict=True))
+    return rule_by(content, inputs, opinion_of(restored(content["policy"]), telling), held)
+
+
+def rule_by(
+    content: Mapping[str, Any],
+    inputs: Mapping[str, Value],
+    opine: Opine,
+    held: frozenset[Effect] = frozenset(),
+) -> Ruling:
+    """Return the ruling on a stored decision's inputs with another policy in the place of its own.
+
+    Law, means and the card are those of the decision.
+
+    Errors: ScorecardInvalid if the card in it was changed.
+    """
     lending = dict(content["lending"])
     rules = LendingRules(**lending | {"students": Students(lending["students"])})
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
-    inputs = dict(zip(content["inputs"], values, strict=True))
-    return rule(inputs, rules, card, opinion_of(restored(content["policy"]), telling), held)
+    return rule(inputs, rules, card, opine, held)
 
 
 class Caution(NamedTuple):

@@ -11,7 +11,16 @@ from enum import IntEnum
 
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.expression import names
-from fenqi.core.risk.policy.policy import APPROVE, REASONS_MAX, Act, Line, Policy, Verdict
+from fenqi.core.risk.policy.policy import (
+    APPROVE,
+    REASONS_MAX,
+    Act,
+    Line,
+    Offer,
+    Policy,
+    Verdict,
+)
+from fenqi.core.risk.purchase import Plan
 from fenqi.core.risk.response import Strength
 
 UNTOLD = "check-asked"  # the reason of a response whose line names none
@@ -21,8 +30,14 @@ class Telling(IntEnum):
     """Which reasons a decision keeps; a record says which, so that old ones are made again."""
 
     ALL = 1  # of every effect of its verdict, as it was before
-    OUTCOME = 2  # of its outcome alone; of an application, of its effects one after the other
-    EACH = 3  # of its outcome alone; of an application, no effect untold for another's reasons
+    OUTCOME = 2  # of its outcome alone; of an application, of one effect after the other
+    # Also of the rows its menu is from, where the outcome stops nothing; of an application, the
+    # first of each effect before the second of any.
+    FULL = 3
+
+
+# Outcomes beside which a purchase goes on, by one plan or another of its menu.
+GOES_ON = frozenset({APPROVE, Effect.NUDGE, Effect.RELIEF, Effect.COOLER_MENU, Effect.REVIEW})
 
 
 def reasons_of(policy: Policy, said: Verdict, effect: Effect) -> tuple[str, ...]:
@@ -32,15 +47,52 @@ def reasons_of(policy: Policy, said: Verdict, effect: Effect) -> tuple[str, ...]
 
 
 def outcome_reasons(
-    policy: Policy, said: Verdict, outcome: str, held: Collection[Effect] = ()
+    policy: Policy,
+    said: Verdict,
+    outcome: str,
+    held: Collection[Effect] = (),
+    telling: Telling = Telling.FULL,
 ) -> tuple[str, ...]:
-    """Return the reasons of the outcome a verdict came to, without what was held back of it."""
-    if outcome == APPROVE:
+    """Return the reasons a decision keeps of the outcome a verdict came to.
+
+    `held` is what was held back of it; `telling`, of OUTCOME or FULL, whether the rows its menu is
+    from are told besides.
+    """
+    told: tuple[str, ...] = ()
+    if outcome != APPROVE:
+        effect = Effect(outcome)
+        if held and all(act.effect is not effect for act in said.effects):
+            effect = max(held, key=LADDER.index)  # a review stands in its place
+        told = reasons_of(policy, said, effect)
+    if telling is not Telling.FULL or outcome not in GOES_ON:
+        return told
+    return tuple(dict.fromkeys([*told, *menu_reasons(policy, said)]))[:REASONS_MAX]
+
+
+def menu_reasons(policy: Policy, said: Verdict) -> tuple[str, ...]:
+    """Return why a menu is as it is: the codes of the rows it is from, each once."""
+    lines = [policy.lines[one] for one in said.hits]
+    codes = [one.reason for one in lines if one.offers and one.reason is not None]
+    return tuple(dict.fromkeys(codes))[:REASONS_MAX]
+
+
+def left_out_reasons(policy: Policy, said: Verdict, plan: Plan) -> tuple[str, ...]:
+    """Return why the rows of a menu leave out a plan, none where no other line offers it.
+
+    To offer it is to offer it at that price, or below.
+    """
+    hits = frozenset(said.hits)
+    others = [one for one in policy.lines if one.offers and one.number not in hits]
+    if not any(_offers(one.offers, plan) for one in others):
         return ()
-    effect = Effect(outcome)
-    if held and all(act.effect is not effect for act in said.effects):
-        effect = max(held, key=LADDER.index)  # a review stands in its place
-    return reasons_of(policy, said, effect)
+    return menu_reasons(policy, said)
+
+
+def _offers(offers: Sequence[Offer], plan: Plan) -> bool:
+    product, count, price = plan
+    return any(
+        one.product == product and count in one.counts and one.price_ppm <= price for one in offers
+    )
 
 
 def asked_as(said: Verdict, acts: Collection[Act], effect: Effect) -> Effect:

@@ -9,16 +9,12 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from fenqi.core.account import Reason
 from fenqi.core.risk.decision import LADDER, Effect
 from fenqi.core.risk.policy.policy import Act, Offer
 from fenqi.core.values.rate import PPM
 
 NONE: frozenset[Effect] = frozenset()
 STOPS = frozenset({Effect.DECLINE, Effect.FREEZE, Effect.HOLD})
-
-# The reasons a merchant is told too: about what it offers, not about whom it offers it to.
-FOR_MERCHANTS = frozenset({Reason.PLAN_NOT_OFFERED.value, Reason.PRICE_NOT_OFFERED.value})
 
 Sold = tuple[str, int]  # a product in a number of instalments
 Plan = tuple[str, int, int]  # the same at a price, in ppm of the product's own

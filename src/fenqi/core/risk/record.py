@@ -25,8 +25,8 @@ from fenqi.core.risk.rulebook import JUDGE, policy_of
 from fenqi.core.values.phrase import Phrase
 from fenqi.core.values.rate import PPM
 
-SCHEMA = 2
-SCHEMAS = (1, 2)  # those that can be read: the first knew one way of telling
+SCHEMA = 3
+SCHEMAS = (1, 2, 3)  # those that can be read: the first knew one way of telling, the second two
 APPROVE = "approve"
 STARTER = "starter"  # the built-in judge of the first books
 STATUSES = tuple(AccountStatus)
@@ -97,7 +97,7 @@ class Record:
     booked_on: str
     latency_us: int | None
     rulebook: Rulebook
-    telling: Telling = Telling.EACH
+    telling: Telling = Telling.FULL
 
     @property
     def given(self) -> dict[str, Value]:
@@ -170,7 +170,7 @@ def decide(
     rulebook: Rulebook,
     inputs: Sequence[Value],
     held: frozenset[Effect] = frozenset(),
-    telling: Telling = Telling.EACH,
+    telling: Telling = Telling.FULL,
 ) -> Made:
     """Return what a rulebook decides about values in the order of its inputs.
 
@@ -254,7 +254,8 @@ def _policy(
     made = _softened(Made(*said, offered(verdict.offers)), held)
     if telling is Telling.ALL:
         return made
-    return made._replace(reasons=outcome_reasons(policy, verdict, made.outcome, held))
+    reasons = outcome_reasons(policy, verdict, made.outcome, held, telling)
+    return made._replace(reasons=reasons)
 
 
 def to_json(record: Record) -> str:

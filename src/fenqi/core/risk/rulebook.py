@@ -30,12 +30,16 @@ class RulebookInvalid(Invalid):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rulebook:
-    """A policy ready to decide. `text` is its content as JSON, of which the id is a hash."""
+    """A policy ready to decide. `text` is its content as JSON, of which the id is a hash.
+
+    `scorecard` is the text of the card that gives the points it looks at, None if it names none.
+    """
 
     rulebook_id: UUID
     text: str
     policy: Policy
     decide: Decide
+    scorecard: str | None = None
 
     @property
     def kind(self) -> DecisionKind:
@@ -75,7 +79,7 @@ def rulebook(
         "scorecard": scorecard,
     }
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return Rulebook(rulebook_id_of(text), text, policy, compile_row(policy))
+    return Rulebook(rulebook_id_of(text), text, policy, compile_row(policy), scorecard)
 
 
 def rulebook_id_of(text: str) -> UUID:
@@ -101,7 +105,8 @@ def restored(content: Mapping[str, Any]) -> Rulebook:
     """
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     policy = policy_of(content)
-    return Rulebook(rulebook_id_of(text), text, policy, compile_row(policy))
+    card = content.get("scorecard")
+    return Rulebook(rulebook_id_of(text), text, policy, compile_row(policy), card)
 
 
 def vocabulary_of(content: Mapping[str, Any]) -> dict[str, Input]:

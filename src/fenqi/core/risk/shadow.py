@@ -1,32 +1,85 @@
 """A challenger policy beside the live one: what it would have decided, and where the two part.
 
 A challenger is asked about the inputs a live decision kept, and the features its events come to;
-what nobody can tell any more is unknown to it, which harms nobody. It decides nothing.
+what nobody can tell any more is unknown to it, which harms nobody. It decides nothing. What stood
+beside the live policy stands beside the challenger too: law and means of an application, what holds
+for every purchase, what was not carried out. So a policy that challenges itself parts from nothing.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from fenqi.core.risk import application
+from fenqi.core.risk.breaker import held_in, outcome_of, soften
+from fenqi.core.risk.consequence import outcome_reasons
+from fenqi.core.risk.decision import Effect
 from fenqi.core.risk.input import Value
-from fenqi.core.risk.policy.policy import Policy, Verdict
+from fenqi.core.risk.policy.policy import APPROVE, Policy
 from fenqi.core.risk.purchase import Moved
 from fenqi.core.risk.rulebook import Rulebook
+
+STARTER = "starter"  # the judge of what holds for every purchase, whatever a policy says
+
+
+class Live(NamedTuple):
+    """A live decision: its outcome, its effects as it keeps them, what it was made by."""
+
+    outcome: str
+    effects: Sequence[str]
+    content: Mapping[str, Any]
 
 
 class Challenged(NamedTuple):
     """What a challenger says of one live decision; `unrecorded` inputs are not to be had."""
 
-    verdict: Verdict
+    outcome: str
+    effects: tuple[str, ...]
+    reasons: tuple[str, ...]
+    points: int
+    hits: tuple[int, ...]
+    unknown: tuple[int, ...]
     unrecorded: int
 
 
-def challenge(challenger: Rulebook, given: Mapping[str, Value]) -> Challenged:
-    """Return what a challenger decides about the inputs of a live decision, by name."""
-    policy = challenger.policy
+def challenge(challenger: Rulebook, given: Mapping[str, Value], live: Live) -> Challenged:
+    """Return what a challenger decides about the inputs of a live decision, by name.
+
+    Errors: ScorecardInvalid if the card of an application was changed.
+    """
+    policy, held = challenger.policy, held_in(live.effects)
+    given = _in_words_of(policy, given, live.content.get("choices", {}))
+    verdict = challenger.decide(policy.row(given))
     unrecorded = sum(one.name not in given for one in policy.inputs)
-    return Challenged(challenger.decide(policy.row(given)), unrecorded)
+    judge = live.content.get("judge")
+    if judge == application.JUDGE:
+        made = application.rule_by(live.content, given, application.opinion_of(challenger), held)
+        said = (made.outcome, made.effects, made.reasons, verdict.points, made.hits)
+        return Challenged(*said, verdict.unknown, unrecorded)
+    effects = soften([act.word for act in verdict.effects], held)
+    outcome = outcome_of(effects, otherwise=APPROVE)
+    reasons = outcome_reasons(policy, verdict, outcome, held)
+    if judge == STARTER and live.outcome == Effect.DECLINE.value:
+        outcome = live.outcome  # for the reasons of the house, unless the policy has its own
+    said = (outcome, effects, reasons, verdict.points, verdict.hits)
+    return Challenged(*said, verdict.unknown, unrecorded)
+
+
+def _in_words_of(
+    policy: Policy, given: Mapping[str, Value], choices: Mapping[str, Sequence[str]]
+) -> Mapping[str, Value]:
+    """Return inputs of which a choice is the place of the same word among a policy's choices.
+
+    `choices` are those the inputs were kept by; a word that the policy does not know is unknown.
+    """
+    changed: dict[str, Value] = {}
+    for one in policy.inputs:
+        words, value = choices.get(one.name), given.get(one.name)
+        if words is not None and value is not None and tuple(words) != one.choices:
+            word = words[value]
+            changed[one.name] = one.choices.index(word) if word in one.choices else None
+    return {**given, **changed} if changed else given
 
 
 class Pair(NamedTuple):

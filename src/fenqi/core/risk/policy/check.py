@@ -30,6 +30,7 @@ from fenqi.core.risk.policy.expression import (
     said,
     walk,
 )
+from fenqi.core.risk.policy.fair import UNJUSTIFIED, WEAK_HOLD_HOURS_MAX
 from fenqi.core.risk.policy.handed_in import is_handed_in
 from fenqi.core.risk.policy.policy import Act, Example, Line, Offer, Policy, Table, Verdict
 from fenqi.core.risk.policy.rows import compile_row
@@ -157,11 +158,13 @@ def check(
         if sold is not None:
             findings += _unsold(policy, _at(line, "offers"), line.offers, sold)
         findings += _unserved(policy, line, graded)
+        findings += _untold(policy, line)
     for threshold in policy.thresholds:
         where = Phrase("threshold {points}", points=threshold.at_least)
         at = _At(where, f"threshold {threshold.at_least}", "effects")
         findings += _idle(policy, at, threshold.acts)
         findings += _held_long(policy, at, threshold.acts, hold_hours_max)
+    findings += _unfounded(policy)
     findings += _reasons(policy)
     if today is not None and policy.valid_until is not None and policy.valid_until < today:
         at = _At(Phrase("the policy"), "", "valid_until")
@@ -227,7 +230,8 @@ def _line(policy: Policy, line: Line, *, is_shown: bool) -> Iterator[Finding]:
         told = Phrase("it can never be hit: its comparisons exclude one another")
         shown = " and ".join(said(part) for part in excluded)
         yield _found(policy, _at(line, "when"), told, said=shown)
-    if not line.acts and not line.points and not line.offers and line.reason:
+    is_menu = bool(line.offers) and policy.kind is DecisionKind.PURCHASE
+    if not line.acts and not line.points and not is_menu and line.reason:
         told = Phrase("nothing follows from it but a reason")
         yield _found(policy, _at(line, "reason"), told, is_fault=False)
 
@@ -352,6 +356,81 @@ def _unserved(policy: Policy, line: Line, graded: Sequence[frozenset[str]]) -> I
                 )
                 yield _found(policy, _at(line, "offers"), nothing)
                 break
+
+
+def _untold(policy: Policy, line: Line) -> Iterator[Finding]:
+    """Yield what a row of a menu tells to nobody, or leaves out without a reason."""
+    if policy.kind is not DecisionKind.PURCHASE or not line.offers:
+        return
+    others = [one for other in policy.lines if other is not line for one in other.offers]
+    own, elsewhere = _prices(line.offers), _prices(others)
+    left = sorted(plan for plan, price in elsewhere.items() if own.get(plan, PPM + 1) > price)
+    if line.reason and not left and not line.acts and not line.points:
+        told = Phrase("its reason is never told: it leaves out no plan that another line offers")
+        yield _found(policy, _at(line, "reason"), told, is_fault=False)
+    if left and not line.reason:
+        told = Phrase(
+            "it does not offer {plans} as another line does, and gives no reason: whoever asks for "
+            "one is told only that it is not on offer",
+            plans=", ".join(f"{product} x {count}" for product, count in left),
+        )
+        yield _found(policy, _at(line, "offers"), told, is_fault=False)
+
+
+def _prices(offers: Sequence[Offer]) -> dict[tuple[str, int], int]:
+    """Return each plan of offers, a product in a number of instalments, at its lowest price."""
+    found: dict[tuple[str, int], int] = {}
+    for one in offers:
+        for count in one.counts:
+            found[one.product, count] = min(one.price_ppm, found.get((one.product, count), PPM))
+    return found
+
+
+def _unfounded(policy: Policy) -> Iterator[Finding]:
+    """Yield lines that move the menu on what justifies no such thing (P6, P7).
+
+    To offer less is to cool a menu, to offer dearer to raise a price, whatever it is called. It is
+    found here and not when a policy is read, so that what was adopted once can be read for ever.
+    """
+    moved = _moved_by_menu(policy)
+    weak = {one.name for one in policy.inputs if one.is_weak}
+    tables = [table for table in policy.tables if any(policy.lines[n].offers for n in table.lines)]
+    rows = {one for table in tables for one in table.lines}
+    for line in policy.lines:
+        if moved is None or not (line.offers or line.number in rows):
+            continue
+        for name in sorted(weak & names(line.when))[:1]:
+            told = Phrase(
+                "{input} says too little of one person for {effect}; it may lead to a check, a "
+                "review or a hold of {hours} hours",
+                input=name,
+                effect=moved.value,
+                hours=WEAK_HOLD_HOURS_MAX,
+            )
+            yield _found(policy, _at(line, "when"), told, said=line.text)
+        if moved in UNJUSTIFIED[line.purpose]:
+            told = Phrase(
+                "a line that serves {purpose} cannot lead to {effect}",
+                purpose=line.purpose.value,
+                effect=moved.value,
+            )
+            yield _found(policy, _at(line, "offers"), told)
+
+
+def _moved_by_menu(policy: Policy) -> Effect | None:
+    """Return what it comes to which lines of a menu are hit, None if all offer the same."""
+    offering = [line for line in policy.lines if line.offers]
+    in_tables = policy.in_tables
+    if policy.kind is not DecisionKind.PURCHASE or not offering:
+        return None
+    menus = [_prices(line.offers) for line in offering]
+    if any(line.number not in in_tables for line in offering):
+        menus.append({})  # where none is hit, the menu is left alone
+    if all(one == menus[0] for one in menus):
+        return None
+    lowest = _prices([one for line in offering for one in line.offers])
+    is_priced = any(lowest[plan] != price for one in menus for plan, price in one.items())
+    return Effect.DEARER_PRICE if is_priced else Effect.COOLER_MENU
 
 
 def _serves(offers: Sequence[Offer], products: frozenset[str]) -> bool:

@@ -43,10 +43,11 @@ def _more(was: int, near: int) -> bool:
     return near > was
 
 
+COUNT = "instalment_count"
 # What a customer can change, and which way; nobody is told to be older or to have a higher limit.
 CAN_DO: Mapping[str, Callable[[int, int], bool]] = {
     "amount_minor": lambda was, near: 0 < near < was,
-    "instalment_count": lambda was, near: 0 < near != was,
+    COUNT: lambda was, near: 0 < near != was,
     "used_minor": _less,
     "utilisation_ppm": _less,
     "available_minor": _more,
@@ -112,15 +113,38 @@ def turned(policy: Policy, decide: Decide, row: Sequence[Value]) -> Turn | None:
         return None
     turning = _turning(policy, decide)
     led = [one for one in verdict.hits if turning.harms[one] == harm]
+    # A line that leads to the harm by itself has to be hit no more.
+    ways = [way for way in turning.ways if all(way.name in turning.named[one] for one in led)]
+    return _nearest(policy, decide, row, ways, led, lambda after: _harm(after) < harm)
+
+
+def turned_to(
+    policy: Policy, decide: Decide, row: Sequence[Value], is_wanted: Callable[[Verdict], bool]
+) -> Turn | None:
+    """Return the nearest change of one known input to a verdict that is wanted, or None.
+
+    Of a purchase whose plan is not on the menu; another number of instalments is another plan.
+    """
+    ways = [way for way in _turning(policy, decide).ways if way.name != COUNT]
+    return _nearest(policy, decide, row, ways, (), is_wanted)
+
+
+def _nearest(
+    policy: Policy,
+    decide: Decide,
+    row: Sequence[Value],
+    ways: Sequence["_Way"],
+    led: Sequence[int],
+    is_wanted: Callable[[Verdict], bool],
+) -> Turn | None:
     values: dict[str, Value] = {
         one.name: value for one, value in zip(policy.inputs, row, strict=True)
     }
     best: tuple[int, int, Turn] | None = None
     tried = 0
-    for one in turning.ways:
+    for one in ways:
         value = row[one.place]
-        # A line that leads to the harm by itself has to be hit no more.
-        if value is None or not all(one.name in turning.named[line] for line in led):
+        if value is None:
             continue
         for near in one.candidates(value, values, led):
             distance = abs(near - value) * PPM_OF_ONE // max(1, abs(value))
@@ -128,7 +152,7 @@ def turned(policy: Policy, decide: Decide, row: Sequence[Value]) -> Turn | None:
             if tried > TRIED_MAX or (best is not None and distance >= best[0]):
                 break
             after = decide([*row[: one.place], near, *row[one.place + 1 :]])
-            if _harm(after) < harm:
+            if is_wanted(after):
                 best = (distance, one.place, Turn(one.name, value, near, after.outcome))
                 break
     return None if best is None else best[2]

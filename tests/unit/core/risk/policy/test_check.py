@@ -312,3 +312,67 @@ def test_a_menu_that_leaves_a_grade_nothing_once_it_is_cooled_is_a_fault() -> No
     assert where == "rule r"
     assert said.startswith("cooled to 3 instalments, customers of price grade 1 could choose")
     assert of_a_row(offers.replace("[6]", "[3, 6]"), rest=cooler) == []
+
+
+MENU = """
+[[tables]]
+id = "menu"
+hit = "first"
+columns = ["COLUMN"]
+if_unknown = "rest"
+
+[[tables.rows]]
+id = "some"
+when = [">= 10"]
+REASON
+offers = [{ product = "flat", counts = [3] }]
+
+[[tables.rows]]
+id = "rest"
+otherwise = true
+offers = [{ product = "flat", counts = [3, 6] }]
+"""
+
+
+def of_a_menu(
+    column: str, *changes: tuple[str, str], reason: str = "", head: str = HEAD
+) -> list[tuple[str, str, bool]]:
+    text = MENU.replace("COLUMN", column).replace("REASON", reason)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    found = check(read(policy_text(text, head=head, reasons="late"), VOCABULARY)).findings
+    return [(one.where, one.told, one.is_fault) for one in found if one.where != "reason late"]
+
+
+def test_a_row_that_leaves_plans_out_without_a_reason_is_noted() -> None:
+    ((where, said, is_fault),) = of_a_menu("purchases_24h")
+    assert (where, is_fault) == ("row menu.some", False)
+    assert said.startswith("it does not offer flat x 6 as another line does, and gives no reason")
+    assert of_a_menu("purchases_24h", reason='reason = "late"') == []
+
+
+def test_a_reason_of_a_row_that_leaves_nothing_out_is_noted() -> None:
+    told = of_a_menu("purchases_24h", ("[3] }", "[3, 6] }"), reason='reason = "late"')
+    assert told == [
+        (
+            "row menu.some",
+            "its reason is never told: it leaves out no plan that another line offers",
+            False,
+        )
+    ]
+
+
+def test_a_weak_input_moves_no_menu_and_no_price() -> None:
+    """P6, by whatever name: fewer plans are a cooler menu, a dearer plan is a dearer price."""
+    guarding = HEAD.replace('"credit"', '"fraud"')
+    assert guarding != HEAD
+    told = of_a_menu("accounts_per_ip_24h", reason='reason = "late"', head=guarding)
+    assert [(where, said[:60]) for where, said, is_fault in told if is_fault] == [
+        ("row menu.some", "accounts_per_ip_24h says too little of one person for cooler")
+    ]
+    dearer = ("counts = [3, 6] }", "counts = [3], price_ppm = 900000 }")
+    told = of_a_menu("purchases_24h", dearer, reason='reason = "late"', head=guarding)
+    fraud = "a line that serves fraud cannot lead to dearer-price"
+    assert [said for _, said, is_fault in told if is_fault] == [fraud, fraud]
+    assert of_a_menu("purchases_24h", dearer, reason='reason = "late"') == []

@@ -1,0 +1,118 @@
+"""The live policy as its own challenger: whatever stands beside the policy, nothing differs."""
+
+import dataclasses
+from uuid import UUID
+
+import pytest
+from make_application import SaidBureau, applied
+from make_book import World, buy, done, enrol, key, open_book, purchase, rows
+
+from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.identity import Identifier, Sealer
+from fenqi.core.risk.policy.read import read
+from fenqi.core.values.ids import AccountId
+from fenqi.flows import shadow as shadowing
+from fenqi.flows.authorise import authorise
+from fenqi.flows.observe import Observe, Told, observe
+from fenqi.report import shadow as telling
+from fenqi.report.shadow import Shadowed
+from fenqi.store import features, policies
+from fenqi.store.pool import Store
+from fenqi.worker.admit import admit
+from fenqi.worker.shadow import follow
+
+SEALER = Sealer(b"the key of these tests, 32 bytes")
+LENIENT = """
+id = "purchase"
+version = 9
+kind = "purchase"
+purpose = "credit"
+owner = "risk"
+author = "Li Wei"
+valid_from = 2026-01-01
+
+[[rules]]
+id = "used"
+when = "amount_minor > 0 minor"
+effects = [{ effect = "nudge" }]
+reason = "used"
+
+[[reasons]]
+code = "used"
+zh = "原因。"
+en = "A reason."
+"""
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    world = open_book(store)
+    with store.transaction() as session:
+        policies.install(session, world.clock.now())
+    ground = dataclasses.replace(world.ground, asks_policies=True)
+    return dataclasses.replace(world, ground=ground)
+
+
+def beside_itself(world: World, kind: DecisionKind) -> UUID:
+    return shadowing.begin(world.ground, policies.shipped(kind), by="Li Na", days=7)[0]
+
+
+def parted(found: Shadowed) -> list[str]:
+    rules = found.comparison.rules.items()
+    return [name for name, one in rules if one.live_only or one.challenger_only]
+
+
+def tell(world: World, account: AccountId, kind: str, **said: str) -> None:
+    sealed = {name: SEALER.seal(Identifier(name), value) for name, value in said.items()}
+    told = Told(kind, world.clock.now(), sealed)
+    command = Observe(scope_id=str(account), key=key(world), account_id=account, facts=(told,))
+    done(observe(world.ground, [command])[0])
+
+
+def outcomes(world: World, kind: DecisionKind) -> set[str]:
+    asked = "SELECT outcome FROM decisions WHERE kind = %(kind)s"
+    return {one for (one,) in rows(world.store, asked, kind=kind.value)}
+
+
+def test_what_law_and_means_decide_of_an_application_is_no_difference(world: World) -> None:
+    challenger = beside_itself(world, DecisionKind.APPLICATION)
+    applied(world, "ann", asked_minor=50_000_000)  # more than can be carried
+    applied(world, "kid", is_student=True, income_evidenced_minor=None, evidence=None)
+    admit(world.ground, SaidBureau())
+    applied(world, "late")
+    admit(world.ground, SaidBureau(overdue_accounts=3))
+    assert outcomes(world, DecisionKind.APPLICATION) == {"smaller-limit", "decline"}
+    follow(world.ground)
+    found = telling.read(world.store, challenger)
+    assert (found.comparison.decisions, found.comparison.differing, parted(found)) == (3, 0, [])
+    rule = found.comparison.rules["deep-overdue-elsewhere"]
+    assert (rule.both, rule.in_live, rule.in_challenger) == (1, True, True)
+
+
+def test_what_was_not_carried_out_is_no_difference(world: World) -> None:
+    """A hold is placed once for a cause; at the next login the live policy keeps it back."""
+    challenger = beside_itself(world, DecisionKind.ACCESS)
+    account = enrol(world)
+    buy(world, account, 50_000)
+    for number in range(3):
+        tell(world, account, "device-changed", device=f"d{number}")
+        tell(world, account, "phone-changed", phone=f"+1 555 010{number}")
+    kept = rows(world.store, "SELECT 1 FROM decisions WHERE 'held-back:hold' = ANY(effects)")
+    assert kept
+    follow(world.ground)
+    found = telling.read(world.store, challenger)
+    assert (found.comparison.decisions, found.comparison.differing, parted(found)) == (6, 0, [])
+
+
+def test_what_the_house_declines_of_a_purchase_is_no_difference(world: World) -> None:
+    """A policy that declines nothing: what is above the limit is declined all the same."""
+    lenient = policies.book_of(read(LENIENT, features.shipped().vocabulary))
+    with world.store.transaction() as session:
+        policies.adopt(session, lenient, world.clock.now(), by="Wang Fang", because="tried")
+    challenger = shadowing.begin(world.ground, lenient, by="Li Na", days=7)[0]
+    account = enrol(world, limit_minor=10_000)
+    for amount in (20_000, 5_000):
+        done(authorise(world.ground, [purchase(world, account, amount)])[0])
+    follow(world.ground)
+    found = telling.read(world.store, challenger)
+    assert dict(found.comparison.outcomes) == {("decline", "decline"): 1, ("nudge", "nudge"): 1}
