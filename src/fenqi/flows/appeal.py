@@ -269,7 +269,6 @@ def close_appeal(
             work.close_case(held[appeal.case_id], command, text)
             inbox.answer(place, account.account_id, answer)
         parties.keep(booking)
-        work.changes.write(session)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
@@ -296,7 +295,6 @@ class _Work:
         self._ground, self._session, self._booking = ground, session, booking
         self._parties = parties
         self._conduct = ground.catalogue.conduct()
-        self.changes = Changes(booking, self._conduct)
         self._responses = Responses(ground, booking, session)
 
     def close(
@@ -354,18 +352,29 @@ class _Work:
 
     def _restore(self, account: Account, decision: Contested, command: CloseAppeal) -> int | None:
         """Give back what still stands of a cut or a rise; return the value there is then."""
-        subject = decision.subject
-        if subject is None or decision.parts is None:
+        subject, decision_id = decision.subject, decision.decision_id
+        if subject is None:
+            return None
+        cut = changes.cut_of(self._session, account.account_id, subject, decision_id)
+        if cut is None:
             return None
         of = {account.account_id: account}
         on, conduct = account.book.business_date, self._conduct
         history = changes.histories(self._session, of, subject, on=on, conduct=conduct)
         standing = history[account.account_id].standing
         levels = () if subject is Subject.LIMIT else [one.level_ppm for one in conduct.grades]
-        change = restored(subject, standing, decision.parts, levels)
+        change = restored(subject, standing, cut.left, levels)
         if change is None:
             return None
-        self.changes.make(account, change, actor=command.actor, command_key=command.key)
+        made = Changes(self._booking, conduct)
+        made.make(
+            account,
+            change,
+            decision_id=decision_id,
+            actor=command.actor,
+            command_key=command.key,
+        )
+        made.write(self._session)  # what stands is read again for the next appeal
         return change.new
 
     def _release(self, account: Account, decision: Contested, actor: str) -> int:

@@ -132,11 +132,7 @@ def listed(
 
 @dataclass(frozen=True, slots=True)
 class Contested:
-    """The decision an appeal is about, as it was told.
-
-    `parts` are those of the change it made, by name; None if it changed nothing. Units: of the
-    subject.
-    """
+    """The decision an appeal is about, as it was told."""
 
     decision_id: UUID
     account_id: AccountId
@@ -145,7 +141,6 @@ class Contested:
     reasons: tuple[str, ...]
     effects: tuple[str, ...]
     decided_on: date
-    parts: dict[str, int] | None = None
 
     @property
     def subject(self) -> Subject | None:
@@ -160,7 +155,7 @@ SELECT d.decision_id, d.account_id, d.kind,
     CASE WHEN p.state = 'declined' THEN 'decline' ELSE d.outcome END,
     CASE WHEN p.state = 'declined' THEN p.reasons
         WHEN cardinality(c.reasons) > 0 THEN c.reasons ELSE d.reasons END,
-    d.effects, d.booked_on, c.part_names, c.part_values
+    d.effects, d.booked_on
 FROM decisions AS d
 LEFT JOIN applications AS p ON p.account_id = d.account_id AND p.decision_id = d.decision_id
 LEFT JOIN changes AS c ON c.account_id = d.account_id AND c.decision_id = d.decision_id
@@ -173,10 +168,9 @@ def contested(session: Session, decisions: Collection[UUID]) -> dict[UUID, Conte
     """Return what is told of some decisions, by their ids."""
     found = {}
     for row in session.rows(CONTESTED, {"decisions": list(decisions)}):
-        parts = None if row[7] is None else dict(zip(row[7], row[8], strict=True))
         who, kind = AccountId(row[1]), DecisionKind(row[2])
         told, effects = tuple(row[4]), tuple(row[5])
-        found[row[0]] = Contested(row[0], who, kind, row[3], told, effects, row[6], parts)
+        found[row[0]] = Contested(row[0], who, kind, row[3], told, effects, row[6])
     return found
 
 
