@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from make_book import BOOK, World, assert_sound, buy, enrol, pay, until
+from make_book import BOOK, World, assert_sound, buy, enrol, pay, state, until
 from make_shipped import shipped_book
 from test_flow_appeal import messages
 from test_flow_excuse import DUE, assessed, days, excused, inputs, tries
@@ -110,3 +110,22 @@ def test_no_page_of_an_incident_looks_through_those_before_it_again(
     *pages, last = looked
     assert pages == [pages[0], people[1], people[3], people[4]]
     assert last == pages[0]  # whoever became late meanwhile is looked for once, at the end
+
+
+def test_a_debt_of_many_excused_days_is_written_off_once_its_age_is_reached(world: World) -> None:
+    """Forty days of a channel are excused to one of two: he is written off forty days later."""
+    user, other = enrol(world), enrol(world, "bob")
+    plans = {one: buy(world, one, 100_000, "flat", 3)[1] for one in (user, other)}
+    pay(world, user, 100)
+    until(world, DUE)
+    outage = Outage(BOOK, "The bank is down.", DUE, DUE + timedelta(days=40), channel="bank")
+    down(world, outage)
+    age = world.ground.catalogue.pack("cn").write_off_dpd
+    until(world, DUE + timedelta(days=age + 39))
+    assert {one: state(world, plan) for one, plan in plans.items()} == {
+        user: "active",
+        other: "written-off",
+    }
+    until(world, DUE + timedelta(days=age + 41))
+    assert state(world, plans[user]) == "written-off"
+    assert_sound(world)
