@@ -6,20 +6,24 @@ are in the words of the rulebook that decided; a code alone is never what somebo
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from rich.console import Console
 
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.appeal import Answer, contestable_until
+from fenqi.core.risk.change import Subject
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.purchase import Course
+from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.decision import texts
 from fenqi.report.ink import percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import pair, word
-from fenqi.store import accounts, decision_records, reasons, views
+from fenqi.store import accounts, appeals, books, decision_records, reasons, views
+from fenqi.store.books import Book
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 
@@ -29,11 +33,15 @@ UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept"})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing a customer was told. `because` are sentences, one for each reason."""
+    """One thing a customer was told, and in further sentences what follows from it.
+
+    `because` are sentences, one for each reason.
+    """
 
     at: datetime
     kind: str
     said: str
+    follows: tuple[str, ...]
     because: tuple[str, ...]
     decision_id: str | None
     contest_until: str | None
@@ -51,47 +59,105 @@ def told(ground: Ground, account_id: UUID, language: Language) -> list[Message]:
     speech = Speech(language)
     with ground.store.transaction() as session:
         accounts.refuse_unknown(session, account_id, but_applied=True)
-        named, code = views.pack_of(session, account_id)
-        pack, unit = ground.catalogue.pack(named), currency(code)
-        known: dict[str, Mapping[str, str]] = {}
-        return [
-            _message(one, _words(session, one, known, language), pack.appeal_days, unit, speech)
-            for one in views.told(session, account_id)
-        ]
+        book = books.read(session, views.book_of(session, account_id))
+        found = views.told(session, account_id)
+        days = ground.catalogue.pack(book.pack).appeal_days
+        until = _contestable(session, AccountId(account_id), found, book.business_date, days)
+        words, unit = _Words(ground, session, book, language), currency(book.currency)
+        return [_message(one, words.of(one), until, unit, speech) for one in found]
 
 
-def _words(
-    session: Session, one: views.Told, known: dict[str, Mapping[str, str]], language: Language
-) -> Mapping[str, str]:
-    """Return the texts of reasons by code: those of what decided, else the house's."""
-    decision = one.payload.get("decision_id")
-    key = str(decision)
-    if key not in known:
-        tag = "zh" if language is Language.CHINESE else "en"
-        house = {**reasons.of_purchases(), **reasons.of_law()}
-        known[key] = (
-            texts(decision_records.read(session, UUID(key)), language)
-            if decision
-            else {code: text[tag] for code, text in house.items()}
-        )
-    return known[key]
+def _contestable(
+    session: Session, account_id: AccountId, found: Sequence[views.Told], today: date, days: int
+) -> Mapping[str, date]:
+    """Return the last day on which each decision may be contested, of those that may be now."""
+    ids = {UUID(one.payload["decision_id"]) for one in found if one.payload.get("decision_id")}
+    made = appeals.of_decisions(session, [(account_id, one) for one in ids])
+    last_days = {
+        str(one.decision_id): contestable_until(one.outcome, one.decided_on, days=days)
+        for one in appeals.contested(session, ids - made.keys()).values()
+        if one.stands
+    }
+    return {key: day for key, day in last_days.items() if day is not None and today <= day}
+
+
+class _Words:
+    """The texts of reasons by code: those of what decided, else of the house and its freezes."""
+
+    def __init__(self, ground: Ground, session: Session, book: Book, language: Language) -> None:
+        self._ground, self._session, self._book = ground, session, book
+        self._language = language
+        self._known: dict[str, Mapping[str, str]] = {}
+
+    def of(self, one: views.Told) -> Mapping[str, str]:
+        """Return the texts for what was told once."""
+        decision = one.payload.get("decision_id")
+        is_freeze = decision is None and one.kind == "protection-placed"
+        key = one.kind if is_freeze else str(decision)
+        if key not in self._known:
+            if decision is not None:
+                record = decision_records.read(self._session, UUID(decision))
+                self._known[key] = texts(record, self._language)
+            elif is_freeze:
+                more = reasons.of_freezes(self._ground, self._session, self._book)
+                self._known[key] = house_texts(more, self._language)
+            else:
+                self._known[key] = house_texts({}, self._language)
+        return self._known[key]
+
+
+def house_texts(more: reasons.Texts, language: Language) -> Mapping[str, str]:
+    """Return what a customer reads for reasons of the house, and for more of them."""
+    tag = "zh" if language is Language.CHINESE else "en"
+    every = {**more, **reasons.of_purchases(), **reasons.of_law()}
+    return {code: text[tag] for code, text in every.items()}
 
 
 def _message(
-    one: views.Told, words: Mapping[str, str], days: int, unit: Currency, speech: Speech
+    one: views.Told,
+    words: Mapping[str, str],
+    until: Mapping[str, date],
+    unit: Currency,
+    speech: Speech,
 ) -> Message:
     payload = one.payload
     decision = payload.get("decision_id")
-    may_contest = decision is not None and one.kind not in UNCONTESTED
-    last_on = one.booked_on + timedelta(days=days)
+    last_on = None if one.kind in UNCONTESTED else until.get(str(decision))
+    is_refuted = payload.get("outcome") == Answer.UPHELD.value
+    why = () if is_refuted else payload.get("reasons") or ()
     return Message(
         at=one.at,
         kind=one.kind,
         said=_said(one.kind, payload, unit, speech),
-        because=tuple(words.get(code, code) for code in payload.get("reasons") or ()),
+        follows=_follows(payload, unit, speech) if one.kind == "appeal-closed" else (),
+        because=tuple(words.get(code, code) for code in why),
         decision_id=str(decision) if decision is not None else None,
-        contest_until=last_on.isoformat() if may_contest else None,
+        contest_until=last_on.isoformat() if last_on is not None else None,
     )
+
+
+def _follows(payload: Mapping[str, Any], unit: Currency, speech: Speech) -> tuple[str, ...]:
+    """Return what follows from an appeal that was upheld, a sentence each."""
+    if payload["outcome"] != Answer.UPHELD.value:
+        return ()
+    _, said = speech.gettext, []
+    if payload.get("restored") is not None and payload["kind"] == Subject.LIMIT.value:
+        limit = f"{speech.amount(payload['restored'], unit)} {unit.code}"
+        said.append(_("The limit for later purchases is %(new)s again.") % {"new": limit})
+    elif payload.get("restored") is not None:
+        price = percent_text(payload["restored"], 2)
+        said.append(_("Later purchases are offered at %(new)s a year again.") % {"new": price})
+    if payload.get("ended"):
+        said.append(_("What new purchases waited for has ended."))
+    if payload.get("is_reopened"):
+        said.append(_("The application is decided again, without what was refuted."))
+    if payload["kind"] == DecisionKind.PURCHASE.value:
+        said.append(_("The purchase itself was not made by this; it can be tried again."))
+        house = house_texts({}, speech.language)
+        for code in payload.get("stands") or ():
+            why = house.get(code, code)
+            said.append(pair(_("This stands in the way of the same purchase still"), why, speech))
+    return tuple(said)
 
 
 def _said(kind: str, payload: Mapping[str, Any], unit: Currency, speech: Speech) -> str:
@@ -152,6 +218,8 @@ def show(messages: Sequence[Message], console: Console, language: Language) -> N
         console.print(_("Nothing of the kind was told."))
     for one in messages:
         console.print(f"{one.at:%Y-%m-%d %H:%M}  {one.said}", soft_wrap=True)
+        for sentence in one.follows:
+            console.print(f"  {sentence}", soft_wrap=True)
         for reason in one.because:
             console.print(f"  - {reason}", soft_wrap=True)
         if one.contest_until is not None:

@@ -5,14 +5,24 @@ within the days of the pack. What is found is an answer to reasons: those that w
 those that stand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
 
+from fenqi.core.account import Reason
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.risk.change import Change, Standing, Subject
 from fenqi.core.risk.policy.policy import APPROVE, REASONS_MAX
+from fenqi.core.risk.response import ProtectionKind
+
+# What stops a purchase for a reason that holds whatever a policy says, and ends with that reason.
+STOPPED_BY = {
+    Reason.PURCHASES_HELD.value: ProtectionKind.HOLD,
+    Reason.ACCOUNT_FROZEN.value: ProtectionKind.FREEZE,
+    Reason.CHECK_ASKED.value: ProtectionKind.STEP_UP,
+    Reason.LIMIT_EXCEEDED.value: ProtectionKind.SMALLER_LIMIT,
+}
 
 
 class Answer(StrEnum):
@@ -40,16 +50,26 @@ class AppealReasonUnknown(Invalid):
     code = "appeal-reason-unknown"
 
 
+def contestable_until(outcome: str, decided_on: date, *, days: int) -> date | None:
+    """Return the last day on which a decision may be contested, None if it harmed nobody."""
+    return None if outcome == APPROVE else decided_on + timedelta(days=days)
+
+
 def check_may_contest(outcome: str, decided_on: date, on: date, *, days: int) -> None:
     """Refuse an appeal against a decision that harmed nobody, or that is too old.
 
     Errors: NothingToContest, AppealTooLate.
     """
-    if outcome == APPROVE:
+    last_on = contestable_until(outcome, decided_on, days=days)
+    if last_on is None:
         raise NothingToContest(outcome=outcome)
-    last_on = decided_on + timedelta(days=days)
     if on > last_on:
         raise AppealTooLate(decided_on=decided_on, last_on=last_on)
+
+
+def stopping(reasons: Collection[str]) -> frozenset[ProtectionKind]:
+    """Return the kinds of protections for which a purchase was stopped, by its reasons."""
+    return frozenset(STOPPED_BY[one] for one in reasons if one in STOPPED_BY)
 
 
 def answered(named: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
