@@ -20,6 +20,7 @@ from fenqi.core.risk.change import (
     agreed,
     apportion,
     by_points,
+    left_of,
     propose,
     reconciled,
 )
@@ -337,3 +338,18 @@ def test_a_price_takes_a_level_on_the_way_to_what_is_wanted() -> None:
     assert change.direction is Direction.HARSHER
     fall = propose(Standing(120_000), [Pull("loyal", -600_000)], on=DAY, terms=prices)
     assert (fall.new, fall.direction, fall.is_offer) == (60_000, Direction.MILDER, False)
+
+
+PARTS = st.dictionaries(st.sampled_from(NAMES), st.integers(-1_000, 1_000))
+
+
+@given(PARTS, st.lists(PARTS, max_size=5))
+def test_what_is_left_of_a_change_is_never_more_than_stood_at_any_time(
+    parts: dict[str, int], stood: list[dict[str, int]]
+) -> None:
+    left = left_of(parts, stood)
+    for name, part in parts.items():
+        here = [after.get(name, 0) for after in stood]
+        least = min([abs(part), *(abs(one) for one in here)])
+        is_gone = any(one * part <= 0 for one in here)
+        assert left.get(name, 0) == (0 if is_gone else least if part > 0 else -least)

@@ -108,6 +108,7 @@ REPORTS_OF_NOBODY = "{count} are about nobody who ever applied here"
 REPORTS_WITHOUT_CONSENT = "{count} are left out: the person has not consented to a bureau's report"
 DAYS_OR_TO = "either --days or --to"
 EXCUSED = "{first} to {last} are excused: {incident}"
+NOT_EXCUSED = "no day is excused: {incident}"
 EXCUSED_ONCE_SECONDED = (
     "to {until} once a second person agrees:\n  fenqi incident second {incident} --by SOMEBODY_ELSE"
 )
@@ -182,5 +183,6 @@ ALL = (
     REPORTS_WITHOUT_CONSENT,
     DAYS_OR_TO,
     EXCUSED,
+    NOT_EXCUSED,
     EXCUSED_ONCE_SECONDED,
 )

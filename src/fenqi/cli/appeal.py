@@ -53,13 +53,16 @@ def list_(
 def open_(
     decision_id: Annotated[UUID, typer.Argument(metavar="DECISION", help="The decision's id.")],
     text: Words,
+    by: Annotated[
+        str, typer.Option("--by", help="Who writes it down for them, and will not answer it.")
+    ] = CUSTOMER,
 ) -> None:
     """Contest a decision for whom it is about: a decline, a cut, a dearer price, a hold."""
     with Runtime.open(stop_after=True) as runtime:
         account_id = decisions.read(runtime.store, decision_id).account_id
         command = OpenAppeal(
             **about(runtime, account_id),
-            actor=CUSTOMER,
+            actor=by,
             account_id=AccountId(account_id),
             decision_id=decision_id,
             text=text,
@@ -116,6 +119,7 @@ def close(
         restored=answer.restored,
         ended=answer.ended,
         is_reopened=answer.is_reopened,
+        stands=answer.stands,
     )
 
 

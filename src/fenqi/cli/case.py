@@ -27,8 +27,6 @@ from fenqi.flows.review import (
 from fenqi.report import case as telling
 from fenqi.runtime import Runtime
 
-CUSTOMER = "customer"
-
 Which = Annotated[UUID, typer.Argument(metavar="CASE", help="The case's id.")]
 Who = Annotated[str, typer.Option("--by", help="The person who does this.")]
 Account = Annotated[UUID, typer.Option("--account", help="The account's id.")]
@@ -102,7 +100,7 @@ def open_(
     with Runtime.open(stop_after=True) as runtime:
         command = OpenCase(
             **about(runtime, account_id),
-            actor=CUSTOMER if appeal else by,
+            actor=by,
             account_id=AccountId(account_id),
             subject=subject,
             text=text,

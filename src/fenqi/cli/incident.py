@@ -107,6 +107,7 @@ def _tell(one: Any) -> None:
         "last": one.granted_on,
         "until": one.through_on,
     }
-    typer.echo(speech().gettext(answers.EXCUSED).format(**told))
+    said = answers.EXCUSED if one.span else answers.NOT_EXCUSED
+    typer.echo(speech().gettext(said).format(**told))
     if one.waits_for_second:
         typer.echo(speech().gettext(answers.EXCUSED_ONCE_SECONDED).format(**told))

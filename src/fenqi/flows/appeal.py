@@ -6,14 +6,15 @@ is undone: the limit or price comes back by a change of its own, protections end
 decided again without what was refuted. If it is not, the reasons that stand are told.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
 
+from fenqi.core.account import judge
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.appeal import Answer, answered, check_may_contest, restored
+from fenqi.core.risk.appeal import Answer, answered, check_may_contest, restored, stopping
 from fenqi.core.risk.application import INCOME_REASONS, EvidenceMissing
 from fenqi.core.risk.case import (
     CaseKind,
@@ -26,9 +27,9 @@ from fenqi.core.risk.case import (
 from fenqi.core.risk.change import Subject
 from fenqi.core.risk.consequence import UNTOLD
 from fenqi.core.risk.decision import DecisionKind
-from fenqi.core.risk.response import Finding
+from fenqi.core.risk.response import Finding, ProtectionKind
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, appeals, applications, books, cases, changes
+from fenqi.store import accounts, appeals, applications, books, cases, changes, decision_records
 from fenqi.store.accounts import Account, AccountMissing, applicant
 from fenqi.store.appeals import Appeal, AppealMade, AppealMissing, Contested
 from fenqi.store.applications import Application, ApplicationElsewhere, ApplicationState
@@ -88,6 +89,8 @@ class AppealOpened:
 class AppealClosed:
     """What came of it: the limit or price there is now, protections that ended, what waits again.
 
+    `stands` are the reasons for which a purchase would still be declined if it were tried now.
+
     Units: minor units for a limit, ppm a year for a price.
     """
 
@@ -96,6 +99,7 @@ class AppealClosed:
     restored: int | None = None
     ended: int = 0
     is_reopened: bool = False
+    stands: list[str] = field(default_factory=list)
 
 
 def open_appeal(ground: Ground, commands: Sequence[OpenAppeal]) -> list[AppealOpened | FenqiError]:
@@ -208,7 +212,7 @@ def _open(
             "due_on": due_on,
         },
         decision_id=decision.decision_id,
-        author=CUSTOMER,
+        author=check_name("actor", command.actor),
         text=text,
     )
     booking.event(
@@ -252,10 +256,9 @@ def close_appeal(
                     raise AppealMissing(appeal=command.appeal_id)
                 appeal.check_open()
                 by, text = check_name("actor", command.actor), check_text(command.text)
-                parted = appeals.took_part(session, appeal.account_id, appeal.decision_id)
-                check_apart(by, parted, case=appeal.case_id)
                 decision = decisions[appeal.decision_id]
                 reasons = answered(command.reasons, decision.reasons or (UNTOLD,))
+                work.check_apart(by, appeal, held[appeal.case_id], decision)
                 if decision.kind is DecisionKind.APPLICATION and command.outcome is Answer.UPHELD:
                     parties.check_reopens(decision)
                     _check_shown(command, reasons)
@@ -268,7 +271,6 @@ def close_appeal(
             work.close_case(held[appeal.case_id], command, text)
             inbox.answer(place, account.account_id, answer)
         parties.keep(booking)
-        work.changes.write(session)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
 
@@ -295,8 +297,17 @@ class _Work:
         self._ground, self._session, self._booking = ground, session, booking
         self._parties = parties
         self._conduct = ground.catalogue.conduct()
-        self.changes = Changes(booking, self._conduct)
         self._responses = Responses(ground, booking, session)
+
+    def check_apart(self, by: str, appeal: Appeal, case: Case, decision: Contested) -> None:
+        """Keep out who made the decision, or what it was made for, or the appeal. Errors: TookPart.
+
+        Whoever wrote an appeal down for its customer does not answer it, nor does a machine.
+        """
+        kinds = stopping(decision.reasons) if decision.kind is DecisionKind.PURCHASE else ()
+        ids = (appeal.account_id, appeal.decision_id)
+        parted = appeals.took_part(self._session, *ids, kinds)
+        check_apart(by, {*parted, *appeals.MACHINES, case.opened_by}, case=appeal.case_id)
 
     def close(
         self,
@@ -323,6 +334,7 @@ class _Work:
                 "restored": answer.restored,
                 "ended": answer.ended,
                 "is_reopened": answer.is_reopened,
+                "stands": answer.stands,
             },
             actor=command.actor,
             command_key=command.key,
@@ -339,6 +351,8 @@ class _Work:
             return replace(answer, is_reopened=True)
         if decision.subject is not None:
             return replace(answer, restored=self._restore(account, decision, command))
+        if decision.kind is DecisionKind.PURCHASE:
+            return self._let_try(account, decision, command, answer)
         return replace(answer, ended=self._release(account, decision, command.actor))
 
     def _reopen(self, command: CloseAppeal, reasons: Sequence[str]) -> None:
@@ -353,25 +367,59 @@ class _Work:
 
     def _restore(self, account: Account, decision: Contested, command: CloseAppeal) -> int | None:
         """Give back what still stands of a cut or a rise; return the value there is then."""
-        subject = decision.subject
-        if subject is None or decision.parts is None:
+        subject, decision_id = decision.subject, decision.decision_id
+        if subject is None:
+            return None
+        cut = changes.cut_of(self._session, account.account_id, subject, decision_id)
+        if cut is None:
             return None
         of = {account.account_id: account}
         on, conduct = account.book.business_date, self._conduct
         history = changes.histories(self._session, of, subject, on=on, conduct=conduct)
         standing = history[account.account_id].standing
         levels = () if subject is Subject.LIMIT else [one.level_ppm for one in conduct.grades]
-        change = restored(subject, standing, decision.parts, levels)
+        change = restored(subject, standing, cut.left, levels)
         if change is None:
             return None
-        self.changes.make(account, change, actor=command.actor, command_key=command.key)
+        made = Changes(self._booking, conduct)
+        made.make(
+            account,
+            change,
+            decision_id=decision_id,
+            actor=command.actor,
+            command_key=command.key,
+        )
+        made.write(self._session)  # what stands is read again for the next appeal
         return change.new
 
-    def _release(self, account: Account, decision: Contested, actor: str) -> int:
-        """End what a decision placed; return how many protections."""
+    def _let_try(
+        self, account: Account, decision: Contested, command: CloseAppeal, answer: AppealClosed
+    ) -> AppealClosed:
+        """End what a purchase was stopped for; say what would stop the same one still.
+
+        The merchant's order is declined for good. What a policy declined for does no harm for a
+        while, because a person found it wrong (`store/cases.py: cleared`).
+        """
+        kinds = stopping(answer.reasons)
+        ended = self._release(account, decision, command.actor, kinds)
+        record = decision_records.read(self._session, decision.decision_id)
+        standing = account.standing_at(self._booking.now)
+        floor = judge(standing, record.given.get("amount_minor") or 0)
+        stands = [one.value for one in floor.reasons]
+        return replace(answer, ended=ended, stands=stands)
+
+    def _release(
+        self,
+        account: Account,
+        decision: Contested,
+        actor: str,
+        kinds: Collection[ProtectionKind] = (),
+    ) -> int:
+        """End what a decision placed, and protections of some kinds; return how many."""
         ended = 0
         for one in self._responses.of(account):
-            if one.ended_at is None and one.decision_id == decision.decision_id:
+            is_meant = one.decision_id == decision.decision_id or one.kind in kinds
+            if one.ended_at is None and is_meant:
                 self._responses.end(account, one, finding=Finding.FALSE_ALARM, actor=actor)
                 ended += 1
         return ended

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from fenqi.core.errors import Conflict, Invalid, Unavailable
 from fenqi.core.risk.case import check_apart, check_name, check_text
-from fenqi.core.servicing.excuse import ExcuseCause, Span
+from fenqi.core.servicing.excuse import ExcuseCause, Span, granted_alone
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, books, excuses, incidents
 from fenqi.store.booking import Booking
@@ -29,6 +29,7 @@ from fenqi.store.pool import Session
 PAGE_ACCOUNTS = 200  # locked and replayed at a time
 PAGES_MAX = 1_000_000  # of one incident
 DAYS_MAX = 60  # of one incident, and from today to its first day
+NEAR = timedelta(days=30)  # within which one person's words are one, however many they are
 NOBODY = UUID(int=0)
 A_DAY = timedelta(days=1)
 
@@ -75,7 +76,7 @@ def preview(ground: Ground, outage: Outage, *, by: str) -> tuple[Incident, Touch
     """
     with ground.store.transaction() as session:
         book = books.read(session, outage.book_id)
-        planned = _planned(ground, book, outage, by)
+        planned = _planned(ground, session, book, outage, by)
         return planned, incidents.touches(session, planned, book.business_date)
 
 
@@ -87,7 +88,7 @@ def open_incident(ground: Ground, outage: Outage, *, by: str) -> Incident:
     with ground.store.transaction() as session:
         book = books.read(session, outage.book_id)
         accounts.lock(session, [book.house_account_id])  # one of two who say the same waits
-        planned = _planned(ground, book, outage, by)
+        planned = _planned(ground, session, book, outage, by)
         found = incidents.same(session, planned)
         if found is None:
             incidents.add(session, planned)
@@ -130,10 +131,10 @@ def close_incident(ground: Ground, incident_id: UUID, *, by: str) -> Incident:
             if one.is_carried:
                 raise IncidentClosed(incident=incident_id)
             return None
-        last = max(one.from_on, min(one.granted_on, book.business_date))
+        last = max(one.from_on - A_DAY, min(one.granted_on, book.business_date))
         return replace(
             one,
-            through_on=last,
+            through_on=max(one.from_on, last),
             granted_on=last,
             is_running=False,
             carried_on=None,  # not to everybody yet: a crash leaves some whose days go on
@@ -158,14 +159,16 @@ def carry(ground: Ground, incident_id: UUID) -> Incident:
 
     Said again after a crash it goes on with who is left. Errors: IncidentMissing.
     """
+    after = NOBODY
     for _ in range(PAGES_MAX):
         with ground.store.transaction() as session:
             one = incidents.lock(session, incident_id)
             today = books.read(session, one.book_id).business_date
-            page = incidents.to_tell(session, one, today, most=PAGE_ACCOUNTS)
+            page = incidents.to_tell(session, one, today, after=after, most=PAGE_ACCOUNTS)
             _tell(ground, session, one, page)
         if not page and (done := _finish(ground, incident_id)):
             return done
+        after = page[-1] if page else NOBODY  # no page looks through those before it again
     raise IncidentUnending(incident=incident_id)
 
 
@@ -179,7 +182,7 @@ def _finish(ground: Ground, incident_id: UUID) -> Incident | None:
         one = incidents.lock(session, incident_id)
         book = books.hold_alone(session, one.book_id)
         today = book.business_date
-        if incidents.to_tell(session, one, today, most=1):
+        if incidents.to_tell(session, one, today, after=NOBODY, most=1):
             return None
         if one.channel is None and one.reaches(today) >= one.from_on:
             incidents.excuse_days(session, one, today)
@@ -188,23 +191,25 @@ def _finish(ground: Ground, incident_id: UUID) -> Incident | None:
         return done
 
 
-def _planned(ground: Ground, book: Book, outage: Outage, by: str) -> Incident:
+def _planned(ground: Ground, session: Session, book: Book, outage: Outage, by: str) -> Incident:
     """Return an incident as it is opened. Errors: IncidentInvalid, CaseInvalid."""
     pack = ground.catalogue.packs[book.pack, book.pack_version]
     from_on = outage.from_on
     is_running = outage.through_on is None
     through_on = outage.through_on or from_on + timedelta(days=pack.excused_days_max - 1)
-    near = abs((from_on - book.business_date).days) <= DAYS_MAX or from_on < book.business_date
+    is_near = (from_on - book.business_date).days <= DAYS_MAX
     if not (
         book.opened_on <= from_on <= through_on
         and (through_on - from_on).days < DAYS_MAX
-        and near
+        and is_near
         and (not is_running or from_on <= book.business_date)
     ):
         raise IncidentInvalid(
             from_on=from_on, through_on=through_on, opened_on=book.opened_on, days_max=DAYS_MAX
         )
-    alone_on = from_on + timedelta(days=max(1, pack.excuse_days_alone_max) - 1)
+    person, span = check_name("actor", by), Span(from_on, through_on)
+    near = Span(from_on - NEAR, through_on + NEAR)
+    said = incidents.days_alone(session, book.book_id, person, near)
     return Incident(
         incident_id=ground.ids.new(),
         book_id=book.book_id,
@@ -212,10 +217,10 @@ def _planned(ground: Ground, book: Book, outage: Outage, by: str) -> Incident:
         reason=check_text(outage.reason),
         from_on=from_on,
         through_on=through_on,
-        granted_on=min(through_on, alone_on),
+        granted_on=granted_alone(span, said, pack.excuse_days_alone_max),
         is_running=is_running,
         carried_on=None,
-        opened_by=check_name("actor", by),
+        opened_by=person,
         opened_at=ground.clock.now(),
     )
 
@@ -315,7 +320,8 @@ def _shorten(ground: Ground, session: Session, one: Incident, page: list[Account
             continue
         spans = [Span(each.span.from_on, last) for each in late if each.span.from_on <= last]
         told = {"incident_id": one.incident_id, "through_on": last}
-        happening = booking.event(account, "days-count-again", payload=told)
+        # They were told that these days are excused, and may rely on it.
+        happening = booking.event(account, "days-count-again", payload=told, topic="customer")
         known.end(account, happening, late)
         cause = ExcuseCause.INCIDENT
         known.begin(account, happening, cause, spans, source_id=one.incident_id)

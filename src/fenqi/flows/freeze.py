@@ -73,7 +73,7 @@ def freeze(ground: Ground, commands: Sequence[Freeze]) -> list[Frozen | FenqiErr
         inbox: Inbox[Freeze, Frozen] = Inbox(session, commands, Frozen)
         known = cases.lock(session, {one.case_id for one in commands})
         responses = Responses(ground, booking, session)
-        texts: dict[str, frozenset[str]] = {}  # reasons a customer of a book can be told
+        texts: dict[str, reasons.Texts] = {}  # for the reasons a customer of a book can be told
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)

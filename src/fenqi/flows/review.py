@@ -161,6 +161,7 @@ def assign_case(ground: Ground, commands: Sequence[AssignCase]) -> list[Handled 
     def assign(work: "_Work", case: Case, command: AssignCase) -> int:
         assignee = check_name("assignee", command.assignee)
         work.check_apart(case, assignee)
+        check_answers(case, assignee)
         if command.priority is not None:
             case.due_at = min(case.due_at, due_at(command.priority, work.booking.now))
             case.priority = command.priority
@@ -170,6 +171,12 @@ def assign_case(ground: Ground, commands: Sequence[AssignCase]) -> list[Handled 
         return 0
 
     return _each(ground, commands, assign)
+
+
+def check_answers(case: Case, person: str) -> None:
+    """Refuse who wrote an appeal down for its customer to answer it too. Errors: TookPart."""
+    if case.kind is CaseKind.APPEAL:
+        check_apart(person.strip(), {case.opened_by}, case=case.case_id)
 
 
 def note_case(ground: Ground, commands: Sequence[NoteCase]) -> list[Handled | FenqiError]:
@@ -196,6 +203,7 @@ def close_case(ground: Ground, commands: Sequence[CloseCase]) -> list[Handled | 
             raise CaseInvalid(field="outcome", value=command.outcome.value, expected=expected)
         if case.kind is CaseKind.APPEAL and case.about_case_id is None:
             raise EndsWithAppeal(case=case.case_id)
+        check_answers(case, command.actor)
         text = check_text(command.text)
         if command.place is not None:
             work.remember(case, command.place, command.actor, text)
@@ -222,15 +230,15 @@ def _each(
     ids = {one.case_id for one in commands}
     with ground.store.transaction() as session:
         read = {one.case_id: one for one in cases.read(session, ids)}
-        about = {one.about_case_id for one in read.values() if one.about_case_id}
-        read |= {one.case_id: one for one in cases.read(session, about - ids)}
+        read |= _appealed(session, read)
+        about = read.keys() - ids
         every = cases.accounts_of(session, ids | about)
         crowds = _Crowds(session, booking.now, read, every, harmless)
         locked = accounts.lock(session, crowds.accounts.union(*every.values()))
         inbox: Inbox[AnyCase, Handled] = Inbox(session, commands, Handled)
         known = cases.lock(session, ids | about | crowds.find())
         work = _Work(ground, session, booking, locked, known, crowds)
-        work.check_complete(every)
+        work.check_complete(every, read)
         held = books.hold(session, {one.book_id for one in known.values()})
         for place, command in inbox.fresh():
             try:
@@ -248,6 +256,21 @@ def _each(
             inbox.answer(place, held[case.book_id].house_account_id, answer)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
+
+
+def _appealed(session: Session, read: Mapping[UUID, Case]) -> dict[UUID, Case]:
+    """Return the cases that appeals among some cases are against, with those they went on in."""
+    against = {one.about_case_id for one in read.values() if one.about_case_id}
+    found = {one.case_id: one for one in cases.read(session, against - read.keys())}
+    joined = {one.joined_case_id for one in found.values() if one.joined_case_id}
+    return found | {one.case_id: one for one in cases.read(session, joined - found.keys())}
+
+
+def _against(case: Case, known: Mapping[UUID, Case]) -> list[Case]:
+    """Return what an appeal is against: a case, and the one it went on in; of another case none."""
+    first = known.get(case.about_case_id) if case.about_case_id else None
+    later = known.get(first.joined_case_id) if first and first.joined_case_id else None
+    return [one for one in (first, later) if one is not None]
 
 
 class _Crowd(NamedTuple):
@@ -301,9 +324,9 @@ class _Crowds:
         return set().union(*self.singles.values())
 
     def _crowd(self, case: Case, read: Mapping[UUID, Case], own: Set[AccountId]) -> _Crowd | None:
-        crowd = read.get(case.about_case_id) if case.about_case_id else case
-        address = links.address_of(crowd.cause) if crowd is not None else None
-        if crowd is None or address is None:
+        *_, crowd = [case, *_against(case, read)]
+        address = links.address_of(crowd.cause)
+        if address is None:
             return None
         since = crowd.opened_at - SAME_CROWD
         if crowd is not case:
@@ -332,21 +355,24 @@ class _Work:
         self._responses = Responses(ground, booking, session)
         self._participants: dict[UUID, set[str]] = {}
 
-    def check_complete(self, read: dict[UUID, set[AccountId]]) -> None:
-        """Refuse to go on if a case got another account before it was locked. Errors: TryAgain."""
-        if cases.accounts_of(self._session, list(read)) != read:
+    def check_complete(self, every: dict[UUID, set[AccountId]], read: Mapping[UUID, Case]) -> None:
+        """Refuse to go on if a case changed before it was locked. Errors: TryAgain."""
+        if cases.accounts_of(self._session, list(every)) != every:
             raise TryAgain(said="a case got another account")
+        known = self._known
+        if any(
+            known[one].joined_case_id != read[one].joined_case_id for one in read.keys() & known
+        ):
+            raise TryAgain(said="a case went on in another")
 
     def check_apart(self, case: Case, person: str) -> None:
         """Keep out of an appeal who took part in what it is about. Errors: TookPart."""
         if case.kind is CaseKind.APPEAL and case.about_case_id is None:
             self._check_apart_of_decision(case, person)
-        if case.about_case_id is None:
-            return
-        about = case.about_case_id
-        if about not in self._participants:
-            self._participants[about] = cases.participants(self._session, about)
-        check_apart(person, self._participants[about], case=about)
+        for one in _against(case, self._known):
+            if one.case_id not in self._participants:
+                self._participants[one.case_id] = cases.participants(self._session, one.case_id)
+            check_apart(person, self._participants[one.case_id], case=one.case_id)
 
     def _check_apart_of_decision(self, case: Case, person: str) -> None:
         """Keep out of an appeal who made the decision. Errors: TookPart."""
@@ -413,9 +439,7 @@ class _Work:
     ) -> int:
         """End what a case did to accounts if it is a false alarm, and tell them; return of what."""
         self._responses.know(sorted(touched))
-        mine = _Mine.of(
-            [case, *singles], self._known.get(case.about_case_id or case.case_id), crowd
-        )
+        mine = _Mine.of([case, *singles, *_against(case, self._known)], crowd)
         confirmed = self._confirmed(touched) if crowd is not None else set()
         ended = 0
         for account_id in sorted(touched):
@@ -463,9 +487,8 @@ class _Mine(NamedTuple):
     crowd: _Crowd | None
 
     @classmethod
-    def of(cls, closed: Sequence[Case], about: Case | None, crowd: _Crowd | None) -> "_Mine":
-        """Return what belongs to some cases; `about` is what an appeal is about."""
-        every = [*closed, *([about] if about is not None else [])]
+    def of(cls, every: Sequence[Case], crowd: _Crowd | None) -> "_Mine":
+        """Return what belongs to some cases."""
         return cls({one.case_id for one in every}, {one.cause for one in every}, crowd)
 
     def has(self, one: Protection) -> bool:

@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from fenqi.core.risk.appeal import Answer
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.record import Record
 from fenqi.core.values.money import currency
 from fenqi.report.decision import texts
 from fenqi.report.ink import money_text, percent_text
 from fenqi.report.language import Speech
-from fenqi.report.names import word
+from fenqi.report.names import pair, word
+from fenqi.report.told import house_texts
 from fenqi.store import accounts, appeals
 from fenqi.store.appeals import Appeal
 from fenqi.store.pool import Store
@@ -76,6 +78,7 @@ def show_close(
     restored: int | None,
     ended: int,
     is_reopened: bool,
+    stands: Sequence[str],
 ) -> None:
     """Print how an appeal ended and what was undone, and the reasons in the customer's words."""
     _ = speech.gettext
@@ -96,3 +99,13 @@ def show_close(
         console.print(_("Protections that ended: %(count)s.") % {"count": ended})
     if is_reopened:
         console.print(_("The application waits to be decided again, without what was refuted."))
+    if appeal.outcome is Answer.UPHELD and appeal.kind is DecisionKind.PURCHASE:
+        console.print(_("The purchase itself was not made by this; it can be tried again."))
+        house = house_texts({}, speech.language)
+        for code in stands:
+            why = pair(
+                _("This stands in the way of the same purchase still"),
+                house.get(code, code),
+                speech,
+            )
+            console.print(why, soft_wrap=True)

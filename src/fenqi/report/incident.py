@@ -42,7 +42,7 @@ def show(found: Sequence[Incident], console: Console, speech: Speech) -> None:
             one.book_id,
             one.channel or _("all"),
             str(one.from_on),
-            str(one.granted_on),
+            str(one.span.through_on) if one.span else "",
             _state(one, speech),
             one.reason,
         )
@@ -61,6 +61,8 @@ def _state(one: Incident, speech: Speech) -> Text:
 
 def touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
     """Return whom an incident would touch, in a sentence."""
+    if one.span is None:
+        return speech.gettext("Nothing before a second person agrees. Nothing was changed.")
     said = speech.gettext(
         "%(from)s to %(to)s would be excused at once. Looked at again: accounts %(accounts)s, "
         "times of being late %(times)s, bookings of late charges %(charges)s (in all %(sum)s), "

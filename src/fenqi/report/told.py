@@ -6,22 +6,25 @@ are in the words of the rulebook that decided; a code alone is never what somebo
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from rich.console import Console
 
-from fenqi.core.risk.appeal import took_something
-from fenqi.core.risk.decision import Effect
+from fenqi.core.risk.appeal import Answer, contestable_until
+from fenqi.core.risk.change import Subject
+from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.purchase import Course
 from fenqi.core.risk.record import Record
+from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.decision import change_text, offers_of, texts
 from fenqi.report.ink import percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import pair, word
-from fenqi.store import accounts, decision_records, reasons, views
+from fenqi.store import accounts, appeals, books, decision_records, reasons, views
+from fenqi.store.books import Book
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 
@@ -32,15 +35,16 @@ PAUSED = "purchase-paused"  # nothing was declined: a check first, or another pl
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing a customer was told. `because` are sentences, one for each reason.
+    """One thing a customer was told, and in further sentences what follows from it.
 
-    `instead` are the plans on offer in the place of one that was not; `would_change` is what would
-    put it there.
+    `because` are sentences, one for each reason. `instead` are the plans on offer in the place of
+    one that was not; `would_change` is what would put it there.
     """
 
     at: datetime
     kind: str
     said: str
+    follows: tuple[str, ...]
     because: tuple[str, ...]
     decision_id: str | None
     contest_until: str | None
@@ -60,61 +64,115 @@ def told(ground: Ground, account_id: UUID, language: Language) -> list[Message]:
     speech = Speech(language)
     with ground.store.transaction() as session:
         accounts.refuse_unknown(session, account_id, but_applied=True)
-        named, code = views.pack_of(session, account_id)
-        pack, unit = ground.catalogue.pack(named), currency(code)
-        known: dict[str, Record] = {}
-        return [
-            _message(one, _record(session, one, known), pack.appeal_days, unit, speech)
-            for one in views.told(session, account_id)
-        ]
+        book = books.read(session, views.book_of(session, account_id))
+        found = views.told(session, account_id)
+        days = ground.catalogue.pack(book.pack).appeal_days
+        until = _contestable(session, AccountId(account_id), found, book.business_date, days)
+        origins, unit = _Origins(ground, session, book, language), currency(book.currency)
+        return [_message(one, origins.of(one), until, unit, speech) for one in found]
 
 
-def _record(session: Session, one: views.Told, known: dict[str, Record]) -> Record | None:
-    """Return the decision something was told of, each read once; None where none was made."""
-    decision = one.payload.get("decision_id")
-    if not decision:
-        return None
-    key = str(decision)
-    if key not in known:
-        known[key] = decision_records.read(session, UUID(key))
-    return known[key]
+def _contestable(
+    session: Session, account_id: AccountId, found: Sequence[views.Told], today: date, days: int
+) -> Mapping[str, date]:
+    """Return the last day on which each decision may be contested, of those that may be now."""
+    ids = {UUID(one.payload["decision_id"]) for one in found if one.payload.get("decision_id")}
+    made = appeals.of_decisions(session, [(account_id, one) for one in ids])
+    last_days = {
+        str(one.decision_id): contestable_until(one.outcome, one.reasons, one.decided_on, days=days)
+        for one in appeals.contested(session, ids - made.keys()).values()
+        if one.stands
+    }
+    return {key: day for key, day in last_days.items() if day is not None and today <= day}
 
 
-def _words(record: Record | None, language: Language) -> Mapping[str, str]:
-    """Return the texts of reasons by code: those of what decided, else the house's."""
-    if record is not None:
-        return texts(record, language)
+class _Origin(NamedTuple):
+    """The decision something told is from, None without one, and the texts of reasons by code."""
+
+    record: Record | None
+    words: Mapping[str, str]
+
+
+class _Origins:
+    """Decisions with their own texts, else those of the house and its freezes; each read once."""
+
+    def __init__(self, ground: Ground, session: Session, book: Book, language: Language) -> None:
+        self._ground, self._session, self._book = ground, session, book
+        self._language = language
+        self._known: dict[str, _Origin] = {}
+
+    def of(self, one: views.Told) -> _Origin:
+        """Return where something that was told is from."""
+        decision = one.payload.get("decision_id")
+        is_freeze = decision is None and one.kind == "protection-placed"
+        key = one.kind if is_freeze else str(decision)
+        if key not in self._known:
+            if decision is not None:
+                record = decision_records.read(self._session, UUID(decision))
+                self._known[key] = _Origin(record, texts(record, self._language))
+            elif is_freeze:
+                more = reasons.of_freezes(self._ground, self._session, self._book)
+                self._known[key] = _Origin(None, house_texts(more, self._language))
+            else:
+                self._known[key] = _Origin(None, house_texts({}, self._language))
+        return self._known[key]
+
+
+def house_texts(more: reasons.Texts, language: Language) -> Mapping[str, str]:
+    """Return what a customer reads for reasons of the house, and for more of them."""
     tag = "zh" if language is Language.CHINESE else "en"
-    house = {**reasons.of_purchases(), **reasons.of_law()}
-    return {code: text[tag] for code, text in house.items()}
-
-
-def _may_contest(kind: str, record: Record | None) -> bool:
-    """Whether what was told can be contested by the decision it names."""
-    if record is None or kind in UNCONTESTED:
-        return False
-    return kind != PAUSED or took_something(record.outcome, record.reasons)
+    every = {**more, **reasons.of_purchases(), **reasons.of_law()}
+    return {code: text[tag] for code, text in every.items()}
 
 
 def _message(
-    one: views.Told, record: Record | None, days: int, unit: Currency, speech: Speech
+    one: views.Told,
+    origin: _Origin,
+    until: Mapping[str, date],
+    unit: Currency,
+    speech: Speech,
 ) -> Message:
-    payload = one.payload
-    words, decision = _words(record, speech.language), payload.get("decision_id")
-    may_contest = _may_contest(one.kind, record)
-    last_on = one.booked_on + timedelta(days=days)
+    payload, record = one.payload, origin.record
+    decision = payload.get("decision_id")
+    last_on = None if one.kind in UNCONTESTED else until.get(str(decision))
+    is_refuted = payload.get("outcome") == Answer.UPHELD.value
+    why = () if is_refuted else payload.get("reasons") or ()
     is_other = one.kind == PAUSED and payload["course"] == Course.OTHER_PLAN.value
-    turn = change_text(record, speech) if record and is_other else None
     return Message(
         at=one.at,
         kind=one.kind,
         said=_said(one.kind, payload, unit, speech),
-        because=tuple(words.get(code, code) for code in payload.get("reasons") or ()),
+        follows=_follows(payload, unit, speech) if one.kind == "appeal-closed" else (),
+        because=tuple(origin.words.get(code, code) for code in why),
         decision_id=str(decision) if decision is not None else None,
-        contest_until=last_on.isoformat() if may_contest else None,
+        contest_until=last_on.isoformat() if last_on is not None else None,
         instead=tuple(offers_of(record)) if record and is_other else (),
-        would_change=turn,
+        would_change=change_text(record, speech) if record and is_other else None,
     )
+
+
+def _follows(payload: Mapping[str, Any], unit: Currency, speech: Speech) -> tuple[str, ...]:
+    """Return what follows from an appeal that was upheld, a sentence each."""
+    if payload["outcome"] != Answer.UPHELD.value:
+        return ()
+    _, said = speech.gettext, []
+    if payload.get("restored") is not None and payload["kind"] == Subject.LIMIT.value:
+        limit = f"{speech.amount(payload['restored'], unit)} {unit.code}"
+        said.append(_("The limit for later purchases is %(new)s again.") % {"new": limit})
+    elif payload.get("restored") is not None:
+        price = percent_text(payload["restored"], 2)
+        said.append(_("Later purchases are offered at %(new)s a year again.") % {"new": price})
+    if payload.get("ended"):
+        said.append(_("What new purchases waited for has ended."))
+    if payload.get("is_reopened"):
+        said.append(_("The application is decided again, without what was refuted."))
+    if payload["kind"] == DecisionKind.PURCHASE.value:
+        said.append(_("The purchase itself was not made by this; it can be tried again."))
+        house = house_texts({}, speech.language)
+        for code in payload.get("stands") or ():
+            why = house.get(code, code)
+            said.append(pair(_("This stands in the way of the same purchase still"), why, speech))
+    return tuple(said)
 
 
 def _said(kind: str, payload: Mapping[str, Any], unit: Currency, speech: Speech) -> str:
@@ -175,6 +233,8 @@ def show(messages: Sequence[Message], console: Console, language: Language) -> N
         console.print(_("Nothing of the kind was told."))
     for one in messages:
         console.print(f"{one.at:%Y-%m-%d %H:%M}  {one.said}", soft_wrap=True)
+        for sentence in one.follows:
+            console.print(f"  {sentence}", soft_wrap=True)
         for reason in one.because:
             console.print(f"  - {reason}", soft_wrap=True)
         if one.instead:

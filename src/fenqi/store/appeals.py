@@ -11,6 +11,7 @@ from fenqi.core.risk.appeal import Answer
 from fenqi.core.risk.case import SYSTEM
 from fenqi.core.risk.change import Subject
 from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.values.ids import AccountId
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table, array_text
@@ -134,8 +135,7 @@ def listed(
 class Contested:
     """The decision an appeal is about, as it was told.
 
-    `parts` are those of the change it made, by name; None if it changed nothing. Units: of the
-    subject.
+    One that does not stand any more, of an application decided again or signed, is not contested.
     """
 
     decision_id: UUID
@@ -145,7 +145,7 @@ class Contested:
     reasons: tuple[str, ...]
     effects: tuple[str, ...]
     decided_on: date
-    parts: dict[str, int] | None = None
+    stands: bool = True
 
     @property
     def subject(self) -> Subject | None:
@@ -154,17 +154,22 @@ class Contested:
 
 
 # What a change was told with stands on the change: the parts of a limit have reasons of their own.
-# What a person decided of an application in review stands on the application.
+# What a person decided of an application in review stands on the application, and is contested from
+# the day it was told.
 CONTESTED = """
 SELECT d.decision_id, d.account_id, d.kind,
     CASE WHEN p.state = 'declined' THEN 'decline' ELSE d.outcome END,
     CASE WHEN p.state = 'declined' THEN p.reasons
         WHEN cardinality(c.reasons) > 0 THEN c.reasons ELSE d.reasons END,
-    d.effects, d.booked_on, c.part_names, c.part_values
+    d.effects, COALESCE(said.booked_on, d.booked_on), d.kind <> 'application' OR said.stands
 FROM decisions AS d
 LEFT JOIN applications AS p ON p.account_id = d.account_id AND p.decision_id = d.decision_id
 LEFT JOIN changes AS c ON c.account_id = d.account_id AND c.decision_id = d.decision_id
     AND c.direction = 'harsher'
+LEFT JOIN LATERAL (
+    SELECT TRUE AS stands, MAX(e.booked_on) AS booked_on FROM events AS e
+    WHERE e.account_id = p.account_id AND e.kind = 'application-declined'
+) AS said ON p.state = 'declined'
 WHERE d.decision_id = ANY(%(decisions)s::uuid[])
 """
 
@@ -172,30 +177,59 @@ WHERE d.decision_id = ANY(%(decisions)s::uuid[])
 def contested(session: Session, decisions: Collection[UUID]) -> dict[UUID, Contested]:
     """Return what is told of some decisions, by their ids."""
     found = {}
-    for row in session.rows(CONTESTED, {"decisions": list(decisions)}):
-        parts = None if row[7] is None else dict(zip(row[7], row[8], strict=True))
-        who, kind = AccountId(row[1]), DecisionKind(row[2])
-        told, effects = tuple(row[4]), tuple(row[5])
-        found[row[0]] = Contested(row[0], who, kind, row[3], told, effects, row[6], parts)
+    asked = {"decisions": list(decisions)}
+    for decision_id, account_id, kind, outcome, reasons, effects, on, stands in (
+        session.rows(CONTESTED, asked) if decisions else ()
+    ):
+        who, told = AccountId(account_id), (tuple(reasons), tuple(effects))
+        found[decision_id] = Contested(
+            decision_id, who, DecisionKind(kind), outcome, *told, on, stands=bool(stands)
+        )
     return found
 
 
+# Also whoever worked on the case of what the decision placed, or on the one that case went on in,
+# and whoever placed what a purchase was stopped for.
 TOOK_PART = """
-SELECT e.author FROM case_entries AS e JOIN cases AS c USING (case_id)
-JOIN case_accounts AS a USING (case_id)
-WHERE a.account_id = %(account)s AND c.decision_id = %(decision)s AND c.kind <> 'appeal'
+WITH placed AS (
+    SELECT case_id, placed_by, seconded_by FROM protections
+    WHERE account_id = %(account)s
+        AND (decision_id = %(decision)s OR ended_at IS NULL AND kind = ANY(%(kinds)s::text[]))
+), direct AS (
+    SELECT c.case_id FROM cases AS c JOIN case_accounts AS a USING (case_id)
+    WHERE a.account_id = %(account)s AND c.decision_id = %(decision)s AND c.kind <> 'appeal'
+    UNION SELECT case_id FROM placed WHERE case_id IS NOT NULL
+), every AS (
+    SELECT case_id FROM direct
+    UNION SELECT c.joined_case_id FROM cases AS c JOIN direct USING (case_id)
+    WHERE c.joined_case_id IS NOT NULL
+)
+SELECT e.author FROM case_entries AS e JOIN every USING (case_id)
+UNION SELECT e.text FROM case_entries AS e JOIN every USING (case_id) WHERE e.kind = 'assigned'
 UNION SELECT actor FROM changes WHERE account_id = %(account)s AND decision_id = %(decision)s
-UNION SELECT unnest(ARRAY[placed_by, seconded_by]) FROM protections
-WHERE account_id = %(account)s AND decision_id = %(decision)s
+UNION SELECT unnest(ARRAY[placed_by, seconded_by]) FROM placed
 UNION SELECT decided_by FROM applications
 WHERE account_id = %(account)s AND decision_id = %(decision)s
 LIMIT %(most)s
 """
 
 
-def took_part(session: Session, account_id: AccountId, decision_id: UUID) -> set[str]:
-    """Return the people who took part in a decision or in what followed from it."""
-    asked = {"account": account_id, "decision": decision_id, "most": PEOPLE_MAX}
+def took_part(
+    session: Session,
+    account_id: AccountId,
+    decision_id: UUID,
+    kinds: Collection[ProtectionKind] = (),
+) -> set[str]:
+    """Return the people who took part in a decision, or in what led to it or followed from it.
+
+    `kinds` are those of the running protections that it was made for.
+    """
+    asked = {
+        "account": account_id,
+        "decision": decision_id,
+        "kinds": [one.value for one in kinds],
+        "most": PEOPLE_MAX,
+    }
     return {one for (one,) in session.rows(TOOK_PART, asked) if one is not None} - MACHINES
 
 

@@ -175,14 +175,21 @@ def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[
     return found
 
 
-# Of an appeal that was upheld, what it was about is harmless for those who appealed.
+# Of an appeal that was upheld, what it was about is harmless for those who appealed: a case, or the
+# one it went on in, or the reasons of a decision that were refuted, each a cause by its name.
 CLEARED = """
-SELECT n.account_id, COALESCE(about.cause, c.cause), c.closed_at
+SELECT n.account_id, COALESCE(went_on.cause, about.cause, c.cause), c.closed_at
 FROM case_accounts AS n JOIN cases AS c USING (case_id)
 LEFT JOIN cases AS about ON about.case_id = c.about_case_id
+LEFT JOIN cases AS went_on ON went_on.case_id = about.joined_case_id
 WHERE n.account_id = ANY(%(accounts)s::uuid[]) AND c.outcome = 'false-alarm'
     AND c.closed_at > %(since)s
-ORDER BY c.closed_at LIMIT %(most)s
+UNION ALL
+SELECT p.account_id, p.account_id::text || '/policy/' || refuted, c.closed_at
+FROM appeals AS p JOIN cases AS c USING (case_id) CROSS JOIN UNNEST(p.reasons) AS refuted
+WHERE p.account_id = ANY(%(accounts)s::uuid[]) AND p.outcome = 'upheld'
+    AND c.closed_at > %(since)s
+ORDER BY 3 LIMIT %(most)s
 """
 
 

@@ -5,6 +5,7 @@ that the whole story of a value can be told and computed again. The account's ro
 purchase looks at: the limit and the grade of price.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from fenqi.core.risk.change import (
     Past,
     Standing,
     Subject,
+    left_of,
     reconciled,
 )
 from fenqi.core.risk.conduct import Conduct
@@ -54,6 +56,7 @@ ANSWERED = writing.Change(
     keys="account_id uuid, offer_id uuid",
     columns="state word, answered_at timestamptz",
 )
+LATER_MAX = 10_000  # changes of one value since one of them; what is beyond is not looked at
 PAST_MAX = 400  # changes of one value looked back on; more than one a day is none of ours
 
 
@@ -142,6 +145,56 @@ def histories(
         )
         for account_id, value in values.items()
     }
+
+
+CUT_AND_LATER = """
+SELECT decision_id IS NOT DISTINCT FROM %(decision)s, direction, part_names, part_values,
+    standing_names, standing_values
+FROM changes
+WHERE account_id = %(account)s AND subject = %(subject)s AND event_number >= (
+    SELECT MIN(event_number) FROM changes WHERE account_id = %(account)s
+        AND subject = %(subject)s AND decision_id = %(decision)s AND direction = 'harsher'
+)
+ORDER BY event_number LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A harsher change by its parts: what was taken, given back for it, and still stands of it.
+
+    Units: those of the subject; what was taken and what stands has the sign of harm, what was given
+    the other one.
+    """
+
+    taken: Mapping[str, int]
+    given: Mapping[str, int]
+    left: Mapping[str, int]
+
+
+def cut_of(
+    session: Session, account_id: AccountId, subject: Subject, decision_id: UUID
+) -> Cut | None:
+    """Return the cut or rise a decision made, as it stands; None if it made none."""
+    asked = {
+        "account": account_id,
+        "subject": subject.value,
+        "decision": decision_id,
+        "most": LATER_MAX,
+    }
+    taken: dict[str, int] | None = None
+    given: Counter[str] = Counter()
+    stood = []
+    for is_own, direction, names, values, standing_names, standing_values in session.rows(
+        CUT_AND_LATER, asked
+    ):
+        parts = dict(zip(names, values, strict=True))
+        if taken is None:
+            taken = parts
+        elif is_own and direction == Direction.MILDER.value:
+            given.update(parts)
+        stood.append(dict(zip(standing_names, standing_values, strict=True)))
+    return None if taken is None else Cut(taken, given, left_of(taken, stood))
 
 
 def value_of(account: Account, subject: Subject, conduct: Conduct) -> int:

@@ -146,12 +146,19 @@ TO_WRITE_OFF = """
 SELECT p.account_id, p.plan_id FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.oldest_due_on <= %(due_on)s AND p.oldest_due_on > %(horizon)s AND p.state = 'active'
     AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
-ORDER BY p.account_id, p.plan_id
+UNION
+SELECT p.account_id, p.plan_id FROM accounts AS a JOIN plans AS p USING (account_id)
+WHERE a.excused_on IS NOT NULL AND p.oldest_due_on <= %(due_on)s AND p.state = 'active'
+    AND a.book_id = %(book_id)s AND a.slice >= %(first)s AND a.slice < %(last)s
+ORDER BY account_id, plan_id
 """
 
 
 def to_write_off(session: Session, book: Book, task: Task, due_on: date) -> list[PlanKey]:
-    """Return the running plans that owe since `due_on` or up to a month longer."""
+    """Return the running plans that owe since `due_on` or up to a month longer.
+
+    Of an account with excused days of its own however long: its debts turn on days of their own.
+    """
     asked = _asked(book, task) | {
         "due_on": due_on,
         "horizon": due_on - timedelta(days=WRITE_OFF_WINDOW_DAYS),

@@ -120,6 +120,8 @@ class Consequences:
             for act in said.effects
             if act.effect in PROTECTS - answered and not self._is_due(rulebook, account, said, act)
         }
+        if not is_floored and Effect.DECLINE in harms:
+            spent |= self.spent.refuted(self.responses, account, rulebook.policy, said)
         # A smaller limit that runs is in force: nothing to place or count, and nothing held back.
         running = self._running(rulebook, account, said) if Effect.SMALLER_LIMIT in spent else NONE
         spent -= running

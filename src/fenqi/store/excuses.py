@@ -218,8 +218,7 @@ class Excuses:
         )
 
     def fill(self, sheet: Sheet) -> None:
-        """Put the rows on a batch's sheet, and send what is given back before it."""
-        self._restitution.write()
+        """Put the rows on a batch's sheet."""
         begun, ended = Rows(EXCUSES), Rows(VOIDED)
         for one, number in self._new.values():
             begun.add(

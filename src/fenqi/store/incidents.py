@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Missing
+from fenqi.core.servicing.excuse import Span, days_of
 from fenqi.core.values.ids import AccountId
 from fenqi.store.pool import Session
 
@@ -28,6 +29,8 @@ class IncidentMissing(Missing):
 @dataclass(frozen=True, slots=True)
 class Incident:
     """One incident. `granted_on` is the last day it excuses, `through_on` the last that was asked.
+
+    An incident that excuses no day yet is granted up to the day before its first.
 
     `carried_on` is the last day that was carried to every account, None at first, and from its end
     on until everybody was told of that.
@@ -51,7 +54,13 @@ class Incident:
     @property
     def waits_for_second(self) -> bool:
         """Whether days wait for a second person."""
-        return self.seconded_by is None and self.granted_on < self.through_on
+        is_open = self.closed_at is None and self.seconded_by is None
+        return is_open and self.granted_on < self.through_on
+
+    @property
+    def span(self) -> Span | None:
+        """The days it excuses, None if there are none yet."""
+        return Span(self.from_on, self.granted_on) if self.granted_on >= self.from_on else None
 
     @property
     def is_carried(self) -> bool:
@@ -124,6 +133,27 @@ def same(session: Session, one: Incident) -> Incident | None:
     return Incident(*rows[0]) if rows else None
 
 
+ALONE = f"""
+SELECT {COLUMNS} FROM incidents
+WHERE book_id = %(book_id)s AND opened_by = %(by)s AND seconded_by IS NULL
+    AND granted_on >= %(since)s AND from_on <= %(until)s
+ORDER BY from_on LIMIT %(most)s
+"""  # noqa: S608 - constants only
+
+
+def days_alone(session: Session, book_id: str, by: str, around: Span) -> frozenset[date]:
+    """Return the days that one person's word alone excuses, of incidents that touch some days."""
+    asked = {
+        "book_id": book_id,
+        "by": by,
+        "since": around.from_on,
+        "until": around.through_on,
+        "most": LISTED_MAX,
+    }
+    found = [Incident(*row) for row in session.rows(ALONE, asked)]
+    return frozenset[date]().union(*(days_of(one.span) for one in found))
+
+
 def listed(session: Session, *, with_closed: bool, most: int = LISTED_MAX) -> list[Incident]:
     """Return incidents, the latest first."""
     rows = session.rows(LISTED, {"all": with_closed, "most": most})
@@ -131,7 +161,7 @@ def listed(session: Session, *, with_closed: bool, most: int = LISTED_MAX) -> li
 
 
 # Whom days of the past touch: who owes since before one of them ends, became late in them or later,
-# or was asked for a late charge since.
+# was asked for a late charge since, or paid late before a close had seen it.
 HELD_AGAINST = """(
     EXISTS (SELECT 1 FROM plans AS p
             WHERE p.account_id = a.account_id AND p.oldest_due_on < %(through_on)s)
@@ -140,6 +170,9 @@ HELD_AGAINST = """(
     OR EXISTS (SELECT 1 FROM operations AS o
                WHERE o.account_id = a.account_id AND o.kind = 'late-charge'
                    AND o.booked_on >= %(from_on)s)
+    OR EXISTS (SELECT 1 FROM events AS e
+               WHERE e.account_id = a.account_id AND e.kind IN ('receipt-final', 'plan-settled')
+                   AND e.booked_on >= %(from_on)s AND e.payload ->> 'overdue_days' <> '0')
 )"""
 USES = """(
     EXISTS (SELECT 1 FROM receipts AS r
@@ -158,7 +191,7 @@ BOOK_WIDE = HELD_AGAINST
 OF_CHANNEL = f"{USES} AND ({OWES} OR {HELD_AGAINST})"
 TOUCHED = """
 SELECT a.account_id FROM accounts AS a
-WHERE a.book_id = %(book_id)s AND a.kind = 'customer'
+WHERE a.book_id = %(book_id)s AND a.kind = 'customer' AND a.account_id > %(after)s
     AND {whom} AND NOT {told}
 ORDER BY a.account_id LIMIT %(most)s
 """
@@ -166,13 +199,16 @@ TO_TELL = TOUCHED.format(whom=BOOK_WIDE, told=TOLD)
 TO_TELL_OF_CHANNEL = TOUCHED.format(whom=OF_CHANNEL, told=TOLD)
 
 
-def to_tell(session: Session, one: Incident, today: date, *, most: int) -> list[AccountId]:
-    """Return accounts that an incident touches and that were not told of it, the first by id."""
+def to_tell(
+    session: Session, one: Incident, today: date, *, after: UUID, most: int
+) -> list[AccountId]:
+    """Return the next accounts that an incident touches and that were not told of it, by id."""
     statement = TO_TELL_OF_CHANNEL if one.channel else TO_TELL
     reach_on = one.reaches(today)
     if reach_on < one.from_on:
         return []
     asked = _entry(one) | {
+        "after": after,
         "most": most,
         "through_on": min(reach_on, today),
         "reach_on": reach_on,

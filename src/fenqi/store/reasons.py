@@ -44,15 +44,15 @@ def of_purchases() -> Texts:
     return tomllib.loads((resources.files("fenqi") / TEXTS_OF_PURCHASES).read_text("utf-8"))
 
 
-def of_freezes(ground: Ground, session: Session, book: Book) -> frozenset[str]:
-    """Return the codes a freeze in a book may be told with: of what decides there, of crowds.
+def of_freezes(ground: Ground, session: Session, book: Book) -> Texts:
+    """Return what customers read for what freezes: of what decides in a book, and of crowds.
 
     Errors: PolicyMissing, RulebookAltered.
     """
-    known = set(ground.crowd.texts)
+    known = dict(ground.crowd.texts)
     for kind in OF_ACCOUNTS:
-        known |= set(Deciding(session, kind).of(book).policy.reasons)
-    return frozenset(known)
+        known |= Deciding(session, kind).of(book).policy.reasons
+    return known
 
 
 def refuse_unknown(reasons: Sequence[str], known: Collection[str]) -> None:

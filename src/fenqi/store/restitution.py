@@ -7,8 +7,9 @@ whose parts sum to it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from fenqi.core.risk.change import Change, ChangeTerms, Standing, Subject
@@ -20,7 +21,7 @@ from fenqi.core.risk.pulls import SCORE_INPUT, Lost, wants
 from fenqi.core.risk.record import Record
 from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.scorecard import Scorecard
-from fenqi.core.servicing.excuse import overdue_anew
+from fenqi.core.servicing.excuse import Span, overdue_anew
 from fenqi.store import assessments, changes, decision_records, scorecards
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
@@ -33,67 +34,97 @@ CUTS_MAX = 100  # of one account, since a day
 TOLD = {Subject.LIMIT: "limit-restored", Subject.PRICE: "price-restored"}
 
 CUTS = """
-SELECT c.subject, c.decision_id, c.part_names, c.part_values FROM changes AS c
-WHERE c.account_id = %(account)s AND c.direction = 'harsher' AND c.booked_on >= %(since)s
-    AND c.decision_id IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM changes AS given
-        WHERE given.account_id = c.account_id AND given.direction = 'milder'
-            AND given.decision_id = c.decision_id AND given.event_number > c.event_number
-    )
-ORDER BY c.event_number LIMIT %(most)s
+SELECT subject, decision_id FROM changes
+WHERE account_id = %(account)s AND direction = 'harsher' AND booked_on >= %(since)s
+    AND decision_id IS NOT NULL
+ORDER BY event_number LIMIT %(most)s
 """
+SAID = """
+SELECT from_on, through_on, begun_number, COALESCE(void_number, %(never)s) FROM excuses
+WHERE account_id = %(account)s ORDER BY begun_number LIMIT %(most)s
+"""
+SAID_MAX = 10_000  # excuses of one account
+NEVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A harsher change: what of, by which decision, and its parts."""
+    """A harsher change: what of, by which decision, and how it stands."""
 
     subject: Subject
     decision_id: UUID
-    parts: Mapping[str, int]
+    stands: changes.Cut
+
+
+class _Said(NamedTuple):
+    """Days of an account that were excused from one of its events on, up to another."""
+
+    span: Span
+    begun_number: int
+    void_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The days of an account that are excused now, and those that were at any time before."""
+
+    before: frozenset[date]  # until what happens now
+    after: frozenset[date]
+    said: Sequence[_Said]  # what was said of its own days before
+
+    def at(self, number: int) -> frozenset[date]:
+        """Return the days that were excused when an event was the account's latest."""
+        later = (one.span.days for one in self.said if one.begun_number > number)
+        then = (one.span.days for one in self.said if one.begun_number <= number < one.void_number)
+        return self.before.difference(*later).union(*then)
 
 
 @dataclass(slots=True)
 class Restitution:
-    """Gives back to the locked accounts of one batch; `write` sends it before the booking."""
+    """Gives back to the locked accounts of one batch; each change is sent at once."""
 
     ground: Ground
     booking: Booking
     session: Session
-    _changes: Changes | None = field(default=None)
 
     def give_back(
         self, account: Account, *, since: date, before: frozenset[date], after: frozenset[date]
     ) -> int:
         """Give back what was cut since a day for facts that do not stand; return how many cuts.
 
-        `before` are the days excused when it was cut, `after` those excused now.
+        `before` are the days excused until now, `after` those excused now.
         """
         asked = {"account": account.account_id, "since": since, "most": CUTS_MAX}
+        found = self.session.rows(CUTS, asked)
+        if not found:
+            return 0
+        days = _Days(before, after, self._said(account))
         given = 0
-        for subject, decision_id, names, values in self.session.rows(CUTS, asked):
-            cut = _Cut(Subject(subject), decision_id, dict(zip(names, values, strict=True)))
-            given += self._undo(account, cut, before, after)
+        for name, decision_id in found:
+            subject = Subject(name)
+            stands = changes.cut_of(self.session, account.account_id, subject, decision_id)
+            if stands is not None and stands.left:
+                given += self._undo(account, _Cut(subject, decision_id, stands), days)
         return given
 
-    def write(self) -> None:
-        """Send the changes, if any."""
-        if self._changes is not None:
-            self._changes.write(self.session)
+    def _said(self, account: Account) -> list[_Said]:
+        asked = {"account": account.account_id, "never": NEVER, "most": SAID_MAX}
+        rows = self.session.rows(SAID, asked)
+        return [_Said(Span(first, last), begun, void) for first, last, begun, void in rows]
 
-    def _undo(
-        self, account: Account, cut: _Cut, before: frozenset[date], after: frozenset[date]
-    ) -> int:
+    def _undo(self, account: Account, cut: _Cut, days: _Days) -> int:
         """Undo the parts of a cut that facts do not ask for any more; return 1 if there are any."""
         conduct = self.ground.catalogue.conduct()
         terms: ChangeTerms = conduct.terms(cut.subject)
-        back = self._back(account, cut, terms, before, after)
+        back = self._back(account, cut, terms, days)
         on = account.book.business_date
         known = changes.histories(
             self.session, {account.account_id: account}, cut.subject, on=on, conduct=conduct
         )
         standing = known[account.account_id].standing
-        parts = {name: _less(part, standing.parts.get(name, 0)) for name, part in back.items()}
+        owed = {name: part - cut.stands.given.get(name, 0) for name, part in back.items()}
+        parts = {name: _less(part, cut.stands.left.get(name, 0)) for name, part in owed.items()}
+        parts = {name: _less(part, standing.parts.get(name, 0)) for name, part in parts.items()}
         parts = {name: part for name, part in parts.items() if part}
         new = standing.value + sum(parts.values())
         if not parts or (terms.levels and new not in terms.levels):
@@ -110,9 +141,9 @@ class Restitution:
             bounds=(),
             turns=0,
         )
-        if self._changes is None:
-            self._changes = Changes(self.booking, conduct)
-        self._changes.make(account, change, decision_id=cut.decision_id, kind=TOLD[cut.subject])
+        made = Changes(self.booking, conduct)
+        made.make(account, change, decision_id=cut.decision_id, kind=TOLD[cut.subject])
+        made.write(self.session)  # what stands is read again for the next cut
         return 1
 
     def _back(
@@ -120,8 +151,7 @@ class Restitution:
         account: Account,
         cut: _Cut,
         terms: ChangeTerms,
-        before: frozenset[date],
-        after: frozenset[date],
+        days: _Days,
     ) -> dict[str, int]:
         """Return, by part, what a cut took that its policy would not take for the facts of now."""
         record = decision_records.read(self.session, cut.decision_id)
@@ -129,10 +159,10 @@ class Restitution:
         names = [one.name for one in rulebook.policy.inputs]
         then: dict[str, Value] = dict(zip(names, record.inputs, strict=True))
         now = dict(then)
-        on = date.fromisoformat(record.booked_on)
-        days = then.get(OVERDUE)
-        if isinstance(days, int):
-            now[OVERDUE] = overdue_anew(days, on, before=before, after=after)
+        overdue = then.get(OVERDUE)
+        if isinstance(overdue, int):
+            on, before = date.fromisoformat(record.booked_on), days.at(record.as_of_number or 0)
+            now[OVERDUE] = overdue_anew(overdue, on, before=before, after=days.after)
         now |= self._features(account, record, names, account.event_count)
         lost: list[Lost | None] = [None, None]
         if SCORE_INPUT in names:
@@ -146,7 +176,7 @@ class Restitution:
         ]
         return {
             name: _share(part, asked[0][name], asked[1].get(name, 0))
-            for name, part in cut.parts.items()
+            for name, part in cut.stands.taken.items()
             if part * cut.subject.harm > 0 and name in asked[0]
         }
 

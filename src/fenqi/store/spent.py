@@ -6,6 +6,7 @@ closed for answers whatever else its accounts share. A check that was passed, or
 asked for again only when facts came that are newer.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from fenqi.core.risk.consequence import asking, cause_of, cause_of_line
 from fenqi.core.risk.decision import HARMFUL, Effect
 from fenqi.core.risk.features.moment import instant_of
 from fenqi.core.risk.policy.expression import names
-from fenqi.core.risk.policy.policy import Line, Policy, Verdict
+from fenqi.core.risk.policy.policy import Act, Line, Policy, Verdict
 from fenqi.core.risk.response import HOUR
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
@@ -83,6 +84,28 @@ class Spent:
             for one in self._causes(policy, said, effect)
         )
 
+    def refuted(
+        self, give: Responses, account: Account, policy: Policy, said: Verdict
+    ) -> frozenset[Effect]:
+        """Return the decline of a verdict if nothing asks for it that a person did not find wrong.
+
+        With it a review that nobody asked for: it would only stand in the decline's place.
+        """
+        declining = [one for one in policy.thresholds if _declines(one.acts)]
+        least = min((one.at_least for one in declining), default=said.points + 1)
+        points = said.points
+        for line in (policy.lines[one] for one in said.hits):
+            cause = self._cause(line)
+            if give.cleared_at(account, cause.name, is_shared=cause.is_shared) is None:
+                if _declines(line.acts):
+                    return NONE
+            else:
+                points -= max(0, line.points)
+        if points >= least:
+            return NONE
+        asked = {act.effect for act in said.effects}
+        return frozenset({Effect.DECLINE, Effect.REVIEW} - (asked - {Effect.DECLINE}))
+
     def checks(
         self, give: Responses, account: Account, policy: Policy, said: Verdict
     ) -> list[Check]:
@@ -140,3 +163,7 @@ class Spent:
             return None
         moment = self._followed.newest(account, looked_at)
         return None if moment is None else instant_of(moment)
+
+
+def _declines(acts: Iterable[Act]) -> bool:
+    return any(act.effect is Effect.DECLINE for act in acts)

@@ -392,18 +392,16 @@ def told(session: Session, account_id: UUID) -> list[Told]:
     return [Told(*row) for row in session.rows(TOLD_TO, asked)]
 
 
-PACK_OF = """
-SELECT b.pack, b.currency FROM books AS b WHERE b.book_id = (
-    SELECT book_id FROM accounts WHERE account_id = %(account)s
-    UNION SELECT book_id FROM applications WHERE account_id = %(account)s
-) LIMIT 1
+BOOK_OF = """
+SELECT book_id FROM accounts WHERE account_id = %(account)s
+UNION SELECT book_id FROM applications WHERE account_id = %(account)s LIMIT 1
 """
 
 
-def pack_of(session: Session, account_id: UUID) -> tuple[str, str]:
-    """Return pack and currency of an account's book, or of the book somebody applied in."""
-    ((pack, code),) = session.rows(PACK_OF, {"account": account_id})
-    return str(pack), str(code)
+def book_of(session: Session, account_id: UUID) -> str:
+    """Return the book of an account that exists, or in which somebody applied."""
+    ((book_id,),) = session.rows(BOOK_OF, {"account": account_id})
+    return str(book_id)
 
 
 # What customers asked for, by the event that says so.

@@ -470,8 +470,47 @@ def test_what_was_told_reads_in_words_in_both_languages_and_says_how_to_contest(
             assert not codes & set(one.because)  # a code alone is nothing a person reads
         assert all(one.because for one in told if one.kind != "appeal-opened")
         assert told[-1].decision_id == answer.decision_id
-        assert told[-1].contest_until == "2027-02-20"
-        assert told[0].contest_until is None
+        # It was contested; the purchase can be still.
+        assert [one.contest_until for one in told] == [None, None, "2027-02-20", None]
+
+
+def test_a_last_day_to_contest_is_told_only_where_an_appeal_would_be_heard(world: World) -> None:
+    """Not of a plan that is not on offer to anybody, nor once the days are over."""
+    account = enrol(world, limit_minor=100_000)
+    paused = purchase(world, account, 1_000, "flat", 3, price_ppm=500_000)
+    assert done(authorise(world.ground, [paused])[0]).outcome == "other-plan"
+    done(authorise(world.ground, [purchase(world, account, 200_000)])[0])
+    heard = {}
+    for one in telling.told(world.ground, account, Language.ENGLISH):
+        command = opening(world, account, one.decision_id)
+        heard[one.kind] = (one.contest_until, open_appeal(world.ground, [command])[0])
+    assert heard["purchase-paused"][0] is None
+    assert refusal(heard["purchase-paused"][1]).code == "nothing-to-contest"
+    assert heard["purchase-declined"][0] == "2027-01-05"
+    assert isinstance(heard["purchase-declined"][1], AppealOpened)
+    other = enrol(world, "bob", limit_minor=1_000)
+    done(authorise(world.ground, [purchase(world, other, 2_000)])[0])
+    with world.store.transaction() as session:
+        session.run("UPDATE books SET business_date = '2027-01-06'", {})
+    (told,) = telling.told(world.ground, other, Language.ENGLISH)
+    assert told.contest_until is None
+
+
+def test_what_a_person_declined_can_be_contested_from_the_day_it_was_told(world: World) -> None:
+    received = applied(world, "ann")
+    account = AccountId(UUID(received.application_id))
+    done(admit(world.ground, SaidBureau())[received.application_id])
+    with world.store.transaction() as session:
+        session.run("UPDATE applications SET state = 'review'", {})
+        session.run("UPDATE books SET business_date = '2026-02-05'", {})
+    by_hand = {"actor": "mei", "limit_minor": None, "reasons": ("income-too-low",)}
+    said = {"scope_id": str(account), "key": key(world), "account_id": account}
+    done(resolve(world.ground, [Resolve(**said, **by_hand)])[0])
+    (told,) = telling.told(world.ground, account, Language.ENGLISH)
+    assert told.contest_until == "2027-02-05"
+    with world.store.transaction() as session:
+        session.run("UPDATE books SET business_date = '2027-02-05'", {})
+    assert appealed(world, account, told.decision_id)
 
 
 def test_who_applied_and_was_declined_reads_why_in_words(world: World) -> None:

@@ -10,9 +10,19 @@ from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
 
+from fenqi.core.account import Reason
 from fenqi.core.errors import Conflict, Invalid
 from fenqi.core.risk.change import Change, Standing, Subject
 from fenqi.core.risk.policy.policy import APPROVE, REASONS_MAX
+from fenqi.core.risk.response import ProtectionKind
+
+# What stops a purchase for a reason that holds whatever a policy says, and ends with that reason.
+STOPPED_BY = {
+    Reason.PURCHASES_HELD.value: ProtectionKind.HOLD,
+    Reason.ACCOUNT_FROZEN.value: ProtectionKind.FREEZE,
+    Reason.CHECK_ASKED.value: ProtectionKind.STEP_UP,
+    Reason.LIMIT_EXCEEDED.value: ProtectionKind.SMALLER_LIMIT,
+}
 
 
 class Answer(StrEnum):
@@ -45,6 +55,13 @@ def took_something(outcome: str, reasons: Collection[str]) -> bool:
     return outcome != APPROVE or bool(reasons)
 
 
+def contestable_until(
+    outcome: str, reasons: Collection[str], decided_on: date, *, days: int
+) -> date | None:
+    """Return the last day on which a decision may be contested, None if it took nothing."""
+    return decided_on + timedelta(days=days) if took_something(outcome, reasons) else None
+
+
 def check_may_contest(
     outcome: str, reasons: Collection[str], decided_on: date, on: date, *, days: int
 ) -> None:
@@ -52,11 +69,16 @@ def check_may_contest(
 
     Errors: NothingToContest, AppealTooLate.
     """
-    if not took_something(outcome, reasons):
+    last_on = contestable_until(outcome, reasons, decided_on, days=days)
+    if last_on is None:
         raise NothingToContest(outcome=outcome)
-    last_on = decided_on + timedelta(days=days)
     if on > last_on:
         raise AppealTooLate(decided_on=decided_on, last_on=last_on)
+
+
+def stopping(reasons: Collection[str]) -> frozenset[ProtectionKind]:
+    """Return the kinds of protections for which a purchase was stopped, by its reasons."""
+    return frozenset(STOPPED_BY[one] for one in reasons if one in STOPPED_BY)
 
 
 def answered(named: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:

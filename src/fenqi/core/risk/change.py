@@ -11,7 +11,7 @@ what stands already: nothing is cut twice for one reason. Of a rule whose inputs
 part stays as it is: what is not known moves nothing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -212,6 +212,22 @@ def reconciled(standing: Standing, value: int) -> Standing:
     if not off:
         return standing
     return _after(standing, {ELSEWHERE: off})
+
+
+def left_of(parts: Mapping[str, int], stood: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return what still stands of a change's parts.
+
+    `stood` is what stood of each part after that change and after every later one. What was taken
+    back once does not come back by another change that has a part of the same name.
+
+    Units: those of the subject.
+    """
+    left = dict(parts)
+    for after in stood:
+        for name, part in left.items():
+            here = after.get(name, 0)
+            left[name] = (max if part < 0 else min)(part, here) if part * here > 0 else 0
+    return {name: part for name, part in left.items() if part}
 
 
 def agreed(standing: Standing, subject: Subject) -> Standing:

@@ -97,6 +97,24 @@ def channel_excuse(failed_on: date, days_max: int) -> Span:
     return Span(failed_on, failed_on + timedelta(days=days_max))
 
 
+def granted_alone(span: Span, said: Collection[date], days_max: int) -> date:
+    """Return the last day of a span that one person may excuse alone, the day before it if none.
+
+    `said` are the days near it that this person excuses alone already: days asked for in pieces
+    are no more than days asked for at once.
+
+    Units: days.
+    """
+    left, last = days_max - len(said), span.from_on - A_DAY
+    while last < span.through_on:
+        if last + A_DAY not in said:
+            left -= 1
+        if left < 0:
+            break
+        last += A_DAY
+    return last
+
+
 def overdue_anew(days: int, on: date, *, before: Collection[date], after: Collection[date]) -> int:
     """Return how late on a day was what seemed `days` late, now that more days are excused.
 

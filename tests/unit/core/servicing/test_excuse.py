@@ -8,6 +8,7 @@ from fenqi.core.servicing.excuse import (
     Pending,
     Span,
     channel_excuse,
+    granted_alone,
     money_excuses,
     overdue_anew,
 )
@@ -60,3 +61,23 @@ def test_what_seemed_late_is_as_late_as_the_days_that_count() -> None:
             DUE, on(seen), after
         )
     assert overdue_anew(0, DUE, before=before, after=after) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "days_max", "last"),
+    [
+        ([], 3, 2),
+        ([], 9, 4),  # no more than is asked
+        ([], 0, -1),
+        ([-9], 3, 1),
+        ([-3, -2, -1], 3, -1),
+        ([0, 1], 3, 2),  # days said already cost nothing again
+        ([-2, 1], 3, 1),
+        ([-2, -1, 0], 3, 0),
+    ],
+)
+def test_one_person_excuses_so_many_days_however_they_are_asked_for(
+    said: list[int], days_max: int, last: int
+) -> None:
+    days = frozenset(on(one) for one in said)
+    assert granted_alone(Span(on(0), on(4)), days, days_max) == on(last)
