@@ -103,9 +103,14 @@ WAITS_AGAIN = "The application {application} waits for its turn again."
 NONE_WAITS = "No application waits."
 ASKED = ("application", "state", "reasons")
 REPORTS_KNOWN = "{file}: {count} reports are known now."
-REPORTS_KNOWN_BEFORE = "{count} were known already"
+KNOWN_BEFORE = "{count} were known already"
 REPORTS_OF_NOBODY = "{count} are about nobody who ever applied here"
 REPORTS_WITHOUT_CONSENT = "{count} are left out: the person has not consented to a bureau's report"
+TELLING = "Telling the facts"
+FACTS_STORED = "{file}: new facts stored: {count}"
+FACTS_UNCHANGED = "Nothing was changed: all of it was known already."
+FACTS_LATE = "{count} of them were told late"
+FACTS_SKEWED = "{count} of them by a clock that is ahead"
 DAYS_OR_TO = "either --days or --to"
 EXCUSED = "{first} to {last} are excused: {incident}"
 EXCUSED_ONCE_SECONDED = (
@@ -177,9 +182,14 @@ ALL = (
     NONE_WAITS,
     *ASKED,
     REPORTS_KNOWN,
-    REPORTS_KNOWN_BEFORE,
+    KNOWN_BEFORE,
     REPORTS_OF_NOBODY,
     REPORTS_WITHOUT_CONSENT,
+    TELLING,
+    FACTS_STORED,
+    FACTS_UNCHANGED,
+    FACTS_LATE,
+    FACTS_SKEWED,
     DAYS_OR_TO,
     EXCUSED,
     EXCUSED_ONCE_SECONDED,

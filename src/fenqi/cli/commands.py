@@ -34,6 +34,10 @@ COMMANDS = {
         "replay",
         "Live a year of invented shoppers from nothing, check the books and print the report.",
     ),
+    "observe": (
+        "observe",
+        "Take in facts about accounts: logins, changes of device or phone, failed payments.",
+    ),
     "replay": (
         "replay",
         "Live a merchant's history: accounts, plans, drawn payments, and a closed book every day.",

@@ -237,6 +237,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "fact-invalid": "{kind}: {field} is {value}; it must be {expected}. Nothing was stored.",
     "fact-kind-unknown": "There is no kind of fact {kind}. There are: {known}.",
     "facts-uncounted": "A command carries 1 to {facts_max} facts; this one has {facts}.",
+    "facts-unreadable": (
+        "{file}: {problem}. Nothing of it was stored.",
+        "{file}: nothing of it was stored. Lines that make no sense: {count}. Correct them, or "
+        "leave such lines out with --skip-bad FILE.\n  {bad}",
+    ),
     "features-invalid": (
         "{file}, line {line}: {field} of {entry} is {value}; it must be {expected}. Correct the "
         "file.",
