@@ -111,6 +111,9 @@ FACTS_STORED = "{file}: new facts stored: {count}"
 FACTS_UNCHANGED = "Nothing was changed: all of it was known already."
 FACTS_LATE = "{count} of them were told late"
 FACTS_SKEWED = "{count} of them by a clock that is ahead"
+PLACE_ADDED = "{place}: addresses added: {size}"
+PLACE_THERE = "{place}: it is there already ({size}); nothing was changed"
+PLACE_REMOVED = "{place}: addresses that count no more: {size}"
 DAYS_OR_TO = "either --days or --to"
 EXCUSED = "{first} to {last} are excused: {incident}"
 EXCUSED_ONCE_SECONDED = (
@@ -190,6 +193,9 @@ ALL = (
     FACTS_UNCHANGED,
     FACTS_LATE,
     FACTS_SKEWED,
+    PLACE_ADDED,
+    PLACE_THERE,
+    PLACE_REMOVED,
     DAYS_OR_TO,
     EXCUSED,
     EXCUSED_ONCE_SECONDED,

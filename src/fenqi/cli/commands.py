@@ -64,6 +64,7 @@ COMMANDS = {
     "decision": ("decision", "Look at decisions, and make them again."),
     "incident": ("incident", "Outages that never count against a customer."),
     "ledger": ("ledger", "Check the ledger, or export it."),
+    "place": ("place", "Addresses that many honest people share."),
     "plan": ("plan", "Look at a plan before it exists or changes."),
     "policy": ("policy", "Policies: what decides, and by whose word."),
     "shadow": ("shadow", "Judge policies beside the live ones."),

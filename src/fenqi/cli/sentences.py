@@ -380,6 +380,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "person-needed": (
         "Say who looked (--by) and what was found (--finding), in characters that can be printed."
     ),
+    "place-invalid": "The {field} of a place must be {expected}.",
+    "place-known": (
+        "It is the place {place} already ({kind}), in other words. Remove that first if it is "
+        "wrong: fenqi place remove {place} --by YOU"
+    ),
+    "place-missing": "There is no place {place}. `fenqi place list` tells which there are.",
+    "place-removed": "The place {place} was removed already by {by}.",
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-contested": (
         "The plan {plan} is contested since {since}: nothing of it is claimed until that is "
