@@ -111,6 +111,14 @@ FACTS_STORED = "{file}: new facts stored: {count}"
 FACTS_UNCHANGED = "Nothing was changed: all of it was known already."
 FACTS_LATE = "{count} of them were told late"
 FACTS_SKEWED = "{count} of them by a clock that is ahead"
+OFFER_ACCEPTED = "accepted: the limit is {limit} from now on, for later purchases"
+OFFER_DECLINED = "declined: the limit stays {limit}"
+LIMIT_RAISED = "raised: the limit is {limit} from now on, for later purchases"
+LIMIT_KEPT = "kept: the limit stays {limit}, for: {reasons}"
+LIMIT_KEPT_SO_FAR = (
+    "kept: the limit stays {limit}; nothing that is known speaks for a higher one yet"
+)
+LIMIT_CUT = "cut: the limit is {limit} from now on, for: {reasons}"
 PLACE_ADDED = "{place}: addresses added: {size}"
 PLACE_THERE = "{place}: it is there already ({size}); nothing was changed"
 PLACE_REMOVED = "{place}: addresses that count no more: {size}"
@@ -193,6 +201,12 @@ ALL = (
     FACTS_UNCHANGED,
     FACTS_LATE,
     FACTS_SKEWED,
+    OFFER_ACCEPTED,
+    OFFER_DECLINED,
+    LIMIT_RAISED,
+    LIMIT_KEPT,
+    LIMIT_KEPT_SO_FAR,
+    LIMIT_CUT,
     PLACE_ADDED,
     PLACE_THERE,
     PLACE_REMOVED,

@@ -64,6 +64,7 @@ COMMANDS = {
     "decision": ("decision", "Look at decisions, and make them again."),
     "incident": ("incident", "Outages that never count against a customer."),
     "ledger": ("ledger", "Check the ledger, or export it."),
+    "offer": ("offer", "Higher limits: what is offered, answered and asked for."),
     "place": ("place", "Addresses that many honest people share."),
     "plan": ("plan", "Look at a plan before it exists or changes."),
     "policy": ("policy", "Policies: what decides, and by whose word."),
