@@ -12,13 +12,37 @@ from uuid import UUID
 from make_book import World, as_owner, done, enrol_all, enrol_command, key, payment, row, rows
 from msgspec import structs
 
+from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.observe import Observe, Told, observe
 from fenqi.flows.receive import receive
+from fenqi.store import places
+from fenqi.store.places import Place
 
 
 def hashed(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def know(world: World, address: str | bytes, kind: PlaceKind = PlaceKind.CAMPUS) -> None:
+    """Write an address down as a place that many share, as the close of a case does."""
+    seal = hashed(address) if isinstance(address, str) else address
+    place = Place(
+        place_id=world.ground.ids.new(),
+        kind=kind,
+        note="",
+        range_hash=seal,
+        ip_version=None,
+        prefix_bits=None,
+        address_count=1,
+        last_on=None,
+        case_id=None,
+        added_by="mei",
+        added_at=world.clock.now(),
+    )
+    with world.store.transaction() as session:
+        for sheet in places.adding(place, [seal]):
+            sheet.send(session)
 
 
 def people(world: World, count: int, name: str = "person") -> list[AccountId]:

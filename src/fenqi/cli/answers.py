@@ -103,9 +103,25 @@ WAITS_AGAIN = "The application {application} waits for its turn again."
 NONE_WAITS = "No application waits."
 ASKED = ("application", "state", "reasons")
 REPORTS_KNOWN = "{file}: {count} reports are known now."
-REPORTS_KNOWN_BEFORE = "{count} were known already"
+KNOWN_BEFORE = "{count} were known already"
 REPORTS_OF_NOBODY = "{count} are about nobody who ever applied here"
 REPORTS_WITHOUT_CONSENT = "{count} are left out: the person has not consented to a bureau's report"
+TELLING = "Telling the facts"
+FACTS_STORED = "{file}: new facts stored: {count}"
+FACTS_UNCHANGED = "Nothing was changed: all of it was known already."
+FACTS_LATE = "{count} of them were told late"
+FACTS_SKEWED = "{count} of them by a clock that is ahead"
+OFFER_ACCEPTED = "accepted: the limit is {limit} from now on, for later purchases"
+OFFER_DECLINED = "declined: the limit stays {limit}"
+LIMIT_RAISED = "raised: the limit is {limit} from now on, for later purchases"
+LIMIT_KEPT = "kept: the limit stays {limit}, for: {reasons}"
+LIMIT_KEPT_SO_FAR = (
+    "kept: the limit stays {limit}; nothing that is known speaks for a higher one yet"
+)
+LIMIT_CUT = "cut: the limit is {limit} from now on, for: {reasons}"
+PLACE_ADDED = "{place}: addresses added: {size}"
+PLACE_THERE = "{place}: it is there already ({size}); nothing was changed"
+PLACE_REMOVED = "{place}: addresses that count no more: {size}"
 DAYS_OR_TO = "either --days or --to"
 EXCUSED = "{first} to {last} are excused: {incident}"
 NOT_EXCUSED = "no day is excused: {incident}"
@@ -178,9 +194,23 @@ ALL = (
     NONE_WAITS,
     *ASKED,
     REPORTS_KNOWN,
-    REPORTS_KNOWN_BEFORE,
+    KNOWN_BEFORE,
     REPORTS_OF_NOBODY,
     REPORTS_WITHOUT_CONSENT,
+    TELLING,
+    FACTS_STORED,
+    FACTS_UNCHANGED,
+    FACTS_LATE,
+    FACTS_SKEWED,
+    OFFER_ACCEPTED,
+    OFFER_DECLINED,
+    LIMIT_RAISED,
+    LIMIT_KEPT,
+    LIMIT_KEPT_SO_FAR,
+    LIMIT_CUT,
+    PLACE_ADDED,
+    PLACE_THERE,
+    PLACE_REMOVED,
     DAYS_OR_TO,
     EXCUSED,
     NOT_EXCUSED,

@@ -65,7 +65,7 @@ def import_file(
     console = Console(highlight=False, markup=False)
     console.print(say(said.REPORTS_KNOWN, file=file, count=f"{done.stored:,}"))
     for count, what in (
-        (done.known, said.REPORTS_KNOWN_BEFORE),
+        (done.known, said.KNOWN_BEFORE),
         (done.nobody, said.REPORTS_OF_NOBODY),
         (done.without_consent, said.REPORTS_WITHOUT_CONSENT),
     ):

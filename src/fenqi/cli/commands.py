@@ -34,6 +34,10 @@ COMMANDS = {
         "replay",
         "Live a year of invented shoppers from nothing, check the books and print the report.",
     ),
+    "observe": (
+        "observe",
+        "Take in facts about accounts: logins, changes of device or phone, failed payments.",
+    ),
     "replay": (
         "replay",
         "Live a merchant's history: accounts, plans, drawn payments, and a closed book every day.",
@@ -60,6 +64,8 @@ COMMANDS = {
     "decision": ("decision", "Look at decisions, and make them again."),
     "incident": ("incident", "Outages that never count against a customer."),
     "ledger": ("ledger", "Check the ledger, or export it."),
+    "offer": ("offer", "Higher limits: what is offered, answered and asked for."),
+    "place": ("place", "Addresses that many honest people share."),
     "plan": ("plan", "Look at a plan before it exists or changes."),
     "policy": ("policy", "Policies: what decides, and by whose word."),
     "shadow": ("shadow", "Judge policies beside the live ones."),

@@ -237,6 +237,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "fact-invalid": "{kind}: {field} is {value}; it must be {expected}. Nothing was stored.",
     "fact-kind-unknown": "There is no kind of fact {kind}. There are: {known}.",
     "facts-uncounted": "A command carries 1 to {facts_max} facts; this one has {facts}.",
+    "facts-unreadable": (
+        "{file}: {problem}. Nothing of it was stored.",
+        "{file}: nothing of it was stored. Lines that make no sense: {count}. Correct them, or "
+        "leave such lines out with --skip-bad FILE.\n  {bad}",
+    ),
     "features-invalid": (
         "{file}, line {line}: {field} of {entry} is {value}; it must be {expected}. Correct the "
         "file.",
@@ -375,6 +380,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "person-needed": (
         "Say who looked (--by) and what was found (--finding), in characters that can be printed."
     ),
+    "place-invalid": "The {field} of a place must be {expected}.",
+    "place-known": (
+        "It is the place {place} already ({kind}), in other words. Remove that first if it is "
+        "wrong: fenqi place remove {place} --by YOU"
+    ),
+    "place-missing": "There is no place {place}. `fenqi place list` tells which there are.",
+    "place-removed": "The place {place} was removed already by {by}.",
     "place-unfit": "{path} cannot be written: it is {problem}. Name another file.",
     "plan-contested": (
         "The plan {plan} is contested since {since}: nothing of it is claimed until that is "

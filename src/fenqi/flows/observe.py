@@ -6,7 +6,7 @@ inside the batch, and written into the fact. What is about access is then decide
 which a channel failed are excused until it is back (P5).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ from fenqi.store import accounts, excuses, facts, links
 from fenqi.store.access import AccessRulings
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking, Happening
-from fenqi.store.commands import Command, Inbox
+from fenqi.store.commands import Command, Inbox, known
 from fenqi.store.deciding import Deciding
 from fenqi.store.excuses import Excuses
 from fenqi.store.facts import Counts, Measure, Measures, Presence
@@ -159,6 +159,18 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
         watch.sightings.rouse(session)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
+
+
+def strangers(ground: Ground, account_ids: Collection[AccountId]) -> set[AccountId]:
+    """Return which of some ids no account has, so that a file is refused before it is begun."""
+    with ground.store.transaction() as session:
+        return set(account_ids) - accounts.there(session, account_ids)
+
+
+def told_before(ground: Ground, asked: Sequence[Observe]) -> set[str]:
+    """Return the keys of those commands that were answered already."""
+    with ground.store.transaction() as session:
+        return {key for _, _, key in known(session, asked)}
 
 
 def _rule(rulings: AccessRulings, one: _Heard, answer: Observed) -> Observed:

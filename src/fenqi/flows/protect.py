@@ -32,7 +32,7 @@ from fenqi.core.risk.links import Link, Step, Web
 from fenqi.core.risk.policy.policy import APPROVE
 from fenqi.core.risk.response import DAY, HOUR, KINDS, Strength
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, cases, links
+from fenqi.store import accounts, cases, links, places
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider, Restraint
@@ -107,7 +107,7 @@ def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
         suspects = _by_address(taken)
         for one in suspects[ADDRESSES_MAX:]:
             links.put_back(session, ground.ids.new(), *one, now=booking.now)
-        scenes = _scenes(session, ground.crowd, suspects[:ADDRESSES_MAX])
+        scenes = _scenes(session, ground.crowd, suspects[:ADDRESSES_MAX], booking.now)
         members = {one.account_id for scene in scenes for one in scene.crowd.answers}
         of_devices = {cause for scene in scenes for cause in scene.device_causes}
         members.update(*cases.members(session, of_devices).values())
@@ -144,7 +144,9 @@ def _by_address(taken: Iterable[Suspicion]) -> list[_Suspect]:
     return [_Suspect(address, first, last) for address, (first, last) in ordered]
 
 
-def _scenes(session: Session, rule: CrowdRule, suspects: Sequence[_Suspect]) -> list[_Scene]:
+def _scenes(
+    session: Session, rule: CrowdRule, suspects: Sequence[_Suspect], now: datetime
+) -> list[_Scene]:
     """Return the crowds at some addresses, one per book; none where too few met after all.
 
     What is asked of all of them is asked at once: three round trips, however many they are.
@@ -163,7 +165,7 @@ def _scenes(session: Session, rule: CrowdRule, suspects: Sequence[_Suspect]) -> 
         told = [
             (
                 links.asking_standings(session, present, rule),
-                links.asking_kind(session, one.address),
+                places.asking_kind(session, one.address, now),
                 links.asking_seen(session, one.address, one.first - rule.window, rule),
                 links.asking_around(session, present, one.last.date(), rule.links),
             )

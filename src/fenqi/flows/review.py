@@ -27,13 +27,14 @@ from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.response import Finding, Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.phrase import Phrase
-from fenqi.store import accounts, appeals, books, cases, links
+from fenqi.store import accounts, appeals, books, cases, links, places
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.cases import Case, CaseMissing
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
 from fenqi.store.links import Near
+from fenqi.store.places import Place
 from fenqi.store.pool import Session, TryAgain
 from fenqi.store.protections import Protection
 from fenqi.store.responses import Responses
@@ -351,6 +352,7 @@ class _Work:
         self.booking = booking
         self._session = session
         self._locked = locked
+        self._ids = ground.ids
         self._known = known
         self._responses = Responses(ground, booking, session)
         self._participants: dict[UUID, set[str]] = {}
@@ -401,8 +403,20 @@ class _Work:
         if address is None:
             expected = Phrase("left out: this case is not about an address")
             raise CaseInvalid(field="place", value=kind.value, expected=expected)
-        places = links.places([(address, kind)], known_by=actor, note=text, now=self.booking.now)
-        self.booking.others.append(places)
+        place = Place(
+            place_id=self._ids.new(),
+            kind=kind,
+            note=text,
+            range_hash=address,
+            ip_version=None,
+            prefix_bits=None,
+            address_count=1,
+            last_on=None,
+            case_id=case.case_id,
+            added_by=actor,
+            added_at=self.booking.now,
+        )
+        self.booking.others.extend(places.adding(place, [address]))
 
     def conclude(self, case: Case) -> int:
         """Tell the accounts of a closed case; a false alarm ends what was done to them.

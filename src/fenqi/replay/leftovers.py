@@ -55,7 +55,7 @@ class LeftOut:
 
 def write_exceptions(path: Path, exceptions: Iterable[LeftOut]) -> None:
     """Write exceptions.csv in the order given, which is that of the lines."""
-    with _Table(path, EXCEPTIONS) as table:
+    with Table(path, EXCEPTIONS) as table:
         for row in exceptions:
             table.add((row.line, row.invoice, row.reason, row.detail))
 
@@ -69,7 +69,7 @@ class BadLines:
     def __init__(self, path: Path, source: Path) -> None:
         self.count = 0
         self._source = str(source)
-        self._table = _Table(path, BAD_LINES)
+        self._table = Table(path, BAD_LINES)
 
     def __enter__(self) -> "BadLines":
         self._table.__enter__()
@@ -100,8 +100,8 @@ class BadLines:
         )
 
 
-def check_place(path: Path, read: Iterable[Path], out: Path) -> None:
-    """Refuse a file of bad lines that would replace what is read, or what a replay leaves.
+def check_place(path: Path, read: Iterable[Path], out: Path | None = None) -> None:
+    """Refuse a file of bad lines that would replace what is read, or what a replay leaves in `out`.
 
     Errors: PlaceUnfit.
     """
@@ -112,7 +112,7 @@ def check_place(path: Path, read: Iterable[Path], out: Path) -> None:
         is_same = path.exists() and other.exists() and path.samefile(other)
         if is_same or path.resolve() == other.resolve():
             raise PlaceUnfit(path=str(path), problem=Phrase("what is read ({file})", file=other))
-    if path.resolve().parent == out.resolve() and path.name in LEFT_IN_OUT:
+    if out is not None and path.resolve().parent == out.resolve() and path.name in LEFT_IN_OUT:
         raise PlaceUnfit(path=str(path), problem="a file that the replay itself writes")
 
 
@@ -146,7 +146,7 @@ def _as_text(raw: Raw) -> str:
     return _with_bytes(raw.rstrip(LINE_ENDS))
 
 
-class _Table:
+class Table:
     """A CSV file that takes its name when it is whole."""
 
     def __init__(self, path: Path, heading: tuple[str, ...]) -> None:
@@ -154,7 +154,7 @@ class _Table:
         self._partial = path.with_name(path.name + ".part")
         self._heading = heading
 
-    def __enter__(self) -> "_Table":
+    def __enter__(self) -> "Table":
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._partial.open("w", encoding="utf-8", newline="")
@@ -165,6 +165,7 @@ class _Table:
         return self
 
     def add(self, row: tuple[object, ...]) -> None:
+        """Write a row. Errors: OSError that names the file."""
         try:
             self._writer.writerow(row)
         except OSError as fault:

@@ -17,7 +17,7 @@ from fenqi.core.risk.policy.policy import Verdict
 from fenqi.core.risk.policy.turn import told
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
-from fenqi.store import facts, links
+from fenqi.store import places
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.consequences import Consequences
@@ -64,11 +64,10 @@ class AccessRulings:
         self._accounts, self._is_prepared = accounts, False
         books = {one.book.book_id: one.book for one in accounts.values()}
         with session.pipeline():
-            allowed = facts.asking_places(session, addresses)
-            found = links.asking_found_places(
+            allowed = places.asking_allowed(
                 session, books.keys(), addresses, booking.now, ground.crowd
             )
-        self._allowed, self._found = allowed(), found()
+        self._allowed = allowed()
         self._rulebooks = {name: deciding.of(book) for name, book in sorted(books.items())}
 
     def rule(
@@ -151,10 +150,8 @@ class AccessRulings:
             "is_stepped_up": int(bool(passed)),
             # Of facts that name no address nobody knows where they came from.
             "is_allowed_address": (
-                int(all(self._is_place(account, one) for one in addresses)) if addresses else None
+                int(all(self._allowed.has(account.book.book_id, one) for one in addresses))
+                if addresses
+                else None
             ),
         }
-
-    def _is_place(self, account: Account, address: bytes) -> bool:
-        """Whether many are known to share an address, or the crowd of a book there showed it."""
-        return address in self._allowed or (account.book.book_id, address) in self._found

@@ -194,6 +194,17 @@ def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
     return account
 
 
+ARE_THERE = """
+SELECT account_id FROM accounts WHERE account_id = ANY(%(ids)s::uuid[]) LIMIT %(most)s
+"""
+
+
+def there(session: Session, account_ids: Collection[AccountId]) -> set[AccountId]:
+    """Return which of some ids an account has."""
+    asked = {"ids": pack("uuid", list(account_ids)), "most": len(account_ids)}
+    return {AccountId(one) for (one,) in session.rows(ARE_THERE, asked)}
+
+
 IS_ACCOUNT = "SELECT EXISTS (SELECT 1 FROM accounts WHERE account_id = %(account_id)s)"
 CURRENCY_OF = "SELECT currency FROM accounts WHERE account_id = %(account_id)s"
 

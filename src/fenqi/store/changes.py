@@ -370,13 +370,19 @@ class Changes:
         )
 
 
-OFFERED = """
-SELECT account_id, offer_id, old_value, new_value, wanted_value, part_names, part_values,
+OF_OFFERS = """account_id, offer_id, old_value, new_value, wanted_value, part_names, part_values,
     base_value, standing_names, standing_values, bounds, decision_id, conduct, conduct_version,
-    last_on, state
-FROM offers
+    last_on, state"""
+OFFERED = f"""
+SELECT {OF_OFFERS} FROM offers
 WHERE account_id = ANY(%(accounts)s) AND (state = 'open' OR offer_id = ANY(%(offers)s))
-"""
+"""  # noqa: S608 - constants only
+LISTED = f"""
+SELECT {OF_OFFERS} FROM offers
+WHERE (%(account)s::uuid IS NULL OR account_id = %(account)s) AND (%(all)s OR state = 'open')
+ORDER BY last_on, account_id, offer_id LIMIT %(most)s
+"""  # noqa: S608 - constants only
+LISTED_MAX = 1_000
 
 
 def offers(
@@ -386,6 +392,12 @@ def offers(
     asked = {"accounts": pack("uuid", list(accounts)), "offers": pack("uuid", list(named))}
     found = (_offer(row) for row in session.rows(OFFERED, asked))
     return {(one.account_id, one.offer_id): one for one in found}
+
+
+def listed(session: Session, account_id: UUID | None, *, with_answered: bool) -> list[Offer]:
+    """Return offers, those first that end first; of one account if it is named."""
+    asked = {"account": account_id, "all": with_answered, "most": LISTED_MAX}
+    return [_offer(row) for row in session.rows(LISTED, asked)]
 
 
 def open_of(found: Iterable[Offer], account_id: AccountId) -> list[Offer]:

@@ -81,6 +81,24 @@ def is_known(session: Session, kind: str, key: str) -> bool:
     return bool(session.rows(IS_KNOWN, {"kind": kind, "key": key}))
 
 
+ARE_KNOWN = """
+SELECT c.scope_kind, c.scope_id, c.key
+FROM commands AS c
+JOIN UNNEST(%(kinds)s::text[], %(scopes)s::text[], %(keys)s::text[]) AS asked (k, s, y)
+    ON c.scope_kind = k AND c.scope_id = s AND c.key = y
+LIMIT %(most)s
+"""
+
+
+def known(session: Session, commands: Sequence[Command]) -> set[tuple[str, str, str]]:
+    """Return the scopes of those commands that were answered already."""
+    if not commands:
+        return set()
+    columns = (pack("text", one) for one in zip(*(one.scope for one in commands), strict=True))
+    asked = dict(zip(("kinds", "scopes", "keys"), columns, strict=True))
+    return set(session.rows(ARE_KNOWN, {**asked, "most": len(commands)}))
+
+
 class Inbox(Generic[AnyCommand, Answer]):
     """One batch's commands and, as they come, its answers in the same order.
 

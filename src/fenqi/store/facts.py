@@ -5,7 +5,7 @@ batch locks the identifiers it names until it ends, and the tenth login surely s
 are locked before identifiers, and nothing that another batch may hold after them.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -137,17 +137,6 @@ def see(session: Session, presences: Sequence[Presence], now: datetime) -> Count
 
 def _in_place(rows: list[tuple[int, int]]) -> list[int]:
     return [count for _, count in sorted(rows)]
-
-
-KNOWN_PLACES = """
-SELECT identifier_hash FROM known_places WHERE identifier_hash = ANY(%(hashes)s::bytea[])
-"""
-
-
-def asking_places(session: Session, addresses: Collection[bytes]) -> Callable[[], frozenset[bytes]]:
-    """Ask which of some addresses are known as places that many honest people share."""
-    rows = session.ask(KNOWN_PLACES, {"hashes": pack("bytea", sorted(addresses))})
-    return lambda: frozenset(bytes(one) for (one,) in rows())
 
 
 KNOWN_KEYS = "SELECT fingerprint FROM identity_keys ORDER BY since LIMIT 100"

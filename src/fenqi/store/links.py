@@ -4,12 +4,12 @@ Identifiers are keyed hashes made at the door; nothing here can be turned back i
 address.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from fenqi.core.risk.crowd import CrowdRule, PlaceKind, Visit, is_shared_device
+from fenqi.core.risk.crowd import CrowdRule, Visit, is_shared_device
 from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
@@ -18,7 +18,7 @@ from fenqi.store.booking import ENCODE, Booking
 from fenqi.store.columns import pack
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
-from fenqi.store.rows import Rows, Sheet, Table, Upsert
+from fenqi.store.rows import Rows, Sheet, Table
 
 VISITS_MAX = 20_000  # of one address within one window
 SEEN_MAX = 2_000  # facts of an address before a crowd that are looked at, the latest
@@ -30,11 +30,6 @@ RING = "ring"  # the subject of the case of a crowd that was held
 PLACE = "crowded-place"  # the subject of the case of a crowd at a place that many share
 MANY_ON_DEVICE = "many-on-a-device"  # the subject of a case about one
 
-PLACES = Upsert(
-    "known_places",
-    "identifier_hash bytea, kind word, known_by word, known_at timestamptz, note text",
-    keys="identifier_hash",
-)
 JOBS = Table("jobs", "job_id uuid, kind word, not_before timestamptz, payload jsonb")
 
 
@@ -52,16 +47,6 @@ def address_of(cause: str) -> bytes | None:
     """Return the address of a crowd's case, None of another case."""
     kind, _, rest = cause.partition("/")
     return bytes.fromhex(rest.partition("/")[0]) if kind == CROWD else None
-
-
-def places(
-    known: Iterable[tuple[bytes, PlaceKind]], *, known_by: str, note: str, now: datetime
-) -> Rows:
-    """Return the rows of addresses that many are known to share."""
-    rows = Rows(PLACES)
-    for address, kind in known:
-        rows.add(address, kind.value, known_by, now, note)
-    return rows
 
 
 class _Links(Table):
@@ -287,7 +272,6 @@ SELECT DISTINCT account_id FROM (
     ORDER BY occurred_at DESC LIMIT %(most)s
 ) AS latest
 """
-IS_KNOWN = "SELECT kind FROM known_places WHERE identifier_hash = %(address)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,12 +329,6 @@ def asking_seen(
     asked = {"address": address, "after": after, "until": until, "most": SEEN_MAX}
     rows = session.ask(SEEN, asked)
     return lambda: [AccountId(one) for (one,) in rows()]
-
-
-def asking_kind(session: Session, address: bytes) -> Callable[[], str | None]:
-    """Ask what kind of place an address is, None if nobody wrote that down."""
-    rows = session.ask(IS_KNOWN, {"address": address})
-    return lambda: next((kind for (kind,) in rows()), None)
 
 
 # The strong links of some accounts, of all that their groups of last night hold, and of whoever

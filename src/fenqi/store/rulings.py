@@ -25,7 +25,7 @@ from fenqi.core.risk.purchase import Course, Plans, Sold, course_of, menu_of, st
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
-from fenqi.store import bureau, facts
+from fenqi.store import bureau, places
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
@@ -40,11 +40,12 @@ from fenqi.store.decisions import (
     starter_inputs,
 )
 from fenqi.store.ground import Ground
+from fenqi.store.places import Allowed
 from fenqi.store.pool import Session
 from fenqi.store.scorecards import NOTHING, Scoring
 from fenqi.store.trails import Followed
 
-ALLOWED = "is_allowed_address"  # whether the address the account was last at is a known place
+ALLOWED = "is_allowed_address"  # whether many honest people share the address last seen
 MENUS_MAX = 4096  # different menus remembered
 
 
@@ -150,7 +151,7 @@ class Rulings:
         self._followed: Followed | None = None
         if inquiry is not None:
             self._accounts = accounts
-            self._allowed: frozenset[str] | None = None
+            self._allowed: Allowed | None = None
             self._reports = inquiry.reports()
             self._moment = moment_of(booking.now)
             self._checks = ground.trails.row([CHECKS_PASSED])
@@ -278,20 +279,24 @@ class Rulings:
         if said is not None:
             given.update(said)
         if rules.asks_address and trail.address:
-            given[ALLOWED] = int(trail.address in self._allowed_among(followed))
+            address, allowed = bytes.fromhex(trail.address), self._allowed_among(followed)
+            given[ALLOWED] = int(allowed.has(account.book.book_id, address))
         values = rules.row(trail, self._moment, given)
         if rules.scoring is not None:
             is_cut = standing.limit_minor != account.limit_minor
             return rules.scoring.complete(values, _uncut(account) if is_cut else NOTHING)
         return values
 
-    def _allowed_among(self, followed: Followed) -> frozenset[str]:
-        """Return which addresses the batch's accounts were last at are known places, asked once."""
+    def _allowed_among(self, followed: Followed) -> Allowed:
+        """Return which addresses the batch's accounts were last at are allowed, asked once."""
         if self._allowed is None:
             seen = {followed.of(one).address for one in self._accounts}
             seals = [bytes.fromhex(one) for one in seen if one]
-            known = facts.asking_places(self._session, seals)()
-            self._allowed = frozenset(one.hex() for one in known)
+            books = {one.book.book_id for one in self._accounts}
+            now, rule = self._booking.now, self._ground.crowd
+            with self._session.pipeline():
+                asked = places.asking_allowed(self._session, books, seals, now, rule)
+            self._allowed = asked()
         return self._allowed
 
     def _keep(

@@ -30,6 +30,8 @@ DOORS: dict[str, Callable[[Path, Path], tuple[object, ...]]] = {
     "apply": lambda file, _: ("apply", file, "--book", "book"),
     "decision replay": lambda file, _: ("decision", "replay", file),
     "bureau import": lambda file, _: ("bureau", "import", file),
+    "observe": lambda file, _: ("observe", file),
+    "observe --csv": lambda file, _: ("observe", file, "--csv"),
     "replay": lambda file, out: ("replay", file, "--map", MAP, "--out", out),
     "replay --map": lambda file, out: ("replay", MAP, "--map", file, "--out", out),
 }

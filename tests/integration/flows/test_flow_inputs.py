@@ -7,12 +7,13 @@ from uuid import UUID
 
 import pytest
 from make_application import TEXT, SaidBureau, applied, hashed
-from make_book import World, done, enrol, key, open_book, purchase, rows, told_of_last
+from make_book import BOOK, World, done, enrol, key, open_book, purchase, rows, told_of_last
+from make_crowd import know, make_old, people
 
 from fenqi.core.account import AccountStatus, Standing
 from fenqi.core.risk import record
+from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.risk.consent import DataClass
-from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.given import given_of
 from fenqi.core.risk.input import Purpose
@@ -26,9 +27,11 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.assess import Assess, assess
 from fenqi.flows.authorise import Authorised, authorise
 from fenqi.flows.observe import Observe, Told, observe
+from fenqi.flows.protect import protect
+from fenqi.flows.review import CloseCase, close_case
 from fenqi.flows.sign import Sign, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
-from fenqi.store import decision_records, features, links, policies, scorecards
+from fenqi.store import decision_records, features, policies, scorecards
 from fenqi.store.pool import Store
 from fenqi.store.trails import Trails
 from fenqi.worker.admit import admit
@@ -114,13 +117,6 @@ def log_in(world: World, account: AccountId, **said: str) -> None:
         facts=(told,),
     )
     done(observe(world.ground, [command])[0])
-
-
-def known_place(world: World, address: str) -> None:
-    place = (bytes.fromhex(address), PlaceKind.CAMPUS)
-    with world.store.transaction() as session:
-        sheet = links.places([place], known_by="mei", note="", now=world.clock.now())
-        sheet.send(session)
 
 
 def bureau_of(found: Record) -> dict[str, Any]:
@@ -231,7 +227,7 @@ def test_somebody_a_bureau_does_not_know_is_known_to_have_no_report(world: World
 def test_a_purchase_knows_whether_the_address_last_seen_is_a_known_place(world: World) -> None:
     world = looking_at_places(world)
     here, campus = hashed("here"), hashed("campus")
-    known_place(world, campus)
+    know(world, bytes.fromhex(campus))
     account, other = enrol(world, "ann"), enrol(world, "eve")
     seen = []
     for address in (None, here, campus, None):
@@ -245,17 +241,52 @@ def test_a_purchase_knows_whether_the_address_last_seen_is_a_known_place(world: 
     try_buy(world, other)
     assert latest(world, "purchase").given["is_allowed_address"] is None
     # A place that becomes known counts at once, and a program that starts knows the address too.
-    known_place(world, here)
+    know(world, bytes.fromhex(here))
     log_in(world, other, ip=here)
     fresh = dataclasses.replace(world.ground, trails=Trails())
     done(authorise(fresh, [purchase(world, other, 1_000)])[0])
     assert latest(world, "purchase").given["is_allowed_address"] == 1
 
 
+def test_a_purchase_and_an_access_mean_the_same_by_an_allowed_address(world: World) -> None:
+    """A place that its crowd showed counts for both, until a person denies it."""
+    world = looking_at_places(world)
+    staff = people(world, 12)
+    make_old(world, staff)
+    office = hashed("office")
+
+    def heard() -> tuple[object, object]:
+        log_in(world, staff[0], ip=office)
+        access = latest(world, "access").given["is_allowed_address"]
+        try_buy(world, staff[0])
+        return access, latest(world, "purchase").given["is_allowed_address"]
+
+    assert heard() == (0, 0)
+    for one in staff:
+        world.clock.set(world.clock.now() + timedelta(seconds=5))
+        log_in(world, one, ip=office)
+    assert protect(world.ground).places == 1
+    assert heard() == (1, 1)
+    case_id = UUID(str(rows(world.store, "SELECT case_id FROM cases")[0][0]))
+    command = CloseCase(
+        scope_kind="book",
+        scope_id=BOOK,
+        key=key(world),
+        case_id=case_id,
+        outcome=CaseOutcome.CONFIRMED,
+        text="a ring after all",
+        actor="mei",
+    )
+    done(close_case(world.ground, [command])[0])
+    assert heard() == (0, 0)
+    know(world, bytes.fromhex(office))
+    assert heard() == (1, 1)
+
+
 def test_where_somebody_was_is_not_changed_by_what_is_told_late(world: World) -> None:
     world = looking_at_places(world)
     campus = hashed("campus")
-    known_place(world, campus)
+    know(world, bytes.fromhex(campus))
     account = enrol(world)
     log_in(world, account, ip=hashed("here"))
     late = Told("login", world.clock.now() - timedelta(hours=1), {"ip": campus})

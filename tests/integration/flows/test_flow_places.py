@@ -21,7 +21,7 @@ from make_book import (
     rows,
     told_of_last,
 )
-from make_crowd import hashed, log_in, make_old, people, protections
+from make_crowd import know, log_in, make_old, people, protections
 
 from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.risk.crowd import PlaceKind
@@ -29,7 +29,6 @@ from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.protect import protect
 from fenqi.flows.review import CloseCase, OpenCase, close_case, open_case
-from fenqi.store import links
 from fenqi.store.pool import Store
 
 NOBODY: dict[str, set[AccountId]] = {"hold": set(), "freeze": set()}
@@ -44,12 +43,6 @@ def world(store: Store) -> World:
 def come(world: World, account: AccountId, address: str, **how: Any) -> None:
     log_in(world, [account], address, **{"every": SECONDS, **how})
     protect(world.ground)
-
-
-def know(world: World, address: str, kind: PlaceKind) -> None:
-    with world.store.transaction() as session:
-        known = [(hashed(address), kind)]
-        links.places(known, known_by="mei", note="", now=world.clock.now()).send(session)
 
 
 def cases(world: World) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from make_book import (
     row,
     rows,
 )
-from make_crowd import hashed, log_in, make_old, only_case, people, protections
+from make_crowd import hashed, know, log_in, make_old, only_case, people, protections
 
 from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.crowd import PlaceKind
@@ -26,7 +26,7 @@ from fenqi.core.risk.record import from_json, replay, to_json
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.protect import Protected, protect
-from fenqi.store import books, decision_records, groups, links
+from fenqi.store import books, decision_records, groups
 from fenqi.store.deciding import Deciding
 from fenqi.store.pool import Store
 
@@ -55,12 +55,6 @@ def told(world: World) -> dict[AccountId, list[str]]:
     for account, payload in rows(world.store, sql):
         found.setdefault(account, []).append(payload)
     return found
-
-
-def know(world: World, address: str, kind: PlaceKind) -> None:
-    with world.store.transaction() as session:
-        known = [(hashed(address), kind)]
-        links.places(known, known_by="mei", note="", now=world.clock.now()).send(session)
 
 
 def test_a_ring_is_held_those_who_share_a_device_are_frozen_and_one_case_opens(

@@ -179,6 +179,8 @@ def test_a_confirmed_case_leaves_what_was_done_to_end_by_itself(world: World) ->
 def test_a_place_found_out_is_remembered_and_holds_nobody_again(world: World) -> None:
     ring, case = ring_case(world)
     done(closed(world, case, "mei", CaseOutcome.FALSE_ALARM, place=PlaceKind.CAMPUS))
+    found = row(world.store, "SELECT kind, note, added_by, case_id FROM places")
+    assert found == ("campus", "looked at everything", "mei", case)
     world.clock.set(world.clock.now() + 60 * DAY)
     log_in(world, ring, "1.2.3.4", device="farm")
     answer = protect(world.ground)
@@ -193,7 +195,7 @@ def test_a_place_is_remembered_only_of_an_address_found_harmless(world: World) -
     other = opened(world, enrol(world))
     wrong = closed(world, other, "mei", CaseOutcome.FALSE_ALARM, place=PlaceKind.CAMPUS)
     assert isinstance(wrong, Invalid)
-    assert rows(world.store, "SELECT 1 FROM known_places") == []
+    assert rows(world.store, "SELECT 1 FROM places") == []
 
 
 def test_a_case_keeps_who_did_what(world: World) -> None:

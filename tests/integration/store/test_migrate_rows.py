@@ -16,7 +16,7 @@ from fenqi import store
 from fenqi.core.values.ids import MerchantId
 from fenqi.report.check import check
 from fenqi.runtime import Ids, MovingClock
-from fenqi.store import catalogue
+from fenqi.store import catalogue, places
 from fenqi.store.ground import Ground
 from fenqi.store.migrate import MigrationFailed, migrate, read
 from fenqi.store.pool import Store
@@ -260,3 +260,26 @@ def test_a_check_that_was_open_for_ever_gets_an_end(old_url: str, tmp_path: Path
     """
     since = datetime(2026, 1, 5, 4, tzinfo=UTC)
     assert ask(old_url, told) == [("step-up", ["check-asked"], True, None, since, True)]
+
+
+@at
+def test_a_place_that_a_case_remembered_counts_as_before(old_url: str, tmp_path: Path) -> None:
+    """The migration that keeps places with their ranges, with an address of before."""
+    place = next(n for n, one in enumerate(read()) if one.file.endswith("_keep_places.sql"))
+    migrate(old_url, folder=first(place, tmp_path))
+    with psycopg.connect(old_url) as connection:
+        connection.execute(
+            "INSERT INTO known_places VALUES ('\\x07', 'campus', 'mei', '2026-01-05', 'hall')"
+        )
+
+    migrate(old_url)
+
+    opened = Store.open(old_url)
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    with opened.transaction() as session, session.pipeline():
+        kind = places.asking_kind(session, b"\x07", now)
+    with opened.transaction() as session:
+        (found,) = places.listed(session, now, with_over=False)
+    opened.close()
+    assert kind() == found.kind == "campus"
+    assert (found.note, found.added_by, found.address_count) == ("hall", "mei", 1)

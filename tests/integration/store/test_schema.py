@@ -16,20 +16,20 @@ CHANGEABLE = {
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes", "offers"),
     "applications",  # where it stands, and what was decided about it
     # A case, a contest and an appeal have their outcome, a protection its end, a link its last
-    # day, a place its kind.
-    *("appeals", "cases", "contests", "known_places", "links", "protections"),
+    # day, a place who removed it.
+    *("appeals", "cases", "contests", "links", "places", "protections"),
     *("excuses", "incidents"),  # what is void or over
     "trails",  # what an account's facts have come to
     "duties",  # when each was run last, and where it goes on
     "presences",  # when an account was last seen with an identifier
 }
-DELETABLE = {"allocations", "decision_minutes", "jobs", "known_places", "link_groups", "outbox"}
+DELETABLE = {"allocations", "decision_minutes", "jobs", "link_groups", "outbox"}
 SHARED = {  # owned by a book or by nobody, small, or keyed by something accounts share
     *("breaker_minutes", "breaker_trips", "breakers", "challengers", "decision_minutes"),
     "incidents",
     *("books", "catalogue", "chart", "close_steps", "commands", "cost_table_lines"),
     *("cost_tables", "enrolments", "excused_days", "identifier_facts", "jobs", "ledger_days"),
-    *("case_entries", "cases", "known_places", "links"),
+    *("case_entries", "cases", "links", "place_addresses", "places"),
     *("menus", "merchants", "migrations", "persons", "portfolio_months", "process_steps"),
     *("adoptions", "rulebooks", "bureau_reports", "consents", "identities"),
     *("identity_keys", "presences", "duties"),

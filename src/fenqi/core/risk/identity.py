@@ -73,6 +73,10 @@ class Sealer:
         plain = _plain(kind, value)
         return self._mac(f"{kind.value}\0{plain}".encode()).hex()
 
+    def seal_range(self, network: str) -> str:
+        """Return the seal of a range of addresses in its canonical spelling."""
+        return self._mac(f"ip-range\0{network}".encode()).hex()
+
     def national_id(self, value: str) -> str:
         """Return the seal of an identity card's number, in any spelling.
 
