@@ -401,7 +401,7 @@ def _came(
 # How the rule would do with another threshold, one at a time.
 CURVES: dict[str, Sequence[int]] = {
     "size_min": (6, 8, 10, 12, 15, 20),
-    "window_seconds": (300, 600, 900),
+    "window_seconds": (300, 600, 900, 1_800, 3_600),
     "place_good_share_ppm": (100_000, 200_000, 300_000, 400_000, 500_000, 700_000),
     "crowd_good_share_ppm": (300_000, 400_000, 500_000, 600_000, 800_000),
     "place_good_min": (3, 5, 8, 12, 20),
