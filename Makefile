@@ -35,7 +35,7 @@ conformance: install ## agreement with published figures: those in the project, 
 bench: install ## speed, as ratios to yardsticks; half an hour on a quiet machine
 	@$(BIN)/python tests/bench/run.py --out $(OUT)/bench $(BENCH)
 
-soak: install ## kill -9 fifty times under load, a file of 200 MB, laws on new examples; about 20 minutes
+soak: install ## kill -9 fifty times under load, a file of 200 MB, laws on new examples; 15 to 20 minutes
 	@$(BIN)/python -m pytest tests/soak
 	@FENQI_EXAMPLES=search $(BIN)/python -m pytest tests/property
 

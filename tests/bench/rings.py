@@ -1,10 +1,11 @@
 """Rings in a month of a million logins: which are found, who is held wrongly, and how soon.
 
-    python tests/bench/rings.py [--seed 5] [--share 1.0] [--rings 120] [--json FILE]
+    python tests/bench/rings.py [--seeds 5 11 23] [--share 1.0] [--rings 120] [--json FILE]
 
 First the whole month goes through the shipped policies of accesses and purchases, login by login,
 and through the rule of the crowds, once for each threshold: the curves of wrong holds and freezes
-are of both together. Then a stream of logins with rings in it goes through the program, its desk,
+are of both together; then, for other seeds too, once for each way in which rings may disguise
+themselves. Then a stream of logins with rings in it goes through the program, its desk,
 its database and its watch, and each ring's tenth login is timed until all ten are held.
 """
 
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
@@ -26,13 +27,14 @@ from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
-from rings_world import DAY, World, make
+from rings_world import DAY, NEVER, Bools, Ints, Way, World, make
 
 from bench import folder
 from fenqi.core.risk.breaker import Caps
 from fenqi.core.risk.crowd import (
     CrowdKind,
     CrowdRule,
+    Manner,
     Place,
     is_place,
     is_shared_device,
@@ -57,7 +59,7 @@ from fenqi.worker.watch import Watch
 BOOK = "rings"
 ON = date(2026, 1, 1)
 RING_STAYS = 3_600  # seconds, as the program has it
-NEVER = 1 << 60
+MANNERS = (Manner.UNKNOWN, Manner.SETTLED, Manner.STRANGE)
 LOOK_AGAIN = 3_600  # seconds after which a place of very many is judged anew, to save time
 HELD = "SELECT account_id FROM protections WHERE account_id = ANY(%(accounts)s)"
 
@@ -68,14 +70,18 @@ class Verdicts:
 
     rings: int
     rings_found: int  # somebody looks, by the tenth login
-    rings_held: int  # of those that sit behind no place
+    rings_held: int  # whole, of those that sit behind no place
+    rings_answered: int  # whole, of the same: each account held, frozen or asked for a check
     rings_open: int
     accounts_held: int  # of rings
     accounts_frozen: int
+    accounts_asked: int  # and neither held nor frozen
     wrong_holds: int  # innocent accounts, a freeze is none of them
+    wrong_hours: int  # of these holds, if nobody passes a check before
     wrong_freezes: int
-    wrong_by_kind: dict[str, int]
-    wrong_checks: int  # innocent accounts asked for a check by the policies
+    wrong_by_kind: dict[str, int]  # holds and freezes
+    wrong_checks: int  # innocent accounts asked for a check, and neither held nor frozen
+    checks_by_kind: dict[str, int]
     innocent: int
 
 
@@ -97,16 +103,29 @@ class Facts:
 
     def __init__(self, world: World, rule: CrowdRule) -> None:
         self.world, self.rule = world, rule
-        self.visits: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for at, account, address in _logins(world):
-            self.visits[address].append((at, account))
+        self.visits: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for number, (at, account, address) in enumerate(_logins(world)):
+            self.visits[address].append((at, account, number))
         self.age, self.pays = world.age_days.tolist(), world.pays.tolist()
         self.device_of: dict[int, list[int]] = defaultdict(list)
         for device, accounts in world.devices.items():
             for account in accounts:
                 self.device_of[account].append(device)
         least = 6  # the smallest size that any rule here asks for
-        self.busy = [one for one, seen in self.visits.items() if len({a for _, a in seen}) >= least]
+        self.busy = [
+            one for one, seen in self.visits.items() if len({a for _, a, _ in seen}) >= least
+        ]
+        self._own: Telephones | None = Telephones(world)
+
+    def manners(self, rule: CrowdRule) -> list[Manner]:
+        """Return with what device each login came, by the rule's word for it."""
+        if self._own is None:
+            return [Manner.UNKNOWN] * len(self.world.at)
+        return [MANNERS[one] for one in self._own.manners(rule).tolist()]
+
+    def forget(self) -> None:
+        """Let nobody know with what device a login came."""
+        self._own = None
 
     def is_good(self, account: int, at: int, rule: CrowdRule) -> bool:
         return bool(self.pays[account]) and self.age[account] + at // DAY >= rule.good_age_days
@@ -119,6 +138,40 @@ class Facts:
             for one in self.world.devices[device]
         ]
         return Web(rule.links, ON, links)
+
+
+class Telephones:
+    """Of each login how its account used the same device before. Shapes: all (logins,)."""
+
+    def __init__(self, world: World) -> None:
+        account, day = world.account, world.at // DAY
+        is_second = day >= world.device_after[account]
+        since = np.where(is_second, world.device_after[account], world.device_since[account])
+        self._age_days = day - since
+        self._used_days = self._days_elsewhere(world, is_second) + np.where(
+            is_second, 0, world.device_used[account]
+        )
+        self._is_second = is_second
+
+    @staticmethod
+    def _days_elsewhere(world: World, is_second: Bools) -> Ints:
+        """Return on how many earlier days of the month the device was used at another address."""
+        found = np.empty(len(world.at), np.int64)
+        seen: dict[tuple[int, bool], dict[int, int]] = defaultdict(dict)  # of a day where, or -1
+        second = is_second.tolist()
+        for number, (at, account, address) in enumerate(_logins(world)):
+            day, days = at // DAY, seen[account, second[number]]
+            found[number] = sum(where != address for on, where in days.items() if on < day)
+            days[day] = address if days.get(day, address) == address else -1
+        return found
+
+    def manners(self, rule: CrowdRule) -> Ints:
+        """Return a place in MANNERS for each login."""
+        is_settled = (self._age_days >= rule.settled_age_days) & (
+            self._used_days >= rule.settled_days_min
+        )
+        is_strange = self._is_second & (self._age_days < rule.settled_age_days)
+        return np.where(is_strange, 2, is_settled.astype(np.int64))
 
 
 class Sightings:
@@ -213,8 +266,9 @@ def _logins(world: World) -> Iterator[tuple[int, int, int]]:
 def found_places(facts: Facts, rule: CrowdRule) -> dict[int, int]:
     """Return when a crowd first showed an address to be a place that many share."""
     found: dict[int, int] = {}
+    manners = facts.manners(rule)
     for address in facts.busy:
-        for at, _, kind in crowds(facts, address, rule):
+        for at, _, kind in crowds(facts, address, rule, manners):
             if kind is None:
                 found.setdefault(address, at)
                 break
@@ -241,51 +295,61 @@ def _id(account: int) -> AccountId:
 
 def run_rule(facts: Facts, rule: CrowdRule, answered: Answered) -> Verdicts:
     """Let every login of the world go through a rule, beside what the policies do."""
-    held, frozen = set(answered.held), set(answered.frozen)
+    held, frozen, asked = set(answered.held), set(answered.frozen), set(answered.asked)
+    hit = {Effect.HOLD: held, Effect.FREEZE: frozen, Effect.STEP_UP: asked}
     held_at: dict[int, int] = {}
     looked: dict[int, int] = {}  # when somebody first was to look at an address
+    manners = facts.manners(rule)
     for address in facts.busy:
-        for at, crowd, kind in crowds(facts, address, rule):
+        for at, crowd, kind in crowds(facts, address, rule, manners):
             looked.setdefault(address, at)
             if kind is CrowdKind.RING:
                 for answer in crowd:
                     one = cast(int, answer.account_id)
                     held_at.setdefault(one, address)
-                    (frozen if answer.effect is Effect.FREEZE else held).add(one)
+                    hit[answer.effect].add(one)
     held -= frozen
+    asked -= held | frozen
     world = facts.world
-    innocent = {one for one in held | frozen if world.ring_of[one] < 0}
+    innocent = {one for one in held | frozen | asked if world.ring_of[one] < 0}
     open_rings = [n for n in range(len(world.rings)) if n not in world.hidden]
+    members = [set(world.rings[n][2].tolist()) for n in open_rings]
     by_kind: dict[str, int] = defaultdict(int)
+    checks_by_kind: dict[str, int] = defaultdict(int)
     for one in innocent:
-        by_kind[world.kinds.get(held_at.get(one, -1), "other")] += 1
+        kinds = checks_by_kind if one in asked else by_kind
+        kinds[world.kinds.get(held_at.get(one, -1), "other")] += 1
     return Verdicts(
         rings=len(world.rings),
         rings_found=sum(looked.get(address, NEVER) <= tenth for address, tenth, _ in world.rings),
-        rings_held=sum(
-            all(int(one) in held | frozen for one in world.rings[n][2]) for n in open_rings
-        ),
+        rings_held=sum(one <= held | frozen for one in members),
+        rings_answered=sum(one <= held | frozen | asked for one in members),
         rings_open=len(open_rings),
         accounts_held=len(held) - len(held & innocent),
         accounts_frozen=len(frozen) - len(frozen & innocent),
+        accounts_asked=len(asked) - len(asked & innocent),
         wrong_holds=len(held & innocent),
+        wrong_hours=len(held & innocent) * rule.hold_hours,
         wrong_freezes=len(frozen & innocent),
         wrong_by_kind=dict(by_kind),
-        wrong_checks=sum(int(world.ring_of[one] < 0) for one in answered.asked),
+        wrong_checks=len(asked & innocent),
+        checks_by_kind=dict(checks_by_kind),
         innocent=world.innocent,
     )
 
 
-def crowds(facts: Facts, address: int, rule: CrowdRule) -> Iterator[tuple[int, Any, Any]]:
+def crowds(
+    facts: Facts, address: int, rule: CrowdRule, manners: Sequence[Manner]
+) -> Iterator[tuple[int, Any, Any]]:
     """Yield when a crowd is at an address, and what happens to whom; a place yields nobody."""
-    inside: deque[tuple[int, int]] = deque()
+    inside: deque[tuple[int, int, int]] = deque()
     present: dict[int, int] = defaultdict(int)
     seen: set[int] = set()
     good_seen: set[int] = set()
     answered: set[int] = set()
     quiet_until, ring_at = -1, None
-    for at, account in facts.visits[address]:
-        inside.append((at, account))
+    for at, account, number in facts.visits[address]:
+        inside.append((at, account, number))
         present[account] += 1
         while inside[0][0] <= at - rule.window_seconds:
             gone = inside.popleft()[1]
@@ -298,10 +362,12 @@ def crowds(facts: Facts, address: int, rule: CrowdRule) -> Iterator[tuple[int, A
         if len(present) < rule.size_min or at < quiet_until:
             continue
         place = Place(False, len(seen), len(good_seen))
-        crowd = list(dict.fromkeys(a for _, a in inside))
+        crowd = list(dict.fromkeys(a for _, a, _ in inside))
         good = frozenset(_id(one) for one in crowd if facts.is_good(one, at, rule))
+        came = _came(inside, manners)
+        familiar = sum(came[one] is not Manner.STRANGE for one in good)
         is_answered = answered.issuperset(crowd)
-        looks_shared = is_place(place, rule, size=len(crowd), good=len(good))
+        looks_shared = is_place(place, rule, size=len(crowd), good=familiar)
         was_ring = ring_at is not None and at < ring_at + RING_STAYS
         if looks_shared and not was_ring:
             quiet_until = at + (LOOK_AGAIN if len(seen) > rule.size_max else 0)
@@ -310,21 +376,39 @@ def crowds(facts: Facts, address: int, rule: CrowdRule) -> Iterator[tuple[int, A
         if is_answered:
             continue
         ids, web = [_id(one) for one in crowd], facts.web(crowd, rule)
-        judged = judge(ids, place=place, good=good, web=web, rule=rule, was_ring=was_ring)
+        judged = judge(
+            ids, place=place, good=good, web=web, rule=rule, was_ring=was_ring, manners=came
+        )
         answered.update(crowd)
         ring_at = at if ring_at is None else ring_at
         yield at, judged.answers, judged.kind
 
 
+def _came(
+    inside: Iterable[tuple[int, int, int]], manners: Sequence[Manner]
+) -> dict[AccountId, Manner]:
+    """Return how each account of a window came: strange if once, settled if always."""
+    came: dict[AccountId, Manner] = {}
+    for _, account, number in inside:
+        one, manner = _id(account), manners[number]
+        before = came.setdefault(one, manner)
+        if before is not manner:
+            is_strange = Manner.STRANGE in (before, manner)
+            came[one] = Manner.STRANGE if is_strange else Manner.UNKNOWN
+    return came
+
+
 # How the rule would do with another threshold, one at a time.
 CURVES: dict[str, Sequence[int]] = {
     "size_min": (6, 8, 10, 12, 15, 20),
-    "window_seconds": (300, 600, 900),
+    "window_seconds": (300, 600, 900, 1_800, 3_600),
     "place_good_share_ppm": (100_000, 200_000, 300_000, 400_000, 500_000, 700_000),
     "crowd_good_share_ppm": (300_000, 400_000, 500_000, 600_000, 800_000),
     "place_good_min": (3, 5, 8, 12, 20),
     "group_min": (2, 3, 4, 6),
     "good_age_days": (30, 90, 180),
+    "settled_age_days": (1, 3, 7, 14, 28),
+    "settled_days_min": (1, 3, 5, 8),
 }
 
 
@@ -341,6 +425,23 @@ def curves(seed: int, share: float) -> dict[str, Any]:
             changed: Any = {name: value}
             told[name][value] = asdict(run_rule(facts, replace(rule, **changed), answered))
             sys.stderr.write(f"{name}={value}: {told[name][value]}\n")
+    return told
+
+
+def disguises(seed: int, share: float) -> dict[str, Any]:
+    """Return what the shipped rule does to each way of a ring, and what it did without manners.
+
+    Without: no device counts as an account's own, and none as strange.
+    """
+    told: dict[str, Any] = {}
+    for way in Way:
+        rule = shipped()
+        facts = Facts(make(seed, share=share, way=way), rule)
+        answered, _ = policies_alone(facts, rule)
+        told[way.value] = {"shipped": asdict(run_rule(facts, rule, answered))}
+        facts.forget()
+        told[way.value]["without"] = asdict(run_rule(facts, rule, answered))
+        sys.stderr.write(f"seed {seed}, {way}: {told[way.value]}\n")
     return told
 
 
@@ -510,7 +611,7 @@ def open_accounts(runtime: Runtime, count: int, run: str) -> list[AccountId]:
 
 def main() -> None:
     words = argparse.ArgumentParser()
-    words.add_argument("--seed", type=int, default=5)
+    words.add_argument("--seeds", type=int, nargs="+", default=[5, 11, 23])
     words.add_argument("--share", type=float, default=1.0)
     words.add_argument("--rings", type=int, default=120)
     words.add_argument("--per-second", type=int, default=150)
@@ -520,7 +621,8 @@ def main() -> None:
     told = {
         "bench": "rings",
         "program": timed(asked.rings, per_second=asked.per_second, seconds=asked.seconds),
-        "world": curves(asked.seed, asked.share),
+        "world": curves(asked.seeds[0], asked.share),
+        "ways": {one: disguises(one, asked.share) for one in asked.seeds},
     }
     text = json.dumps(told, indent=1)
     if asked.json:

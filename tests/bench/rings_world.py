@@ -2,11 +2,13 @@
 
 A million facts from a seed. Everything is drawn as integers with numpy, so that the same seed gives
 the same world on any machine; how often what happens is written beside it and said in
-docs/benchmarks.md. A ring is the only thing in it that means harm.
+docs/benchmarks.md. A ring is the only thing in it that means harm; `Way` says how it disguises
+itself. The honest are the same people, at the same places and times, whatever the rings do.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,24 +33,47 @@ SECOND_HAND = 0.02  # of accounts whose device was a stranger's
 NEW_PEOPLE, NEW_STUDENTS, NEW_RING = 0.25, 0.45, 0.8  # younger than 90 days at the beginning
 GOOD, GOOD_RING = 0.85, 0.6  # have paid and are not behind; those of rings were bought or wait
 DRAWN_PER_DAY = 0.79  # logins of an account, so that the month has about a million
+DEVICE_DAYS = 700  # that a telephone serves, on average, before another one takes its place
+ON_THE_SPOT = 0.5  # of lodgers who open their account on the evening the house opens
+GROWN_DAYS = 21  # that a ring waits, its accounts used like honest ones, before it strikes
+SLOW_SECONDS = 3_600  # over which a ring in no hurry comes
+NEVER = 1 << 40  # days
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Way(StrEnum):
+    """How a ring comes by its accounts and hides; each costs it more than the one before."""
+
+    THROWAWAY = "throwaway"  # accounts opened for it, some with a past, none seen on its devices
+    TAKEN_OVER = "taken-over"  # of honest people, new and old, on devices they never used
+    APART = "apart"  # throwaway, and no two accounts share a device
+    MIXED = "mixed"  # apart, and every second account is a grown one
+    GROWN = "grown"  # apart, each used on its one device like an honest one for weeks
+    FARM = "farm"  # grown, but at the address from which it strikes
+    SLOW = "slow"  # throwaway, over an hour instead of minutes
 
 
 @dataclass
 class World:
     """Facts by time, what is known of accounts, and what is true.
 
-    Units: seconds from the beginning. Shapes: `at`, `account`, `address` (facts,); the rest by
-    account.
+    Units: seconds from the beginning; days from it, negative before. An account uses one device at
+    a time, its own or one it shares: one since `device_since`, on `device_used` days before the
+    beginning (of lodgers and rings: before they come), and another from the day `device_after` on.
+    Shapes: `at`, `account`, `address` (facts,); the rest by account.
     """
 
     at: Ints
     account: Ints
     address: Ints
     age_days: Ints  # at the beginning
-    pays: NDArray[np.bool_]
+    pays: Bools
     ring_of: Ints  # -1 of the innocent
+    device_since: Ints
+    device_used: Ints
+    device_after: Ints  # NEVER of most
     devices: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     rings: list[tuple[int, int, Ints]] = field(default_factory=list)  # address, tenth at, members
     hidden: set[int] = field(default_factory=set)  # rings behind a place
@@ -69,10 +94,11 @@ class _Drawing:
         self.accounts = 0
         self.next_device = 0
         self.age: list[Ints] = []
-        self.pays: list[NDArray[np.bool_]] = []
+        self.pays: list[Bools] = []
         self.facts: list[tuple[Ints, Ints, Ints]] = []
         self.devices: dict[int, list[int]] = defaultdict(list)
         self.kinds: dict[int, str] = {}
+        self.moved_in: dict[int, int] = {}  # of lodgers, on which day
 
     def address(self, count: int, kind: str) -> Ints:
         """Return new addresses."""
@@ -109,7 +135,7 @@ class _Drawing:
         return (drawn * 3_600).astype(np.int64)
 
 
-def make(seed: int, *, share: float = 1.0) -> World:
+def make(seed: int, *, share: float = 1.0, way: Way = Way.THROWAWAY) -> World:
     """Return the world of a seed; `share` makes a smaller one of the same kind."""
     draw = _Drawing(seed)
     homes, home_of = _homes(draw, int(HOMES * share))
@@ -125,19 +151,29 @@ def make(seed: int, *, share: float = 1.0) -> World:
     _dormitories(draw, max(1, int(DORMITORIES * share)))
     count = max(6, int(RINGS * share))
     places = np.concatenate([exits, campus_nets])
-    rings, hidden = _rings(draw, count, places)
+    rings, hidden = _rings(draw, count, places, way)
     at, account, address = (np.concatenate(column) for column in zip(*draw.facts, strict=True))
     order = np.lexsort((account, at))
     ring_of = np.full(draw.accounts, -1)
     for number, (_, _, members) in enumerate(rings):
         ring_of[members] = number
+    # Drawn apart, so that telephones change nothing about who is where.
+    habits = np.random.default_rng([seed, 1])
+    age, pays = np.concatenate(draw.age), np.concatenate(draw.pays)
+    _sign_up(habits, draw, age)
+    telephones = _telephones(habits, draw, age)
+    _disguise(habits, way, rings, (age, pays, *telephones))
+    since, used, after = telephones
     return World(
         at=at[order],
         account=account[order],
         address=address[order],
-        age_days=np.concatenate(draw.age),
-        pays=np.concatenate(draw.pays),
+        age_days=age,
+        pays=pays,
         ring_of=ring_of,
+        device_since=since,
+        device_used=used,
+        device_after=after,
         devices=draw.devices,
         rings=rings,
         hidden=hidden,
@@ -218,6 +254,7 @@ def _dormitories(draw: _Drawing, count: int) -> None:
         for room in range(0, LODGERS, 20):
             draw.share(lodgers[room : room + 4])
         opens = int(draw.chance.integers(5, 20))
+        draw.moved_in.update(dict.fromkeys(lodgers.tolist(), opens))
         first = opens * DAY + 18 * 3_600 + draw.chance.integers(0, 90 * MINUTE, LODGERS)
         counts = draw.chance.poisson(DRAWN_PER_DAY * (DAYS - opens - 1), LODGERS)
         who = np.repeat(np.arange(LODGERS), counts)
@@ -227,7 +264,7 @@ def _dormitories(draw: _Drawing, count: int) -> None:
 
 
 def _rings(
-    draw: _Drawing, count: int, places: Ints
+    draw: _Drawing, count: int, places: Ints, way: Way
 ) -> tuple[list[tuple[int, int, Ints]], set[int]]:
     """Let rings of ten to sixty log in within minutes, most on an address nobody knows."""
     rings, hidden = [], set()
@@ -243,11 +280,69 @@ def _rings(
             left = members.copy()
             while len(left) > 1:
                 farm = int(draw.chance.integers(2, 11))
-                draw.share(left[:farm])
+                if way not in (Way.APART, Way.MIXED, Way.GROWN, Way.FARM):
+                    draw.share(left[:farm])
                 left = left[farm:]
         start = int(draw.chance.integers(2, DAYS - 1)) * DAY + int(draw.chance.integers(0, DAY))
         span = int(draw.chance.integers(2 * MINUTE, 9 * MINUTE))
+        span = SLOW_SECONDS if way is Way.SLOW else span
         when = np.sort(start + draw.chance.integers(0, span, size))
         draw.see(when, members, np.full(size, address))
         rings.append((address, int(when[9]), members))
     return rings, hidden
+
+
+def _sign_up(habits: np.random.Generator, draw: _Drawing, age: Ints) -> None:
+    """Let some lodgers open their account on the evening they move in: nobody has seen them."""
+    lodgers = np.array(sorted(draw.moved_in), np.int64)
+    fresh = lodgers[habits.random(len(lodgers)) < ON_THE_SPOT]
+    age[fresh] = [-draw.moved_in[one] for one in fresh.tolist()]
+
+
+def _telephones(habits: np.random.Generator, draw: _Drawing, age: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return since when each account has its device, on how many days used, and until when."""
+    since = -np.minimum(age, habits.exponential(DEVICE_DAYS, len(age)).astype(np.int64))
+    after = habits.exponential(DEVICE_DAYS, len(age)).astype(np.int64)
+    known = -since
+    lodgers = np.array(sorted(draw.moved_in), np.int64)
+    moved = np.array([draw.moved_in[one] for one in lodgers.tolist()])
+    known[lodgers] += moved  # until then they lived elsewhere, as everybody does
+    used = habits.binomial(np.maximum(known, 0), _seen_on_a_day())
+    after = np.where(after < DAYS, np.maximum(after, 1), NEVER)
+    shared = {one for accounts in draw.devices.values() for one in accounts}
+    for one in sorted(shared & draw.moved_in.keys()):  # a room's tablet is new to all of it
+        since[one], used[one], after[one] = -age[one], used[one], draw.moved_in[one]
+    return since, used, after
+
+
+def _seen_on_a_day() -> float:
+    """Return how likely somebody logs in on a day at all."""
+    return float(1 - np.exp(-DRAWN_PER_DAY))
+
+
+def _disguise(
+    habits: np.random.Generator,
+    way: Way,
+    rings: list[tuple[int, int, Ints]],
+    known: tuple[Ints, Bools, Ints, Ints, Ints],
+) -> None:
+    """Let the accounts of rings have come by their devices in a way."""
+    age, pays, since, used, after = known
+    for _, tenth, members in rings:
+        strikes = tenth // DAY
+        since[members], used[members], after[members] = strikes, 0, NEVER
+        if way is Way.TAKEN_OVER:
+            count = len(members)
+            is_new = habits.random(count) < NEW_PEOPLE
+            age[members] = np.where(
+                is_new, habits.integers(0, 90, count), habits.integers(91, 1_500, count)
+            )
+            pays[members] = habits.random(count) < GOOD
+            since[members], used[members] = -age[members], 1
+            after[members] = strikes
+        elif way in (Way.GROWN, Way.MIXED):
+            grown = members[:: 2 if way is Way.MIXED else 1]
+            since[grown] = strikes - GROWN_DAYS
+            used[grown] = habits.binomial(GROWN_DAYS, _seen_on_a_day(), len(grown))
+        elif way is Way.FARM:
+            since[members] = strikes - GROWN_DAYS  # and on no day used elsewhere

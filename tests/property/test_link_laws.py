@@ -13,6 +13,7 @@ from fenqi.core.risk.crowd import (
     Crowd,
     CrowdKind,
     CrowdRule,
+    Manner,
     Place,
     Visit,
     gathered,
@@ -47,9 +48,13 @@ CROWD = CrowdRule(
     place_pause_days=30,
     device_good_min=2,
     device_good_share_ppm=500_000,
+    settled_age_days=7,
+    settled_days_min=3,
+    check_ends_hold=True,
     links=RULE,
     hold_reason="crowded-address",
     freeze_reason="shared-identifier",
+    check_reason="crowded-address-check",
     texts={},
 )
 PAIRS = st.lists(
@@ -165,6 +170,7 @@ def test_a_crowd_is_whoever_is_in_a_window_that_holds_enough(
     st.sets(st.integers(0, 12)),
     st.booleans(),
     st.integers(0, 30),
+    st.dictionaries(st.integers(0, 12).map(lambda one: account(one)), st.sampled_from(Manner)),
 )
 def test_a_place_holds_nobody_and_good_customers_are_never_frozen(
     pairs: list[tuple[int, int, int]],
@@ -172,25 +178,29 @@ def test_a_place_holds_nobody_and_good_customers_are_never_frozen(
     good: set[int],
     is_known: bool,
     seen_besides: int,
+    manners: dict[AccountId, Manner],
 ) -> None:
     crowd = [account(one) for one in sorted(present)]
     trusted = frozenset(account(one) for one in good)
     before = len(good & present) if seen_besides > 15 else 0
     place = Place(is_known, seen_besides, before)
     web = Web(RULE, ON, links(pairs))
-    found: Crowd = judge(crowd, place=place, good=trusted, web=web, rule=CROWD)
+    found: Crowd = judge(crowd, place=place, good=trusted, web=web, rule=CROWD, manners=manners)
+    came = [one for one in crowd if one in trusted and manners.get(one) is not Manner.STRANGE]
     if found.kind is CrowdKind.PLACE:
         assert found.answers == ()
-        assert is_known or len(good & present) >= CROWD.place_good_min
+        assert is_known or max(len(came), before) >= CROWD.place_good_min
         return
     assert not is_known
-    assert 2 * len(good & present) < len(present) or len(good & present) < CROWD.place_good_min
+    assert 2 * len(came) < len(present) or len(came) < CROWD.place_good_min
     assert [one.account_id for one in found.answers] == crowd
     slow = slow_groups(links(pairs))
     for one in found.answers:
         group = slow.get(one.account_id, frozenset()) & set(crowd)
         is_tied = len(group) >= CROWD.group_min
         wanted = Effect.FREEZE if is_tied and one.account_id not in trusted else Effect.HOLD
+        if not is_tied and manners.get(one.account_id) is Manner.SETTLED:
+            wanted = Effect.STEP_UP
         assert one.effect is wanted
         if wanted is Effect.FREEZE:  # and it is said why
             assert one.ties[0].before.account_id == one.account_id

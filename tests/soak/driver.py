@@ -1,7 +1,8 @@
-"""The program under load: buys, pays, ships, returns and closes days until it is killed.
+"""The program under load: tells facts, lends, buys, pays, contests, closes days until it is killed.
 
 Run as `python driver.py DATA_FOLDER JOURNAL SEED`. Started again it first asks for everything it
-never got an answer to, with the same keys, and then goes on. SIGTERM ends it in order.
+never got an answer to, with the same keys, and then goes on. SIGUSR1 lets it rest for a moment and
+audit what it holds. SIGTERM ends it in order.
 """
 
 import logging
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from datetime import time as hour
 from pathlib import Path
@@ -18,15 +20,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from audit import audit
 from journal import Journal, Story, name, read
+from people import People
 
 from fenqi.core.errors import Broken, FenqiError, Unavailable
-from fenqi.core.values.ids import AccountId, MerchantId, OrderId, ReceiptId
+from fenqi.core.values.ids import AccountId, MerchantId, OrderId, PlanId, ReceiptId
 from fenqi.desk import Desk
 from fenqi.flows.authorise import Authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.enrol import Enrol
+from fenqi.flows.excuse import Outage, open_incident
 from fenqi.flows.found import Found, enlist, found
+from fenqi.flows.observe import Observe
 from fenqi.flows.receive import MoneyState, Receive
 from fenqi.flows.refund import Refund
 from fenqi.machine import Config
@@ -34,6 +40,7 @@ from fenqi.runtime import MovingClock, Runtime
 from fenqi.store import books
 from fenqi.store.commands import Command
 from fenqi.worker.close import close_through
+from fenqi.worker.watch import Watch
 
 LOG = logging.getLogger(__name__)
 BOOK = "soak"
@@ -44,7 +51,13 @@ PAUSE_SECONDS = 0.01  # of a caller between two commands
 CLOSE_EVERY_SECONDS = 0.5
 AGAIN_SECONDS = 0.2  # before a failed command is sent again
 PRODUCTS = (("unsplit", 1), ("flat", 3), ("flat", 12), ("free4", 4), ("annuity18", 6))
-WISHES = (["buy", "hold", "ship", "pay", "owe", "sure", "back"], (9, 1, 1, 6, 1, 1, 1))
+OUTAGE_EVERY_DAYS = 4
+REST_SECONDS_MAX = 60  # until every caller has its answer
+# What is wished for how often; what cannot be, such as shipping what nobody bought, is a payment.
+WISHES = {
+    **{"buy": 36, "hold": 4, "ship": 4, "back": 4, "pay": 24, "owe": 4, "sure": 4},
+    **{"tell": 16, "ring": 1, "apply": 3, "contest": 1, "find": 1},
+}
 FOUND = Found(
     book_id=BOOK,
     legal_entity="Soak Credit Ltd",
@@ -53,6 +66,19 @@ FOUND = Found(
     opened_on=OPENED,
     funding_minor=10_000_000_000,
 )
+
+
+Sale = tuple[AccountId, OrderId, int]
+
+
+@dataclass
+class Goods:
+    """What a caller's people have bought and may come back to."""
+
+    bought: list[Sale] = field(default_factory=list)
+    held: list[Sale] = field(default_factory=list)  # ordered and not shipped
+    lent: list[tuple[AccountId, PlanId]] = field(default_factory=list)
+    pending: list[tuple[AccountId, ReceiptId, Receive]] = field(default_factory=list)
 
 
 class Driver:
@@ -64,6 +90,10 @@ class Driver:
         self._stop = threading.Event()
         self._fault: BaseException | None = None
         self._desk = Desk(runtime.ground)
+        self._sealer = runtime.sealer()
+        self._told: dict[str, int] = {}  # how many facts each acknowledged command had
+        self._outages: set[str] = set()
+        self._wanted, self._resting = threading.Event(), threading.Barrier(CALLERS + 2)
         found(runtime.ground, FOUND)
         self._merchant: MerchantId = enlist(runtime.ground, BOOK, ["shop"])["shop"]
         self._set_clock()
@@ -71,19 +101,29 @@ class Driver:
     def stop(self, *_: object) -> None:
         self._stop.set()
 
+    def rest(self, *_: object) -> None:
+        self._wanted.set()
+
     def run(self, before: Story) -> None:
+        for key in before.answers:
+            self._heard(before.sent[key])
+        self._outages |= {day for day, incident in before.outages.items() if incident}
         for command in before.in_doubt:
             self._send(command)
+        for day in sorted(before.outages.keys() - self._outages):
+            self._excuse(date.fromisoformat(day))
         accounts = [self._account(number, before) for number in range(PEOPLE)]
         threads = [
             threading.Thread(target=self._guard, args=(self._call, accounts[n::CALLERS], n))
             for n in range(CALLERS)
         ]
         threads.append(threading.Thread(target=self._guard, args=(self._close,)))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        threads.append(threading.Thread(target=self._guard, args=(self._audit,)))
+        with Watch(self._runtime.ground):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         self._desk.close()
         if self._fault is not None:
             raise self._fault
@@ -92,8 +132,10 @@ class Driver:
         try:
             body(*arguments)
         except BaseException as fault:
-            self._fault = fault
+            if not (self._stop.is_set() and isinstance(fault, threading.BrokenBarrierError)):
+                self._fault = fault
             self._stop.set()
+            self._resting.abort()  # nobody waits for who is gone
 
     def _send(self, command: Command) -> Any:
         """Send a command until it is answered; return the answer, or None if it is refused."""
@@ -112,7 +154,13 @@ class Driver:
                 self._journal.refused(command, refusal.code, is_broken=is_broken)
                 return None
             self._journal.acknowledged(command, msgspec.to_builtins(answer))
+            self._heard(command)
             return answer
+
+    def _heard(self, command: Command) -> None:
+        """Remember the facts of an acknowledged command."""
+        if isinstance(command, Observe):
+            self._told[command.key] = len(command.facts)
 
     def _account(self, number: int, before: Story) -> AccountId:
         """Open an account, unless an earlier life did."""
@@ -134,48 +182,91 @@ class Driver:
         sales = self._sales(accounts, chance, f"{self._seed}-{caller}")
         while not self._stop.is_set():
             next(sales)
+            self._rest_if_wanted()
             time.sleep(PAUSE_SECONDS)
 
+    def _rest_if_wanted(self) -> None:
+        """Do nothing while the audit looks."""
+        if self._wanted.is_set():
+            self._resting.wait(REST_SECONDS_MAX)  # everybody is here
+            self._resting.wait(REST_SECONDS_MAX)  # and may go on
+
+    def _audit(self) -> None:
+        """Audit whenever it is wanted, with everybody at rest."""
+        number = 0
+        while not self._stop.is_set():
+            if not self._wanted.wait(CLOSE_EVERY_SECONDS):
+                continue
+            number += 1
+            self._resting.wait(REST_SECONDS_MAX)
+            mark = f"{self._seed}/{number}"
+            told = audit(self._runtime, self._told, self._outages, book_id=BOOK, mark=mark)
+            self._journal.audited(told)
+            self._wanted.clear()
+            self._resting.wait(REST_SECONDS_MAX)
+
     def _sales(self, accounts: list[AccountId], chance: random.Random, mark: str) -> Iterator[None]:
-        """Yield after each command; what is bought may be shipped and given back later."""
-        bought: list[tuple[AccountId, OrderId, int]] = []
-        held: list[tuple[AccountId, OrderId, int]] = []
-        pending: list[tuple[AccountId, ReceiptId, Receive]] = []
+        """Yield after each wish; what is bought may be shipped, given back and contested later."""
+        people = People(BOOK, self._sealer, chance, self._clock.now)
+        goods = Goods()
         number = 0
         while True:
             number += 1
             key, account = f"{mark}-{number}", chance.choice(accounts)
-            match chance.choices(
-                ["buy", "hold", "ship", "pay", "owe", "sure", "back"], (9, 1, 1, 6, 1, 1, 1)
-            ):
-                case ["buy" | "hold" as how]:
-                    command = self._purchase(account, key, chance, is_held=how == "hold")
-                    answer = self._send(command)
-                    if answer is not None and answer.order_id is not None:
-                        sale = (account, OrderId(UUID(answer.order_id)), command.amount_minor)
-                        (held if how == "hold" else bought).append(sale)
-                case ["ship"] if held:
-                    owner, order, amount = held.pop()
-                    shipped = {"order_id": order, "shipped_at": self._clock.now()}
-                    self._send(Capture(**self._of(owner, key), amount_minor=amount, **shipped))
-                case ["back"] if bought:
-                    owner, order, amount = bought.pop(chance.randrange(len(bought)))
-                    part = chance.randint(1, amount)
-                    returned = {"order_id": order, "returned_at": self._clock.now()}
-                    self._send(Refund(**self._of(owner, key), amount_minor=part, **returned))
-                case ["owe"]:
-                    notice = self._payment(account, key, chance, MoneyState.PENDING)
-                    answer = self._send(notice)
-                    if answer is not None:
-                        pending.append((account, ReceiptId(UUID(answer.receipt_id)), notice))
-                case ["sure"] if pending:
-                    owner, receipt, notice = pending.pop()
-                    state = chance.choice((MoneyState.FINAL, MoneyState.REVERSED))
-                    change = {"key": key, "receipt_id": receipt, "state": state}
-                    self._send(msgspec.structs.replace(notice, **change))
-                case _:
-                    self._send(self._payment(account, key, chance, MoneyState.FINAL))
+            match chance.choices(list(WISHES), list(WISHES.values()))[0]:
+                case "tell":
+                    self._send(people.told(account, f"told-{key}"))
+                case "ring":
+                    for login in people.ring(accounts, f"told-{key}"):
+                        self._send(login)
+                case "apply":
+                    accounts += people.apply(key, self._send)
+                case "contest" if goods.lent:
+                    owner, plan = goods.lent.pop(chance.randrange(len(goods.lent)))
+                    people.contest(owner, plan, key, self._send)
+                case "find":
+                    people.find(key, self._send)
+                case wish:
+                    self._trade(wish, goods, account, key, chance)
             yield
+
+    def _trade(
+        self, wish: str, goods: Goods, account: AccountId, key: str, chance: random.Random
+    ) -> None:
+        """Buy, ship, give back or pay."""
+        match wish:
+            case "buy" | "hold":
+                self._buy(goods, self._purchase(account, key, chance, is_held=wish == "hold"))
+            case "ship" if goods.held:
+                owner, order, amount = goods.held.pop()
+                shipped: dict[str, Any] = {"order_id": order, "shipped_at": self._clock.now()}
+                self._send(Capture(**self._of(owner, key), amount_minor=amount, **shipped))
+            case "back" if goods.bought:
+                owner, order, amount = goods.bought.pop(chance.randrange(len(goods.bought)))
+                part = chance.randint(1, amount)
+                returned: dict[str, Any] = {"order_id": order, "returned_at": self._clock.now()}
+                self._send(Refund(**self._of(owner, key), amount_minor=part, **returned))
+            case "owe":
+                notice = self._payment(account, key, chance, MoneyState.PENDING)
+                answer = self._send(notice)
+                if answer is not None:
+                    goods.pending.append((account, ReceiptId(UUID(answer.receipt_id)), notice))
+            case "sure" if goods.pending:
+                owner, receipt, notice = goods.pending.pop()
+                state = chance.choice((MoneyState.FINAL, MoneyState.REVERSED))
+                change = {"key": key, "receipt_id": receipt, "state": state}
+                self._send(msgspec.structs.replace(notice, **change))
+            case _:
+                self._send(self._payment(account, key, chance, MoneyState.FINAL))
+
+    def _buy(self, goods: Goods, command: Authorise) -> None:
+        answer = self._send(command)
+        if answer is None or answer.order_id is None:
+            return
+        sale = (command.account_id, OrderId(UUID(answer.order_id)), command.amount_minor)
+        (goods.bought if command.capture_now else goods.held).append(sale)
+        if answer.plan_id is not None:
+            goods.lent.append((command.account_id, PlanId(UUID(answer.plan_id))))
 
     def _of(self, account: AccountId, key: str) -> dict[str, Any]:
         return {"scope_id": str(account), "key": key, "account_id": account}
@@ -219,6 +310,25 @@ class Driver:
                 continue
             self._journal.closed(day.isoformat())
             self._set_clock()
+            self._rest_if_wanted()
+            if day.toordinal() % OUTAGE_EVERY_DAYS == 0:
+                self._excuse(self._open_day())
+
+    def _excuse(self, day: date) -> None:
+        """Let a person say that we were down on a day, until that is acknowledged."""
+        said = day.isoformat()
+        self._journal.outage(said, None)
+        while not self._stop.is_set():
+            outage = Outage(BOOK, f"down on {said}", day, day)
+            try:
+                incident = open_incident(self._runtime.ground, outage, by="mei")
+            except Unavailable as fault:
+                self._journal.failed("incident", fault.code)
+                time.sleep(AGAIN_SECONDS)
+                continue
+            self._journal.outage(said, str(incident.incident_id))
+            self._outages.add(said)
+            return
 
     def _open_day(self) -> date:
         while True:
@@ -239,6 +349,7 @@ def main(data: Path, journal_file: Path, seed: str) -> None:
     with Runtime.open(Config(data_folder=data), clock=clock) as runtime:
         driver = Driver(runtime, clock, Journal(journal_file), seed)
         signal.signal(signal.SIGTERM, driver.stop)
+        signal.signal(signal.SIGUSR1, driver.rest)
         driver.run(before)
 
 

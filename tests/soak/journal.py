@@ -40,6 +40,13 @@ class Journal:
     def closed(self, day: str) -> None:
         self._write({"closed": day}, is_final=True)
 
+    def outage(self, day: str, incident: str | None) -> None:
+        """A day is to be excused; with its incident once that was acknowledged."""
+        self._write({"outage": day, "incident": incident}, is_final=incident is not None)
+
+    def audited(self, found: dict[str, int]) -> None:
+        self._write({"audited": found}, is_final=True)
+
     def _write(self, line: dict[str, Any], *, is_final: bool = False) -> None:
         words = json.dumps(line).encode() + b"\n"
         with self._lock:
@@ -65,6 +72,8 @@ class Story:
     broken: list[str] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     closed: list[str] = field(default_factory=list)
+    outages: dict[str, str | None] = field(default_factory=dict)  # incidents by day
+    audits: list[dict[str, int]] = field(default_factory=list)
 
     def add(self, line: dict[str, Any]) -> None:
         match line:
@@ -82,6 +91,10 @@ class Story:
                 self.failed[code] += 1
             case {"closed": day}:
                 self.closed.append(day)
+            case {"outage": day, "incident": incident}:
+                self.outages[day] = incident or self.outages.get(day)
+            case {"audited": found}:
+                self.audits.append(found)
 
     @property
     def in_doubt(self) -> list[Command]:

@@ -1,5 +1,8 @@
 """Fifty times kill -9, of the program and of its server, under load: nothing lost, nothing doubled.
 
+The load tells facts, applies, signs, buys, pays, contests, excuses outages and closes days. After
+each kill the program rests and audits itself (`audit.py`).
+
 Run it with `make soak`. Settings: FENQI_SOAK_KILLS (50), FENQI_SOAK_SEED (1). It shows how far it
 is, may be interrupted, and leaves its figures in out/soak/.
 """
@@ -26,9 +29,14 @@ from rich.console import Console
 from rich.table import Table
 
 from fenqi.desk import Desk
+from fenqi.flows.apply import Apply
 from fenqi.flows.authorise import Authorise
+from fenqi.flows.contest import OpenContest
+from fenqi.flows.decide import Decide
 from fenqi.flows.enrol import Enrol
+from fenqi.flows.observe import Observe
 from fenqi.flows.receive import Receive
+from fenqi.flows.sign import Sign
 from fenqi.machine import Config
 from fenqi.report.check import check
 from fenqi.runtime import Runtime
@@ -42,7 +50,7 @@ SEED = int(os.environ.get("FENQI_SOAK_SEED", "1"))
 LIFE_SECONDS = (0.0, 8.0)  # between a recovery and the next kill
 START_SECONDS = (0.2, 2.5)  # of the program, in which it may be killed again
 RECOVERY_SECONDS_MAX = 60
-SECONDS_A_KILL_MAX = 15  # on the whole; a soak that takes longer is ended
+SECONDS_A_KILL_MAX = 20  # on the whole; a soak that takes longer is ended
 END_SECONDS_MAX = 60
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -76,6 +84,18 @@ class Summary:
     days_not_whole: int = 0
     check_findings: int = 0
     plans_replayed: int = 0
+    facts_told: int = 0
+    facts_lost_or_doubled: int = 0
+    applications: int = 0
+    accounts_signed: int = 0
+    contests: int = 0
+    outage_days: int = 0
+    outage_days_counted: int = 0
+    audits: int = 0
+    audit_seconds_max: float = 0
+    audits_with_a_finding: int = 0
+    features_compared: int = 0
+    features_wrong: int = 0
     recoveries: list[float] = field(default_factory=list)
 
     @property
@@ -139,6 +159,7 @@ class Soak:
         self._await_answer()
         self.summary.starts_that_worked += 1
         self.summary.recoveries.append(time.monotonic() - killed_at)
+        self._audit()
 
     def _kill_program(self) -> None:
         self.program.kill()
@@ -157,19 +178,32 @@ class Soak:
         self.summary.kills_of_server += 1
         self.summary.kills_of_server_with_all_its_processes += with_all
 
+    def _audit(self) -> None:
+        """Let the program rest and look whether all that must hold does."""
+        seen, begun = self.journal.stat().st_size, time.monotonic()
+        self.program.send_signal(signal.SIGUSR1)
+        self._await(b'{"audited"', seen)
+        spent = round(time.monotonic() - begun, 2)
+        self.summary.audit_seconds_max = max(spent, self.summary.audit_seconds_max)
+
     def _await_answer(self) -> None:
         """Wait for an answer that was given after now."""
         seen = self.journal.stat().st_size if self.journal.exists() else 0
+        self._await(b'{"answered"', seen)
+
+    def _await(self, words: bytes, seen: int) -> None:
+        """Wait for words in the journal beyond a place."""
         until = time.monotonic() + RECOVERY_SECONDS_MAX
         while time.monotonic() < until:
             assert self.program.poll() is None, self._last_words()
             if self.journal.exists() and self.journal.stat().st_size > seen:
                 with self.journal.open("rb") as file:
                     file.seek(seen)
-                    if b'{"answered"' in file.read():
+                    if words in file.read():
                         return
             time.sleep(0.02)
-        raise AssertionError(f"no answer within {RECOVERY_SECONDS_MAX} s\n{self._last_words()}")
+        said = f"no {words.decode()} within {RECOVERY_SECONDS_MAX} s\n{self._last_words()}"
+        raise AssertionError(said)
 
     def _last_words(self) -> str:
         return (OUT / "program.log").read_text()[-3000:]
@@ -230,6 +264,7 @@ class Soak:
                 + sum(abs(counted[what] - count) for what, count in expected.items())
                 + (before != _rows(runtime, SIZES))
             )
+            self._judge_facts(story, dict(_rows(runtime, FACTS)))
             steps = {day.isoformat(): count for day, count in _rows(runtime, CLOSED)}
             checked = check(runtime.store)
         summary.days_closed = len(steps)
@@ -237,6 +272,26 @@ class Soak:
         summary.days_not_whole = sum(count != STEPS_A_DAY for count in steps.values())
         summary.check_findings, summary.plans_replayed = len(checked.findings), checked.plans
         self._count(story)
+
+    def _judge_facts(self, story: Story, kept: dict[str, int]) -> None:
+        answered = [story.sent[key] for key in story.answers]
+        told = {one.key: len(one.facts) for one in answered if isinstance(one, Observe)}
+        summary = self.summary
+        summary.facts_told = sum(told.values())
+        summary.facts_lost_or_doubled = sum(
+            abs(kept.get(key, 0) - told.get(key, 0)) for key in kept.keys() | told.keys()
+        )
+        summary.applications = sum(isinstance(one, Apply) for one in answered)
+        summary.accounts_signed = sum(isinstance(one, Sign) for one in answered)
+        summary.contests = sum(isinstance(one, OpenContest) for one in answered)
+        summary.outage_days = sum(one is not None for one in story.outages.values())
+        summary.audits = len(story.audits)
+        summary.audits_with_a_finding = sum(
+            any(one[name] for name in WRONG) for one in story.audits
+        )
+        summary.features_compared = sum(one["features"] for one in story.audits)
+        summary.features_wrong = sum(one["features_wrong"] for one in story.audits)
+        summary.outage_days_counted = sum(one["outage_days_counted"] for one in story.audits)
 
     def _count(self, story: Story) -> None:
         summary = self.summary
@@ -272,7 +327,19 @@ SELECT 'orders', COUNT(*) FROM orders
 UNION ALL SELECT 'receipts', COUNT(*) FROM receipts
 UNION ALL SELECT 'accounts', COUNT(*) FROM accounts WHERE kind = 'customer'
 UNION ALL SELECT 'decisions', COUNT(*) FROM decisions WHERE kind = 'purchase'
+UNION ALL SELECT 'applications', COUNT(*) FROM applications
+UNION ALL SELECT 'decided', COUNT(*) FROM decisions WHERE kind = 'application'
+UNION ALL SELECT 'contests', COUNT(*) FROM contests
 """
+FACTS = """
+SELECT command_key, COUNT(*) FROM events WHERE command_key LIKE 'told-%' AND kind IN (
+    'login', 'device-changed', 'phone-changed', 'basket', 'payment-failed', 'complaint')
+GROUP BY command_key
+"""
+WRONG = (
+    *("facts_lost", "facts_doubled", "features_wrong"),
+    *("outage_days_counted", "check_findings"),
+)
 SIZES = """
 SELECT (SELECT COUNT(*) FROM transfers), (SELECT COUNT(*) FROM events),
     (SELECT COUNT(*) FROM operations), (SELECT COUNT(*) FROM allocations)
@@ -301,8 +368,11 @@ def _expected(story: Story) -> dict[str, int]:
     return {
         "orders": sum(answer["outcome"] == "approve" for answer in bought),
         "receipts": sum(isinstance(one, Receive) and one.receipt_id is None for one, _ in answered),
-        "accounts": sum(isinstance(one, Enrol) for one, _ in answered),
+        "accounts": sum(isinstance(one, Enrol | Sign) for one, _ in answered),
         "decisions": len(bought),
+        "applications": sum(isinstance(one, Apply) for one, _ in answered),
+        "decided": sum(isinstance(one, Decide) for one, _ in answered),
+        "contests": sum(isinstance(one, OpenContest) for one, _ in answered),
     }
 
 
@@ -330,3 +400,8 @@ def test_nothing_is_lost_or_doubled_by_killing_program_and_server_under_load(
     assert (found.rows_too_many_or_too_few, found.commands_left_in_doubt) == (0, 0)
     assert (found.days_lost, found.days_not_whole) == (0, 0)
     assert found.check_findings == 0
+    assert found.audits >= len(found.recoveries)
+    assert (found.audits_with_a_finding, found.facts_lost_or_doubled) == (0, 0)
+    assert found.facts_told > 10 * len(found.recoveries)
+    assert found.features_compared > 100 * len(found.recoveries)
+    assert min(found.accounts_signed, found.contests, found.outage_days) > 0

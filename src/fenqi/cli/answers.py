@@ -92,8 +92,8 @@ YES = "yes"
 NO = "no"
 WATCHING = "watching; Ctrl-C ends it"
 WATCHED = (
-    "{suspicions} suspicions: {rings} rings, {places} places, {held} held, {frozen} frozen; {over} "
-    "protections over"
+    "{suspicions} suspicions: {rings} rings, {places} places, {held} held, {frozen} frozen, "
+    "{asked} asked for a check; {over} protections over"
 )
 NONE_PARKED = "No application is parked."
 RECEIVED = "{application}  received {at}, book {book}"

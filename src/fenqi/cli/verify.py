@@ -27,7 +27,8 @@ def verify(
 ) -> None:
     """Let a customer pass the check that is asked for before the next purchase.
 
-    A hold or freeze goes on; only facts that come later ask for another check.
+    A hold that only a crowded network placed ends too, no other and no freeze; only facts that come
+    later ask for another check.
     """
     with Runtime.open(stop_after=True) as runtime:
         command = Verify(

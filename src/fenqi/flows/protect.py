@@ -30,7 +30,7 @@ from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.identity import Identifier
 from fenqi.core.risk.links import Link, Step, Web
 from fenqi.core.risk.policy.policy import APPROVE
-from fenqi.core.risk.response import DAY, HOUR, KINDS, Strength
+from fenqi.core.risk.response import DAY, HOUR, KINDS, Finding, Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, cases, links, places
 from fenqi.store.accounts import Account
@@ -41,7 +41,7 @@ from fenqi.store.decisions import Decision, Decisions, built, latency_us
 from fenqi.store.ground import Ground
 from fenqi.store.links import PLACE, RING, Suspicion
 from fenqi.store.pool import Session
-from fenqi.store.responses import Responses
+from fenqi.store.responses import Because, Responses
 
 SUSPICIONS_MAX = 256  # taken at once; those of one address are answered together
 ADDRESSES_MAX = 8  # of one batch, so that no transaction holds too many accounts
@@ -55,13 +55,14 @@ PLACE_PRIORITY = 4
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """What one batch of suspicions came to."""
+    """What one batch of suspicions came to: `asked` are accounts asked for a check."""
 
     suspicions: int = 0
     rings: int = 0
     places: int = 0
     held: int = 0
     frozen: int = 0
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
         for scene in scenes:
             work.answer(scene)
         booking.write(session)
-    return Protected(len(taken), work.rings, work.places, work.held, work.frozen)
+    return Protected(len(taken), work.rings, work.places, work.held, work.frozen, asked=work.asked)
 
 
 def retry_suspicions(ground: Ground) -> int:
@@ -168,12 +169,21 @@ def _scenes(
                 places.asking_kind(session, one.address, now),
                 links.asking_seen(session, one.address, one.first - rule.window, rule),
                 links.asking_around(session, present, one.last.date(), rule.links),
+                # Of a crowd too large to be held nobody is asked with what they came.
+                links.asking_manners(
+                    session, one.address, after=one.first - rule.window, until=one.last, rule=rule
+                )
+                if len(present) <= rule.size_max
+                else dict,
             )
             for one, _, present in met
         ]
-    known = [(standings(), kind(), seen(), around()) for standings, kind, seen, around in told]
+    known = [
+        (standings(), kind(), seen(), around(), manners())
+        for standings, kind, seen, around, manners in told
+    ]
     with session.pipeline():
-        before = [links.asking_standings(session, seen, rule) for _, _, seen, _ in known]
+        before = [links.asking_standings(session, seen, rule) for _, _, seen, *_ in known]
         rings = [
             {
                 book_id: cases.asking_open(
@@ -187,7 +197,7 @@ def _scenes(
             for (one, _, _), (standings, *_) in zip(met, known, strict=True)
         ]
     scenes: list[_Scene] = []
-    for (one, visits, present), (standings, kind, seen, around), were, was_ring in zip(
+    for (one, visits, present), (standings, kind, seen, around, manners), were, was_ring in zip(
         met, known, before, rings, strict=True
     ):
         place = Place(kind is not None, len(seen), len(were().good))
@@ -195,7 +205,13 @@ def _scenes(
         for book_id, is_one in was_ring.items():
             mine = [each for each in present if standings.books.get(each) == book_id]
             crowd = judge(
-                mine, place=place, good=standings.good, web=web, rule=rule, was_ring=is_one()
+                mine,
+                place=place,
+                good=standings.good,
+                web=web,
+                rule=rule,
+                was_ring=is_one(),
+                manners=manners,
             )
             whole = (book_id, one.address, visits, crowd, place, kind, web, around)
             scenes.append(_Scene(*whole))
@@ -232,7 +248,7 @@ class _Work:
         )
         self._decided: Counter[str] = Counter()  # so far, by book
         self._of_devices: Mapping[str, set[AccountId]] = {}
-        self.rings = self.places = self.held = self.frozen = 0
+        self.rings = self.places = self.held = self.frozen = self.asked = 0
 
     def find(self, scenes: Iterable[_Scene]) -> None:
         """Lock the cases about all addresses, and about devices of rings, in one order.
@@ -349,7 +365,12 @@ class _Work:
         return made
 
     def _is_due(self, answer: Answer, case: Case | None, within: Collection[UUID]) -> bool:
-        """Whether a protection would be placed for one account, were it asked for now."""
+        """Whether a protection would be placed for one account, were it asked for now.
+
+        Whom the case holds already, or who has passed a check for it, is not asked for one.
+        """
+        if answer.effect is Effect.STEP_UP and self._is_answered(answer, within):
+            return False
         return self._responses.would_place(
             answer.effect,
             self._locked[answer.account_id],
@@ -359,7 +380,17 @@ class _Work:
             within=within,
         )
 
+    def _is_answered(self, answer: Answer, within: Collection[UUID]) -> bool:
+        mine = [
+            one
+            for one in self._responses.of(self._locked[answer.account_id])
+            if one.case_id in within
+        ]
+        return any(one.is_running(self._now) or one.finding is Finding.PASSED for one in mine)
+
     def _until(self, answer: Answer) -> datetime:
+        if answer.effect is Effect.STEP_UP:
+            return self._responses.step_up_ends(self._locked[answer.account_id])
         is_freeze = answer.effect is Effect.FREEZE
         return self._now + (self._rule.freeze_hours if is_freeze else self._rule.hold_hours) * HOUR
 
@@ -406,20 +437,24 @@ class _Work:
         return case
 
     def _place(self, answer: Answer, case: Case, made: _Made) -> None:
-        """Hold or freeze one account, as far as that may be."""
+        """Hold, freeze or ask one account, as far as that may be."""
         if not made.is_placed:
+            return
+        account, until = self._locked[answer.account_id], self._until(answer)
+        because: Because = {
+            "reasons": ruled(answer.seen, self._rule).reasons,
+            "cause": _cause(case),
+            "strength": _strength(answer),
+            "decision_id": made.decision_id,
+            "case_id": case.case_id,
+        }
+        if answer.effect is Effect.STEP_UP:
+            self._responses.step_up(account, **because)
+            self.asked += 1
             return
         is_freeze = answer.effect is Effect.FREEZE
         place = self._responses.freeze if is_freeze else self._responses.hold
-        done = place(
-            self._locked[answer.account_id],
-            self._until(answer),
-            reasons=(self._rule.freeze_reason if is_freeze else self._rule.hold_reason,),
-            cause=_cause(case),
-            strength=_strength(answer),
-            decision_id=made.decision_id,
-            case_id=case.case_id,
-        )
+        done = place(account, until, **because)
         self.held += done.effect is Effect.HOLD
         self.frozen += done.effect is Effect.FREEZE
 
@@ -435,7 +470,8 @@ class _Work:
             for known in self._responses.of(self._locked[answer.account_id])
             if known.case_id in within and known.is_running(self._now)
         }
-        protects = [effect for effect in (Effect.FREEZE, Effect.HOLD) if KINDS[effect] in running]
+        known_effects = (Effect.FREEZE, Effect.HOLD, Effect.STEP_UP)
+        protects = [effect for effect in known_effects if KINDS[effect] in running]
         return protects[0] if protects else Effect.REVIEW
 
     def _seen(self, scene: _Scene) -> dict[str, object]:

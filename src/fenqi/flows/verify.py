@@ -1,7 +1,8 @@
 """A customer passed the check that was asked for: who signs in answered with a second factor.
 
-Passing it answers every cause that asked; they ask again only for facts that come later. It stops
-nothing else: a hold that runs goes on.
+Passing it answers every cause that asked; they ask again only for facts that come later. It ends,
+too, a hold that only a crowded address placed, unless the rule of the crowds says otherwise: no
+other hold, and no freeze.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from fenqi.store.responses import Responses
 
 
 class NoCheckAsked(Conflict):
-    """No check is asked for of this account, or its time is over."""
+    """No check is asked for of this account, or its time is over; nor can one end a hold of it."""
 
     code = "no-check-asked"
 
@@ -32,7 +33,7 @@ class Verify(Command, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The account whose next purchase is not stopped by the check any more."""
+    """The account whose next purchase is not stopped by the check or a weak hold any more."""
 
     account_id: str
 
@@ -48,7 +49,10 @@ def verify(ground: Ground, commands: Sequence[Verify]) -> list[Verified | FenqiE
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
-                if not responses.stepped_up(account, actor=command.actor):
+                passed = responses.stepped_up(account, actor=command.actor)
+                if ground.crowd.check_ends_hold:
+                    passed += responses.let_go(account, actor=command.actor)
+                if not passed:
                     raise NoCheckAsked(account=command.account_id)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from fenqi.core.risk.crowd import CrowdRule, Visit, is_shared_device
+from fenqi.core.risk.crowd import CrowdRule, Manner, Visit, is_shared_device
 from fenqi.core.risk.identity import STRONG, Identifier
 from fenqi.core.risk.links import Link, LinkRule
 from fenqi.core.values.ids import AccountId
@@ -21,7 +21,8 @@ from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet, Table
 
 VISITS_MAX = 20_000  # of one address within one window
-SEEN_MAX = 2_000  # facts of an address before a crowd that are looked at, the latest
+SEEN_MAX = 2_000  # facts of an address looked at: before a crowd the latest, in it the first
+USED_MAX = 500  # facts of a device before a crowd that are looked at, the latest
 LINKS_MAX = 50_000  # read for one crowd
 NEAR_MAX = 20_000  # accounts near one crowd
 CROWD = "crowd"  # the kind of a job, and the beginning of the cause of its case
@@ -235,6 +236,80 @@ def asking_visits(
     asked = {"address": address, "after": after, "until": until, "most": VISITS_MAX}
     rows = session.ask(VISITS, asked)
     return lambda: [Visit(at, AccountId(one)) for at, one in rows()]
+
+
+# How accounts came to an address: of each device that a visit named, since when and on how many
+# earlier days the account used it elsewhere, and whether it has an older one. The two facts of one
+# event share its instant and number. Of a device that very many use its latest facts are enough.
+MANNERS = """
+WITH came AS (
+    SELECT DISTINCT v.account_id, device.identifier_hash, device.first_on
+    FROM (
+        SELECT account_id, occurred_at, event_number FROM identifier_facts
+        WHERE identifier_hash = %(address)s AND occurred_at > %(after)s AND occurred_at <= %(until)s
+        ORDER BY occurred_at, account_id LIMIT %(most)s
+    ) AS v
+    LEFT JOIN LATERAL (
+        SELECT l.identifier_hash, l.first_on FROM links AS l
+        JOIN identifier_facts AS d
+            ON d.identifier_hash = l.identifier_hash AND d.occurred_at = v.occurred_at
+            AND d.account_id = v.account_id AND d.event_number = v.event_number
+        WHERE l.account_id = v.account_id AND l.identifier_kind = 'device'
+    ) AS device ON TRUE
+)
+SELECT c.account_id,
+    BOOL_AND(COALESCE(c.first_on <= %(since)s AND used.days >= %(days_min)s, FALSE)),
+    BOOL_OR(c.first_on > %(since)s AND EXISTS (
+        SELECT FROM links AS o
+        WHERE o.account_id = c.account_id AND o.identifier_kind = 'device'
+            AND o.first_on < c.first_on
+    ))
+FROM came AS c
+LEFT JOIN LATERAL (
+    SELECT COUNT(DISTINCT (d.occurred_at AT TIME ZONE 'UTC')::date) AS days
+    FROM (
+        SELECT account_id, occurred_at, event_number FROM identifier_facts
+        WHERE identifier_hash = c.identifier_hash AND occurred_at < %(today)s
+            AND c.first_on <= %(since)s
+        ORDER BY occurred_at DESC LIMIT %(used_most)s
+    ) AS d
+    WHERE d.account_id = c.account_id AND NOT EXISTS (
+        SELECT FROM identifier_facts AS h
+        WHERE h.identifier_hash = %(address)s AND h.occurred_at = d.occurred_at
+            AND h.account_id = d.account_id AND h.event_number = d.event_number
+    )
+) AS used ON TRUE
+GROUP BY c.account_id
+"""
+
+
+def asking_manners(
+    session: Session, address: bytes, *, after: datetime, until: datetime, rule: CrowdRule
+) -> Callable[[], dict[AccountId, Manner]]:
+    """Ask with what devices the accounts seen at an address in (after, until] came."""
+    today = until.replace(hour=0, minute=0, second=0, microsecond=0)
+    asked = {
+        "address": address,
+        "after": after,
+        "until": until,
+        "today": today,
+        "since": today.date() - timedelta(days=rule.settled_age_days),
+        "days_min": rule.settled_days_min,
+        "most": SEEN_MAX,
+        "used_most": USED_MAX,
+    }
+    rows = session.ask(MANNERS, asked)
+
+    def answer() -> dict[AccountId, Manner]:
+        return {AccountId(one): _manner(settled, strange) for one, settled, strange in rows()}
+
+    return answer
+
+
+def _manner(is_settled: bool, is_strange: bool | None) -> Manner:  # noqa: FBT001 - a row's columns
+    if is_strange:
+        return Manner.STRANGE
+    return Manner.SETTLED if is_settled else Manner.UNKNOWN
 
 
 # A long-standing account in good order: as old as the rule says, open, not behind, and it has paid

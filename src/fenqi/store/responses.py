@@ -176,7 +176,7 @@ class Responses:
 
     def would_ask(self, account: Account, *, cause: str, facts_at: datetime | None) -> bool:
         """Return whether a check of a cause would be asked for, were none open now."""
-        until = self._step_up_ends(account)
+        until = self.step_up_ends(account)
         step = self._tempered(
             Effect.STEP_UP, account, until, cause, Strength.STRONG, facts_at=facts_at
         )
@@ -196,7 +196,7 @@ class Responses:
         cause, open_checks = because["cause"], self.checks(account)
         if any(one.cause == cause for one in open_checks):
             return Done(None)
-        until = min((one.ends_at for one in open_checks), default=self._step_up_ends(account))
+        until = min((one.ends_at for one in open_checks), default=self.step_up_ends(account))
         done = self._protect(Effect.STEP_UP, account, until, because, facts_at=facts_at)
         return Done(None) if open_checks else done
 
@@ -216,7 +216,22 @@ class Responses:
             self._booking.event(account, "step-up-passed", payload={}, actor=actor, topic=CUSTOMER)
         return len(passed)
 
-    def _step_up_ends(self, account: Account) -> datetime:
+    def let_go(self, account: Account, *, actor: str = CUSTOMER) -> int:
+        """End the holds that weak evidence alone placed, of who passed a check; return how many."""
+        now = self._booking.now
+        weak = [
+            one
+            for one in self.of(account)
+            if one.kind is ProtectionKind.HOLD
+            and one.strength is Strength.WEAK
+            and one.is_running(now)
+        ]
+        for one in weak:
+            self.end(account, one, finding=Finding.PASSED, actor=actor)
+        return len(weak)
+
+    def step_up_ends(self, account: Account) -> datetime:
+        """Return until when a check would be asked for now."""
         return self._booking.now + max(1, self.bounds(account).step_up_hours) * HOUR
 
     def nudge(

@@ -144,5 +144,6 @@ def watch_once(ground: Ground, *, rounds_max: int = 1_000) -> tuple[Protected, i
             total.places + one.places,
             total.held + one.held,
             total.frozen + one.frozen,
+            total.asked + one.asked,
         )
     return total, lift_over(ground)

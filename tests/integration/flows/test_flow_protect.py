@@ -351,7 +351,7 @@ def test_each_protection_of_a_ring_has_its_decision_which_is_made_again_exactly(
         assert record.given["group_size"] == (4 if kind == "freeze" else 1)
         again = from_json(to_json(record), file="elsewhere.json")
         assert replay(again) is None
-        milder = replace(again, inputs=(*again.inputs[:-1], 1))  # a long-standing account
+        milder = replace(again, inputs=(*again.inputs[:-2], 1, 0))  # a long-standing account
         assert (replay(milder) is None) == (kind == "hold")
     told = "".join(text for texts in told_texts(world) for text in texts)
     assert str(placed[0][3]) in told
@@ -384,7 +384,7 @@ def test_beyond_the_breakers_cap_a_ring_is_left_to_a_person_and_counted_once(
         ("review", ["review:1", "held-back:hold"], 3),
     ]
     trip = row(world.store, "SELECT kind, effect, policy, policy_version FROM breaker_trips")
-    assert trip == ("access", "hold", "crowd", 3)
+    assert trip == ("access", "hold", "crowd", 4)
     assert row(world.store, "SELECT SUM(taken) FROM breaker_minutes") == 7
     sql = """
         SELECT COUNT(*) FROM case_accounts JOIN cases USING (case_id) WHERE subject = 'ring'

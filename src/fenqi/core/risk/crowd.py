@@ -1,9 +1,11 @@
 """A crowd: many accounts at one network address within minutes. A ring, or a place many share?
 
 The address alone is weak evidence (P6). A place that is known, or that long-standing customers in
-good order use, is looked at by a person and holds nobody. Elsewhere each account of the crowd is
-held for some hours; those that share a device, card or phone with another of the crowd are frozen,
-unless they have been good customers for long: those are held only.
+good order use, is looked at by a person and holds nobody. Elsewhere an account that came with a
+device it has been using by itself for long is asked for a check before the next purchase; each
+other one is held for some hours. Those that share a device, card or phone with others of the crowd
+are frozen, unless they have been good customers for long: those are held only. A long-standing
+account on a device that it never used before speaks for no place: it may have been taken over.
 """
 
 from collections import Counter, deque
@@ -11,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fenqi.core.errors import Invalid
@@ -58,9 +61,13 @@ class CrowdRule:
     place_pause_days: int  # before the same place, or shared device, is looked at again
     device_good_min: int  # long-standing accounts on a device, to be one that honest people share
     device_good_share_ppm: int  # of all accounts that use it
+    settled_age_days: int  # since an account's device was first seen with it, to be its own
+    settled_days_min: int  # different days before the crowd's on which it was used
+    check_ends_hold: bool  # whether who passes a check is let go, before the hold is over
     links: LinkRule
     hold_reason: str
     freeze_reason: str
+    check_reason: str
     texts: Mapping[str, Mapping[str, str]]  # what a customer reads, by reason and language
 
     @classmethod
@@ -68,9 +75,8 @@ class CrowdRule:
         """Return the rule a parsed TOML table describes. Errors: CrowdRuleInvalid."""
         reader = Reader(table, CrowdRuleInvalid, unread=FOR_PEOPLE)
         links, texts = reader.table("links"), reader.table("reasons")
-        hold_reason, freeze_reason = (
-            reader.identity("hold_reason"),
-            reader.identity("freeze_reason"),
+        hold_reason, freeze_reason, check_reason = (
+            reader.identity(name) for name in ("hold_reason", "freeze_reason", "check_reason")
         )
         rule = cls(
             rule_id=reader.identity("id"),
@@ -89,6 +95,9 @@ class CrowdRule:
             place_pause_days=reader.integer("place_pause_days", most=DAYS_MAX),
             device_good_min=reader.integer("device_good_min", least=1, most=SIZE_MAX),
             device_good_share_ppm=reader.integer("device_good_share_ppm", most=PPM),
+            settled_age_days=reader.integer("settled_age_days", least=1, most=DAYS_MAX),
+            settled_days_min=reader.integer("settled_days_min", least=1, most=DAYS_MAX),
+            check_ends_hold=bool(reader.integer("check_ends_hold", most=1)),
             links=LinkRule(
                 decay_days=links.integer("decay_days", least=1, most=DAYS_MAX),
                 accounts_max={
@@ -98,7 +107,11 @@ class CrowdRule:
             ),
             hold_reason=hold_reason,
             freeze_reason=freeze_reason,
-            texts={name: _texts(texts.table(name)) for name in {hold_reason, freeze_reason}},
+            check_reason=check_reason,
+            texts={
+                name: _texts(texts.table(name))
+                for name in {hold_reason, freeze_reason, check_reason}
+            },
         )
         for one in (links, texts, reader):
             one.done()
@@ -111,7 +124,10 @@ class CrowdRule:
 
 
 class Figures(NamedTuple):
-    """What of a rule a single decision depends on. Units: as `CrowdRule`."""
+    """What of a rule a single decision depends on. Units: as `CrowdRule`.
+
+    Records of rules that asked nobody for a check lack its reason.
+    """
 
     size_max: int
     group_min: int
@@ -122,6 +138,7 @@ class Figures(NamedTuple):
     crowd_good_share_ppm: int
     hold_reason: str
     freeze_reason: str
+    check_reason: str = ""
 
 
 Rule = CrowdRule | Figures  # what a decision looks at of either
@@ -159,6 +176,14 @@ class Place:
     good: int  # of these, long-standing accounts in good order
 
 
+class Manner(StrEnum):
+    """With what device an account came to an address."""
+
+    SETTLED = "settled"  # one that it has used by itself for long, at each of its visits
+    STRANGE = "strange"  # one never seen with it before, at a visit, though it has another
+    UNKNOWN = "unknown"  # any other, or none
+
+
 class CrowdKind(StrEnum):
     """What a crowd is taken for."""
 
@@ -170,17 +195,19 @@ class CrowdKind(StrEnum):
 class Seen(NamedTuple):
     """What a decision about one account of a crowd looks at, in the order of its record.
 
-    Units: counts of accounts; flags are 0 or 1. The last two are the account's own.
+    Units: counts of accounts; flags are 0 or 1. The last three are the account's own. Records of
+    rules that did not ask how an account came lack the last.
     """
 
     crowd_size: int
-    crowd_good: int  # long-standing accounts in good order among them
+    crowd_good: int  # long-standing accounts in good order among them, on no strange device
     is_known_place: int
     place_seen: int
     place_good: int
     was_ring: int
     group_size: int = 0  # of the crowd's accounts that paths tie to it, itself included
     is_good: int = 0
+    is_settled: int = 0
 
     @classmethod
     def of(cls, place: Place, *, size: int, good: int, was_ring: bool) -> "Seen":
@@ -206,6 +233,9 @@ class Crowd:
     answers: tuple[Answer, ...]
     groups: tuple[frozenset[AccountId], ...]  # of its accounts that paths tie together
     seen: Seen
+
+
+NO_MANNERS: Mapping[AccountId, Manner] = MappingProxyType({})
 
 
 def gathered(visits: Iterable[Visit], rule: CrowdRule) -> list[AccountId]:
@@ -240,10 +270,12 @@ def judge(
     web: Web,
     rule: CrowdRule,
     was_ring: bool = False,
+    manners: Mapping[AccountId, Manner] = NO_MANNERS,
 ) -> Crowd:
     """Return what a crowd is, and what happens to whom.
 
-    `good` are the long-standing accounts in good order among them; `web` holds their strong links.
+    `good` are the long-standing accounts in good order among them; `web` holds their strong links;
+    `manners` says how each came, of whom it is known.
     What was a ring a moment ago stays one (`was_ring`), so that a good account more or less does
     not turn it over with each login.
     """
@@ -251,13 +283,18 @@ def judge(
     whole = [group & crowd for group in web.groups(account_ids)]
     groups = tuple(group for group in whole if len(group) >= rule.group_min)
     tied = {one: group for group in whole for one in group}
-    seen = Seen.of(place, size=len(crowd), good=len(good & crowd), was_ring=was_ring)
+    familiar = [one for one in good & crowd if manners.get(one) is not Manner.STRANGE]
+    seen = Seen.of(place, size=len(crowd), good=len(familiar), was_ring=was_ring)
     kind = kind_of(seen, rule)
     if kind is not CrowdKind.RING:
         return Crowd(kind, (), groups, seen)
     answers = []
     for one in account_ids:
-        mine = seen._replace(group_size=len(tied.get(one, ())), is_good=int(one in good))
+        mine = seen._replace(
+            group_size=len(tied.get(one, ())),
+            is_good=int(one in good),
+            is_settled=int(manners.get(one) is Manner.SETTLED),
+        )
         effect = effect_of(mine, rule)
         ties = _nearest(web, one, tied[one]) if effect is Effect.FREEZE else ()
         answers.append(Answer(one, effect, ties, mine))
@@ -274,9 +311,14 @@ def kind_of(seen: Seen, rule: Rule) -> CrowdKind:
 
 
 def effect_of(seen: Seen, rule: Rule) -> Effect:
-    """Return what happens to one account of a ring: those tied to others of it are frozen."""
-    is_tied = seen.group_size >= rule.group_min and not seen.is_good
-    return Effect.FREEZE if is_tied else Effect.HOLD
+    """Return what happens to one account of a ring.
+
+    Those tied to others of it are frozen, the good among them held; of the rest those on a device
+    of their own are asked for a check.
+    """
+    if seen.group_size >= rule.group_min:
+        return Effect.HOLD if seen.is_good else Effect.FREEZE
+    return Effect.STEP_UP if seen.is_settled else Effect.HOLD
 
 
 def is_place(place: Place, rule: Rule, *, size: int, good: int) -> bool:
@@ -361,6 +403,8 @@ def ruled(seen: Seen, rule: Rule) -> Ruled:
     if kind_of(seen, rule) is not CrowdKind.RING:
         return Ruled(None, (), ())
     effect = effect_of(seen, rule)
+    if effect is Effect.STEP_UP:
+        return Ruled(effect, (effect.value,), (rule.check_reason,))
     if effect is Effect.FREEZE:
         days = -(-rule.freeze_hours // HOURS_A_DAY)  # as the ladder counts freezes
         return Ruled(effect, (f"{effect}:{days}",), (rule.freeze_reason,))
