@@ -291,7 +291,7 @@ class _Bench:
         sold = catalogue.sold()
         plans = [(name, count) for name, counts in sorted(sold.items()) for count in counts]
         products = catalogue.conduct().offered(sold, ruling.price_grade)
-        # The offers of a verdict are cooled already, for all grades together: those of lines are not.
+        # A verdict has its offers cooled already, for all grades together; those of lines are not.
         offers = [one for number in ruling.hits for one in policy.lines[number].offers]
         cooler = ruling.counts_max
         acts = [] if cooler is None else [Act(Effect.COOLER_MENU, cooler)]
