@@ -113,9 +113,9 @@ class _Checked:
 
 def apply(ground: Ground, commands: Sequence[Apply]) -> list[Received | FenqiError]:
     """Take in each application that makes sense."""
-    booking = Booking(ground)
     with ground.store.transaction() as session:
         persons.lock(session, _names(commands))
+        booking = Booking(ground)  # its moment is after that of all who held the locks
         held = books.hold(session, {one.book_id for one in commands})
         known = accounts.enrolled(session, {one.person_reference for one in commands})
         inbox: Inbox[Apply, Received] = Inbox(session, commands, Received)

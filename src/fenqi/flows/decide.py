@@ -30,11 +30,12 @@ from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import LADDER, DecisionKind, Effect
 from fenqi.core.risk.given import NORMAL
 from fenqi.core.risk.input import Purpose, Value
+from fenqi.core.risk.policy.policy import Act, Policy
+from fenqi.core.risk.purchase import menu_of
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
 from fenqi.core.values.ids import AccountId, PersonId
-from fenqi.core.values.rate import PPM
 from fenqi.store import accounts, applications, books, bureau, persons, scorecards
 from fenqi.store.accounts import Account, applicant
 from fenqi.store.applications import Application, ApplicationState
@@ -186,7 +187,7 @@ class _Bench:
     ) -> Decided:
         """Keep a decision and what it makes of the application."""
         book, rules = account.book, self._ground.catalogue.pack(account.book.pack).lends
-        menu = None if ruling.is_declined else self._menu(ruling)
+        menu = None if ruling.is_declined else self._menu(policy.policy, ruling)
         one.decision_id = self._ground.ids.new()
         one.menu_id = menu.menu_id if menu else None
         turn = turned(inputs, rules, scorecards.of(policy.scorecard), opinion_of(policy))
@@ -281,16 +282,20 @@ class _Bench:
             self._rulebooks[key] = built(DecisionKind.APPLICATION, *named, rests_on)
         return self._rulebooks[key]
 
-    def _menu(self, ruling: Ruling) -> Menu:
-        """Return the plans the account begins with: what the policy offers, as cool as it asks."""
+    def _menu(self, policy: Policy, ruling: Ruling) -> Menu:
+        """Return the plans the account begins with: what the policy offers, as cool as it asks.
+
+        Of what is sold to its grade of price, as for the purchases that follow.
+        """
         catalogue = self._ground.catalogue
-        grades = catalogue.conduct().grades
-        allowed = grades[min(ruling.price_grade, len(grades) - 1)].products
-        products = sorted({one.product_id for one in catalogue.products.values()} & allowed)
-        every = [(name, count) for name in products for count in catalogue.product(name).counts]
-        offers = every if ruling.offers is None else ruling.offers
-        most = ruling.counts_max
-        return Menu((*one, PPM) for one in offers if most is None or one[1] <= most)
+        sold = catalogue.sold()
+        plans = [(name, count) for name, counts in sorted(sold.items()) for count in counts]
+        products = catalogue.conduct().offered(sold, ruling.price_grade)
+        # A verdict has its offers cooled already, for all grades together; those of lines are not.
+        offers = [one for number in ruling.hits for one in policy.lines[number].offers]
+        cooler = ruling.counts_max
+        acts = [] if cooler is None else [Act(Effect.COOLER_MENU, cooler)]
+        return Menu(menu_of(plans, offers, acts, products))
 
     def _heard(
         self, account: Account, one: Application, command: Decide, rules: LendingRules

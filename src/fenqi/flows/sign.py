@@ -68,9 +68,9 @@ class Signed:
 
 def sign(ground: Ground, commands: Sequence[Sign]) -> list[Signed | FenqiError]:
     """Open the account of each offer that is accepted as it was made."""
-    booking = Booking(ground)
     with ground.store.transaction() as session:
         known = applications.lock(session, {one.account_id for one in commands})
+        booking = Booking(ground)  # its moment is after that of all who held the locks
         held = books.hold(session, {one.book_id for one in known.values()})
         references = persons.references(session, {one.person_id for one in known.values()})
         enrolled = accounts.enrolled(session, set(references.values()))

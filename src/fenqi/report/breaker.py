@@ -48,6 +48,7 @@ def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:
     """Print them for a person."""
     _ = speech.gettext
     table = Table(box=SIMPLE_HEAD, header_style="dim")
+    spans = {"hour": _("%(cap)s in any hour"), "day": _("%(cap)s in any day")}
     labels = (_("met at"), _("book"), _("kind"), _("effect"), _("cap"), _("policy"), _("state"))
     for label in labels:
         table.add_column(label, overflow="fold")
@@ -61,7 +62,7 @@ def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:
             one.book_id,
             word(one.kind, speech),
             word(one.effect, speech),
-            _("%(cap)s in any %(span)s") % {"cap": one.cap, "span": one.span},
+            spans[one.span] % {"cap": one.cap},
             f"{one.policy} {one.policy_version}",
             state,
         )

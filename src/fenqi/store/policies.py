@@ -33,7 +33,7 @@ SHIPPED = Path(str(resources.files("fenqi"))) / "data" / FOLDER
 SCORE = "score_points"  # the input a scorecard gives
 OPERATOR = "operator"  # who adopts what comes with fenqi, by installing it
 BECAUSE_SHIPPED = "shipped"
-HISTORY_MAX = 1000
+HISTORY_MAX = 1000  # adoptions of a kind that are looked at
 READY_MAX = 64  # compiled rulebooks kept
 
 
@@ -148,16 +148,20 @@ def earlier(session: Session, kind: DecisionKind) -> Iterator[Rulebook]:
         yield SHELF.get(session, one.rulebook_id)
 
 
+# The newest of each kind: what decides, and what decided before it, is never cut off.
 HISTORY = """
 SELECT kind, number, policy, version, rulebook_id, author, adopted_by, adopted_at, is_rollback,
     because
-FROM adoptions WHERE kind = %(kind)s::text OR %(kind)s::text IS NULL
-ORDER BY kind, number LIMIT %(most)s
+FROM (
+    SELECT adoptions.*, ROW_NUMBER() OVER (PARTITION BY kind ORDER BY number DESC) AS place
+    FROM adoptions WHERE kind = %(kind)s::text OR %(kind)s::text IS NULL
+) AS newest
+WHERE place <= %(most)s ORDER BY kind, number
 """
 
 
 def history(session: Session, kind: DecisionKind | None = None) -> list[Adoption]:
-    """Return the adoptions of a kind, or of all, the oldest first."""
+    """Return the latest adoptions of a kind, or of each, the oldest first."""
     asked = {"kind": kind.value if kind else None, "most": HISTORY_MAX}
     rows = session.rows(HISTORY, asked)
     return [Adoption(DecisionKind(row[0]), *row[1:]) for row in rows]

@@ -150,3 +150,35 @@ def test_every_kind_of_decision_asks_which_version_is_in_use() -> None:
         or "policies.asking(" in file.read_text("utf-8")
     }
     assert asking == {"store/deciding.py", "report/policies.py"}
+
+
+OFFERING = """
+[[tables]]
+id = "menu"
+hit = "first"
+columns = ["amount_minor"]
+if_unknown = "all"
+
+[[tables.rows]]
+id = "all"
+otherwise = true
+offers = [
+    { product = "flat", counts = [3, 12] },
+    { product = "annuity18", counts = [6, 12] },
+    { product = "annuity18", counts = [5] },
+]
+"""
+
+
+def test_who_begins_at_a_dearer_grade_is_shown_only_plans_sold_to_that_grade(world: World) -> None:
+    effects = '[{ effect = "dearer-price", rise_ppm = 100000 }, '
+    effects += '{ effect = "cooler-menu", counts_max = 3 }]'
+    text = HARSH.format(version=1, above=0, effects=effects, outcome="dearer-price") + OFFERING
+    book = policies.book_of(read(text, shipped().vocabulary, file="offering.toml"))
+    with world.store.transaction() as session:
+        policies.adopt(session, book, world.clock.now(), by="Second Person", because="tried")
+    decided(world, "ann")
+    offers = row(world.store, "SELECT offers FROM menus JOIN applications USING (menu_id) LIMIT 1")
+    # Five instalments are not sold; of what is the shortest stays, so that the menu is not empty.
+    assert offers == [{"count": 6, "product": "annuity18"}]
+    assert_replays(world)

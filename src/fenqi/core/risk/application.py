@@ -98,14 +98,12 @@ class EvidenceMissing(Invalid):
 class Opinion(NamedTuple):
     """What a policy says: effects with their parameters (0 for none), reasons, what was hit.
 
-    `offers` are plans by product and count, None for every plan there is. Units: as the effects of
-    policies have them; a smaller limit in ppm of the limit.
+    Units: as the effects of policies have them; a smaller limit in ppm of the limit.
     """
 
     acts: tuple[tuple[Effect, int], ...] = ()
     reasons: tuple[str, ...] = ()
     hits: tuple[int, ...] = ()
-    offers: tuple[tuple[str, int], ...] | None = None
     # The reasons of each effect, None where all are told together.
     because: Mapping[Effect, tuple[str, ...]] | None = None
     # Whether the first reason of each effect comes before the second of any.
@@ -130,7 +128,6 @@ class Ruling:
     points: int | None
     hits: tuple[int, ...] = ()
     counts_max: int | None = None
-    offers: tuple[tuple[str, int], ...] | None = None
     harms: frozenset[Effect] = frozenset()  # those that the policy wanted; law and means are none
     because: Mapping[Effect, tuple[str, ...]] = field(default_factory=dict)  # of each effect
 
@@ -367,7 +364,6 @@ def _concluded(opinion: Opinion, room: _Room, points: int | None) -> Ruling:
         points=points,
         hits=opinion.hits,
         counts_max=amounts.get(Effect.COOLER_MENU),
-        offers=opinion.offers,
         because=because,
     )
 
@@ -415,12 +411,10 @@ def opinion_of(book: Rulebook, telling: Telling = Telling.FULL) -> Opine:
         if telling is not Telling.ALL:
             acts = verdict.effects
             because = {a.effect: reasons_of(book.policy, verdict, a.effect) for a in acts}
-        offers = tuple((one.product, count) for one in verdict.offers for count in one.counts)
         return Opinion(
             acts=tuple((one.effect, one.amount) for one in verdict.effects),
             reasons=verdict.reasons,
             hits=verdict.hits,
-            offers=offers or None,
             because=because,
             is_each_told=telling is Telling.FULL,
         )
