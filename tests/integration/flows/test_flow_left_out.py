@@ -164,6 +164,7 @@ def test_a_left_out_plan_can_be_contested_if_something_left_it_out(
         key=key(world),
         account_id=account,
         decision_id=latest(world).decision_id,
+        actor="mei",
         text="It was on offer last week.",
     )
     opened = open_appeal(world.ground, [command])[0]
