@@ -6,7 +6,7 @@ never answer the same one. An account is held once for one case, however often i
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from fenqi.core.risk.crowd import (
     Crowd,
     CrowdKind,
     CrowdRule,
+    Manner,
     Place,
     Visit,
     content,
@@ -163,59 +164,73 @@ def _scenes(
         if (present := gathered(visits, rule))
     ]
     with session.pipeline():
-        told = [
-            (
-                links.asking_standings(session, present, rule),
-                places.asking_kind(session, one.address, now),
-                links.asking_seen(session, one.address, one.first - rule.window, rule),
-                links.asking_around(session, present, one.last.date(), rule.links),
-                # Of a crowd too large to be held nobody is asked with what they came.
-                links.asking_manners(
-                    session, one.address, after=one.first - rule.window, until=one.last, rule=rule
-                )
-                if len(present) <= rule.size_max
-                else dict,
-            )
-            for one, _, present in met
-        ]
-    known = [
-        (standings(), kind(), seen(), around(), manners())
-        for standings, kind, seen, around, manners in told
-    ]
+        told = [_asking_known(session, rule, one, present, now) for one, _, present in met]
+    known = [one() for one in told]
     with session.pipeline():
-        before = [links.asking_standings(session, seen, rule) for _, _, seen, *_ in known]
+        before = [links.asking_standings(session, about.seen, rule) for about in known]
         rings = [
-            {
-                book_id: cases.asking_open(
-                    session,
-                    links.crowd_cause(book_id, one.address),
-                    subject=RING,
-                    since=one.last - RING_STAYS,
-                )
-                for book_id in sorted(set(standings.books.values()))
-            }
-            for (one, _, _), (standings, *_) in zip(met, known, strict=True)
+            _asking_rings(session, one, about.standings.books.values())
+            for (one, _, _), about in zip(met, known, strict=True)
         ]
     scenes: list[_Scene] = []
-    for (one, visits, present), (standings, kind, seen, around, manners), were, was_ring in zip(
+    for (one, visits, present), about, were, was_ring in zip(
         met, known, before, rings, strict=True
     ):
-        place = Place(kind is not None, len(seen), len(were().good))
-        web = Web(rule.links, one.last.date(), around)
+        place = Place(about.place_kind is not None, len(about.seen), len(were().good))
+        web = Web(rule.links, one.last.date(), about.around)
         for book_id, is_one in was_ring.items():
-            mine = [each for each in present if standings.books.get(each) == book_id]
+            mine = [each for each in present if about.standings.books.get(each) == book_id]
             crowd = judge(
                 mine,
                 place=place,
-                good=standings.good,
+                good=about.standings.good,
                 web=web,
                 rule=rule,
                 was_ring=is_one(),
-                manners=manners,
+                manners=about.manners,
             )
-            whole = (book_id, one.address, visits, crowd, place, kind, web, around)
-            scenes.append(_Scene(*whole))
+            whole = (book_id, one.address, visits, crowd, place, about.place_kind, web)
+            scenes.append(_Scene(*whole, about.around))
     return scenes
+
+
+class _Known(NamedTuple):
+    """What is known of those who met at an address, and of it."""
+
+    standings: links.Standings
+    place_kind: str | None
+    seen: Sequence[AccountId]
+    around: Sequence[Link]
+    manners: Mapping[AccountId, Manner]
+
+
+def _asking_known(
+    session: Session, rule: CrowdRule, one: _Suspect, present: Sequence[AccountId], now: datetime
+) -> Callable[[], _Known]:
+    """Ask what is known of those who met; to be called for it when the pipeline is over."""
+    begin = one.first - rule.window
+    standings = links.asking_standings(session, present, rule)
+    kind = places.asking_kind(session, one.address, now)
+    seen = links.asking_seen(session, one.address, begin, rule)
+    around = links.asking_around(session, present, one.last.date(), rule.links)
+    # Of a crowd too large to be held nobody is asked with what they came.
+    manners: Callable[[], Mapping[AccountId, Manner]] = dict
+    if len(present) <= rule.size_max:
+        manners = links.asking_manners(session, one.address, after=begin, until=one.last, rule=rule)
+    return lambda: _Known(standings(), kind(), seen(), around(), manners())
+
+
+def _asking_rings(
+    session: Session, one: _Suspect, books: Iterable[str]
+) -> dict[str, Callable[[], bool]]:
+    """Ask, of each book, whether a ring was lately found where they met."""
+    since = one.last - RING_STAYS
+    return {
+        book_id: cases.asking_open(
+            session, links.crowd_cause(book_id, one.address), subject=RING, since=since
+        )
+        for book_id in sorted(set(books))
+    }
 
 
 class _Work:
