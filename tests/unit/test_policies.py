@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fenqi.core.account import AccountStatus, Standing
-from fenqi.core.risk.application import INPUTS
+from fenqi.core.risk.application import INPUTS, ApplicationReason
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.risk.given import given_of
 from fenqi.core.risk.input import Purpose
@@ -141,6 +141,12 @@ def test_nobody_is_told_to_have_applied_where_others_may_have(kind: DecisionKind
         assert ("You applied" in texts["en"], texts["zh"].startswith("您")) == (False, False)
         assert "phone, device or card" in texts["en"]
         assert "手机号、设备或银行卡" in texts["zh"]
+
+
+def test_a_policy_of_applications_means_nothing_else_by_a_reason_of_law_or_means() -> None:
+    """One code in one application is told in one text."""
+    own = policy(DecisionKind.APPLICATION).reasons.keys()
+    assert not own & {one.value for one in ApplicationReason}
 
 
 def test_a_row_that_leaves_plans_out_says_so_in_both_languages() -> None:
