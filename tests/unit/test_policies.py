@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fenqi.core.account import AccountStatus, Standing
-from fenqi.core.risk.application import INPUTS
+from fenqi.core.risk.application import INPUTS, ApplicationReason
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.risk.given import given_of
 from fenqi.core.risk.input import Purpose
@@ -128,6 +128,36 @@ def test_every_reason_is_told_in_both_languages() -> None:
         for texts in made.reasons.values():
             assert any("\u4e00" <= one <= "\u9fff" for one in texts["zh"])
             assert texts["en"].isascii()
+
+
+@pytest.mark.parametrize("kind", [DecisionKind.APPLICATION, DecisionKind.PURCHASE])
+def test_nobody_is_told_to_have_applied_where_others_may_have(kind: DecisionKind) -> None:
+    """Applications with one phone, device or card count together, whoever made them."""
+    made = policy(kind)
+    codes = {one.reason for one in made.lines if "applications_24h" in names(one.when)}
+    assert codes == {"many-applications"}
+    for code in filter(None, codes):
+        texts = made.reasons[code]
+        assert ("You applied" in texts["en"], texts["zh"].startswith("您")) == (False, False)
+        assert "phone, device or card" in texts["en"]
+        assert "手机号、设备或银行卡" in texts["zh"]
+
+
+def test_a_policy_of_applications_means_nothing_else_by_a_reason_of_law_or_means() -> None:
+    """One code in one application is told in one text."""
+    own = policy(DecisionKind.APPLICATION).reasons.keys()
+    assert not own & {one.value for one in ApplicationReason}
+
+
+def test_a_row_that_leaves_plans_out_says_so_in_both_languages() -> None:
+    made = policy(DecisionKind.PURCHASE)
+    rows = [made.lines[one] for table in made.tables for one in table.lines]
+    told = {one.name: one.reason for one in rows}
+    assert told == {
+        "menu.low-and-new": "score-low-and-new",
+        "menu.low": "score-low",
+        "menu.standard": None,
+    }
 
 
 def test_a_purchase_above_the_limit_is_told_what_would_fit() -> None:

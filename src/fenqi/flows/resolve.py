@@ -1,7 +1,8 @@
 """A person decides an application that waits for one: an offer, or a decline with true reasons.
 
 They may offer less than what can be carried, never more, and never to whom the law excludes: those
-were declined before. Who decided is kept.
+were declined before. Nor less than the pack opens an account for: that would be a decline without
+reasons. Who decided is kept.
 """
 
 from collections.abc import Sequence
@@ -63,7 +64,9 @@ def resolve(ground: Ground, commands: Sequence[Resolve]) -> list[Resolved | Fenq
             try:
                 one = applications.find(known, command.account_id)
                 one.expect(ApplicationState.REVIEW)
-                _check(command, one.limit_minor or 0)
+                rules = ground.catalogue.pack(held[one.book_id].pack).lending
+                least = rules.limit_minor_least if rules is not None else 1
+                _check(command, least, one.limit_minor or 0)
                 if command.reasons:
                     reasons.refuse_unknown(command.reasons, _texts(session, one))
             except FenqiError as refusal:
@@ -75,7 +78,6 @@ def resolve(ground: Ground, commands: Sequence[Resolve]) -> list[Resolved | Fenq
                 one.state, kind = ApplicationState.DECLINED, "application-declined"
                 one.reasons, answer = list(command.reasons), Resolved("declined")
             else:
-                rules = ground.catalogue.pack(book.pack).lending
                 one.state, kind = ApplicationState.OFFERED, "application-offered"
                 one.limit_minor = command.limit_minor
                 if rules is not None:  # the days of an offer begin when it is made
@@ -112,7 +114,7 @@ def _texts(session: Session, one: Application) -> set[str]:
     return known
 
 
-def _check(command: Resolve, carried_minor: int) -> None:
+def _check(command: Resolve, least_minor: int, carried_minor: int) -> None:
     """Refuse a decision that is not one. Errors: ResolutionInvalid."""
     given = command.reasons
     if command.limit_minor is None and not 1 <= len(given) <= REASONS_MAX:
@@ -121,6 +123,9 @@ def _check(command: Resolve, carried_minor: int) -> None:
     if len(given) > REASONS_MAX or not all(0 < len(one) <= REASON_CHARS_MAX for one in given):
         expected = Phrase("4 short codes at most")
         raise ResolutionInvalid(field="reasons", value=given, expected=expected)
-    if command.limit_minor is not None and not 0 < command.limit_minor <= carried_minor:
-        expected = Phrase("1 to {most} minor units, what can be carried", most=carried_minor)
+    least = min(least_minor, carried_minor)
+    if command.limit_minor is not None and not least <= command.limit_minor <= carried_minor:
+        expected = Phrase(
+            "{least} to {most} minor units, what can be carried", least=least, most=carried_minor
+        )
         raise ResolutionInvalid(field="limit_minor", value=command.limit_minor, expected=expected)

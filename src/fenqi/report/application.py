@@ -110,8 +110,11 @@ def _decided_by(session: Session, one: Application, book: books.Book) -> Policy:
 
 
 def _text(code: str, language: str, policy: Policy) -> str:
-    """Return what a customer reads for a reason; the code itself if nobody wrote a text."""
-    for known in (reasons.of_law(), policy.reasons):
+    """Return what a customer reads for a reason; the code itself if nobody wrote a text.
+
+    A policy that names a code of the house brings its own text, here as everywhere.
+    """
+    for known in (policy.reasons, reasons.of_law()):
         if code in known:
             return known[code][language]
     return code

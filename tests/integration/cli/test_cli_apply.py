@@ -227,7 +227,7 @@ def test_after_five_applications_the_first_offer_asks_for_the_check_and_offers_s
     assert (shown["state"], shown["needs_step_up"], shown["counts_max"]) == ("offered", True, 3)
     assert shown["reasons"] == ["many-applications"]
     read = fenqi("application", "show", first)
-    assert "You applied several times today." in read.stdout
+    assert "Several applications came today from you, or with the same phone" in read.stdout
     assert "plans of 3 instalments at most" in read.stdout
     assert f"This holds until  {shown['cautious_until']}" in read.stdout
     assert f"sign {first} --costs {told[0]['cost_table']} --checked\n" in read.stdout

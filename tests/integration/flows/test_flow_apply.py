@@ -461,6 +461,7 @@ def test_a_person_decides_what_waits_for_one_within_what_can_be_carried(world: W
     for wrong in (
         resolution(received, 2_000_001),
         resolution(received, 0),
+        resolution(received, 49_999),  # below what the pack opens an account for
         resolution(received, None),
         resolution(received, None, *"abcde"),
     ):

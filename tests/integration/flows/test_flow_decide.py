@@ -16,6 +16,9 @@ from fenqi.core.risk.record import replay
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.adopt import adopt
 from fenqi.flows.decide import Decided
+from fenqi.report import application
+from fenqi.report import decision as telling
+from fenqi.report.language import Language
 from fenqi.store import decision_records, policies
 from fenqi.store.features import shipped
 from fenqi.store.pool import Store
@@ -182,3 +185,19 @@ def test_who_begins_at_a_dearer_grade_is_shown_only_plans_sold_to_that_grade(wor
     # Five instalments are not sold; of what is the shortest stays, so that the menu is not empty.
     assert offers == [{"count": 6, "product": "annuity18"}]
     assert_replays(world)
+
+
+def test_who_showed_no_income_is_told_that_and_not_what_a_policy_says_of_others(
+    world: World,
+) -> None:
+    with world.store.transaction() as session:
+        policies.install(session, world.clock.now())
+    received = applied(world, "ann", income_evidenced_minor=None, evidence=None)
+    admit(world.ground, SaidBureau())
+    shown = application.shown(world.ground, UUID(received.application_id), "en")
+    law = "Your income was not shown yet; once it is, you can ask for more."
+    assert "income-not-shown" in shown.reasons
+    assert law in shown.texts
+    with world.store.transaction() as session:
+        record = decision_records.read(session, UUID(str(shown.decision_id)))
+    assert telling.texts(record, Language.ENGLISH)["income-not-shown"] == law
