@@ -4,10 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
 from fenqi.cli import answers
 from fenqi.cli.language import speech
+from fenqi.cli.objections import Words, listing, plain
 from fenqi.cli.sending import about, send
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.values.ids import AccountId
@@ -22,32 +22,16 @@ from fenqi.report import appeal as telling
 from fenqi.report import decision as decisions
 from fenqi.runtime import Runtime
 
-Words = Annotated[str, typer.Argument(metavar="TEXT", help="In their own words.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the program."""
     group = typer.Typer(no_args_is_help=True, help="Decisions that customers contest.")
-    group.command("list")(list_)
+    group.command("list", help="List appeals, those first that are to be answered first.")(
+        listing(telling)
+    )
     group.command("open")(open_)
     group.command("close")(close)
     app.add_typer(group, name="appeal")
-
-
-def list_(
-    account_id: Annotated[
-        UUID | None, typer.Option("--account", help="Only those of this account.")
-    ] = None,
-    with_ended: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-) -> None:
-    """List appeals, those first that are to be answered first."""
-    with Runtime.open(stop_after=True) as runtime:
-        lines = telling.listed(runtime.store, account_id=account_id, with_ended=with_ended)
-    if as_json:
-        typer.echo(telling.to_json(lines))
-        return
-    telling.show(lines, _console(), speech())
 
 
 def open_(
@@ -70,7 +54,7 @@ def open_(
         answer = send(runtime, open_appeal, command)
     told = speech().gettext(answers.APPEALED)
     said = told.format(appeal=answer.appeal_id, case=answer.case_id, day=answer.due_on)
-    _console().print(said, soft_wrap=True)
+    plain().print(said, soft_wrap=True)
 
 
 def close(
@@ -114,14 +98,10 @@ def close(
     telling.show_close(
         appeal,
         record,
-        _console(),
+        plain(),
         speech(),
         restored=answer.restored,
         ended=answer.ended,
         is_reopened=answer.is_reopened,
         stands=answer.stands,
     )
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False)

@@ -4,10 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
 from fenqi.cli import answers
 from fenqi.cli.language import speech
+from fenqi.cli.objections import Words, listing, plain
 from fenqi.cli.sending import about, send
 from fenqi.core.servicing.contest import Finding, Ground
 from fenqi.core.values.ids import AccountId, PlanId
@@ -22,32 +22,15 @@ from fenqi.report import contest as telling
 from fenqi.runtime import Runtime
 
 Account = Annotated[UUID, typer.Option("--account", help="The account's id.")]
-Words = Annotated[str, typer.Argument(metavar="TEXT", help="In their own words.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the program."""
     group = typer.Typer(no_args_is_help=True, help="Purchases that customers contest.")
-    group.command("list")(list_)
+    group.command("list", help="List contests, the longest open first.")(listing(telling))
     group.command("open")(open_)
     group.command("close")(close)
     app.add_typer(group, name="contest")
-
-
-def list_(
-    account_id: Annotated[
-        UUID | None, typer.Option("--account", help="Only those of this account.")
-    ] = None,
-    with_ended: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-) -> None:
-    """List contests, the longest open first."""
-    with Runtime.open(stop_after=True) as runtime:
-        lines = telling.listed(runtime.store, account_id=account_id, with_ended=with_ended)
-    if as_json:
-        typer.echo(telling.to_json(lines))
-        return
-    telling.show(lines, _console(), speech())
 
 
 def open_(
@@ -70,7 +53,7 @@ def open_(
         answer = send(runtime, open_contest, command)
     said = speech().gettext(answers.CONTESTED)
     told = said.format(contest=answer.contest_id, case=answer.case_id)
-    _console().print(told, soft_wrap=True)
+    plain().print(told, soft_wrap=True)
 
 
 def close(
@@ -99,8 +82,4 @@ def close(
         returned_minor=answer.returned_minor,
         days_given=answer.days_given,
     )
-    telling.show_close(contest_id, closed, unit, _console(), speech())
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False)
+    telling.show_close(contest_id, closed, unit, plain(), speech())

@@ -147,8 +147,7 @@ def _open(
         priority=command.priority,
         evidence={},
         about=appealed,
-        # An appeal is the customer's own; a case is opened by a person of ours.
-        author=command.actor if appealed else check_name("actor", command.actor),
+        author=check_name("actor", command.actor),
         text=check_text(command.text),
     )
     if is_new:

@@ -1,7 +1,5 @@
 """Appeals against decisions, as a list for a terminal or for programs, and how one ended."""
 
-import dataclasses
-import json
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -40,12 +38,6 @@ def read(store: Store, appeal_id: UUID) -> Appeal:
 def account_of(store: Store, appeal_id: UUID) -> UUID:
     """Return the account an appeal is about, or that was applied for. Errors: AppealMissing."""
     return read(store, appeal_id).account_id
-
-
-def to_json(lines: Sequence[Appeal]) -> str:
-    """Return appeals as JSON: ids and days as text."""
-    table = [dataclasses.asdict(one) for one in lines]
-    return json.dumps(table, default=str, ensure_ascii=False, indent=2)
 
 
 def show(lines: Sequence[Appeal], console: Console, speech: Speech) -> None:

@@ -1,7 +1,5 @@
 """Contests, as a list for a terminal or for programs."""
 
-import dataclasses
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -35,12 +33,6 @@ def listed(store: Store, *, account_id: UUID | None, with_ended: bool) -> list[C
         if account_id is not None:
             accounts.refuse_unknown(session, account_id)
         return contests.listed(session, account_id=account_id, with_ended=with_ended)
-
-
-def to_json(lines: Sequence[Contest]) -> str:
-    """Return contests as JSON: ids and days as text."""
-    table = [dataclasses.asdict(one) for one in lines]
-    return json.dumps(table, default=str, ensure_ascii=False, indent=2)
 
 
 def show(lines: Sequence[Contest], console: Console, speech: Speech) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
+from fenqi.core.risk.consequence import shared_causes
 from fenqi.core.risk.features.moment import moment_of
 from fenqi.core.risk.given import CHECKS_PASSED
 from fenqi.core.risk.input import Value
@@ -24,7 +25,7 @@ from fenqi.store.consequences import Consequences
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import Decision, Decisions, latency_us
 from fenqi.store.ground import Ground
-from fenqi.store.joints import Joints, shared_causes
+from fenqi.store.joints import Joints
 from fenqi.store.pool import Session
 from fenqi.store.trails import Followed
 
@@ -58,6 +59,7 @@ class AccessRulings:
         self._joints: Joints | None = None  # most batches find nothing about shared identifiers
         self._followed = followed
         self._moment = moment_of(booking.now)
+        self._shared = ground.trails.features.over_identifiers
         self._checks = ground.trails.row([CHECKS_PASSED])
         self._decisions = Decisions(booking)
         self._consequences = Consequences(ground, booking, session, accounts.values(), followed)
@@ -125,7 +127,7 @@ class AccessRulings:
         devices: Collection[bytes],
     ) -> None:
         """Let what is found of shared identifiers go into one case for all who share them."""
-        causes = shared_causes(rulebook.policy, said, self._ground.trails.features)
+        causes = shared_causes(rulebook.policy, said, self._shared)
         if not causes:
             return
         give = self._consequences.responses

@@ -1,14 +1,13 @@
-"""What follows from a verdict: what is still due and has room under the breaker, with reasons.
+"""What follows from a verdict: what is not spent and has room under the breaker, with reasons.
 
-Purchases, accesses and payments share it. A hold or freeze counts only if it will be placed, so a
-cause that is spent, or that a person found harmless, neither stops a customer again nor uses up the
-room of others under the breaker's caps. A review is opened before the harm it is about, which is
-then part of its case: closing the case as a false alarm ends it.
+Purchases, accesses and payments share it. What is spent (`store/spent.py`) neither stops a customer
+again nor uses up the room of others under the breaker's caps. A review is opened before the harm it
+is about, which is then part of its case: closing the case as a false alarm ends it. What is done to
+the account, `store/responses.py` does.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -24,7 +23,6 @@ from fenqi.core.risk.consequence import (
 )
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.policy import APPROVE, Act, Policy, Verdict
-from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.rate import PPM
@@ -34,10 +32,9 @@ from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Because, Responses
-from fenqi.store.spent import LOOKED_AT, Spent
+from fenqi.store.spent import LOOKED_AT, PROTECTS, Spent
 from fenqi.store.trails import Followed
 
-PROTECTS = frozenset({Effect.SMALLER_LIMIT, Effect.HOLD, Effect.FREEZE})
 NONE: frozenset[Effect] = frozenset()
 EFFECTS_MAX = 4096  # different effects of policies remembered
 REVIEW_FIRST = Act(Effect.REVIEW, 1)  # of what was held back
@@ -88,7 +85,7 @@ class Consequences:
     def spent(self) -> Spent:
         """What says what of a verdict is spent; made when the first is to be weighed."""
         if self._spent is None:
-            self._spent = Spent(self._ground, self._booking, self._followed)
+            self._spent = Spent(self.responses, self._ground, self._booking, self._followed)
         return self._spent
 
     def prepare(self, account_ids: Collection[AccountId], rulebook: Rulebook) -> None:
@@ -111,20 +108,13 @@ class Consequences:
             reasons = _told_of(rulebook, said.hits, (), APPROVE, NONE)
             return NOTHING._replace(reasons=reasons) if reasons else NOTHING
         words, harms = _told(said.effects)
-        answered = self._answered(rulebook, account, said)
+        policy, answered = rulebook.policy, NONE
+        if not LOOKED_AT.isdisjoint(act.effect for act in said.effects):
+            answered = self.spent.answered(account, policy, said)
         if not harms and not answered:
             reasons = _told_of(rulebook, said.hits, said.effects, said.outcome, NONE)
             return Weighed(words, said.effects, said.outcome, reasons)
-        spent = answered | {
-            act.effect
-            for act in said.effects
-            if act.effect in PROTECTS - answered and not self._is_due(rulebook, account, said, act)
-        }
-        if not is_floored and Effect.DECLINE in harms:
-            spent |= self.spent.refuted(self.responses, account, rulebook.policy, said)
-        # A smaller limit that runs is in force: nothing to place or count, and nothing held back.
-        running = self._running(rulebook, account, said) if Effect.SMALLER_LIMIT in spent else NONE
-        spent -= running
+        spent, running = self.spent.of(account, policy, said, answered, is_floored=is_floored)
         counted = harms - spent - running - ({Effect.DECLINE} if is_floored else set())
         held = spent | self._restrained(rulebook, account, counted)
         words = soften(words, held)
@@ -161,7 +151,7 @@ class Consequences:
                         account, policy, said, reasons, case_id=case_id, decision_id=decision_id
                     )
                 case Effect.REVIEW:
-                    looked = self.spent.cause(give, account, policy, said, asked)
+                    looked = self.spent.cause(account, policy, said, asked)
                     case_id = give.review(
                         account,
                         subject=reasons[0],
@@ -180,7 +170,7 @@ class Consequences:
                         "case_id": case_id,
                         "is_shared": self.spent.is_shared(policy, said, asked),
                     }
-                    until = self._until(act)
+                    until = self.spent.until(act)
                     if act.effect is Effect.HOLD:
                         give.hold(account, until, **because)
                     elif act.effect is Effect.FREEZE:
@@ -190,12 +180,6 @@ class Consequences:
                         give.smaller_limit(account, until, ceiling_minor=ceiling, **because)
                 case _:
                     pass
-
-    def _answered(self, rulebook: Rulebook, account: Account, said: Verdict) -> frozenset[Effect]:
-        """Return the effects that follow no more (`Spent`)."""
-        if LOOKED_AT.isdisjoint(act.effect for act in said.effects):
-            return NONE
-        return self.spent.effects(self.responses, account, rulebook.policy, said)
 
     def _ask(
         self,
@@ -210,7 +194,7 @@ class Consequences:
         """Ask for the checks of a verdict, each remembered by its own cause."""
         if case_id is not None:
             self.responses.attach(account, case_id)
-        for one in self.spent.checks(self.responses, account, policy, said):
+        for one in self.spent.checks(account, policy, said):
             self.responses.step_up(
                 account,
                 reasons=reasons,
@@ -221,19 +205,6 @@ class Consequences:
                 case_id=case_id,
                 is_shared=one.is_shared,
             )
-
-    def _is_due(self, rulebook: Rulebook, account: Account, said: Verdict, act: Act) -> bool:
-        """Whether a hold or freeze would be placed, were it asked for now."""
-        give, policy = self.responses, rulebook.policy
-        if self.spent.is_cleared(give, account, policy, said, act.effect):
-            return False
-        return give.would_place(
-            act.effect,
-            account,
-            self._until(act),
-            cause=cause_of(policy, said, act.effect),
-            strength=strength_of(policy, said, act.effect),
-        )
 
     def _restrained(
         self, rulebook: Rulebook, account: Account, harms: Collection[Effect]
@@ -258,29 +229,6 @@ class Consequences:
             decided=self._weighed[account.book.book_id],
         )
         return held
-
-    def _running(self, rulebook: Rulebook, account: Account, said: Verdict) -> frozenset[Effect]:
-        """Return the smaller limit if one of the same cause runs."""
-        cause, now = cause_of(rulebook.policy, said, Effect.SMALLER_LIMIT), self._booking.now
-        runs = any(
-            one.kind is ProtectionKind.SMALLER_LIMIT
-            and one.cause == cause
-            and one.ended_at is None
-            and one.ends_at > now
-            for one in self.responses.of(account)
-        )
-        return frozenset({Effect.SMALLER_LIMIT}) if runs else NONE
-
-    def _until(self, act: Act) -> datetime:
-        """Return when a protection ends by itself."""
-        now = self._booking.now
-        match act.effect:
-            case Effect.HOLD:
-                return now + timedelta(hours=act.amount)
-            case Effect.FREEZE:
-                return now + timedelta(days=act.amount)
-            case _:
-                return now + timedelta(days=self._ground.catalogue.conduct().ceiling_days)
 
 
 @lru_cache(maxsize=EFFECTS_MAX)

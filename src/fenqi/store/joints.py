@@ -9,11 +9,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from fenqi.core.risk.case import CaseKind
-from fenqi.core.risk.consequence import cause_of_line
 from fenqi.core.risk.crowd import CrowdRule
-from fenqi.core.risk.features.declaration import FeatureSet
-from fenqi.core.risk.policy.expression import names
-from fenqi.core.risk.policy.policy import Policy, Verdict
 from fenqi.store import cases
 from fenqi.store.accounts import Account
 from fenqi.store.cases import Docket
@@ -22,16 +18,6 @@ from fenqi.store.pool import Session
 from fenqi.store.responses import Joint
 
 SUBJECTS = (RING, MANY_ON_DEVICE)
-
-
-def shared_causes(policy: Policy, said: Verdict, features: FeatureSet) -> set[str]:
-    """Return the causes of a verdict's lines that look at whom an identifier is shared with."""
-    hit, shared = (policy.lines[one] for one in said.hits), features.over_identifiers
-    return {
-        cause_of_line(line)
-        for line in hit
-        if line.reason and not shared.isdisjoint(names(line.when))
-    }
 
 
 class Joints:

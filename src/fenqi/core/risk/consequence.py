@@ -8,6 +8,7 @@ harm once whether a login or a purchase met it.
 
 from collections.abc import Collection, Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.policy.expression import names
@@ -115,9 +116,36 @@ def cause_of(policy: Policy, said: Verdict, effect: Effect) -> str:
     return f"policy/{(reasons_of(policy, said, effect) or (UNTOLD,))[0]}"
 
 
-def cause_of_line(line: Line) -> str:
-    """Return the cause that what a line alone asks for is remembered by."""
-    return f"policy/{line.reason or UNTOLD}"
+class Cause(NamedTuple):
+    """What an effect is remembered by; shared if it looks at what several accounts share."""
+
+    name: str
+    is_shared: bool = False
+
+
+def cause_of_line(line: Line, shared: Collection[str]) -> Cause:
+    """Return the cause that what a line alone asks for is remembered by.
+
+    `shared` names the features over identifiers.
+    """
+    return Cause(f"policy/{line.reason or UNTOLD}", not names(line.when).isdisjoint(shared))
+
+
+def causes_of(
+    policy: Policy, said: Verdict, effect: Effect, shared: Collection[str]
+) -> list[Cause]:
+    """Return the causes of an effect, one for each line; of a sum of points one, the customer's."""
+    lines = asking(policy, said, effect)
+    if not lines:
+        return [Cause(cause_of(policy, said, effect))]
+    return [cause_of_line(line, shared) for line in lines]
+
+
+def shared_causes(policy: Policy, said: Verdict, shared: Collection[str]) -> set[str]:
+    """Return the causes of a verdict's lines that look at whom an identifier is shared with."""
+    hit = (policy.lines[one] for one in said.hits)
+    found = (cause_of_line(line, shared) for line in hit if line.reason)
+    return {cause.name for cause in found if cause.is_shared}
 
 
 def asking(policy: Policy, said: Verdict, effect: Effect) -> list[Line]:
