@@ -45,7 +45,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 EXPECTED_TEXT = Phrase("text in utf-8")
 EXPECTED_LINE = Phrase("a line of {most} bytes at most", most=LINE_BYTES_MAX)
-EXPECTED_OBJECT = Phrase("one JSON object on one line, each of its names once")
+EXPECTED_OBJECT = Phrase(
+    "one JSON object on one line, each of its names once (--csv reads a table)"
+)
 EXPECTED_ROW = Phrase("a whole line of CSV, its quotes closed")
 EXPECTED_ACCOUNT = Phrase("the id of an account, such as 01975f3e-8c00-7abc-8def-0123456789ab")
 EXPECTED_INSTANT = Phrase("an instant with its zone, such as 2026-03-31T18:00:00+08:00")

@@ -67,8 +67,8 @@ def show(found: Sequence[Place], clock: Clock, console: Console, speech: Speech)
     """Print them for a person."""
     _ = speech.gettext
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    labels = (_("place"), _("kind"), _("addresses"), _("by"), _("since"), _("state"), _("note"))
-    for label in labels:
+    labels = (_("place"), _("kind"), _("addresses"), _("added by"), _("since"), _("state"))
+    for label in (*labels, _("reason")):
         table.add_column(label, overflow="fold")
     for one in found:
         table.add_row(

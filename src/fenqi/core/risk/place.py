@@ -89,7 +89,7 @@ def check_person(name: str) -> str:
     clean = name.strip()
     if not is_name(clean) or clean == SYSTEM:
         expected = Phrase("the name of a person, 1 to {most} characters", most=NAME_CHARS_MAX)
-        raise PlaceInvalid(field="by", expected=expected)
+        raise PlaceInvalid(field="person", expected=expected)
     return clean
 
 
@@ -114,7 +114,7 @@ def check_note(note: str) -> str:
 def check_last(last_on: date | None, today: date) -> None:
     """Refuse a last day that is over. Errors: PlaceInvalid."""
     if last_on is not None and last_on < today:
-        raise PlaceInvalid(field="until", expected=Phrase("{day} or later", day=today))
+        raise PlaceInvalid(field="last day", expected=Phrase("{day} or later", day=today))
 
 
 def _network(text: str) -> Network:
