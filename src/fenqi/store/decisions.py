@@ -45,6 +45,7 @@ RULEBOOKS = Upsert(
     "rulebook_id uuid, kind word, name word, version integer, content jsonb",
     keys="rulebook_id",
     keeps=True,
+    lasts=True,  # the text of one is 50 kB
 )
 # How many decisions there were, by the minute: what the caps of the circuit breaker are shares of.
 # Whose connection counts is filled in by the database.
@@ -54,7 +55,7 @@ MINUTES = Upsert(
     keys="book_id, kind, minute, writer",
     adds=True,
 )
-MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True)
+MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True, lasts=True)
 
 
 class Rulebook(Protocol):

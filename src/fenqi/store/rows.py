@@ -86,13 +86,23 @@ class Table(Target):
 class Upsert(Table):
     """How rows are inserted, or written over where a row of the same `keys` is there.
 
-    With `keeps` a row that is there stays as it is; with `adds` what comes is added to it.
+    With `keeps` a row that is there stays as it is; with `adds` what comes is added to it. With
+    `lasts` no row ever changes or goes, and the first column is their key: those a connection has
+    committed once, one by one, it does not send again.
     """
 
     def __init__(
-        self, name: str, columns: str, *, keys: str, keeps: bool = False, adds: bool = False
+        self,
+        name: str,
+        columns: str,
+        *,
+        keys: str,
+        keeps: bool = False,
+        adds: bool = False,
+        lasts: bool = False,
     ) -> None:
         super().__init__(name, columns)
+        self.lasts = lasts
         there = [column.name for column in self.columns if column.name not in keys.split(", ")]
         assigned = ", ".join(
             f"{one} = {name}.{one} + EXCLUDED.{one}" if adds else f"{one} = EXCLUDED.{one}"
@@ -173,6 +183,19 @@ class Rows:
         """Send the rows, if any, as a statement of their own."""
         Sheet([self]).send(session)
 
+    def unsent(self, session: Session) -> "Rows":
+        """Return those that the session's connection has to send."""
+        if not self._loose or not isinstance(self.target, Upsert) or not self.target.lasts:
+            return self
+        left = Rows(self.target)
+        for row in self._loose:
+            if (self.target.name, row[0]) not in session.lasting:
+                left.add(*row)
+        if left:
+            keys = [(self.target.name, row[0]) for row in left._loose]
+            session.after_commit(lambda: session.lasting.update(keys))
+        return left
+
     def column(self, place: int) -> list[tuple[int, Any]]:
         """Return a column's parts: how many rows, and their values or the one they share."""
         self._tidy()
@@ -228,7 +251,8 @@ class Sheet:
             rows.send(session)
 
     def _send_parts(self, session: Session) -> None:
-        parts = tuple(self._part(rows) for rows in self._rows if len(rows))
+        every = (rows.unsent(session) for rows in self._rows)
+        parts = tuple(self._part(rows) for rows in every if len(rows))
         if not parts:
             return
         statement = STATEMENTS.get(parts)
