@@ -12,6 +12,7 @@ only free text is unnested. Measured in docs/benchmarks.md.
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -20,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fenqi.store.columns import ID, Packed, ids, pack, whole_numbers
+from fenqi.store.columns import GAP, ID, GapTaken, Packed, ids, pack, pack_filled, whole_numbers
 from fenqi.store.pool import Session
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9:._-]*")  # an element that needs no quotes
@@ -336,18 +337,27 @@ class Sheet:
     def _ragged(self, column: Column, values: Ragged) -> Read:
         """Read slices of all rows' elements, which lie one behind the other."""
         self._alive.append(values)
-        elements = self._put(pack(column.element, values.elements))
+        way, packed = _packed_elements(column.element, values.elements)
+        elements = self._put(packed)
         key = ("lengths", values.lengths.tobytes())
         place = self._places.get(key)
         if place is None:
             last = np.cumsum(values.lengths)
             place = self._places[key] = self._put(pack("integer", last - values.lengths + 1))
             self._put(pack("integer", last))
-        return ("ragged", elements, place, place + 1)
+        return (way, elements, place, place + 1)
 
     def _put(self, value: object) -> int:
         self._parameters.append(value)
         return len(self._parameters)
+
+
+def _packed_elements(element: str, values: Any) -> tuple[str, Packed]:
+    """Return all elements of a ragged column, and which way its slices are read."""
+    if element == "bigint" and isinstance(values, list) and None in values:
+        with suppress(GapTaken):
+            return "filled", pack_filled(values)
+    return "ragged", pack(element, values)
 
 
 @lru_cache(maxsize=ONES_MAX, typed=True)
@@ -386,8 +396,10 @@ def _value(column: Column, read: Read) -> str:
             found = f"free.{column.name}"
         case ("coded", values, codes):
             found = f"(${values}::{element}[])[(${codes}::integer[])[i]]"
-        case ("ragged", elements, first, last):
+        case ("ragged" | "filled" as way, elements, first, last):
             found = f"(${elements}::{element}[])[(${first}::integer[])[i]:(${last}::integer[])[i]]"
+            if way == "filled":
+                found = f"array_replace({found}, '{GAP}', NULL)"
         case _:
             raise ValueError(read)
     return found + (f"::{column.cast}" if column.cast else "")

@@ -9,10 +9,10 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from fenqi.store.columns import ids
+from fenqi.store.columns import GAP, ids
 from fenqi.store.decisions import MENUS
 from fenqi.store.pool import Session, Store
-from fenqi.store.rows import Change, Ragged, Rows, Sheet, Table, Upsert
+from fenqi.store.rows import Change, Ragged, Rows, Sheet, Table, Upsert, lists
 
 TABLES = """
 CREATE TEMPORARY TABLE things (
@@ -252,6 +252,24 @@ def test_rows_that_last_are_sent_until_their_connection_has_committed_them(
     finally:
         first.close()
         other.close()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [[1, None, 2**62], [], [None, None, -5], [0]],
+        [[GAP, None], [None, GAP + 1]],
+        [[None]],
+    ],
+    ids=["some unknown", "the number that stands for unknown", "nothing known"],
+)
+def test_unknown_numbers_of_an_array_are_null_and_no_other_is(
+    session: Session, numbers: list[list[int | None]]
+) -> None:
+    rows = Rows(Table("things", "n integer, parts bigint[]"))
+    rows.extend(len(numbers), list(range(len(numbers))), lists(numbers))
+    rows.send(session)
+    assert [row[0] for row in session.rows("SELECT parts FROM things ORDER BY n")] == numbers
 
 
 def test_only_the_rows_with_these_keys_change(session: Session) -> None:
