@@ -1,7 +1,7 @@
 """Authorise + capture through the desk, against pgbench TPC-B on the same server.
 
     python tests/bench/authorise.py [--rounds 5] [--seconds 20] [--json FILE] [--alone]
-        [--judge]
+        [--judge] [--flow]
 
 Closed loop: 256 callers, each sends its next purchase when the last one is answered. Rounds
 alternate between the yardstick and fenqi, so a neighbour's load falls on both. Beside the speed it
@@ -9,7 +9,9 @@ tells what a purchase costs, in microseconds of processor time and bytes of the 
 of the processor times of both. A busy machine disturbs these less: there the yardstick's eighteen
 processes are given more of it than the two threads and two backends of ours. `--alone` leaves out
 the yardstick. Purchases are decided by the shipped policy over all its features; with `--judge` by
-the built-in judge, as before there were policies.
+the built-in judge, as before there were policies. With `--flow` nothing races: it tells what a
+purchase costs in batches through the flow, on one connection, which two versions run by turns on
+any machine can be compared by.
 """
 
 import argparse
@@ -35,10 +37,11 @@ from bench import add_cost_table, folder
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId, MerchantId
 from fenqi.desk import Desk
-from fenqi.flows.authorise import Authorise
+from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.found import Found, enlist, found
 from fenqi.machine import Config
 from fenqi.runtime import Runtime, wipe_database
+from fenqi.store.ground import Ground
 from fenqi.store.programs import wheel_programs
 from fenqi.store.server import Server
 
@@ -47,6 +50,7 @@ ACCOUNTS = 200_000
 SCALE = 50
 CLIENTS = 16
 BOOK = "bench"
+BATCH, BATCHES, WARMING = 110, 80, 60  # of `--flow`: purchases in one, those measured, before them
 
 LOAD = """
 WITH fresh AS (
@@ -175,13 +179,13 @@ class Callers:
             raise self.failed[0]
         return len(self.latencies) / (time.perf_counter() - start)
 
-    def _send(self) -> None:
+    def command(self) -> Authorise:
+        """Return the next purchase."""
         with self._lock:
             self._number += 1
             number = self._number
             account = self._chance.choice(self._accounts)
-        at = time.perf_counter()
-        command = Authorise(
+        return Authorise(
             scope_kind="merchant",
             scope_id=str(self._merchant),
             key=f"{os.getpid()}-{number}",
@@ -194,7 +198,10 @@ class Callers:
             placed_at=datetime.now(UTC),
             capture_now=True,
         )
-        self._desk.send(command, lambda answer: self._next(at, answer))
+
+    def _send(self) -> None:
+        at = time.perf_counter()
+        self._desk.send(self.command(), lambda answer: self._next(at, answer))
 
     def _next(self, at: float, answer: Any) -> None:
         now = time.perf_counter()
@@ -212,6 +219,32 @@ class Callers:
                 self.idle.set()
 
 
+def through_flow(ground: Ground, callers: Callers, postmaster: int) -> dict[str, float]:
+    """Return what a purchase of a batch costs this thread and the server: lower tenths, medians."""
+    files = [
+        file.parent / "schedstat"
+        for file in Path("/proc").glob("[0-9]*/stat")
+        if int(file.read_text().rpartition(")")[2].split()[1]) == postmaster
+    ]
+
+    def served_ns() -> int:
+        return sum(int(file.read_text().split()[0]) for file in files if file.exists())
+
+    python, server = [], []
+    for _ in range(BATCHES):
+        commands = [callers.command() for _ in range(BATCH)]
+        served, began = served_ns(), time.thread_time_ns()
+        authorise(ground, commands)
+        python.append((time.thread_time_ns() - began) / BATCH / 1000)
+        server.append((served_ns() - served) / BATCH / 1000)
+    told = {"python_us": sorted(python), "server_us": sorted(server)}
+    return {
+        f"{name}_{what}": round(costs[len(costs) * place // 100], 1)
+        for name, costs in told.items()
+        for what, place in (("lower_tenth", 10), ("median", 50))
+    }
+
+
 def main() -> None:
     words = argparse.ArgumentParser()
     words.add_argument("--rounds", type=int, default=5)
@@ -219,6 +252,7 @@ def main() -> None:
     words.add_argument("--json", type=Path)
     words.add_argument("--alone", action="store_true")
     words.add_argument("--judge", action="store_true")
+    words.add_argument("--flow", action="store_true")
     chosen = words.parse_args()
     config = Config(data_folder=folder("authorise"))
     wipe_database(config)  # each run meets the same database, whatever ran before, and when
@@ -260,15 +294,21 @@ def main() -> None:
         ground = dataclasses.replace(runtime.ground, asks_policies=not chosen.judge)
         with Desk(ground) as desk:
             callers = Callers(desk, accounts, merchant)
+            if chosen.flow:
+                for _ in range(WARMING):
+                    authorise(ground, [callers.command() for _ in range(BATCH)])
+                for _ in range(chosen.rounds):
+                    sys.stdout.write(f"{through_flow(ground, callers, postmaster)}\n")
+                return
             callers.run(2)
             for number in range(chosen.rounds):
-                costs = Costs(url, postmaster)
+                ran_up = Costs(url, postmaster)
                 before = 0.0 if chosen.alone else tpcb(url, chosen.seconds)
-                yardstick = costs.each(max(1, round(before * chosen.seconds)))
+                yardstick = ran_up.each(max(1, round(before * chosen.seconds)))
                 tpcb_us = yardstick["server_us"] + yardstick["children_us"]
                 speed = callers.run(chosen.seconds)
                 ordered = sorted(callers.latencies)
-                each = costs.each(len(ordered))
+                each = ran_up.each(len(ordered))
                 spent = each["python_us"] + each["server_us"]
                 rounds.append(
                     {

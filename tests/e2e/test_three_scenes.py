@@ -27,8 +27,8 @@ ADDRESS_ZH = "短时间内有大量账户从您登录所用的网络登录。"
 ADDRESS_EN = "Very many accounts signed in within minutes from the network you used."
 SHARED_ZH = "使用了相同的设备、银行卡或手机号。"
 SHARED_EN = "A device, bank card or phone number of your account was also in use"
-OFTEN_ZH = "您今天多次提交申请。"
-OFTEN_EN = "You applied several times today."
+OFTEN_ZH = "今天有多次申请来自您本人"
+OFTEN_EN = "Several applications came today from you,"
 HELD = """
 SELECT kind, account_id FROM protections
 WHERE kind IN ('hold', 'freeze') AND ended_at IS NULL AND ends_at > %(now)s

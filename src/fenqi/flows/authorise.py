@@ -14,6 +14,7 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.risk.purchase import Course
 from fenqi.core.servicing.statement import due_days
 from fenqi.core.terms.pack import Pack, check_amount
+from fenqi.core.terms.product import Product
 from fenqi.core.terms.schedule import Frame, check_price
 from fenqi.core.values.ids import AccountId, MerchantId, id_text
 from fenqi.core.values.rate import PPM
@@ -36,6 +37,7 @@ from fenqi.store.rows import Rows, Sheet
 from fenqi.store.rulings import Asked, Inquiry, Ruling, Rulings
 
 IDS_PER_PURCHASE = 4  # decision, order, plan, capture
+FRAMES_MAX = 4096  # remembered
 
 
 class Authorise(Command, frozen=True, kw_only=True):
@@ -79,8 +81,17 @@ class Authorised(msgspec.Struct, frozen=True, omit_defaults=True):
     offers: list[list[str | int]] | None = None
 
 
+class _Purchase(NamedTuple):
+    """A command that can be decided: whose, and what would be signed. `place` is its own."""
+
+    place: int
+    account: Account
+    frame: Frame
+    command: Authorise
+
+
 def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised | FenqiError]:
-    """Decide each purchase of the batch in order."""
+    """Decide each purchase of the batch, those of one account in order."""
     with ground.store.transaction() as session:
         with session.pipeline():  # one round trip for all that is asked
             lock = accounts.locking(session, [command.account_id for command in commands])
@@ -90,6 +101,7 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
         locked = lock()
         meet()
         counter = _Counter(ground, session, locked, inquiry, len(commands))
+        purchases = []
         for place, command in inbox.fresh():
             try:
                 account = accounts.find(locked, command.account_id)
@@ -99,9 +111,25 @@ def authorise(ground: Ground, commands: Sequence[Authorise]) -> list[Authorised 
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            inbox.answer(place, command.account_id, counter.decide(account, frame, command))
+            purchases.append(_Purchase(place, account, frame, command))
+        for some in _rounds(purchases):
+            for one, answer in zip(some, counter.decide(some), strict=True):
+                inbox.answer(one.place, one.account.account_id, answer)
         counter.booking.write(session, inbox.kept(counter.booking.now))
     return inbox.answers()
+
+
+def _rounds(purchases: Sequence[_Purchase]) -> list[list[_Purchase]]:
+    """Return purchases in their order: what an account buys for the n-th time in round n."""
+    rounds: list[list[_Purchase]] = []
+    times: dict[int, int] = {}  # by identity of the account, of which there is one in a batch
+    for one in purchases:
+        before = times.get(id(one.account), 0)
+        times[id(one.account)] = before + 1
+        if before == len(rounds):
+            rounds.append([])
+        rounds[before].append(one)
+    return rounds
 
 
 class _Decided(NamedTuple):
@@ -109,6 +137,8 @@ class _Decided(NamedTuple):
 
     account: Account
     command: Authorise
+    answer: Authorised
+    merchant_id: bytes
     decision_id: bytes
     order_id: bytes
     sale: Sale | None  # None if it was declined
@@ -134,7 +164,6 @@ class _Counter:
         self._catalogue = ground.catalogue
         self._ids = iter(ground.ids.raw(IDS_PER_PURCHASE * commands))
         self._lending = Lending()
-        self._frames: dict[tuple[str, int, int, str, int, date], Frame] = {}
         self._decided: list[_Decided] = []
         self._rulings = Rulings(ground, self.booking, session, locked.values(), inquiry)
         self._placed_at: list[datetime] = []
@@ -145,32 +174,46 @@ class _Counter:
         Errors: ProductMissing; BeforeBook; those of Frame; PriceOutOfRange; PriceNotCheaper;
         PrincipalOutOfRange; CapBroken.
         """
-        book = account.book
-        starts_on = book.day_of_lending(command.placed_at)
+        listed = self._catalogue.product(command.product)
         price = command.asked_ppm
-        day = account.statement_day
-        key = (command.product, command.count, price, book.book_id, day, starts_on)
-        frame = self._frames.get(key)
-        if frame is None:
-            frame = self._frames[key] = Frame(
-                product=self._catalogue.product(command.product).at(price),
-                count=command.count,
-                starts_on=starts_on,
-                due_on=due_days(account.cycle, book.business_date, command.count),
-            )
+        starts_on = account.book.day_of_lending(command.placed_at)
+        frame = _frame_of(account, listed, price, count=command.count, starts_on=starts_on)
         check_amount(frame, command.amount_minor, self._pack(account))
         if price != PPM:
-            listed = self._catalogue.product(command.product)
             check_price(frame, command.amount_minor, listed)
         return frame
 
-    def decide(self, account: Account, frame: Frame, command: Authorise) -> Authorised:
-        """Rule on one purchase and take down what follows."""
-        amount = command.amount_minor
-        decision, order = next(self._ids), next(self._ids)
-        price = frame.product.price_ppm
-        asked = Asked(account, amount, command.product, command.count, decision, price)
-        ruling = self._rulings.rule(asked)
+    def decide(self, purchases: Sequence[_Purchase]) -> list[Authorised]:
+        """Rule on purchases of different accounts and take down what follows."""
+        asked = [
+            Asked(
+                one.account,
+                one.command.amount_minor,
+                one.command.product,
+                one.command.count,
+                next(self._ids),
+                one.frame.product.price_ppm,
+            )
+            for one in purchases
+        ]
+        rulings = self._rulings.rule(asked)
+        decided = [
+            self._take_down(one, of.decision_id, ruling)
+            for one, of, ruling in zip(purchases, asked, rulings, strict=True)
+        ]
+        for one in decided:
+            self._rulings.note(one.account, one.kind, one.payload)
+        self._decided += decided
+        for of, ruling in zip(asked, rulings, strict=True):
+            if ruling.acts:
+                self._rulings.respond(of, ruling)
+        return [one.answer for one in decided]
+
+    def _take_down(self, purchase: _Purchase, decision: bytes, ruling: Ruling) -> _Decided:
+        """Return a purchase that was ruled on, its account being what it is after it."""
+        _, account, frame, command = purchase
+        amount, order = command.amount_minor, next(self._ids)
+        merchant = command.merchant_id.bytes
         account.event_count += 1
         self.booking.touch(account)
         sale = told = None
@@ -181,13 +224,13 @@ class _Counter:
             kind, answer = "purchase-authorised", Authorised("approve", [], id_text(order))
             payload = (
                 f'{{"amount_minor":{amount},"order_id":"{answer.order_id}",'
-                f'"merchant":"{command.merchant_id.hex}"{price_text(frame.product)},'
+                f'"merchant":"{merchant.hex()}"{price_text(frame.product)},'
                 f'"decision_id":"{id_text(decision)}"}}'
             )
             account.held_minor += amount
             sale = self._lending.sell(frame, amount, None)
         else:
-            begun = self._begin(account, command, order, ruling)
+            begun = self._begin(account, merchant, order, ruling)
             kind = PURCHASE_CAPTURED
             order_text, plan_text = id_text(order), id_text(begun.plan_id)
             answer = Authorised("approve", [], order_text, plan_text)
@@ -196,23 +239,17 @@ class _Counter:
                 sale,
                 order_id=order_text,
                 plan_id=plan_text,
-                merchant=command.merchant_id.hex,
+                merchant=merchant.hex(),
                 decision_id=id_text(decision),
             )
             account.principal_open_minor += amount
-        self._decided.append(
-            _Decided(
-                *(account, command, decision, order, sale),
-                *(account.event_count, kind, payload, told),
-            )
+        return _Decided(
+            *(account, command, answer, merchant, decision, order, sale),
+            *(account.event_count, kind, payload, told),
         )
-        self._rulings.note(account, kind, payload)
-        if ruling.acts:
-            self._rulings.respond(asked, ruling)
-        return answer
 
     def _begin(
-        self, account: Account, command: Authorise, order_id: bytes, ruling: Ruling
+        self, account: Account, merchant_id: bytes, order_id: bytes, ruling: Ruling
     ) -> Begun:
         return Begun(
             account=account,
@@ -220,7 +257,7 @@ class _Counter:
             plan_id=next(self._ids),
             capture_id=next(self._ids),
             order_id=order_id,
-            merchant_id=command.merchant_id.bytes,
+            merchant_id=merchant_id,
             agreement_version=account.agreement_version,
             policy=ruling.policy,
             policy_version=ruling.policy_version,
@@ -246,7 +283,7 @@ class _Counter:
             len(placed),
             owners if len(where) == len(owners) else owners[where],
             [one.order_id for one, _ in placed],
-            [one.command.merchant_id for one, _ in placed],
+            [one.merchant_id for one, _ in placed],
             [one.command.merchant_order for one, _ in placed],
             [one.decision_id for one, _ in placed],
             [sale.frame.product.product_id for _, sale in placed],
@@ -306,6 +343,33 @@ class _Counter:
         for one in refused:
             apart.add(one.account.raw, one.number, "merchant", now, one.told)
         sheet.add(apart)
+
+
+# Frames of late with the product as listed, which is known by identity and kept alive here: a hash
+# of all that a product is would cost more than the frame.
+_FRAMES: dict[tuple[int, int, int, date, int, int, date], tuple[Frame, Product]] = {}
+
+
+def _frame_of(
+    account: Account, listed: Product, price_ppm: int, *, count: int, starts_on: date
+) -> Frame:
+    """Return what an account signs with, but for the amount; most batches share a few.
+
+    Errors: those of Frame; PriceOutOfRange.
+    """
+    book = account.book
+    key = (
+        *(id(listed), price_ppm, count, starts_on),
+        *(account.statement_day, book.due_after_days, book.business_date),
+    )
+    found = _FRAMES.get(key)
+    if found is None:
+        if len(_FRAMES) >= FRAMES_MAX:
+            _FRAMES.clear()
+        due_on = due_days(account.cycle, book.business_date, count)
+        frame = Frame(listed.at(price_ppm), count, starts_on, due_on)
+        found = _FRAMES[key] = (frame, listed)
+    return found[0]
 
 
 def _refused(ruling: Ruling, command: Authorise, decision_id: str) -> tuple[str, Authorised, str]:

@@ -138,7 +138,7 @@ def pack(kind: str, values: Values) -> Packed:
     elif kind == "timestamptz" and None not in values:
         body = _instants(values)
     elif kind in WIDTHS:
-        has_null, body = True, _gapped(kind, values)
+        has_null, body = True, _gapped(ELEMENTS[kind], values)
     else:
         has_null = any(value is None for value in values)
         body = b"".join(
@@ -199,11 +199,46 @@ class _Elements(dict[Any, bytes]):
 ELEMENTS = {kind: _Elements(kind) for kind in WIDTHS}
 
 
-def _gapped(kind: str, values: Sequence[Any]) -> bytes:
-    """Return numbers of which some are NULL, which has a length and no value."""
+def _gapped(elements: _Elements, values: Sequence[Any]) -> bytes:
+    """Return numbers of which some are None, as `elements` has it."""
     if not set(map(type, values)) <= {int, bool, type(None)}:
         raise TypeError("whole numbers are wanted, or None")
-    return b"".join(map(ELEMENTS[kind].__getitem__, values))
+    return b"".join(map(elements.__getitem__, values))
+
+
+class GapTaken(Exception):
+    """One of the numbers is the very one that stands for NULL."""
+
+
+GAP = -(2**63)  # stands for NULL in `pack_filled`
+
+
+class _Filled(_Elements):
+    """Numbers as array elements, with GAP in the place of None."""
+
+    def __init__(self) -> None:
+        super().__init__("bigint")
+        self[None] = super().__missing__(GAP)
+        del self[GAP]
+
+    def __missing__(self, value: int | None) -> bytes:
+        if value == GAP:
+            raise GapTaken
+        return super().__missing__(value)
+
+
+FILLED = _Filled()
+
+
+def pack_filled(values: Sequence[int | None]) -> Packed:
+    """Return a column of numbers as `pack` does, but with GAP for None.
+
+    To find an element behind a NULL the database walks over all before it.
+
+    Errors: those of `pack`; GapTaken if GAP is a number of the column.
+    """
+    header = HEADER.pack(1, 0, KINDS["bigint"][0], len(values), 1)
+    return CLASSES["bigint"](header + _gapped(FILLED, values))
 
 
 def _sized(width: int, kind: str, values: NDArray[Any]) -> bytes:

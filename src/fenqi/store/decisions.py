@@ -45,6 +45,7 @@ RULEBOOKS = Upsert(
     "rulebook_id uuid, kind word, name word, version integer, content jsonb",
     keys="rulebook_id",
     keeps=True,
+    lasts=True,  # the text of one is 50 kB
 )
 # How many decisions there were, by the minute: what the caps of the circuit breaker are shares of.
 # Whose connection counts is filled in by the database.
@@ -54,7 +55,7 @@ MINUTES = Upsert(
     keys="book_id, kind, minute, writer",
     adds=True,
 )
-MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True)
+MENUS = Upsert("menus", "menu_id uuid, offers jsonb", keys="menu_id", keeps=True, lasts=True)
 
 
 class Rulebook(Protocol):
@@ -139,9 +140,10 @@ class Menu:
     """
 
     def __init__(self, offers: Iterable[Plan]) -> None:
+        self.plans = tuple(offers)
         told = [
             {"count": count, "product": name} | ({"price_ppm": price} if price != PPM else {})
-            for name, count, price in offers
+            for name, count, price in self.plans
         ]
         self.text = json.dumps(told, ensure_ascii=False)
         self.menu_id = _half(self.text)
@@ -247,11 +249,11 @@ class Decisions:
             numbers,
             book.kind.value,
             outcomes,
-            [array_text(one) for one in reasons],
-            [array_text(one) for one in effects],
+            _texts(reasons),
+            _texts(effects),
             lists(inputs),
             points,
-            [array_text(one) for one in hits],
+            _texts(hits),
             [menu and menu.menu_id for menu in offers],
             book.rulebook_id,
             would_change,
@@ -263,6 +265,18 @@ class Decisions:
             latencies,
             [one.book.business_date for one in owners],
         )
+
+
+def _texts(lists: Iterable[Sequence[object]]) -> list[str]:
+    """Return each list as the text of a database array; most of a batch are the same few."""
+    known: dict[tuple[object, ...], str] = {}
+    texts = []
+    for one in map(tuple, lists):
+        text = known.get(one)
+        if text is None:
+            text = known[one] = array_text(one)
+        texts.append(text)
+    return texts
 
 
 FORGET = "DELETE FROM decision_minutes WHERE book_id = %(book_id)s AND minute < %(before)s"

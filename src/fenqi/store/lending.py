@@ -8,6 +8,7 @@ one operation would say, which the ledger check compares plan by plan.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,7 @@ LENDING_LINES = Table(
     "debit word, credit word, amount_minor bigint, currency word, plan_id uuid, merchant_id uuid?",
 )
 PURCHASE_CAPTURED = "purchase-captured"
+CALENDARS_MAX = 4096  # lists of due days remembered as arrays
 # What a plan may be charged for from the start: the line that names it, and the component it is of.
 COST_LINE = {
     ScheduleKind.FREE: None,
@@ -287,11 +289,9 @@ def _picked(column: Any, where: NDArray[np.int64]) -> Any:
 
 def _calendars(calendars: Sequence[tuple[date, ...]]) -> NDArray[np.datetime64]:
     """Return lists of due days as rows; many plans share one list, which is converted once."""
-    places: dict[int, int] = {}
-    different: list[tuple[date, ...]] = []
-    for calendar in calendars:
-        if id(calendar) not in places:
-            places[id(calendar)] = len(different)
-            different.append(calendar)
-    rows: NDArray[np.datetime64] = np.array(different, dtype="datetime64[D]")
-    return rows[[places[id(calendar)] for calendar in calendars]]
+    return np.array([_calendar(one) for one in calendars], dtype="datetime64[D]")
+
+
+@lru_cache(maxsize=CALENDARS_MAX)
+def _calendar(days: tuple[date, ...]) -> NDArray[np.datetime64]:
+    return np.array(days, dtype="datetime64[D]")

@@ -31,6 +31,7 @@ CONNECT_SECONDS_MAX = 10
 RECONNECT_SECONDS = 5  # of attempts further and further apart; then they begin anew
 LOCK_WAIT_SECONDS_MAX = 60
 UNUSED_SECONDS_MAX = 1.0  # since a connection was used well; beyond that it is tried first
+LASTING_MAX = 10_000  # keys remembered of one connection
 IDLE_SECONDS_MAX = 900  # an open transaction that does nothing is ended
 
 ROLE = "fenqi_app"
@@ -44,6 +45,7 @@ IS_MIGRATED = "SELECT to_regclass('migrations') IS NOT NULL"
 
 
 _USED: "WeakKeyDictionary[psycopg.Connection[Any], float]" = WeakKeyDictionary()
+_LASTING: "WeakKeyDictionary[psycopg.Connection[Any], set[object]]" = WeakKeyDictionary()
 
 
 class DatabaseGone(Unavailable):
@@ -132,6 +134,17 @@ class Session:
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._connection = connection
         self._after_commit: list[Callable[[], None]] = []
+
+    @property
+    def lasting(self) -> set[object]:
+        """What this connection has committed of rows that never change or go, by their keys.
+
+        A connection ends with its server, so what it remembers was not lost with another one.
+        """
+        found = _LASTING.setdefault(self._connection, set())
+        if len(found) > LASTING_MAX:
+            found.clear()
+        return found
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do something in this program once the transaction is surely committed, else never."""

@@ -12,6 +12,7 @@ only free text is unnested. Measured in docs/benchmarks.md.
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -20,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fenqi.store.columns import ID, Packed, ids, pack, whole_numbers
+from fenqi.store.columns import GAP, ID, GapTaken, Packed, ids, pack, pack_filled, whole_numbers
 from fenqi.store.pool import Session
 
 PLAIN = re.compile(r"[a-z0-9][a-z0-9:._-]*")  # an element that needs no quotes
@@ -86,13 +87,23 @@ class Table(Target):
 class Upsert(Table):
     """How rows are inserted, or written over where a row of the same `keys` is there.
 
-    With `keeps` a row that is there stays as it is; with `adds` what comes is added to it.
+    With `keeps` a row that is there stays as it is; with `adds` what comes is added to it. With
+    `lasts` no row ever changes or goes, and the first column is their key: those a connection has
+    committed once, one by one, it does not send again.
     """
 
     def __init__(
-        self, name: str, columns: str, *, keys: str, keeps: bool = False, adds: bool = False
+        self,
+        name: str,
+        columns: str,
+        *,
+        keys: str,
+        keeps: bool = False,
+        adds: bool = False,
+        lasts: bool = False,
     ) -> None:
         super().__init__(name, columns)
+        self.lasts = lasts
         there = [column.name for column in self.columns if column.name not in keys.split(", ")]
         assigned = ", ".join(
             f"{one} = {name}.{one} + EXCLUDED.{one}" if adds else f"{one} = EXCLUDED.{one}"
@@ -173,6 +184,19 @@ class Rows:
         """Send the rows, if any, as a statement of their own."""
         Sheet([self]).send(session)
 
+    def unsent(self, session: Session) -> "Rows":
+        """Return those that the session's connection has to send."""
+        if not self._loose or not isinstance(self.target, Upsert) or not self.target.lasts:
+            return self
+        left = Rows(self.target)
+        for row in self._loose:
+            if (self.target.name, row[0]) not in session.lasting:
+                left.add(*row)
+        if left:
+            keys = [(self.target.name, row[0]) for row in left._loose]
+            session.after_commit(lambda: session.lasting.update(keys))
+        return left
+
     def column(self, place: int) -> list[tuple[int, Any]]:
         """Return a column's parts: how many rows, and their values or the one they share."""
         self._tidy()
@@ -228,7 +252,8 @@ class Sheet:
             rows.send(session)
 
     def _send_parts(self, session: Session) -> None:
-        parts = tuple(self._part(rows) for rows in self._rows if len(rows))
+        every = (rows.unsent(session) for rows in self._rows)
+        parts = tuple(self._part(rows) for rows in every if len(rows))
         if not parts:
             return
         statement = STATEMENTS.get(parts)
@@ -312,18 +337,27 @@ class Sheet:
     def _ragged(self, column: Column, values: Ragged) -> Read:
         """Read slices of all rows' elements, which lie one behind the other."""
         self._alive.append(values)
-        elements = self._put(pack(column.element, values.elements))
+        way, packed = _packed_elements(column.element, values.elements)
+        elements = self._put(packed)
         key = ("lengths", values.lengths.tobytes())
         place = self._places.get(key)
         if place is None:
             last = np.cumsum(values.lengths)
             place = self._places[key] = self._put(pack("integer", last - values.lengths + 1))
             self._put(pack("integer", last))
-        return ("ragged", elements, place, place + 1)
+        return (way, elements, place, place + 1)
 
     def _put(self, value: object) -> int:
         self._parameters.append(value)
         return len(self._parameters)
+
+
+def _packed_elements(element: str, values: Any) -> tuple[str, Packed]:
+    """Return all elements of a ragged column, and which way its slices are read."""
+    if element == "bigint" and isinstance(values, list) and None in values:
+        with suppress(GapTaken):
+            return "filled", pack_filled(values)
+    return "ragged", pack(element, values)
 
 
 @lru_cache(maxsize=ONES_MAX, typed=True)
@@ -362,8 +396,10 @@ def _value(column: Column, read: Read) -> str:
             found = f"free.{column.name}"
         case ("coded", values, codes):
             found = f"(${values}::{element}[])[(${codes}::integer[])[i]]"
-        case ("ragged", elements, first, last):
+        case ("ragged" | "filled" as way, elements, first, last):
             found = f"(${elements}::{element}[])[(${first}::integer[])[i]:(${last}::integer[])[i]]"
+            if way == "filled":
+                found = f"array_replace({found}, '{GAP}', NULL)"
         case _:
             raise ValueError(read)
     return found + (f"::{column.cast}" if column.cast else "")

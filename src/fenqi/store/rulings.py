@@ -29,7 +29,7 @@ from fenqi.store import bureau, places
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
-from fenqi.store.consequences import Consequences, Weighed
+from fenqi.store.consequences import Consequences
 from fenqi.store.deciding import Deciding
 from fenqi.store.decisions import (
     STARTER,
@@ -110,22 +110,23 @@ class _Rules(NamedTuple):
 
 
 class Inquiry(NamedTuple):
-    """What is asked in the round trip of the locks: which policy decides, what bureaus said.
+    """What is asked in the round trip of the locks: which policy decides, what bureaus said."""
 
-    `deciding` is None where the ground names the policy.
-    """
-
-    deciding: Deciding | None
+    rulebook_of: Callable[[Book], Rulebook]
     reports: Callable[[], bureau.Said]
 
 
 def asking(ground: Ground, session: Session, accounts: Collection[AccountId]) -> Inquiry | None:
     """Ask what a policy needs, in the round trip of a pipeline; None if none is to decide."""
-    is_named = DecisionKind.PURCHASE in ground.rulebooks
-    if not is_named and not ground.asks_policies:
+    named = ground.rulebooks.get(DecisionKind.PURCHASE)
+    if named is None and not ground.asks_policies:
         return None
-    deciding = None if is_named else Deciding(session, DecisionKind.PURCHASE)
-    return Inquiry(deciding, bureau.asking(session, accounts, ground.clock.now()))
+    rulebook_of = Deciding(session, DecisionKind.PURCHASE).of if named is None else _always(named)
+    return Inquiry(rulebook_of, bureau.asking(session, accounts, ground.clock.now()))
+
+
+def _always(rulebook: Rulebook) -> Callable[[Book], Rulebook]:
+    return lambda _: rulebook
 
 
 class Rulings:
@@ -144,12 +145,11 @@ class Rulings:
         self._conduct = ground.catalogue.conduct()
         self._plans = _plans(ground)
         # What is known by identity is kept beside it, so that it does not go away.
-        self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Plans, tuple[Offer, ...]]] = {}
-        self._deciding = inquiry and inquiry.deciding
-        self._given = ground.rulebooks.get(DecisionKind.PURCHASE)
+        self._menus: dict[tuple[int, tuple[Act, ...], int], tuple[Menu, tuple[Offer, ...]]] = {}
         self._rules: dict[str, _Rules] = {}  # by book
         self._followed: Followed | None = None
         if inquiry is not None:
+            self._rulebook_of = inquiry.rulebook_of
             self._accounts = accounts
             self._allowed: Allowed | None = None
             self._reports = inquiry.reports()
@@ -158,37 +158,61 @@ class Rulings:
             self._followed = booking.followed = ground.trails.follow(session, accounts)
         self._consequences = Consequences(ground, booking, session, accounts, self._followed)
 
-    def _rules_of(self, book: Book) -> _Rules | None:
+    def _rules_of(self, book: Book) -> _Rules:
         """Return what decides in a book. Errors: PolicyMissing, RulebookAltered."""
         found = self._rules.get(book.book_id)
         if found is None:
-            rulebook = self._given
-            if rulebook is None and self._deciding is not None:
-                rulebook = self._deciding.of(book)
-            if rulebook is None:
-                return None
+            rulebook = self._rulebook_of(book)
             names = [one.name for one in rulebook.policy.inputs]
             scoring = Scoring.of(names, rulebook.scorecard)
             row = self._ground.trails.row(scoring.names if scoring else names)
             found = self._rules[book.book_id] = _Rules(rulebook, row, scoring, ALLOWED in names)
         return found
 
-    def rule(self, asked: Asked) -> Ruling:
-        """Decide one purchase as the account stands now, and keep the decision."""
-        account = asked.account
-        standing = account.standing_at(self._booking.now)
-        floor = judge(standing, asked.amount_minor)
-        rules = self._rules_of(account.book)
-        if rules is None or self._followed is None:
-            return self._judged(asked, standing, floor, self._menu(account, (), ()))
-        values = self._values(self._followed, rules, asked, standing)
-        said = rules.book.decide(values)
-        is_floored = floor.outcome is Outcome.DECLINE
-        if is_floored and not any(act.effect is Effect.DECLINE for act in said.effects):
-            return self._judged(asked, standing, floor, self._menu(account, (), ()))
-        weighed = self._consequences.weigh(rules.book, account, said, is_floored=is_floored)
+    def rule(self, asked: Sequence[Asked]) -> list[Ruling]:
+        """Decide purchases of different accounts as these stand now, and keep the decisions.
+
+        Each step is taken for all of them before the next: what a step runs and looks at then stays
+        in the processor's nearest cache, which halves its time.
+
+        Shapes: one ruling per purchase, in their order.
+        """
+        now, followed = self._booking.now, self._followed
+        standings = [one.account.standing_at(now) for one in asked]
+        floors = [judge(at, one.amount_minor) for one, at in zip(asked, standings, strict=True)]
+        if followed is None:
+            latency_us = self._latency_us()
+            return [
+                self._judged(*one, latency_us) for one in zip(asked, standings, floors, strict=True)
+            ]
+        rules = [self._rules_of(one.account.book) for one in asked]
+        values = self._values(followed, rules, asked, standings)
+        said = [one.book.decide(row) for one, row in zip(rules, values, strict=True)]
+        latency_us = self._latency_us()
+        return [
+            self._judged(one, standing, floor, latency_us)
+            if floor.outcome is Outcome.DECLINE and not _declines(verdict)
+            else self._ruled(one, floor, rule.book, row, verdict, latency_us)
+            for one, standing, floor, rule, row, verdict in zip(
+                asked, standings, floors, rules, values, said, strict=True
+            )
+        ]
+
+    def _ruled(
+        self,
+        asked: Asked,
+        floor: Verdict,
+        rulebook: Rulebook,
+        values: Sequence[Value],
+        said: Said,
+        latency_us: int,
+    ) -> Ruling:
+        """Return what becomes of a purchase by the verdict of its policy, and keep the decision."""
+        account, is_floored = asked.account, floor.outcome is Outcome.DECLINE
+        weighed = self._consequences.weigh(rulebook, account, said, is_floored=is_floored)
         acts = weighed.acts
-        plans = self._menu(account, said.offers, acts)
+        offered = self._menu(account, said.offers, acts)
+        plans = offered.plans
         course = course_of(
             acts,
             is_floored=is_floored or _is_narrowed(acts, account, asked.amount_minor),
@@ -197,13 +221,27 @@ class Rulings:
         missed = asked.missed_on(plans, course)
         reasons: tuple[str, ...] = ()
         if missed is not None:
-            reasons = self._missed(rules.book.policy, asked, said, acts, missed)
+            reasons = self._missed(rulebook.policy, asked, said, acts, missed)
         elif course is not Course.APPROVE:
-            reasons = reasons_of(rules.book.policy, said, stopped_by(said.effects, acts, course))
-        turn = self._turn(rules.book, asked, values, said, is_missed=missed is not None)
-        self._keep(rules.book, asked, values, said, weighed, plans, turn)
-        book = rules.book
-        return Ruling(course, reasons, plans, book.name, book.version, missed, said, acts)
+            reasons = reasons_of(rulebook.policy, said, stopped_by(said.effects, acts, course))
+        self._decisions.add(
+            rulebook,
+            Decision(
+                account=account,
+                decision_id=asked.decision_id,
+                outcome=weighed.outcome,
+                reasons=weighed.reasons,
+                inputs=values,
+                as_of_number=account.event_count,
+                effects=weighed.words,
+                points=said.points,
+                hits=said.hits,
+                menu=offered,
+                would_change=self._turn(rulebook, asked, values, said, missed),
+                latency_us=latency_us,
+            ),
+        )
+        return Ruling(course, reasons, plans, rulebook.name, rulebook.version, missed, said, acts)
 
     def _missed(
         self, policy: Policy, asked: Asked, said: Said, acts: tuple[Act, ...], missed: Reason
@@ -212,13 +250,13 @@ class Rulings:
 
         What the grade of price or the catalogue does not offer is no doing of the policy's.
         """
-        sold = {one[:2] for one in self._menu(asked.account, (), ())}
+        sold = {one[:2] for one in self._menu(asked.account, (), ()).plans}
         if asked.plan[:2] not in sold:
             return (missed.value,)
         why = left_out_reasons(policy, said, asked.plan)
         if missed is Reason.PRICE_NOT_OFFERED:
             return (missed.value, *why)[:REASONS_MAX]
-        cooled = {one[:2] for one in self._menu(asked.account, (), acts)}
+        cooled = {one[:2] for one in self._menu(asked.account, (), acts).plans}
         if asked.plan[:2] not in cooled:
             why += reasons_of(policy, said, Effect.COOLER_MENU)
         return tuple(dict.fromkeys(why))[:REASONS_MAX] or (missed.value,)
@@ -229,12 +267,11 @@ class Rulings:
         asked: Asked,
         values: Sequence[Value],
         said: Said,
-        *,
-        is_missed: bool,
+        missed: Reason | None,
     ) -> str | None:
         """Return what would change a decision, or put the plan on its menu, as it is kept."""
         turn = turned(rulebook.policy, rulebook.decide, values) if said.effects else None
-        if turn is None and is_missed:
+        if turn is None and missed is not None:
             products = self._products(asked.account)
 
             def is_made(after: Said) -> bool:
@@ -253,10 +290,9 @@ class Rulings:
 
     def respond(self, asked: Asked, ruling: Ruling) -> None:
         """Carry out what a ruling asks for, after the event of the purchase itself."""
-        rules = self._rules_of(asked.account.book)
-        if rules is not None and ruling.said is not None:
+        if ruling.said is not None:
             self._consequences.carry_out(
-                rules.book,
+                self._rules_of(asked.account.book).book,
                 asked.account,
                 ruling.said,
                 ruling.acts,
@@ -265,26 +301,36 @@ class Rulings:
             )
 
     def _values(
-        self, followed: Followed, rules: _Rules, asked: Asked, standing: Standing
-    ) -> Sequence[Value]:
-        """Return the inputs of one purchase."""
-        account = asked.account
-        trail = followed.of(account)
-        (passed,) = self._checks(trail, self._moment)
-        given = account.given(standing)
-        given["amount_minor"] = asked.amount_minor
-        given["instalment_count"] = asked.instalments
-        given["is_stepped_up"] = int(bool(passed))
-        said = self._reports.get(account.account_id)
-        if said is not None:
-            given.update(said)
-        if rules.asks_address and trail.address:
-            address, allowed = bytes.fromhex(trail.address), self._allowed_among(followed)
-            given[ALLOWED] = int(allowed.has(account.book.book_id, address))
-        values = rules.row(trail, self._moment, given)
-        if rules.scoring is not None:
-            is_cut = standing.limit_minor != account.limit_minor
-            return rules.scoring.complete(values, _uncut(account) if is_cut else NOTHING)
+        self,
+        followed: Followed,
+        rules: Sequence[_Rules],
+        asked: Sequence[Asked],
+        standings: Sequence[Standing],
+    ) -> list[list[Value]]:
+        """Return the inputs of purchases of different accounts, step by step for all of them."""
+        moment = self._moment
+        trails = [followed.of(one.account) for one in asked]
+        passed = [self._checks(trail, moment)[0] for trail in trails]
+        given = [one.account.given(at) for one, at in zip(asked, standings, strict=True)]
+        for known, one, rule, trail, checks in zip(
+            given, asked, rules, trails, passed, strict=True
+        ):
+            known["amount_minor"] = one.amount_minor
+            known["instalment_count"] = one.instalments
+            known["is_stepped_up"] = int(bool(checks))
+            if self._reports:
+                known.update(self._reports.get(one.account.account_id, NOTHING))
+            if rule.asks_address and trail.address:
+                address, allowed = bytes.fromhex(trail.address), self._allowed_among(followed)
+                known[ALLOWED] = int(allowed.has(one.account.book.book_id, address))
+        values = [
+            rule.row(trail, moment, known)
+            for rule, trail, known in zip(rules, trails, given, strict=True)
+        ]
+        for rule, row, one, standing in zip(rules, values, asked, standings, strict=True):
+            if rule.scoring is not None:
+                is_cut = standing.limit_minor != one.account.limit_minor
+                rule.scoring.complete(row, _uncut(one.account) if is_cut else NOTHING)
         return values
 
     def _allowed_among(self, followed: Followed) -> Allowed:
@@ -299,36 +345,9 @@ class Rulings:
             self._allowed = asked()
         return self._allowed
 
-    def _keep(
-        self,
-        rulebook: Rulebook,
-        asked: Asked,
-        values: Sequence[Value],
-        said: Said,
-        weighed: Weighed,
-        plans: Plans,
-        turn: str | None,
-    ) -> None:
-        self._decisions.add(
-            rulebook,
-            Decision(
-                account=asked.account,
-                decision_id=asked.decision_id,
-                outcome=weighed.outcome,
-                reasons=weighed.reasons,
-                inputs=values,
-                as_of_number=asked.account.event_count,
-                effects=weighed.words,
-                points=said.points,
-                hits=said.hits,
-                menu=menu(plans),
-                would_change=turn,
-                latency_us=self._latency_us(),
-            ),
-        )
-
-    def _judged(self, asked: Asked, standing: Standing, floor: Verdict, plans: Plans) -> Ruling:
-        """Return what the built-in judge decides."""
+    def _judged(self, asked: Asked, standing: Standing, floor: Verdict, latency_us: int) -> Ruling:
+        """Return what the built-in judge decides, and keep the decision."""
+        offered = self._menu(asked.account, (), ())
         reasons = tuple(one.value for one in floor.reasons)
         turn = turned_of_judge(standing, asked.amount_minor) if reasons else None
         self._decisions.add(
@@ -340,11 +359,12 @@ class Rulings:
                 reasons=reasons,
                 inputs=starter_inputs(standing, asked.amount_minor),
                 as_of_number=asked.account.event_count,
-                menu=menu(plans),
+                menu=offered,
                 would_change=turn and turn.text,
-                latency_us=self._latency_us(),
+                latency_us=latency_us,
             ),
         )
+        plans = offered.plans
         course = course_of(
             (),
             is_floored=floor.outcome is Outcome.DECLINE,
@@ -358,13 +378,13 @@ class Rulings:
     def _latency_us(self) -> int:
         return latency_us(self._booking.now, self._ground.clock.now())
 
-    def _menu(self, account: Account, offers: tuple[Offer, ...], acts: tuple[Act, ...]) -> Plans:
+    def _menu(self, account: Account, offers: tuple[Offer, ...], acts: tuple[Act, ...]) -> Menu:
         """Return what an account is offered; most of a batch share a few menus."""
         key = (id(offers), acts, account.price_grade)
         found = self._menus.get(key)
         if found is None:
             plans = menu_of(self._plans, offers, acts, self._products(account))
-            found = self._menus[key] = (plans, offers)
+            found = self._menus[key] = (menu(plans), offers)
         return found[0]
 
     def _products(self, account: Account) -> frozenset[str]:
@@ -379,6 +399,10 @@ def _uncut(account: Account) -> dict[str, Value]:
     """
     used, limit = account.principal_open_minor + account.held_minor, account.limit_minor
     return {"utilisation_ppm": used * PPM // limit if limit > 0 else None}
+
+
+def _declines(said: Said) -> bool:
+    return any(act.effect is Effect.DECLINE for act in said.effects)
 
 
 def _is_narrowed(acts: Sequence[Act], account: Account, amount_minor: int) -> bool:

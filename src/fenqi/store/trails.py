@@ -77,11 +77,12 @@ ORDER BY k.place, e.number LIMIT %(most)s
 Fact = tuple[str, int, str | bytes]  # kind, moment, payload as JSON
 # Plain tuples, which the collector of garbage leaves alone once they hold nothing that could be in
 # a circle. A trail with a number beyond 64 bits is kept as it is.
-Kept = tuple[int, bytes | Trail, tuple[Fact, ...], int]  # number, trail, put off, written up to
+# number, trail, put off, written up to, and about how many bytes of memory it takes
+Kept = tuple[int, bytes | Trail, tuple[Fact, ...], int, int]
 
 CORRECTED = corrections.KIND
 
-NOTHING: Kept = (0, b"", (), 0)
+NOTHING: Kept = (0, b"", (), 0, ENTRY_BYTES)
 
 
 class _Packed(msgspec.Struct, array_like=True, gc=False):
@@ -138,7 +139,7 @@ class _Held:
 
     def __init__(self, account: Account, kept: Kept) -> None:
         self.account = account
-        self.number, self.form, self.put_off, self.written = kept
+        self.number, self.form, self.put_off, self.written, _ = kept
         self.trail: Trail | None = None
         self.is_altered = False  # the trail is no longer what its form says
         self.is_outdated = False  # facts in it were corrected: it is not kept, nor written down
@@ -164,7 +165,11 @@ class _Held:
             self.read(keeper)
         if self.trail is not None and self.is_altered:
             self.form, self.is_altered = packed(self.trail) or self.trail, False
-        return (self.number, self.form, self.put_off, self.written)
+        form = self.form
+        size = ENTRY_BYTES + (8 * len(form.cells) if isinstance(form, Trail) else len(form))
+        for _, _, payload in self.put_off:
+            size += FACT_BYTES + len(payload)
+        return (self.number, form, self.put_off, self.written, size)
 
 
 class Followed:
@@ -281,7 +286,7 @@ class Trails:
     def _take(self, raw: bytes) -> Kept | None:
         found = self._kept.pop(raw, None)
         if found is not None:
-            self._bytes -= _size(found)
+            self._bytes -= found[-1]
         return found
 
     def _put_back(self, held: Mapping[bytes, _Held]) -> None:
@@ -297,10 +302,10 @@ class Trails:
                         continue
                     self._take(raw)
                 self._kept[raw] = kept
-                self._bytes += _size(kept)
+                self._bytes += kept[-1]
             while len(self._kept) > self._trails_max or self._bytes > self._bytes_max:
                 _, dropped = self._kept.popitem(last=False)
-                self._bytes -= _size(dropped)
+                self._bytes -= dropped[-1]
 
     def _catch_up(self, session: Session, behind: Sequence[_Held]) -> None:
         """Read what trails lack: first what is written of those that lack much, then events."""
@@ -411,10 +416,3 @@ def features_id(features: FeatureSet) -> UUID:
     ]
     told = repr((LAYOUT, sorted(features.kinds), [*features.streams.values()], asked))
     return UUID(bytes=hashlib.sha256(told.encode()).digest()[:16])
-
-
-def _size(kept: Kept) -> int:
-    """Return about how many bytes of memory an entry takes."""
-    _, form, put_off, _ = kept
-    size = ENTRY_BYTES + (8 * len(form.cells) if isinstance(form, Trail) else len(form))
-    return size + sum(FACT_BYTES + len(payload) for _, _, payload in put_off)

@@ -189,6 +189,32 @@ def test_purchases_of_one_batch_see_one_another(world: World) -> None:
     assert_sound(world, plans=2)
 
 
+def test_a_batch_decides_about_each_account_as_one_by_one(world: World) -> None:
+    buyers = [
+        *(("ann", 30_000), ("bob", 90_000), ("ann", 50_000)),
+        *(("ann", 40_000), ("bob", 20_000), ("eve", 70_000)),
+    ]
+
+    def decided(*, together: bool) -> list[tuple[str, Mapping[str, int | None]]]:
+        accounts = {
+            one: enrol(world, f"{one} {together}", limit_minor=100_000) for one in dict(buyers)
+        }
+        commands = [purchase(world, accounts[one], amount) for one, amount in buyers]
+        batches = [commands] if together else [[one] for one in commands]
+        answers = [done(one) for batch in batches for one in authorise(world.ground, batch)]
+        inputs = {
+            (one.account_id, one.given["amount_minor"]): one.given for one in assert_replays(world)
+        }
+        told = [inputs[accounts[one], amount] for one, amount in buyers]
+        return list(zip([one.outcome for one in answers], told, strict=True))
+
+    together = decided(together=True)
+    outcomes = [outcome for outcome, _ in together]
+    assert outcomes == ["approve", "approve", "approve", "decline", "decline", "approve"]
+    assert together == decided(together=False)
+    assert_sound(world, plans=8)
+
+
 def test_trails_that_were_lost_are_read_again_and_say_the_same(world: World) -> None:
     account = enrol(world)
     for _ in range(3):

@@ -9,9 +9,10 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from fenqi.store.columns import ids
+from fenqi.store.columns import GAP, ids
+from fenqi.store.decisions import MENUS
 from fenqi.store.pool import Session, Store
-from fenqi.store.rows import Change, Ragged, Rows, Sheet, Table, Upsert
+from fenqi.store.rows import Change, Ragged, Rows, Sheet, Table, Upsert, lists
 
 TABLES = """
 CREATE TEMPORARY TABLE things (
@@ -211,6 +212,64 @@ def test_a_row_that_is_there_is_written_over_or_kept(session: Session) -> None:
         found = session.rows("SELECT n, word, amount, small FROM things ORDER BY n")
         assert found[0] == (1, "new", 11, 7)  # and what was not named stays
         assert (amount, word, amount, None) in found
+
+
+def test_rows_that_last_are_sent_until_their_connection_has_committed_them(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    def run(session: Session, statement: str, parameters: Sequence[object]) -> int:
+        sent.append(statement)
+        return run_numbered(session, statement, parameters)
+
+    run_numbered = Session.run_numbered
+    monkeypatch.setattr(Session, "run_numbered", run)
+
+    def send(store: Store, *menus: int, fails: bool = False) -> list[int]:
+        with store.transaction() as session:
+            rows = Rows(MENUS)
+            for one in menus:
+                rows.add(UUID(int=one), "[]")
+            rows.send(session)
+            if fails:
+                raise ZeroDivisionError
+            found = session.rows("SELECT menu_id FROM menus ORDER BY 1")
+        return [row[0].int for row in found]
+
+    first, other = (Store.open(database_url, connections_max=1) for _ in range(2))
+    try:
+        with pytest.raises(ZeroDivisionError):
+            send(first, 1, fails=True)
+        assert send(first, 1) == [1]
+        assert len(sent) == 2
+        assert send(first, 1) == [1]
+        assert len(sent) == 2
+        assert send(first, 1, 2) == [1, 2]
+        assert len(sent) == 3
+        assert send(other, 1, 2) == [1, 2]  # it knows nothing of what the first has brought
+        assert len(sent) == 4
+    finally:
+        first.close()
+        other.close()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [[1, None, 2**62], [], [None, None, -5], [0]],
+        [[GAP, None], [None, GAP + 1]],
+        [[None]],
+    ],
+    ids=["some unknown", "the number that stands for unknown", "nothing known"],
+)
+def test_unknown_numbers_of_an_array_are_null_and_no_other_is(
+    session: Session, numbers: list[list[int | None]]
+) -> None:
+    rows = Rows(Table("things", "n integer, parts bigint[]"))
+    rows.extend(len(numbers), list(range(len(numbers))), lists(numbers))
+    rows.send(session)
+    assert [row[0] for row in session.rows("SELECT parts FROM things ORDER BY n")] == numbers
 
 
 def test_only_the_rows_with_these_keys_change(session: Session) -> None:
