@@ -170,8 +170,6 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     if place == row and _leaves_all(model, row, before):
         return True
     place_leftover(model, on)
-    if model.is_level_kept:
-        return True
     has_others = sum(not other.is_paid for other in model.periods) > 1
     signed = period.signed_minor + period.credited_minor
     least = max(period.paid_minor, period.fixed_least_minor)
