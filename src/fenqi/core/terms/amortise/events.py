@@ -124,7 +124,8 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
     if amount_minor == 0:
         return False
     model.settle()
-    if period is _overdue_before_paid(model, on):
+    is_deferred = any(one.deferred_minor for one in model.periods if one is not period)
+    if not is_deferred and period is _overdue_before_paid(model, on):
         defer_run_interest(model, period, on)
         model.settle()
     before, open_minor = period.outcome, period.open_interest_minor

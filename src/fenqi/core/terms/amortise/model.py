@@ -53,6 +53,11 @@ class Totals(NamedTuple):
         return self.disbursed_minor + self.credited_minor
 
     @property
+    def left_minor(self) -> int:
+        """What no row asks for yet; below zero if rows ask for too much."""
+        return self.lent_minor + self.interest_minor - self.asked_minor
+
+    @property
     def open_principal_minor(self) -> int:
         """Principal not yet paid."""
         return max(0, self.lent_minor - self.paid_principal_minor)

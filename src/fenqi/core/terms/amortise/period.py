@@ -279,6 +279,11 @@ class Period:
         return self.paid_principal_minor + self.fixed_interest_minor
 
     @property
+    def interest_least_minor(self) -> int:
+        """What it asks for at least where all interest that ran is asked for in it."""
+        return self.paid_principal_minor + self.run_interest_minor
+
+    @property
     def open_principal_minor(self) -> int:
         """Principal due and not paid."""
         return max(0, self.due_principal_minor - self.paid_principal_minor)
