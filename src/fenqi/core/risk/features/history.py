@@ -260,12 +260,12 @@ def _picked(values: NDArray[Kind], places: Whole, at: Whole, known: Known) -> ND
 
 def _share(part: Whole, of_whole: Whole) -> Whole:
     """Return parts per million, dropped to the whole number below; any number of nothing."""
-    divisor = np.where(of_whole == 0, 1, of_whole)
     found = np.zeros(len(part), dtype=np.int64)
-    is_small = np.abs(part) <= EXACT_MAX
-    found[is_small] = part[is_small] * PPM // divisor[is_small]
-    for place in np.flatnonzero(~is_small).tolist():
-        found[place] = int(part[place]) * PPM // int(divisor[place])
+    is_something = of_whole != 0
+    is_small = is_something & (np.abs(part) <= EXACT_MAX)
+    found[is_small] = part[is_small] * PPM // of_whole[is_small]
+    for place in np.flatnonzero(is_something & ~is_small).tolist():
+        found[place] = int(part[place]) * PPM // int(of_whole[place])
     return found
 
 
