@@ -240,7 +240,7 @@ def _segment_faults(model: Model, index: int, segments: Sequence[Any]) -> Iterat
         run = segment.interest(balance, model.math) / CENTS
         balance = max(0, balance + segment.corrected_minor + segment.disbursed_minor)
         for name, wanted, got in (
-            ("rate factor", factor, model.level_factor(model.periods[index], segment)),
+            ("rate factor", factor, model.level_factor(segment)),
             ("unrounded interest", interest, run),
         ):
             if Decimal(wanted) != got:

@@ -188,7 +188,7 @@ def test_what_is_undone_never_happened(
 def test_the_quote_ends_the_plan_and_a_unit_less_does_not(case: Case, days: int) -> None:
     life, on = case.life(), case.last + timedelta(days=days)
     assume(life.view(on).open_minor)
-    quote = settle_quote(life, on)
+    quote, overpaid = settle_quote(life, on), life.view(on).overpaid_minor
     assert quote.amount_minor >= 0
     assert quote.saving_minor >= 0
     if quote.amount_minor:
@@ -202,6 +202,8 @@ def test_the_quote_ends_the_plan_and_a_unit_less_does_not(case: Case, days: int)
     end_early(life, on, quote.amount_minor)
     assert life.view(on).open_minor == 0
     assert life.view(on).status in SETTLED
+    if quote.amount_minor:  # else cost that was paid ahead and is waived can be more than is owed
+        assert life.view(on).overpaid_minor == overpaid
 
 
 @given(plans())
@@ -298,13 +300,15 @@ def test_the_quote_ends_whatever_has_happened_before(
     life = replace(told, terms=replace(told.terms, rules=rules)).life()
     on = told.today + timedelta(days=days)
     assume(life.walk.rows and life.view(on).open_minor)
-    quote = settle_quote(life, on)
+    quote, overpaid = settle_quote(life, on), life.view(on).overpaid_minor
     twin = life.copy()
     for one in (life, twin):
         end_early(one, on, quote.amount_minor)
     assert figures(life.view(on)) == figures(twin.view(on))
     assert quote.saving_minor >= 0
     assert all(row.open(part) == 0 for row in life.view(on).rows for part in Component)
+    if quote.amount_minor:
+        assert life.view(on).overpaid_minor == overpaid
 
 
 @given(lives(), st.sampled_from(ASKS[:-1]), st.integers(0, 30))

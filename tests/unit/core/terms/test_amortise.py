@@ -335,12 +335,6 @@ def test_extra_periods_make_smaller_instalments() -> None:
     assert sum(row.principal_minor for row in rows) == 10_000
 
 
-def test_an_accelerated_plan_asks_for_all_principal_and_interest_to_the_day() -> None:
-    model = lent()
-    shift.accelerate(model, date(2024, 1, 16))
-    assert parts(model) == [(10_000, 28)]
-
-
 def test_a_day_outside_the_plan_changes_nothing() -> None:
     model = lent()
     kept = model.rows()

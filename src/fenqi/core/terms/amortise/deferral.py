@@ -20,16 +20,43 @@ def defer_run_interest(model: Model, row: Period, on: date) -> bool:
         return False
     place = model.periods.index(row)
     trial = model.copy()
+    forget_deferral(trial, trial.periods[place], on)
     stop_interest(trial, on)
     trial.settle()
     last = trial.periods[-1]
-    if last.carried_on_minor <= 0 or last.due_on <= row.due_on:
+    run_later = last.carried_on_minor - trial.periods[place].carried_on_minor
+    if run_later <= 0 or last.due_on <= row.due_on:
         return False
-    row.deferred_minor, row.is_stale = last.carried_on_minor, True
+    row.deferred_minor, row.is_stale = run_later, True
     for period in model.periods[place + 1 :]:
         if period.due_on > row.due_on:
             period.is_moved_back, period.is_stale = True, True
     return True
+
+
+def forget_deferral(model: Model, row: Period, on: date) -> bool:
+    """Take back what was deferred to a row, or to one not yet due; return whether anything was."""
+    for period in model.periods:
+        if period.deferred_minor and (period is row or (period.due_on > on and not period.is_paid)):
+            period.deferred_minor, period.is_stale = 0, True
+    moved = [period for period in model.periods if period.is_moved_back]
+    if moved:
+        _let_off_paid(model, row)
+    for period in moved:
+        period.is_moved_back, period.is_stale = False, True
+    if not any(period.is_stale for period in model.periods):
+        return False
+    model.settle()
+    return True
+
+
+def _let_off_paid(model: Model, row: Period) -> None:
+    """Let what other rows were paid of deferred interest count as paid of what ran where it ran."""
+    for other in model.periods:
+        if other.deferred_minor and other.is_paid and other is not row:
+            other.ask(other.instalment_minor + other.deferred_minor)
+            row.fixed_interest_minor -= other.deferred_minor
+            other.deferred_minor, other.is_stale, row.is_stale = 0, True, True
 
 
 def take_deferral_back(model: Model, on: date) -> None:

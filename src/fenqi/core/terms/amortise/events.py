@@ -124,7 +124,8 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
     if amount_minor == 0:
         return False
     model.settle()
-    if period is _overdue_before_paid(model, on):
+    is_deferred = any(one.deferred_minor for one in model.periods if one is not period)
+    if not is_deferred and period is _overdue_before_paid(model, on):
         defer_run_interest(model, period, on)
         model.settle()
     before, open_minor = period.outcome, period.open_interest_minor
@@ -170,8 +171,6 @@ def pay_principal(model: Model, row: int, on: date, amount_minor: int) -> bool:
     if place == row and _leaves_all(model, row, before):
         return True
     place_leftover(model, on)
-    if model.is_level_kept:
-        return True
     has_others = sum(not other.is_paid for other in model.periods) > 1
     signed = period.signed_minor + period.credited_minor
     least = max(period.paid_minor, period.fixed_least_minor)

@@ -6,7 +6,7 @@ instalment has to.
 
 from datetime import date
 
-from fenqi.core.terms.amortise.deferral import defer_run_interest
+from fenqi.core.terms.amortise.deferral import defer_run_interest, forget_deferral
 from fenqi.core.terms.amortise.model import Model, Totals
 from fenqi.core.terms.amortise.period import Period
 
@@ -25,7 +25,7 @@ def place_leftover(model: Model, on: date) -> None:
         row = _last_open(model, totals)
         if row is None:
             return
-        if _forget_deferral(model, row):
+        if forget_deferral(model, row, on):
             totals = model.totals()
         if _close_idle(model, totals):
             continue
@@ -34,7 +34,7 @@ def place_leftover(model: Model, on: date) -> None:
                 model.settle()
                 _take_leftover(model, row, model.totals())  # part of it may be paid already
             return
-        if _is_closed_but_for_interest(row) and _last_open(model, model.totals()) is row:
+        if _is_closed_but_for_interest(model, row) and _last_open(model, model.totals()) is row:
             return
 
 
@@ -62,16 +62,45 @@ def leave_room(model: Model, row: Period) -> None:
         model.settle()
 
 
+def ask_unasked(model: Model, most_minor: int) -> tuple[int, int]:
+    """Let a row ask for interest that ran and that no row has room for; return which, how much.
+
+    Principal paid first can close all rows before the interest of the days gone is asked for.
+    Whoever paid no more than that is done, but money that came in beyond it pays that interest
+    before it is overpaid. The last row that asks for interest takes it, else the very last.
+
+    Source: published life LoanRepayment-Part4#CXXXX, its row 33.
+    """
+    if model.totals().open_principal_minor or not all(one.is_paid for one in model.periods):
+        return 0, 0
+    last = len(model.periods) - 1
+    unasked = model.periods[last].carried_on_minor
+    asked = min(unasked, most_minor)
+    if not asked:
+        return 0, 0
+    taking = (
+        place
+        for place in range(last, -1, -1)
+        if model.periods[place].due_interest_minor
+        and model.periods[place].carried_on_minor == unasked  # nothing of it ran later
+    )
+    place = next(taking, last)
+    row = model.periods[place]
+    row.ask(row.instalment_minor + asked)
+    model.settle()
+    return place, asked
+
+
 def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
     """Let a row take what is left over; return whether that is all.
 
     It is not if more was paid for the row, also with its fixed interest, or if the row's new room
     lets more interest fall due.
     """
-    left = totals.lent_minor + totals.interest_minor - totals.asked_minor
+    left = totals.left_minor
     wanted = amount = row.instalment_minor + left
     if row.fixed_interest_minor > 0:
-        amount = max(amount, row.fixed_least_minor)
+        amount = max(amount, _fixed_least(model, row))
     least = row.paid_minor - row.credited_minor - row.deferred_minor
     interest_before = row.due_interest_minor
     row.ask(max(amount, least))
@@ -79,14 +108,23 @@ def _take_leftover(model: Model, row: Period, totals: Totals) -> bool:
         model.settle()
     if row is model.periods[-1] and not row.is_interest_grace and row.carried_on_minor:
         # What ran in the last row can be carried no further, so it gets the room it needs.
-        row.ask(row.instalment_minor + row.carried_on_minor)
+        row.ask(row.instalment_minor + row.interest_least_minor - row.asked_minor)
         model.settle()
     return amount == wanted >= least and row.due_interest_minor == interest_before
 
 
-def _is_closed_but_for_interest(row: Period) -> bool:
+def _fixed_least(model: Model, row: Period) -> int:
+    """Return what a row asks for at least where its interest is set by agreement.
+
+    What of it found no room there and a later row asks for is not asked for twice.
+    """
+    asked_later = row.carried_on_minor - model.periods[-1].carried_on_minor
+    return row.fixed_least_minor - max(0, asked_later)
+
+
+def _is_closed_but_for_interest(model: Model, row: Period) -> bool:
     """Return whether a row is open for the rest of its fixed interest only."""
-    is_at_least = row.instalment_minor == row.fixed_least_minor
+    is_at_least = row.instalment_minor == _fixed_least(model, row)
     return row.fixed_interest_minor > 0 and is_at_least and not row.is_paid
 
 
@@ -95,7 +133,7 @@ def _close_idle(model: Model, totals: Totals) -> bool:
 
     It is what a round for each of them comes to, since no interest changes; return whether any was.
     """
-    left = totals.lent_minor + totals.interest_minor - totals.asked_minor
+    left = totals.left_minor
     before = left
     for period in reversed(model.periods):
         if period.segments or period.run_interest_minor or period.deferred_minor:
@@ -116,15 +154,16 @@ def _last_open(model: Model, totals: Totals) -> Period | None:
     A row open for nothing but its fixed interest gives way only if no other is open.
     """
     kept: Period | None = None
+    last, left = model.periods[-1], totals.left_minor
     for period in reversed(model.periods):
         if period.is_paid:
             continue
-        if not _is_closed_but_for_interest(period):
+        is_bound = left < 0 and period is last and period.asked_minor == period.interest_least_minor
+        if not (is_bound or _is_closed_but_for_interest(model, period)):
             return period
         kept = kept or period
     if kept:
         return kept
-    last = model.periods[-1]
     is_bare = totals.paid_principal_minor == 0 and last.segments and last.closing_minor > 0
     return last if is_bare else None
 
@@ -149,16 +188,3 @@ def _trimmed(model: Model, totals: Totals) -> Totals:
     if not outstanding and all(period.is_paid for period in model.periods):
         leave_room(model, excesses[-1][0])
     return model.totals()
-
-
-def _forget_deferral(model: Model, row: Period) -> bool:
-    """Take back what was deferred to a row; return whether anything was."""
-    if row.deferred_minor:
-        row.deferred_minor, row.is_stale = 0, True
-    moved = [period for period in model.periods if period.is_moved_back]
-    for period in moved:
-        period.is_moved_back, period.is_stale = False, True
-    if not moved and not row.is_stale:
-        return False
-    model.settle()
-    return True

@@ -169,7 +169,7 @@ def _growth(model: Model, period: Period) -> Decimal:
         return EXACT.add(ONE, nominal_factor(model.settings, model.rate_on(period.starts_on)))
     growth = ONE
     for segment in period.segments:
-        growth = EXACT.add(growth, model.level_factor(period, segment))
+        growth = EXACT.add(growth, model.level_factor(segment))
     return growth
 
 

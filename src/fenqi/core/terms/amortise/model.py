@@ -20,7 +20,7 @@ from fenqi.core.terms.amortise.settings import Method, Settings
 
 ONE_DAY = timedelta(days=1)
 DUE_ON = attrgetter("due_on")  # periods, and the rows that follow them, stand in its order
-FactorKey = tuple[Decimal, date, date, date]  # rate, first day, both ends of the period
+FactorKey = tuple[Decimal, date, Span]  # rate, first day, the period it was laid for
 
 
 class PeriodsInvalid(Invalid):
@@ -51,6 +51,11 @@ class Totals(NamedTuple):
     def lent_minor(self) -> int:
         """All principal there is to pay: disbursed or credited back."""
         return self.disbursed_minor + self.credited_minor
+
+    @property
+    def left_minor(self) -> int:
+        """What no row asks for yet; below zero if rows ask for too much."""
+        return self.lent_minor + self.interest_minor - self.asked_minor
 
     @property
     def open_principal_minor(self) -> int:
@@ -106,7 +111,6 @@ class Model:
         self.overdue: list[Overdue] = []
         self.overdue_on: date | None = None
         self.is_trial = False  # a copy that tries out what the instalments would be
-        self.is_level_kept = False  # early payments do not change instalments
         self.is_grace_lifted = False
         self._factors: dict[FactorKey, Decimal] = {}
         self._units: dict[Span, Decimal] = {}
@@ -251,12 +255,11 @@ class Model:
         Factors are kept: a segment that is cut goes on bearing interest by the one it had.
         """
         period.own()
-        due_on = period.laid_to or period.due_on
-        whole = (period.starts_on, due_on)
         for segment in period.segments:
-            since = segment.starts_on
+            since, whole = segment.starts_on, segment.laid
+            due_on = whole[1]
             rate = self.rate_on(since)
-            key = (rate, since, *whole)
+            key = (rate, since, whole)
             factor = self._factors.get(key)
             if factor is None:
                 span, units = (since, due_on), self._units_of(whole)
@@ -265,14 +268,13 @@ class Model:
             segment.earn(factor, days=(segment.ends_on - since).days, of=(due_on - since).days)
         period.is_stale = True
 
-    def level_factor(self, period: Period, segment: Segment) -> Decimal:
+    def level_factor(self, segment: Segment) -> Decimal:
         """Return the factor of a segment for the level instalment.
 
         It is the one for interest if the segment runs to the due day of a period of nominal length.
         """
-        nominal = self.settings.interval.every
-        whole = (period.starts_on, period.due_on)
-        if segment.ends_on == period.due_on and self._units_of(whole) == nominal:
+        nominal, whole = self.settings.interval.every, segment.laid
+        if segment.ends_on == whole[1] and self._units_of(whole) == nominal:
             return segment.factor_to_due
         span, rate = (segment.starts_on, segment.ends_on), self.rate_on(segment.starts_on)
         return rate_factor(self.settings, rate, span, whole, units=Decimal(nominal))
@@ -394,7 +396,7 @@ def cut(period: Period, on: date) -> Segment:
             place = number
     first = period.segments[place]
     at = min(max(on, first.starts_on), first.ends_on)
-    rest = Segment(at, first.ends_on, is_paused=first.is_paused)
+    rest = Segment(at, first.ends_on, first.laid, is_paused=first.is_paused)
     rest.disbursed_minor, rest.corrected_minor = first.disbursed_minor, first.corrected_minor
     first.disbursed_minor = first.corrected_minor = 0
     first.ends_on = at

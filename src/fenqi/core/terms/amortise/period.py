@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
 
+from fenqi.core.terms.amortise.dates import Span
 from fenqi.core.terms.amortise.settings import EXACT
 
 ZERO = Decimal(0)
@@ -29,12 +30,13 @@ class Segment:
 
     starts_on: date
     ends_on: date
+    laid: Span  # the period its rate counts by, whatever becomes of the one it stands in
     is_paused: bool = False
     disbursed_minor: int = 0
     corrected_minor: int = 0
     credited_principal_minor: int = 0
     credited_interest_minor: int = 0
-    factor_to_due: Decimal = ZERO  # from its start to the due day
+    factor_to_due: Decimal = ZERO  # from its start to the due day it was laid for
     days: int = 0
     days_to_due: int = 0
     base_minor: int = 0  # what `run` was last counted on, whatever copy of a period holds it
@@ -45,6 +47,7 @@ class Segment:
         return Segment(
             self.starts_on,
             self.ends_on,
+            self.laid,
             self.is_paused,
             self.disbursed_minor,
             self.corrected_minor,
@@ -65,12 +68,6 @@ class Segment:
     def earn_nothing(self) -> None:
         """Let it bear no interest."""
         self.earn(ZERO, days=self.days, of=self.days_to_due)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing happened in it."""
-        credited = self.credited_principal_minor or self.credited_interest_minor
-        return not (self.disbursed_minor or self.corrected_minor or credited or self.is_paused)
 
     def interest(self, base_minor: int, arithmetic: Context) -> Decimal:
         """Return the interest of this segment on a base, unrounded, with what was credited.
@@ -126,13 +123,26 @@ class Period:
     due_principal_minor: int = 0
     carried_on_minor: int = 0  # interest that ran but found no room
     closing_minor: int = 0
-    laid_to: date | None = None  # where its rate counts to, if it was cut short
     is_shared: bool = False  # its segments stand in a copy too; `own` them before one changes
 
     @classmethod
     def between(cls, starts_on: date, due_on: date) -> "Period":
         """Return a period in which nothing has happened yet."""
-        return cls(starts_on, due_on, [Segment(starts_on, due_on)])
+        return cls(starts_on, due_on, [Segment(starts_on, due_on, (starts_on, due_on))])
+
+    def stretch(self, starts_on: date, due_on: date) -> None:
+        """Have other days; what was laid for the old ends of the period is laid for the new."""
+        self.own()
+        for segment in self.segments:
+            begins, ends = segment.laid
+            segment.laid = (
+                starts_on if begins == self.starts_on else begins,
+                due_on if ends == self.due_on else ends,
+            )
+        if self.segments:
+            self.segments[0].starts_on = starts_on
+            self.segments[-1].ends_on = due_on
+        self.starts_on, self.due_on, self.is_stale = starts_on, due_on, True
 
     def own(self) -> None:
         """Let the segments be this period's alone; every change of one comes after this."""
@@ -177,7 +187,6 @@ class Period:
             self.due_principal_minor,
             self.carried_on_minor,
             self.closing_minor,
-            self.laid_to,
             is_shared=True,
         )
 
@@ -268,6 +277,11 @@ class Period:
     def fixed_least_minor(self) -> int:
         """What it asks for at least where its interest is set by agreement."""
         return self.paid_principal_minor + self.fixed_interest_minor
+
+    @property
+    def interest_least_minor(self) -> int:
+        """What it asks for at least where all interest that ran is asked for in it."""
+        return self.paid_principal_minor + self.run_interest_minor
 
     @property
     def open_principal_minor(self) -> int:

@@ -16,7 +16,7 @@ from fenqi.core.terms.amortise.events import credit, disburse, repeat_pauses
 from fenqi.core.terms.amortise.leftover import leave_room, place_leftover
 from fenqi.core.terms.amortise.level import smooth
 from fenqi.core.terms.amortise.model import Model
-from fenqi.core.terms.amortise.period import Period
+from fenqi.core.terms.amortise.period import Period, Segment
 from fenqi.core.terms.amortise.re_amortise import (
     forget_overdue,
     leave_past,
@@ -25,7 +25,7 @@ from fenqi.core.terms.amortise.re_amortise import (
     open_overdue,
 )
 from fenqi.core.terms.amortise.rounding import capped
-from fenqi.core.terms.amortise.settings import Accrual, Interval
+from fenqi.core.terms.amortise.settings import Accrual, Interval, Settings, Unit
 from fenqi.core.values.rate import Rounding, divide
 
 
@@ -61,11 +61,12 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
     for number, (span, amount) in enumerate(rows):
         if starts_with_plan and number == 0:
             period = model.periods[0]
-            period.own()
-            period.due_on = period.segments[-1].ends_on = span[1]
-            period.is_early_holder, period.laid_to = False, None
+            period.stretch(period.starts_on, span[1])
+            period.is_early_holder = False
         else:
             period = Period.between(model.periods[-1].due_on if number == 0 else span[0], span[1])
+            if period.starts_on != span[0] or new.interval != model.settings.interval:
+                period.segments = _by_intervals(model.settings, period)
             model.periods.append(period)
         period.instalment_minor = period.signed_minor = amount + period.paid_minor
         model.refresh_factor(period)
@@ -74,6 +75,24 @@ def re_age(model: Model, on: date, new: NewRows) -> None:
         leave_room(model, model.periods[-1])  # for the interest that alone is owed
     smooth(model, _re_aged(model, on, new.first_due_on))
     repeat_pauses(model, on)
+
+
+def _by_intervals(settings: Settings, period: Period) -> list[Segment]:
+    """Return the days of a new row that is not as long as the plan's interval.
+
+    Where interest counts by whole periods, whatever their days, such a row bears what its parts of
+    them do; they are counted back from its due day.
+    """
+    interval = settings.interval
+    if settings.accrual is not Accrual.PER_PERIOD or interval.unit is Unit.DAYS:
+        return period.segments
+    parts: list[Segment] = []
+    begins = due_on = period.due_on
+    while begins > period.starts_on:
+        ends = begins
+        begins = later(due_on, -interval.every * (len(parts) + 1), interval.unit)
+        parts.append(Segment(max(begins, period.starts_on), ends, (begins, ends)))
+    return parts[::-1] or period.segments
 
 
 def _forget_put_back(model: Model, on: date) -> None:
@@ -187,7 +206,6 @@ def _end_on(model: Model, on: date) -> tuple[int, int]:
         if period.due_on != on:
             period.own()
             period.segments = [s for s in period.segments if s.starts_on <= on]
-            period.laid_to = period.laid_to or period.due_on
             period.due_on = period.segments[-1].ends_on = on
             model.refresh_factor(period)
         del model.periods[place + 1 :]
@@ -226,13 +244,10 @@ def _merge_empty_stubs(model: Model) -> None:
 
 def _join(stub: Period, following: Period) -> None:
     """Let a stub take the days of the one behind it, and what changed the balance in them."""
-    stub.due_on, stub.laid_to = following.due_on, following.laid_to
+    stub.due_on = following.due_on
     stub.own()
-    if all(segment.is_plain for segment in following.segments):
-        stub.segments[-1].ends_on = following.due_on
-    else:
-        stub.segments += [one.copy() for one in following.segments]
-        stub.moved_away_minor += following.moved_away_minor
+    stub.segments += [one.copy() for one in following.segments]
+    stub.moved_away_minor += following.moved_away_minor
 
 
 def _are_empty_stubs(*both: Period) -> bool:

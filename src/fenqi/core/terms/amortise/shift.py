@@ -1,6 +1,6 @@
-"""Moved due days, extra periods, and a plan that ends at once.
+"""Moved due days and extra periods.
 
-Source: README of the published vectors, "Rate change / reschedule" and "Charge-off".
+Source: README of the published vectors, "Rate change / reschedule".
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def redate(model: Model, row: int, days: Sequence[date]) -> None:
         starts_on = new_due_on
     starts_on = model.periods[row].starts_on
     for period, new_due_on in zip(model.periods[row:], days, strict=True):
-        _span(period, starts_on, new_due_on)
+        period.stretch(starts_on, new_due_on)
         starts_on = new_due_on
     model.refresh_factors(row)
     place_leftover(model, moved_from)
@@ -86,32 +86,3 @@ def add_periods(
     elif since < model.periods[0].starts_on:
         relevel(model, 0, is_fresh=True)
     repeat_pauses(model, on)
-
-
-def accelerate(model: Model, on: date) -> None:
-    """End the plan on a day: the running row asks for all principal and its interest to the day."""
-    kept = [period for period in model.periods if period.starts_on < on]
-    if not kept:
-        return
-    model.settle()
-    principal = sum(period.due_principal_minor for period in model.periods[len(kept) :])
-    last = kept[-1]
-    last_principal = last.due_principal_minor
-    if last.due_on > on:
-        last.segments = [s for s in last.segments if s.starts_on < on]
-        _span(last, last.starts_on, on)
-    del model.periods[len(kept) :]
-    model.refresh_factor(last)
-    model.settle()
-    last.instalment_minor = last_principal + principal + last.run_interest_minor
-    last.is_stale = True
-    model.is_level_kept = True
-
-
-def _span(period: Period, starts_on: date, due_on: date) -> None:
-    period.own()
-    period.starts_on, period.due_on, period.laid_to = starts_on, due_on, None
-    if period.segments:
-        period.segments[0].starts_on = starts_on
-        period.segments[-1].ends_on = due_on
-    period.is_stale = True

@@ -33,11 +33,17 @@ ROUNDS_MAX = 100  # times the rows; every round pays something, so it is never m
 
 
 def allocate(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:
-    """Put an amount onto what is owed, on the transaction's day, and return what is left."""
+    """Put an amount onto what is owed, on the transaction's day, and return what is left.
+
+    A receipt that closes the plan pays the interest for which principal left no room, too.
+    """
     walk.untouched.clear()
     is_by_row = walk.terms.rules.processing is HORIZONTAL
     spread = _horizontally if is_by_row else _vertically
-    return spread(walk, transaction, amount_minor, rule)
+    left = spread(walk, transaction, amount_minor, rule)
+    if 0 < left < amount_minor and walk.recalculates:
+        left -= interest.pay_unasked(walk, transaction, left)
+    return left
 
 
 def _horizontally(walk: Walk, transaction: Transaction, amount_minor: int, rule: Allocation) -> int:

@@ -16,6 +16,7 @@ from fenqi.core.terms.amortise.as_of import (
     has_overdue,
     outstanding_as_of,
 )
+from fenqi.core.terms.amortise.leftover import ask_unasked
 from fenqi.core.terms.amortise.model import DUE_ON, Model
 from fenqi.core.terms.amortise.period import Period
 from fenqi.core.terms.amortise.rounding import capped
@@ -254,6 +255,26 @@ def _pay_by_model(
         has_moved = events.pay_interest(model, place, on, taken)
     if has_moved or model.has_news or not _is_in_step(row, model.periods[place]):
         follow_model(walk, transaction.on)
+    return taken
+
+
+def pay_unasked(walk: Walk, transaction: Transaction, amount_minor: int) -> int:
+    """Pay interest that ran and that no row has room for, where a receipt has closed all rows.
+
+    Return what was taken.
+    """
+    model = walk.the_model
+    place, asked = ask_unasked(model, amount_minor)
+    if not asked:
+        return 0
+    follow_model(walk, transaction.on)
+    period = model.periods[place]
+    days = (period.starts_on, period.due_on)
+    rows = (row for row in reversed(walk.rows) if row.kind in IN_SCHEDULE)
+    row = next(row for row in rows if (row.starts_on, row.due_on) == days)
+    taken = pay_row(walk, transaction, row, (INTEREST,), asked)
+    events.pay_interest(model, place, transaction.on, taken)
+    follow_model(walk, transaction.on)
     return taken
 
 

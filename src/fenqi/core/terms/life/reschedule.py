@@ -113,6 +113,8 @@ def _level_plainly(walk: Walk, on: date) -> None:
         row.due[PRINCIPAL] -= row.open(PRINCIPAL)
     if rows:
         lay_equally(walk, rows, amount)
+    for row in rows:  # a multiple can leave one with nothing
+        row.meet(on)
 
 
 def move_due_day(walk: Walk, operation: MoveDueDay) -> None:

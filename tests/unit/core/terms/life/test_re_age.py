@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fenqi.core.terms.amortise.settings import Accrual, Unit
+from fenqi.core.terms.amortise.settings import Accrual, DaysInMonth, DaysInYear, Unit
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import AddPeriods, Disburse, ReAge, ReAgeInterest
 from fenqi.core.terms.life.payoff import payoff_minor
@@ -139,6 +139,38 @@ def test_a_row_cut_short_bears_interest_for_its_days_of_the_period_it_was_laid_f
     life, on = lend(by_period, 10_000), date(2024, 1, 2)
     re_age(life, on, date(2024, 1, 3), 1)
     assert payoff_minor(life, on) == 10_003  # 1 % for one of 31 days
+
+
+def test_new_rows_count_parts_of_whole_periods_by_their_days() -> None:
+    """Of the month to 15 February, whose interest is 1 %, a row of five days bears 5/31."""
+    agreed = terms("0.12", count=3, recalculates=True)
+    by_period = replace(agreed, interest=replace(agreed.interest, accrual=Accrual.PER_PERIOD))
+    life, on = lend(by_period, 1_000_000), date(2024, 2, 10)
+    owed = payoff_minor(life, on)
+    re_age(life, on, date(2024, 2, 15), 2)
+    assert payoff_minor(life, on) == owed
+    month_end = payoff_minor(life, date(2024, 2, 15))
+    assert month_end - owed == round(1_000_000 * 5 / 31 / 100)
+
+
+def test_another_re_age_of_new_rows_changes_nothing_that_ends_the_plan() -> None:
+    """Empty rows that are joined go on counting by the periods they were laid for."""
+    agreed = terms("0.12", count=3, recalculates=True)
+    by_period = replace(agreed, interest=replace(agreed.interest, accrual=Accrual.PER_PERIOD))
+    by_leap_day = replace(
+        agreed,
+        interest=replace(
+            agreed.interest,
+            days_in_month=DaysInMonth.ACTUAL,
+            days_in_year=DaysInYear.ACTUAL_BY_LEAP_DAY,
+        ),
+    )
+    for one in (by_period, by_leap_day):
+        life = lend(one, 10_000_000)
+        for on in (date(2024, 2, 10), date(2024, 2, 20), date(2024, 3, 25)):
+            owed = payoff_minor(life, on)
+            re_age(life, on, on + timedelta(days=20), 2)
+            assert abs(payoff_minor(life, on) - owed) <= 1
 
 
 @pytest.mark.parametrize("interest", ReAgeInterest)
