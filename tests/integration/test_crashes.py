@@ -57,13 +57,16 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.risk.change import Pull
 from fenqi.core.risk.consent import DataClass
+from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.identity import Sealer
 from fenqi.core.servicing.contest import Finding
 from fenqi.core.values.bureau import BureauReport, Enquiry
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import FLOWS, Desk
 from fenqi.flows.accept import Accept
 from fenqi.flows.adopt import adopt
+from fenqi.flows.allow import Sharing, add_place, remove_place
 from fenqi.flows.appeal import AppealOpened, CloseAppeal, OpenAppeal, close_appeal, open_appeal
 from fenqi.flows.apply import Apply, Received
 from fenqi.flows.assess import Assess, assess
@@ -108,6 +111,7 @@ from fenqi.store.booking import Booking
 from fenqi.store.breaker import TripMissing
 from fenqi.store.commands import Command
 from fenqi.store.paying import Signal
+from fenqi.store.places import PlaceRemoved
 from fenqi.store.pool import Store
 from fenqi.store.responses import Responses
 from fenqi.worker.admit import admit
@@ -189,6 +193,8 @@ def set_the_scene(world: World) -> dict[type[Command], Sequence[Command]]:
     move(world, people["raised"], [Pull("loyal", 200_000)])
     trip(world, people["ann"], DecisionKind.REPAYMENT, "tried", 1)
     live_now = policies.shipped(DecisionKind.PURCHASE)
+    campus = Sharing("198.51.100.0/30", PlaceKind.CAMPUS, "the halls")
+    PLACES.append(add_place(world.ground, campus, SEALER, by="Mei").place.place_id)
     CHALLENGERS.append(begin(world.ground, live_now, by="Li Na", days=9)[0])
     hold(world, people["ann"], 1_000)
     for _ in range(3):
@@ -354,6 +360,15 @@ def reset_by_name(world: World) -> None:
         reset(world.ground, BOOK, DecisionKind.REPAYMENT, by="Li Na", finding="looked")
 
 
+def place_added(world: World) -> None:
+    add_place(world.ground, Sharing("192.0.2.0/30", PlaceKind.OFFICE, "the mill"), SEALER, by="Mei")
+
+
+def place_removed(world: World) -> None:
+    with suppress(PlaceRemoved):  # the second time it does not count any more
+        remove_place(world.ground, PLACES[-1], by="Li Na")
+
+
 def heeded(scene: Scene, world: World) -> None:
     """Ask about who is late and whose debits fail, and about others for whom the day says so."""
     late, *others = dict.fromkeys(one.account_id for one in scene.batches[Receive])
@@ -361,6 +376,8 @@ def heeded(scene: Scene, world: World) -> None:
 
 
 CHALLENGERS: list[UUID] = []  # of the scene
+PLACES: list[UUID] = []
+SEALER = Sealer(b"the key of these tests, 32 bytes")
 
 
 def challenged(world: World) -> None:
@@ -484,6 +501,8 @@ ACTS: dict[str, Callable[[Scene, World], object]] = {
     "adopt": lambda _, world: adopted_by_name(world),
     "heed": lambda scene, world: heeded(scene, world),
     "protect": lambda _, world: protect(world.ground) and None,  # who comes again finds nothing
+    "place-add": lambda _, world: place_added(world),
+    "place-remove": lambda _, world: place_removed(world),
     "reset": lambda _, world: reset_by_name(world),
     "shadow": lambda _, world: challenged(world),
     "enlist": lambda _, world: enlist(world.ground, BOOK, ["baker", "butcher", "shop"]),
@@ -678,7 +697,7 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 def test_every_flow_there_is_dies_here() -> None:
     others = (adopt, found, enlist, heed, import_reports, protect, reset, shadow)
-    others = (*others, open_appeal, open_incident)
+    others = (*others, open_appeal, open_incident, add_place)
     here = {flow.__module__ for flow in (*FLOWS.values(), *others)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}
@@ -693,6 +712,8 @@ def test_every_flow_there_is_dies_here() -> None:
             "enlist",
             "heed",
             "import-reports",
+            "place-add",
+            "place-remove",
             "protect",
             "reset",
             "shadow",

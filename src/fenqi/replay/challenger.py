@@ -25,7 +25,7 @@ CHANGES = (
         "# Whether a purchase is approved, with which checks, and which plans are on its menu.",
         "# The shipped policy of purchases, changed where it says `was`: the demo's challenger.",
     ),
-    ("version = 2\n", "version = 3\n"),
+    ("version = 3\n", "version = 4\n"),
     ('author = "fenqi"', f'author = "{STARTED_BY}"'),
     (
         "amount_minor > 3 * purchase_amount_max_90d",

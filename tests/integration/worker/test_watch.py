@@ -59,10 +59,10 @@ def test_a_suspicion_that_always_fails_keeps_nobody_waiting_and_ends_dead(
     log_in(world, ring, "1.2.3.4")
     gather = _scenes
 
-    def fail(session: object, rule: object, suspects: Any) -> object:
+    def fail(session: object, rule: object, suspects: Any, now: object) -> object:
         if any(one.address.hex() == bad for one in suspects):
             raise RuntimeError("poison")
-        return gather(session, rule, suspects)  # type: ignore[arg-type]
+        return gather(session, rule, suspects, now)  # type: ignore[arg-type]
 
     monkeypatch.setattr("fenqi.flows.protect._scenes", fail)
     for _ in range(2):
