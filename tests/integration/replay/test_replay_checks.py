@@ -97,7 +97,7 @@ def test_the_challengers_file_is_whole_and_says_what_it_changed(tmp_path: Path) 
     file = tmp_path / challenger.FILE
     file.write_text(challenger.text(), encoding="utf-8")
     policy = policies.read_file(file)
-    assert (policy.name, policy.version, policy.author) == ("purchase", 3, challenger.STARTED_BY)
+    assert (policy.name, policy.version, policy.author) == ("purchase", 4, challenger.STARTED_BY)
     checked = check(policy)
     assert [one for one in checked.findings if one.is_fault] == []
 
