@@ -380,7 +380,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "person-needed": (
         "Say who looked (--by) and what was found (--finding), in characters that can be printed."
     ),
-    "place-invalid": "The {field} of a place must be {expected}.",
+    "place-invalid": "Of a place, {field} must be {expected}.",
     "place-known": (
         "It is the place {place} already ({kind}), in other words. Remove that first if it is "
         "wrong: fenqi place remove {place} --by YOU"
