@@ -31,6 +31,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The reason {reason} is about income: give what was shown with --income, and by what with "
         "--evidence."
     ),
+    "appeal-evidence-unasked": (
+        "Income is looked at only where a declined application is upheld. Leave --income and "
+        "--evidence out."
+    ),
     "appeal-made": (
         "The decision was contested already: {appeal}. It is looked at once, and what was found "
         "stands."
