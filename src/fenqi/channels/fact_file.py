@@ -32,15 +32,15 @@ from fenqi.core.values.phrase import Phrase
 
 LINES_MAX = 1_000_000
 LINE_BYTES_MAX = 64 << 10
+LINE_BYTES_PASSED_MAX = 16 << 20  # of a line that is too long; a longer one may have no end
 NEEDED = ("account", "kind", "happened_at")
 OF_LINES = (*NEEDED, "id", *FIELDS)
-WHOLE_LINE = "(whole line)"
-NOT_SHOWN, MISSING = "(not shown)", "(missing)"
+WHOLE_LINE = Phrase("(whole line)")
+NOT_SHOWN, MISSING = Phrase("(not shown)"), Phrase("(missing)")
 WORD = re.compile(r"[a-z][a-z_-]{0,39}")
 SMALL_NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,3})?")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]{1,15}(Z|[+-][0-9:]{2,6})?)?")
 WHOLE = re.compile(r"[0-9]{1,15}")
-ACCOUNT_CHARS = 36
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 EXPECTED_TEXT = Phrase("text in utf-8")
@@ -101,7 +101,7 @@ def read_facts(
 
     Errors: FactsUnreadable for the file as a whole: its heading, or too many lines.
     """
-    lines = _lines(file)
+    lines = _lines(file, name)
     heading = _heading(lines, name) if is_csv else None
     for number, text in lines:
         if number > LINES_MAX:
@@ -117,8 +117,8 @@ def read_facts(
             yield BadLine(number, _field(bad.field), _shown(bad.value), bad.expected)
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, str | None]]:
-    """Yield each line's number and text, None of one that is too long."""
+def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str | None]]:
+    """Yield each line's number and text, None of one that is too long. Errors: FactsUnreadable."""
     number = 0
     while line := file.readline(LINE_BYTES_MAX + 1):
         number += 1
@@ -126,9 +126,19 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, str | None]]:
             text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
             yield number, text.decode("utf-8", "surrogateescape").rstrip("\r\n")
             continue
+        passed = len(line)
         while line and not line.endswith(b"\n"):
             line = file.readline(LINE_BYTES_MAX + 1)
+            passed += len(line)
+            if passed > LINE_BYTES_PASSED_MAX:
+                raise FactsUnreadable(file=name, problem=_endless(number))
         yield number, None
+
+
+def _endless(line: int) -> Phrase:
+    return Phrase(
+        "line {line} has no end within {most} bytes", line=line, most=LINE_BYTES_PASSED_MAX
+    )
 
 
 def _heading(lines: Iterator[tuple[int, str | None]], name: str) -> list[str]:
@@ -232,10 +242,11 @@ def _kinds() -> Phrase:
 
 def _account(value: object) -> UUID:
     try:
-        if isinstance(value, str) and len(value) == ACCOUNT_CHARS:
-            return UUID(value)
+        account = UUID(value if isinstance(value, str) else "")
     except ValueError:
-        pass
+        raise _Bad("account", NOT_SHOWN, EXPECTED_ACCOUNT) from None
+    if str(account) == str(value).lower():  # others read braces and hyphens anywhere
+        return account
     raise _Bad("account", NOT_SHOWN, EXPECTED_ACCOUNT)
 
 
@@ -282,7 +293,8 @@ def _field(name: str) -> str:
 def _shown(value: object) -> str:
     """Return a value as it may be repeated."""
     text = str(value)
-    if text in (NOT_SHOWN, MISSING):
-        return text
+    for ours in (NOT_SHOWN, MISSING):
+        if text == ours:
+            return ours
     is_plain = any(one.fullmatch(text) for one in (WORD, SMALL_NUMBER, INSTANT))
     return text if is_plain else NOT_SHOWN

@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from fenqi.channels.fact_file import FactsUnreadable
 from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
 from fenqi.cli.language import say, speech
+from fenqi.core.values.phrase import Phrase
 from fenqi.replay.leftovers import Table, check_place
 from fenqi.replay.telling import BAD_FACTS, Tally, Waiting, tell
 from fenqi.report.names import word
@@ -66,7 +68,7 @@ def _read(runtime: Runtime, file: Path, *, is_csv: bool, skip_bad: Path | None) 
     """Read the file before anything is told; lines that make no sense go to `skip_bad`."""
     with ExitStack() as stack:
         if file == STANDARD_INPUT:
-            opened: BinaryIO = sys.stdin.buffer
+            opened = _standard_input()
         else:
             opened = stack.enter_context(file.open("rb"))
         bad = None
@@ -75,6 +77,16 @@ def _read(runtime: Runtime, file: Path, *, is_csv: bool, skip_bad: Path | None) 
             bad = stack.enter_context(Table(skip_bad, BAD_FACTS))
         stack.enter_context(_console(stderr=True).status(say(answers.READING)))
         return Waiting.read(runtime, opened, str(file), is_csv=is_csv, bad=bad)
+
+
+def _standard_input() -> BinaryIO:
+    """Return what comes in. Errors: FactsUnreadable if a shell closed it."""
+    opened: BinaryIO | None = getattr(sys.stdin, "buffer", None)
+    if opened is None:
+        raise FactsUnreadable(
+            file=str(STANDARD_INPUT), problem=Phrase("nothing comes in: standard input is closed")
+        )
+    return opened
 
 
 def _tell(file: Path, tally: Tally, skip_bad: Path | None, *, as_json: bool) -> None:

@@ -31,6 +31,10 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "The reason {reason} is about income: give what was shown with --income, and by what with "
         "--evidence."
     ),
+    "appeal-evidence-unasked": (
+        "Income is looked at only where a declined application is upheld. Leave --income and "
+        "--evidence out."
+    ),
     "appeal-made": (
         "The decision was contested already: {appeal}. It is looked at once, and what was found "
         "stands."
@@ -380,7 +384,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "person-needed": (
         "Say who looked (--by) and what was found (--finding), in characters that can be printed."
     ),
-    "place-invalid": "The {field} of a place must be {expected}.",
+    "place-invalid": "Of a place, {field} must be {expected}.",
     "place-known": (
         "It is the place {place} already ({kind}), in other words. Remove that first if it is "
         "wrong: fenqi place remove {place} --by YOU"

@@ -15,8 +15,9 @@ from uuid import UUID
 from fenqi.core.account import judge
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.appeal import Answer, answered, check_may_contest, restored, stopping
-from fenqi.core.risk.application import INCOME_REASONS, EvidenceMissing
+from fenqi.core.risk.application import INCOME_REASONS, EvidenceMissing, EvidenceUnasked
 from fenqi.core.risk.case import (
+    MACHINES,
     CaseKind,
     CaseOutcome,
     EntryKind,
@@ -262,6 +263,8 @@ def close_appeal(
                 if decision.kind is DecisionKind.APPLICATION and command.outcome is Answer.UPHELD:
                     parties.check_reopens(decision)
                     _check_shown(command, reasons)
+                elif (command.income_evidenced_minor, command.evidence) != (None, None):
+                    raise EvidenceUnasked
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -284,7 +287,8 @@ def _check_shown(command: CloseAppeal, reasons: Sequence[str]) -> None:
     shown = command.income_evidenced_minor
     if lacks and (shown is None or shown <= 0):
         raise EvidenceMissing(reason=lacks[0])
-    if shown is not None and (shown < 0 or command.evidence not in EVIDENCE):
+    is_half = shown is None and command.evidence is not None
+    if is_half or (shown is not None and (shown < 0 or command.evidence not in EVIDENCE)):
         raise EvidenceMissing(reason="income-not-shown")
 
 
@@ -307,7 +311,7 @@ class _Work:
         kinds = stopping(decision.reasons) if decision.kind is DecisionKind.PURCHASE else ()
         ids = (appeal.account_id, appeal.decision_id)
         parted = appeals.took_part(self._session, *ids, kinds)
-        check_apart(by, {*parted, *appeals.MACHINES, case.opened_by}, case=appeal.case_id)
+        check_apart(by, {*parted, *MACHINES, case.opened_by}, case=appeal.case_id)
 
     def close(
         self,

@@ -13,7 +13,15 @@ from typing import ClassVar
 from uuid import UUID
 
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.case import CaseKind, CaseOutcome, EntryKind, check_name, check_text
+from fenqi.core.risk.case import (
+    MACHINES,
+    CaseKind,
+    CaseOutcome,
+    EntryKind,
+    check_apart,
+    check_name,
+    check_text,
+)
 from fenqi.core.servicing.contest import Finding
 from fenqi.core.servicing.contest import Ground as Why
 from fenqi.core.terms.operation import Contested, OperationKind
@@ -181,6 +189,8 @@ def close_contest(
                     raise ContestMissing(contest=command.contest_id)
                 contest.check_open()
                 by, text = check_name("actor", command.actor), check_text(command.text)
+                case = held[contest.case_id]
+                check_apart(by, {case.opened_by, *MACHINES}, case=case.case_id)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -190,7 +200,7 @@ def close_contest(
             record, order = found[contest.plan_key], orders[contest.plan_key]
             answer = _close(booking, returns, account, record, order, contest, command)
             contests.ended(contest, command.outcome, account.book.business_date, by, ends)
-            _close_case(docket, held[contest.case_id], command, text, booking.now)
+            _close_case(docket, case, command, text, booking.now)
             inbox.answer(place, account.account_id, answer)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()

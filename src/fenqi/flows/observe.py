@@ -162,7 +162,7 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
 
 
 def strangers(ground: Ground, account_ids: Collection[AccountId]) -> set[AccountId]:
-    """Return which of some ids no account has, so that a file is refused before it is begun."""
+    """Return which of some ids no customer has, so that a file is refused before it is begun."""
     with ground.store.transaction() as session:
         return set(account_ids) - accounts.there(session, account_ids)
 

@@ -131,7 +131,7 @@ class Waiting:
         unknown: list[str] = []
         for first in range(0, len(accounts), PAGE):
             unknown += map(str, strangers(runtime.ground, accounts[first : first + PAGE]))
-        expected = Phrase("an account that is there")
+        expected = Phrase("the account of a customer that is there")
         for one in sorted(unknown):
             for (line,) in self._scratch.rows(LINES_OF, (one,)):
                 self.read_count -= 1

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.ports import Clock
-from fenqi.core.risk.place import PlaceInvalid, Range
+from fenqi.core.risk.place import RANGE, PlaceInvalid, Range
 from fenqi.core.values.phrase import Phrase
 from fenqi.report.ink import GOLD
 from fenqi.report.language import Speech
@@ -31,7 +31,7 @@ def read(runtime: Runtime, *, with_over: bool, address: str | None = None) -> li
     if address is not None:
         found = Range.read(address)
         if found.address_count > 1:
-            raise PlaceInvalid(field="address", expected=Phrase("a single address"))
+            raise PlaceInvalid(field=RANGE, expected=Phrase("a single address"))
         sealed = found.seal(runtime.sealer())
     with runtime.store.transaction() as session:
         return places.listed(session, runtime.clock.now(), with_over=with_over, address=sealed)

@@ -187,20 +187,24 @@ def applicant(account_id: AccountId, book: Book, event_count: int) -> Account:
 
 
 def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
-    """Return one of the locked accounts. Errors: AccountMissing."""
+    """Return one of the locked accounts of customers; the house has no door.
+
+    Errors: AccountMissing.
+    """
     account = accounts.get(account_id)
-    if account is None:
+    if account is None or account_id == account.book.house_account_id:
         raise AccountMissing(account=account_id)
     return account
 
 
 ARE_THERE = """
-SELECT account_id FROM accounts WHERE account_id = ANY(%(ids)s::uuid[]) LIMIT %(most)s
+SELECT account_id FROM accounts
+WHERE account_id = ANY(%(ids)s::uuid[]) AND kind = 'customer' LIMIT %(most)s
 """
 
 
 def there(session: Session, account_ids: Collection[AccountId]) -> set[AccountId]:
-    """Return which of some ids an account has."""
+    """Return which of some ids a customer's account has."""
     asked = {"ids": pack("uuid", list(account_ids)), "most": len(account_ids)}
     return {AccountId(one) for (one,) in session.rows(ARE_THERE, asked)}
 

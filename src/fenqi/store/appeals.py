@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fenqi.core.errors import Conflict, Missing
 from fenqi.core.risk.appeal import Answer
-from fenqi.core.risk.case import SYSTEM
+from fenqi.core.risk.case import MACHINES
 from fenqi.core.risk.change import Subject
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.response import ProtectionKind
@@ -18,7 +18,6 @@ from fenqi.store.rows import Change, Rows, Table, array_text
 
 LISTED_MAX = 200
 PEOPLE_MAX = 10_000
-MACHINES = frozenset({SYSTEM, "worker", "customer"})
 APPEALS = Table(
     "appeals",
     "account_id uuid, appeal_id uuid, decision_id uuid, kind word, case_id uuid, opened_on date,"

@@ -235,7 +235,7 @@ class Restraint:
         if not self._houses:
             houses = {one.house_account_id for one in self._books.values()}
             self._houses = accounts.lock(self._session, houses)
-        return accounts.find(self._houses, book.house_account_id)
+        return self._houses[book.house_account_id]
 
 
 @dataclass(frozen=True, slots=True)

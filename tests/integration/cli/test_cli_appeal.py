@@ -67,6 +67,17 @@ def test_an_appeal_that_is_upheld_says_so(world: World, fenqi: Run) -> None:
     assert "is upheld" in fenqi("appeal", "close", appeal, *words).stdout
 
 
+def test_income_is_not_taken_where_nobody_looks_at_it(world: World, fenqi: Run) -> None:
+    said = fenqi("appeal", "open", decision_of(world), "my limit was raised")
+    appeal = said.stdout.split()[1].rstrip(",")
+    words = ("appeal", "close", appeal, "--outcome", "upheld", "--by", "ola", "it was")
+    for more in (("--income", 500, "--evidence", "payslip"), ("--evidence", "payslip")):
+        refused = fenqi(*words, *more, exit_code=2).stderr
+        assert "Leave --income and --evidence out" in " ".join(refused.split())
+    assert "\u8bf7\u53bb\u6389" in fenqi(*words, *more, language="zh", exit_code=2).stderr
+    assert "is upheld" in fenqi(*words).stdout
+
+
 def test_what_a_customer_was_told_is_printed_with_how_to_contest_it(
     world: World, fenqi: Run
 ) -> None:

@@ -55,6 +55,9 @@ def test_a_stored_plan_is_previewed_contested_and_decided(world: World, fenqi: R
     assert contest in ended(fenqi("contest", "list"))
     (line,) = json.loads(ended(fenqi("contest", "list", "--json")))
     assert (line["contest_id"], line["outcome"]) == (contest, None)
+    for party in ("customer", "worker"):
+        judge = ("contest", "close", contest, "--account", account, "--by", party)
+        assert "Ask somebody else" in ended(fenqi(*judge, "--outcome", "upheld", "Mine."), 2)
     decide = ("contest", "close", contest, "--account", account, "--by", "Li Wei")
     said = ended(fenqi(*decide, "--outcome", "upheld", "The courier lost it."))
     assert "600.00 CNY undone, 0.00 CNY go back" in said

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from fenqi.channels import fact_file
 from fenqi.cli import app
+from fenqi.cli import observe as door
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import Desk
@@ -200,7 +202,7 @@ def test_one_bad_line_refuses_the_whole_file_until_it_is_left_out(
     said = ended.stderr
     assert f"{file}: nothing of it was stored. Lines that make no sense: 5." in said
     assert "line 2, kind is logout: it must be one of login, device-changed" in said
-    assert f"line 3, account is {stranger}: it must be an account that is there" in said
+    assert f"line 3, account is {stranger}: it must be the account of a customer that" in said
     assert "line 4, amount_minor: it must be whole minor units from 1 to 100000000000" in said
     assert "line 5, happened_at is 2026-01-05T04:00:00: it must be an instant with its zone" in said
     assert "line 6, device: it must be one of topic, channel" in said
@@ -386,6 +388,58 @@ def test_bytes_that_are_no_text_and_files_that_are_none_are_named(
     write(file, [one(enrol(world, "bea"), "login", at)])
     same = fenqi("observe", file, "--skip-bad", file)
     assert (same.exit_code, "what is read" in same.stderr) == (2, True)
+
+
+def test_a_line_without_an_end_refuses_the_file_instead_of_being_read_for_ever(
+    world: World, fenqi: Run, tmp_path: Path
+) -> None:
+    file = write(
+        tmp_path / "f.jsonl", [one(enrol(world), "login", world.clock.now()), "z" * 70_000]
+    )
+    assert fenqi("observe", file, "--skip-bad", tmp_path / "bad.csv").exit_code == 0
+    for words in ((), ("--csv",), ("--skip-bad", tmp_path / "none.csv")):
+        ended = fenqi("observe", "/dev/zero", *words)
+        assert (ended.exit_code, ended.stdout) == (2, "")
+        assert "line 1 has no end within 16777216 bytes" in ended.stderr
+    assert not (tmp_path / "none.csv").exists()
+    assert facts_stored(world) == 1
+
+
+def test_an_input_that_is_closed_is_told(
+    world: World, fenqi: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world
+    monkeypatch.setattr(door, "sys", SimpleNamespace(stdin=None))
+    ended = fenqi("observe", "-")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "-: nothing comes in: standard input is closed." in ended.stderr
+
+
+def test_the_house_and_odd_spellings_of_an_id_are_no_account_of_a_customer(
+    world: World, fenqi: Run
+) -> None:
+    account, at = enrol(world), world.clock.now()
+    house = AccountId(row(world.store, "SELECT house_account_id FROM books"))
+    ended = fenqi("observe", "-", taken=json.dumps(one(house, "login", at)))
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert f"account is {house}: it must be the account of a customer" in ended.stderr
+    plain = str(account).replace("-", "")
+    for odd in (f"{plain[:32]}----", f"{plain}", f"{{{account}}}", f"urn:uuid:{account}"):
+        line = json.dumps(one(account, "login", at) | {"account": odd})
+        ended = fenqi("observe", "-", taken=line)
+        assert "line 1, account: it must be the id of an account" in ended.stderr
+    assert facts_stored(world) == 0
+    told = one(account, "login", at) | {"account": str(account).upper()}
+    assert fenqi("observe", "-", taken=json.dumps(told)).exit_code == 0
+
+
+def test_all_of_a_refusal_is_in_the_language_of_the_person(world: World, fenqi: Run) -> None:
+    assert world
+    taken = '{"account": null}\nx\n{"13800138000": 1}\n'
+    said = fenqi("observe", "-", taken=taken, FENQI_LANGUAGE="zh-CN").stderr
+    for ours in ("\uff08整行\uff09", "\uff08缺失\uff09", "\uff08未显示\uff09"):
+        assert ours in said
+    assert "(" not in said.replace("(--csv", "")
 
 
 def test_a_file_of_too_many_lines_is_refused_before_anything_is_told(

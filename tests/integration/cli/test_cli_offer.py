@@ -86,6 +86,7 @@ def test_what_cannot_be_answered_is_told_and_changes_nothing(world: World, fenqi
     account, other = enrol(world, limit_minor=LIMIT), enrol(world, "bea")
     move(world, account, [LOYAL])
     offer = offer_of(world, account)
+    house = row(world.store, "SELECT house_account_id FROM books")
     wrong = [
         (("accept", offer, "--account", other), "There is no offer"),
         (("accept", uuid4(), "--account", account), "There is no offer"),
@@ -93,6 +94,8 @@ def test_what_cannot_be_answered_is_told_and_changes_nothing(world: World, fenqi
         (("accept", offer), "--account"),
         (("accept", "x", "--account", account), "an id such as"),
         (("list", "--account", uuid4()), "There is no account"),
+        (("ask", house, "--limit", LIMIT), "There is no account"),
+        (("accept", offer, "--account", house), "There is no account"),
         (("ask", account, "--limit", LIMIT), "it is 1000000 already"),
         (("ask", account, "--limit", 0), "a whole number from 1 to"),
         (("ask", account, "--limit", "much"), "a whole number from 1 to"),

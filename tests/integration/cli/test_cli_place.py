@@ -1,6 +1,7 @@
 """The allow-list at its door: single addresses and ranges, by whose word, until when."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -180,14 +181,15 @@ def test_an_address_can_be_looked_up(world: World, fenqi: Run) -> None:
 
 
 WRONG = {
-    "no range": (("add", "campus", *CAMPUS), "The range of a place must be an IPv4 or IPv6"),
+    "no range": (("add", "campus", *CAMPUS), "Of a place, its range must be an IPv4 or"),
     "host bits": (("add", "203.0.113.7/24", *CAMPUS), "begins at its first address"),
-    "too wide": (("add", "10.0.0.0/8", *CAMPUS), "an IPv4 range of /16 to /32; give a wider"),
+    "too wide": (("add", "10.0.0.0/8", *CAMPUS), "an IPv4 range of /16 to /32, or a single"),
     "too wide 6": (("add", "2001:db8::/32", *CAMPUS), "an IPv6 range of /48 to /64"),
     "no kind": (("add", "203.0.113.7", "--note", "x", "--by", "mei"), "--kind"),
     "bad kind": (("add", "203.0.113.7", *CAMPUS, "--kind", "ship"), "campus, office, carrier"),
     "no note": (("add", "203.0.113.7", "--kind", "shop", "--by", "mei"), "--note"),
-    "empty note": (("add", "203.0.113.7", *CAMPUS, "--note", ""), "The note of a place must be 1"),
+    "empty note": (("add", "203.0.113.7", *CAMPUS, "--note", ""), "its note must be 1 to"),
+    "narrow 6": (("add", "2001:db8::/96", *CAMPUS), "or a single address without a slash"),
     "telling note": (("add", "203.0.113.7", *CAMPUS, "--note", "at 203.0.113.7"), "without an"),
     "no person": (("add", "203.0.113.7", "--kind", "shop", "--note", "x"), "--by"),
     "system": (("add", "203.0.113.7", *CAMPUS, "--by", "system"), "the name of a person"),
@@ -195,7 +197,7 @@ WRONG = {
     "no day": (("add", "203.0.113.7", *CAMPUS, "--until", "soon"), "a day such as 2026-01-31"),
     "unknown": (("remove", str(uuid4()), "--by", "mei"), "There is no place"),
     "no id": (("remove", "203.0.113.7", "--by", "mei"), "an id such as"),
-    "of a range": (("list", "--of", "203.0.113.0/24"), "The address of a place must be a single"),
+    "of a range": (("list", "--of", "203.0.113.0/24"), "its range must be a single"),
     "of nothing": (("list", "--of", "x"), "an IPv4 or IPv6 address"),
 }
 
@@ -209,3 +211,12 @@ def test_what_makes_no_sense_of_a_place_is_named_and_nothing_is_kept(
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert said in " ".join(ended.stderr.split())
     assert row(world.store, "SELECT COUNT(*) FROM places") == 0
+
+
+def test_what_makes_no_sense_of_a_place_is_told_in_chinese_alone(world: World, fenqi: Run) -> None:
+    assert world
+    for name in ("no range", "too wide", "empty note", "telling note", "system", "past"):
+        words, _ = WRONG[name]
+        said = fenqi("place", *words, FENQI_LANGUAGE="zh-CN").stderr
+        assert re.search("场所的(地址范围|说明|最后一天|登记人)应为", said), said
+        assert not re.search(r"\b(its|range of|note|must|person)\b", said), said

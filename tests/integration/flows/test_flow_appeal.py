@@ -371,6 +371,11 @@ def test_income_that_was_too_low_is_answered_with_what_is_shown(world: World) ->
     appeal = appealed(world, account, last_decision(world, account, "application"))
     bare = closing(world, account, appeal, Answer.UPHELD)
     assert refusal(close_appeal(world.ground, [bare])[0]).code == "appeal-evidence-missing"
+    half = closing(world, account, appeal, Answer.UPHELD, evidence="payslip")
+    assert refusal(close_appeal(world.ground, [half])[0]).code == "appeal-evidence-missing"
+    shown: dict[str, Any] = {"income_evidenced_minor": 1_000_000, "evidence": "payslip"}
+    idle = closing(world, account, appeal, Answer.NOT_UPHELD, **shown)
+    assert refusal(close_appeal(world.ground, [idle])[0]).code == "appeal-evidence-unasked"
     found(
         *(world, account, appeal, Answer.UPHELD),
         income_evidenced_minor=1_000_000,

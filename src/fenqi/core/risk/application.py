@@ -95,6 +95,12 @@ class EvidenceMissing(Invalid):
     code = "appeal-evidence-missing"
 
 
+class EvidenceUnasked(Invalid):
+    """Income was shown where none is looked at: it would be kept by nobody."""
+
+    code = "appeal-evidence-unasked"
+
+
 class Opinion(NamedTuple):
     """What a policy says: effects with their parameters (0 for none), reasons, what was hit.
 

@@ -17,6 +17,7 @@ PRIORITIES = (1, 2, 3, 4)  # 1 first
 DUE_HOURS: Mapping[int, int] = {1: 2, 2: 8, 3: 24, 4: 72}
 TEXT_LENGTH_MAX = 4_000
 SYSTEM = "system"
+MACHINES = frozenset({SYSTEM, "worker", "customer"})  # and the other party: none of them judges
 
 
 class CaseKind(StrEnum):

@@ -8,6 +8,7 @@ Source: docs/adr/0034-list-places-by-range.md.
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +22,18 @@ from fenqi.core.values.phrase import Phrase
 ADDRESSES_MAX = 65_536  # of one range: a /16 of IPv4, a /48 of IPv6 in networks of /64
 BITS = {4: 32, 6: NETWORK_BITS}  # of what is one address to us
 NOTE_CHARS_MAX = 200
-WORDS = re.compile(r"[^\s,;()\[\]]+")
+# What stands for an address in words, whatever is written beside it: of IPv4 also where only the
+# last part is left open.
+IN_WORDS = (
+    re.compile(r"(?<![0-9])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])"),
+    re.compile(r"(?<![0-9])[0-9]{1,3}(?:\.[0-9]{1,3}){2}\.[*xX](?![0-9A-Za-z])"),
+    re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?![0-9A-Za-z])"),
+)
+LEFT_OPEN = re.compile(r"[*xX]$")
+DOTS = str.maketrans("\u3002", ".")  # the Chinese full stop, which no other spelling makes one
+
+RANGE, NOTE = Phrase("its range"), Phrase("its note")
+LAST_DAY, AUTHOR = Phrase("its last day"), Phrase("its author")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -51,17 +63,18 @@ class Range:
                 "an IPv4 or IPv6 address, or a range that begins at its first address, such as "
                 "203.0.113.0/24"
             )
-            raise PlaceInvalid(field="range", expected=expected) from None
+            raise PlaceInvalid(field=RANGE, expected=expected) from None
         least = BITS[network.version] - (ADDRESSES_MAX.bit_length() - 1)
         if not least <= network.prefixlen <= BITS[network.version]:
             most = BITS[network.version]
             expected = Phrase(
-                "an IPv{version} range of /{least} to /{most}; give a wider one as several",
+                "an IPv{version} range of /{least} to /{most}, or a single address without a "
+                "slash; give a wider range as several",
                 version=network.version,
                 least=least,
                 most=most,
             )
-            raise PlaceInvalid(field="range", expected=expected)
+            raise PlaceInvalid(field=RANGE, expected=expected)
         return cls(network)
 
     @property
@@ -89,7 +102,7 @@ def check_person(name: str) -> str:
     clean = name.strip()
     if not is_name(clean) or clean == SYSTEM:
         expected = Phrase("the name of a person, 1 to {most} characters", most=NAME_CHARS_MAX)
-        raise PlaceInvalid(field="person", expected=expected)
+        raise PlaceInvalid(field=AUTHOR, expected=expected)
     return clean
 
 
@@ -101,20 +114,37 @@ def check_note(note: str) -> str:
     clean = note.strip()
     if not 0 < len(clean) <= NOTE_CHARS_MAX or not clean.isprintable():
         expected = Phrase("1 to {most} printable characters", most=NOTE_CHARS_MAX)
-        raise PlaceInvalid(field="note", expected=expected)
-    for one in WORDS.findall(clean):
-        try:
-            _network(one.strip(".,:"))
-        except ValueError:
-            continue
-        raise PlaceInvalid(field="note", expected=Phrase("words without an address in them"))
+        raise PlaceInvalid(field=NOTE, expected=expected)
+    if _names_address(clean):
+        raise PlaceInvalid(field=NOTE, expected=Phrase("words without an address in them"))
     return clean
+
+
+def _names_address(words: str) -> bool:
+    """Whether an address stands somewhere in words, in any spelling of its digits and dots."""
+    plain = unicodedata.normalize("NFKC", words).translate(DOTS)
+    for shape in IN_WORDS:
+        for found in shape.findall(plain):
+            whole = LEFT_OPEN.sub("0", found).strip(".")
+            if any(_is_address(one) for one in (whole, whole.strip(":"), whole.lstrip(":"))):
+                return True
+    return False
+
+
+def _is_address(text: str) -> bool:
+    parts = text.split(".")
+    if ":" not in text:
+        return len(parts) == 4 and all(int(one) <= 255 for one in parts)  # with zeros before, too
+    try:
+        return text.strip(":") != "" and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def check_last(last_on: date | None, today: date) -> None:
     """Refuse a last day that is over. Errors: PlaceInvalid."""
     if last_on is not None and last_on < today:
-        raise PlaceInvalid(field="last day", expected=Phrase("{day} or later", day=today))
+        raise PlaceInvalid(field=LAST_DAY, expected=Phrase("{day} or later", day=today))
 
 
 def _network(text: str) -> Network:
