@@ -1,6 +1,6 @@
 """What commands answer in one sentence, in English; the catalogue has them in other languages."""
 
-MORE = "more with --before {decision}"
+MORE = "more with --before {last}"
 CONTESTED = "contest {contest}, case {case}"
 APPEALED = "appeal {appeal}, case {case}, to be answered by {day}"
 RESET = "{count} closed by {by}."

@@ -55,9 +55,12 @@ def list_(
     ] = None,
     with_closed: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
     most: Annotated[int, typer.Option("--most", min=1, max=1_000, help="At most so many.")] = 50,
+    before: Annotated[
+        UUID | None, typer.Option("--before", help="Go on after this case, the last seen.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List open cases, the most urgent first."""
+    """List open cases, the most urgent first, page by page."""
     with Runtime.open(stop_after=True) as runtime:
         lines = telling.listed(
             runtime.store,
@@ -66,11 +69,14 @@ def list_(
             account_id=account_id,
             with_closed=with_closed,
             most=most,
+            before=before,
         )
     if as_json:
         typer.echo(telling.to_json(lines))
         return
     telling.show_list(lines, runtime.clock, _console(), speech())
+    if len(lines) == most:
+        _say(answers.MORE, last=lines[-1].case_id)
 
 
 def show(
