@@ -231,8 +231,8 @@ def _fact(line: int, said: dict[str, Any], sealer: Sealer, now: datetime) -> Fac
         # What is said as it is becomes a seal here: only one that is missing can be at fault there.
         is_missing = refusal.fields["value"] == MISSING
         is_sealed_here = is_missing and field in IDENTIFIERS
-        expected = EXPECTED_IDENTITY if is_sealed_here else _expected(refusal)
-        raise _Bad(field, refusal.fields["value"], expected) from None
+        wanted = EXPECTED_IDENTITY if is_sealed_here else _expected(refusal)
+        raise _Bad(field, refusal.fields["value"], wanted) from None
     at = happened_at.astimezone(UTC)
     whole = json.dumps([str(account), kind, at.isoformat(), sealed, unique])
     return FactLine(line, account, kind, at, sealed, hashlib.sha256(whole.encode()).hexdigest())

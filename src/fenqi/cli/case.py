@@ -1,5 +1,6 @@
 """`fenqi case`: what people look at, who has it, what they found; holds and freezes of a case."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,6 +27,14 @@ from fenqi.flows.review import (
 )
 from fenqi.report import case as telling
 from fenqi.runtime import Runtime
+
+
+class Found(StrEnum):
+    """What a person may find; that a case goes on in another is nobody's word."""
+
+    CONFIRMED = CaseOutcome.CONFIRMED.value
+    FALSE_ALARM = CaseOutcome.FALSE_ALARM.value
+
 
 Which = Annotated[UUID, typer.Argument(metavar="CASE", help="The case's id.")]
 Who = Annotated[str, typer.Option("--by", help="The person who does this.")]
@@ -143,7 +152,7 @@ def note(case_id: Which, text: Words, by: Who) -> None:
 
 def close(
     case_id: Which,
-    outcome: Annotated[CaseOutcome, typer.Argument(help="What was found.")],
+    found: Annotated[Found, typer.Argument(metavar="OUTCOME", help="What was found.")],
     text: Words,
     by: Who,
     place: Annotated[
@@ -153,6 +162,7 @@ def close(
 ) -> None:
     """Close a case. A false alarm ends at once all it did to customers, who are told."""
     with Runtime.open(stop_after=True) as runtime:
+        outcome = CaseOutcome(found.value)
         how: dict[str, Any] = {"outcome": outcome, "text": text, "place": place}
         answer = send(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
     _say(answers.CLOSED, case=case_id, outcome=outcome.value, count=answer.ended)
