@@ -27,7 +27,12 @@ from fenqi.core.risk.fact import (
     FactKindUnknown,
     Says,
 )
-from fenqi.core.risk.identity import Identifier, IdentityInvalid, Sealer
+from fenqi.core.risk.identity import (
+    VALUE_LENGTH_MAX,
+    Identifier,
+    IdentityInvalid,
+    Sealer,
+)
 from fenqi.core.values.phrase import Phrase
 
 LINES_MAX = 1_000_000
@@ -53,6 +58,9 @@ EXPECTED_ACCOUNT = Phrase("the id of an account, such as 01975f3e-8c00-7abc-8def
 EXPECTED_INSTANT = Phrase("an instant with its zone, such as 2026-03-31T18:00:00+08:00")
 EXPECTED_WORD = Phrase("a text in quotes")
 EXPECTED_ID = EXPECTED[Says.REFERENCE]
+EXPECTED_IDENTITY = Phrase(
+    "the value as it is, 1 to {most} characters, which is sealed here", most=VALUE_LENGTH_MAX
+)
 
 
 class FactsUnreadable(Invalid):
@@ -230,7 +238,11 @@ def _fact(line: int, said: dict[str, Any], sealer: Sealer, now: datetime) -> Fac
         raise _Bad("kind", kind, _kinds()) from None
     except FactInvalid as refusal:
         field = str(refusal.fields["field"])
-        raise _Bad(field, refusal.fields["value"], _expected(refusal)) from None
+        # What is said as it is becomes a seal here: only one that is missing can be at fault there.
+        is_missing = refusal.fields["value"] == MISSING
+        is_sealed_here = is_missing and field in IDENTIFIERS
+        wanted = EXPECTED_IDENTITY if is_sealed_here else _expected(refusal)
+        raise _Bad(field, refusal.fields["value"], wanted) from None
     at = happened_at.astimezone(UTC)
     whole = json.dumps([str(account), kind, at.isoformat(), sealed, unique])
     return FactLine(line, account, kind, at, sealed, hashlib.sha256(whole.encode()).hexdigest())

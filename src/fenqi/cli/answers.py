@@ -1,6 +1,6 @@
 """What commands answer in one sentence, in English; the catalogue has them in other languages."""
 
-MORE = "more with --before {decision}"
+MORE = "more with --before {last}"
 CONTESTED = "contest {contest}, case {case}"
 APPEALED = "appeal {appeal}, case {case}, to be answered by {day}"
 RESET = "{count} closed by {by}."
@@ -125,6 +125,8 @@ PLACE_REMOVED = "{place}: addresses that count no more: {size}"
 DAYS_OR_TO = "either --days or --to"
 EXCUSED = "{first} to {last} are excused: {incident}"
 NOT_EXCUSED = "no day is excused: {incident}"
+INCIDENT_CLOSED = "{incident} is closed; {first} to {last} stay excused."
+INCIDENT_CLOSED_UNUSED = "{incident} is closed; it excused no day."
 EXCUSED_ONCE_SECONDED = (
     "to {until} once a second person agrees:\n  fenqi incident second {incident} --by SOMEBODY_ELSE"
 )
@@ -214,5 +216,7 @@ ALL = (
     DAYS_OR_TO,
     EXCUSED,
     NOT_EXCUSED,
+    INCIDENT_CLOSED,
+    INCIDENT_CLOSED_UNUSED,
     EXCUSED_ONCE_SECONDED,
 )

@@ -7,7 +7,7 @@ import typer
 
 from fenqi.cli import answers
 from fenqi.cli.language import speech
-from fenqi.cli.objections import Words, listing, plain
+from fenqi.cli.objections import Found, Words, listing, plain
 from fenqi.cli.sending import about, send
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.values.ids import AccountId
@@ -61,7 +61,7 @@ def close(
     appeal_id: Annotated[UUID, typer.Argument(metavar="APPEAL", help="The appeal's id.")],
     outcome: Annotated[Answer, typer.Option("--outcome", help="What was found.")],
     by: Annotated[str, typer.Option("--by", help="The person who found it.")],
-    text: Words,
+    text: Found,
     reasons: Annotated[
         list[str] | None,
         typer.Option(

@@ -1,5 +1,6 @@
 """`fenqi case`: what people look at, who has it, what they found; holds and freezes of a case."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,6 +27,14 @@ from fenqi.flows.review import (
 )
 from fenqi.report import case as telling
 from fenqi.runtime import Runtime
+
+
+class Found(StrEnum):
+    """What a person may find; that a case goes on in another is nobody's word."""
+
+    CONFIRMED = CaseOutcome.CONFIRMED.value
+    FALSE_ALARM = CaseOutcome.FALSE_ALARM.value
+
 
 Which = Annotated[UUID, typer.Argument(metavar="CASE", help="The case's id.")]
 Who = Annotated[str, typer.Option("--by", help="The person who does this.")]
@@ -55,9 +64,12 @@ def list_(
     ] = None,
     with_closed: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
     most: Annotated[int, typer.Option("--most", min=1, max=1_000, help="At most so many.")] = 50,
+    before: Annotated[
+        UUID | None, typer.Option("--before", help="Go on after this case, the last seen.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List open cases, the most urgent first."""
+    """List open cases, the most urgent first, page by page."""
     with Runtime.open(stop_after=True) as runtime:
         lines = telling.listed(
             runtime.store,
@@ -66,11 +78,14 @@ def list_(
             account_id=account_id,
             with_closed=with_closed,
             most=most,
+            before=before,
         )
     if as_json:
         typer.echo(telling.to_json(lines))
         return
     telling.show_list(lines, runtime.clock, _console(), speech())
+    if len(lines) == most:
+        _say(answers.MORE, last=lines[-1].case_id)
 
 
 def show(
@@ -137,7 +152,7 @@ def note(case_id: Which, text: Words, by: Who) -> None:
 
 def close(
     case_id: Which,
-    outcome: Annotated[CaseOutcome, typer.Argument(help="What was found.")],
+    found: Annotated[Found, typer.Argument(metavar="OUTCOME", help="What was found.")],
     text: Words,
     by: Who,
     place: Annotated[
@@ -147,6 +162,7 @@ def close(
 ) -> None:
     """Close a case. A false alarm ends at once all it did to customers, who are told."""
     with Runtime.open(stop_after=True) as runtime:
+        outcome = CaseOutcome(found.value)
         how: dict[str, Any] = {"outcome": outcome, "text": text, "place": place}
         answer = send(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
     _say(answers.CLOSED, case=case_id, outcome=outcome.value, count=answer.ended)

@@ -7,7 +7,7 @@ import typer
 
 from fenqi.cli import answers
 from fenqi.cli.language import speech
-from fenqi.cli.objections import Words, listing, plain
+from fenqi.cli.objections import Found, Words, listing, plain
 from fenqi.cli.sending import about, send
 from fenqi.core.servicing.contest import Finding, Ground
 from fenqi.core.values.ids import AccountId, PlanId
@@ -61,7 +61,7 @@ def close(
     account_id: Account,
     outcome: Annotated[Finding, typer.Option("--outcome", help="What was found.")],
     by: Annotated[str, typer.Option("--by", help="The person who found it.")],
-    text: Words,
+    text: Found,
 ) -> None:
     """Find for the customer, which undoes the purchase, or against, which gives the days back."""
     with Runtime.open(stop_after=True) as runtime:

@@ -119,7 +119,7 @@ def list_(
     telling.show_list(lines, _console(), preferred_language())
     if len(lines) == most:
         _console().print(
-            speech().gettext(answers.MORE).format(decision=lines[-1].decision_id), soft_wrap=True
+            speech().gettext(answers.MORE).format(last=lines[-1].decision_id), soft_wrap=True
         )
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.flows import excuse
 from fenqi.flows.excuse import DAYS_MAX, Outage
 from fenqi.report import incident as telling
@@ -83,24 +83,36 @@ def open_(
             typer.echo(telling.touched(planned, touches, book, speech()))
             return
         one = excuse.open_incident(runtime.ground, outage, by=by)
-    _tell(one)
+        back = _taken_back(runtime, one)
+    _tell(one, back)
 
 
 def second_(incident_id: Which, by: Who) -> None:
     """Agree, as a second person, to all the days that were asked."""
     with Runtime.open(stop_after=True) as runtime:
         one = excuse.second(runtime.ground, incident_id, by=by)
-    _tell(one)
+        back = _taken_back(runtime, one)
+    _tell(one, back)
 
 
 def close_(incident_id: Which, by: Who) -> None:
     """End an incident with today; what it excused stays excused."""
     with Runtime.open(stop_after=True) as runtime:
         one = excuse.close_incident(runtime.ground, incident_id, by=by)
-    _tell(one)
+        back = _taken_back(runtime, one)
+    closed = answers.INCIDENT_CLOSED if one.span else answers.INCIDENT_CLOSED_UNUSED
+    typer.echo(say(closed, incident=one.incident_id, first=one.from_on, last=one.granted_on))
+    typer.echo(back)
 
 
-def _tell(one: Any) -> None:
+def _taken_back(runtime: Runtime, one: Any) -> str:
+    """Return in a sentence what an incident really took back so far."""
+    book = telling.chosen(runtime.store, one.book_id)
+    found = telling.read_taken_back(runtime.store, one.incident_id)
+    return telling.taken_back(found, book, speech())
+
+
+def _tell(one: Any, back: str) -> None:
     told: dict[str, date | UUID | str] = {
         "incident": one.incident_id,
         "first": one.from_on,
@@ -109,5 +121,6 @@ def _tell(one: Any) -> None:
     }
     said = answers.EXCUSED if one.span else answers.NOT_EXCUSED
     typer.echo(speech().gettext(said).format(**told))
+    typer.echo(back)
     if one.waits_for_second:
         typer.echo(speech().gettext(answers.EXCUSED_ONCE_SECONDED).format(**told))

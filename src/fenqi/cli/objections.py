@@ -14,6 +14,10 @@ from fenqi.report.language import Speech
 from fenqi.runtime import Runtime
 
 Words = Annotated[str, typer.Argument(metavar="TEXT", help="In their own words.")]
+Found = Annotated[
+    str,
+    typer.Argument(metavar="TEXT", help="What was found and why, in the words of who found it."),
+]
 
 
 class Telling(Protocol):

@@ -98,7 +98,7 @@ def preview(
     ] = None,
     asked_on: Annotated[
         datetime | None,
-        typer.Option("--asked-on", formats=DAY, help="The day of the request; stored: today."),
+        typer.Option("--asked-on", formats=DAY, help="The day of the request; stored: the book's."),
     ] = None,
     account: Annotated[UUID | None, typer.Option(help="Whose stored plan or statement.")] = None,
     plan: Annotated[UUID | None, typer.Option(help="A stored plan, by its id.")] = None,
@@ -148,7 +148,7 @@ def preview(
         if price_ppm != PPM:
             raise previewing.PreviewUnclear()  # what is stored has its own price
         given = (AccountId(account), plan, bill, wish)
-        stored = _stored(*given, refund=refund, is_today=asked_on is None)
+        stored = _stored(*given, refund=refund, is_open_day=asked_on is None)
         _print(requesting.to_json, requesting.show, stored, as_json=as_json)
         return
     if amount is None or on is None or asked_on is None or account or plan or bill:
@@ -168,7 +168,7 @@ def _stored(
     wish: previewing.Wish,
     *,
     refund: str | None,
-    is_today: bool,
+    is_open_day: bool,
 ) -> requesting.Answer:
     """Return what a request would make of what is stored; a refund is in the account's currency.
 
@@ -182,8 +182,8 @@ def _stored(
         if refund is not None:
             unit = requesting.unit_of(runtime.ground, account_id)
             wish = replace(wish, refund_minor=read_amount(refund, unit))
-        if is_today:
-            wish = replace(wish, on=requesting.today(runtime.ground, account_id))
+        if is_open_day:
+            wish = replace(wish, on=requesting.open_day(runtime.ground, account_id))
         plan_id = None if plan is None else PlanId(plan)
         return requesting.preview(runtime.ground, account_id, plan_id=plan_id, wish=wish, bill=bill)
 

@@ -26,11 +26,11 @@ def watch(
     console = Console(highlight=False, markup=False)
     with Runtime.open(stop_after=True) as runtime:
         if is_once:
-            found, over = watch_once(runtime.ground)
+            found, over = watch_once(runtime.ground, by=runtime.words)
             counts = {name: f"{count:,}" for name, count in asdict(found).items()}
             console.print(say(answers.WATCHED, over=f"{over:,}", **counts))
             return
         tell_of(runtime.others)
         console.print(say(answers.WATCHING))
-        with Watch(runtime.ground):
+        with Watch(runtime.ground, by=runtime.words):
             threading.Event().wait()

@@ -43,7 +43,7 @@ def run(
         )
         if is_once:
             if WATCH in config.duties:
-                watch_once(runtime.ground)
+                watch_once(runtime.ground, by=runtime.words)
             for duty in known:
                 if duty.name in config.duties:
                     run_round(runtime.ground, duty, by=runtime.words, is_forced=True)

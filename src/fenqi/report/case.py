@@ -38,12 +38,15 @@ def listed(
     account_id: UUID | None = None,
     with_closed: bool = False,
     most: int,
+    before: UUID | None = None,
 ) -> list[Line]:
     """Return the queue, what is most urgent first; closed cases only `with_closed`.
 
-    Errors: BookUnclear without a book; AccountMissing.
+    The next page goes on after the last case of this one (`before`).
+
+    Errors: BookUnclear without a book; AccountMissing; CaseMissing if nobody knows `before`.
     """
-    wanted = Wanted(assignee, account_id, with_closed, most)
+    wanted = Wanted(assignee, account_id, with_closed, most, before)
     with store.transaction() as session:
         refuse_none(session)
         if account_id is not None:

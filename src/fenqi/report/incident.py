@@ -1,6 +1,7 @@
 """Outages as people said them, told in a terminal: which days are excused, and whom it touches."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,7 +14,7 @@ from fenqi.report.ink import GOLD, money_text
 from fenqi.report.language import Speech
 from fenqi.store import books, incidents
 from fenqi.store.books import Book
-from fenqi.store.incidents import Incident, Touches
+from fenqi.store.incidents import Incident, TakenBack, Touches
 from fenqi.store.pool import Store
 
 
@@ -59,14 +60,37 @@ def _state(one: Incident, speech: Speech) -> Text:
     return Text(_("runs") if one.is_running else _("open"))
 
 
+def read_taken_back(store: Store, incident_id: UUID) -> TakenBack:
+    """Return what an incident really took back so far."""
+    with store.transaction() as session:
+        return incidents.taken_back(session, incident_id)
+
+
+def taken_back(found: TakenBack, book: Book, speech: Speech) -> str:
+    """Return what an incident really took back so far, in a sentence."""
+    said = speech.gettext(
+        "Accounts that were told: %(accounts)s. Taken back so far: bookings of late charges "
+        "%(charges)s (in all %(sum)s), cuts %(cuts)s."
+    )
+    unit = currency(book.currency)
+    return said % {
+        "accounts": f"{found.accounts:,}",
+        "charges": f"{found.late_charges:,}",
+        "sum": f"{money_text(found.late_charges_minor, unit)} {unit.code}",
+        "cuts": f"{found.cuts:,}",
+    }
+
+
 def touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
     """Return whom an incident would touch, in a sentence."""
     if one.span is None:
         return speech.gettext("Nothing before a second person agrees. Nothing was changed.")
+    unit = currency(book.currency)
     said = speech.gettext(
-        "%(from)s to %(to)s would be excused at once. Looked at again: accounts %(accounts)s, "
-        "times of being late %(times)s, bookings of late charges %(charges)s (in all %(sum)s), "
-        "cuts %(cuts)s. Nothing was changed."
+        "%(from)s to %(to)s would be excused at once. To be looked at again: accounts "
+        "%(accounts)s, times of being late %(times)s, bookings of late charges %(charges)s "
+        "(in all %(sum)s), cuts %(cuts)s. Of these only what the excused days caused "
+        "is taken back; how much that is, is told once the incident is opened. Nothing was changed."
     )
     return said % {
         "from": one.from_on,
@@ -74,6 +98,6 @@ def touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
         "accounts": f"{touches.accounts:,}",
         "times": f"{touches.late_times:,}",
         "charges": f"{touches.late_charges:,}",
-        "sum": money_text(touches.late_charges_minor, currency(book.currency)),
+        "sum": f"{money_text(touches.late_charges_minor, unit)} {unit.code}",
         "cuts": f"{touches.cuts:,}",
     }

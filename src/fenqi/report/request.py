@@ -127,6 +127,13 @@ def today(ground: Ground, account_id: AccountId) -> date:
         return account.book.day_of(ground.clock.now())
 
 
+def open_day(ground: Ground, account_id: AccountId) -> date:
+    """Return the open day of an account's book, whatever the clock says. Errors: AccountMissing."""
+    with ground.store.transaction() as session:
+        account = accounts.find(accounts.lock(session, {account_id}), account_id)
+        return account.book.business_date
+
+
 def unit_of(ground: Ground, account_id: AccountId) -> Currency:
     """Return the currency of an account. Errors: AccountMissing."""
     with ground.store.transaction() as session:

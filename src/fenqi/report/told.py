@@ -242,6 +242,9 @@ def show(messages: Sequence[Message], console: Console, language: Language) -> N
         if one.would_change is not None:
             console.print(f"  {_('What would change it')}: {one.would_change}", soft_wrap=True)
         if one.contest_until is not None:
-            said = _("  It can be contested until %(day)s: fenqi appeal open %(decision)s")
+            said = _(
+                "  It can be contested until %(day)s: "
+                'fenqi appeal open %(decision)s "IN YOUR OWN WORDS"'
+            )
             values = {"day": one.contest_until, "decision": one.decision_id}
             console.print(said % values, soft_wrap=True)

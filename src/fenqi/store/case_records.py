@@ -62,6 +62,8 @@ class Story:
     currency: str  # of the book
 
 
+# The key is the order of the list and what tells its next page. Among open cases it does not tell
+# whether a case is closed: one that was closed since its page was read still has its place.
 LINES = """
 SELECT c.case_id, c.book_id, c.kind, c.subject, c.priority, c.opened_at, c.due_at, c.assignee,
     c.outcome,
@@ -75,8 +77,13 @@ WHERE (%(all)s OR c.outcome IS NULL)
         SELECT 1 FROM case_accounts AS n
         WHERE n.account_id = %(account)s AND n.case_id = c.case_id))
     AND (%(case)s::uuid IS NULL OR c.case_id = %(case)s)
-ORDER BY c.outcome IS NOT NULL, c.priority, c.due_at, c.case_id LIMIT %(most)s
+    AND (%(before)s::uuid IS NULL
+        OR (%(all)s AND c.outcome IS NOT NULL, c.priority, c.due_at, c.case_id) > (
+            SELECT %(all)s AND b.outcome IS NOT NULL, b.priority, b.due_at, b.case_id
+            FROM cases AS b WHERE b.case_id = %(before)s))
+ORDER BY %(all)s AND c.outcome IS NOT NULL, c.priority, c.due_at, c.case_id LIMIT %(most)s
 """
+IS_THERE = "SELECT 1 FROM cases WHERE case_id = %(case)s"
 REST = """
 SELECT c.cause, c.about_case_id, c.decision_id, c.closed_by, b.currency
 FROM cases AS c JOIN books AS b USING (book_id) WHERE c.case_id = %(case)s
@@ -97,16 +104,22 @@ FROM protections WHERE case_id = %(case)s ORDER BY account_id, protection_id LIM
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which cases are listed; open ones only unless `with_closed`."""
+    """Which cases are listed; open ones only unless `with_closed`.
+
+    `before` is the last case of the page before.
+    """
 
     assignee: str | None = None
     account_id: UUID | None = None
     with_closed: bool = False
     most: int = 50
+    before: UUID | None = None
 
 
 def queue(session: Session, wanted: Wanted, now: datetime) -> list[Line]:
-    """Return cases, what is most urgent first."""
+    """Return cases, what is most urgent first. Errors: CaseMissing if `before` is none."""
+    if wanted.before is not None and not session.rows(IS_THERE, {"case": wanted.before}):
+        raise CaseMissing(case=wanted.before)
     return _lines(
         session,
         {
@@ -114,6 +127,7 @@ def queue(session: Session, wanted: Wanted, now: datetime) -> list[Line]:
             "assignee": wanted.assignee,
             "account": wanted.account_id,
             "case": None,
+            "before": wanted.before,
             "most": wanted.most,
             "now": now,
         },
@@ -123,7 +137,8 @@ def queue(session: Session, wanted: Wanted, now: datetime) -> list[Line]:
 def read(session: Session, case_id: UUID, now: datetime) -> Story:
     """Return one case. Errors: CaseMissing."""
     asked: dict[str, object] = {"case": case_id, "now": now}
-    lines = _lines(session, asked | {"all": True, "assignee": None, "account": None, "most": 1})
+    any_one = {"all": True, "assignee": None, "account": None, "before": None, "most": 1}
+    lines = _lines(session, asked | any_one)
     if not lines:
         raise CaseMissing(case=case_id)
     cause, about, decision, closed_by, currency = session.rows(REST, asked)[0]

@@ -291,6 +291,44 @@ class Touches:
     cuts: int
 
 
+# All that an account's event of an incident brought is booked in the event's own transaction.
+TAKEN_BACK = """
+SELECT COUNT(DISTINCT x.account_id), COALESCE(SUM(back.charges), 0)::bigint,
+    COALESCE(SUM(back.minor), 0)::bigint, COALESCE(SUM(back.cuts), 0)::bigint
+FROM (
+    SELECT DISTINCT account_id, begun_number FROM excuses WHERE source_id = %(incident_id)s
+) AS x
+JOIN events AS own ON own.account_id = x.account_id AND own.number = x.begun_number
+CROSS JOIN LATERAL (
+    SELECT COUNT(o.amount_minor) AS charges, -SUM(o.amount_minor) AS minor,
+        COUNT(*) FILTER (WHERE e.kind IN ('limit-restored', 'price-restored')) AS cuts
+    FROM events AS e LEFT JOIN operations AS o
+        ON o.account_id = e.account_id AND o.cause_number = e.number
+        AND o.kind = 'late-charge' AND o.amount_minor < 0
+    WHERE e.account_id = x.account_id AND e.number >= x.begun_number
+        AND e.recorded_by = own.recorded_by
+) AS back
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What an incident took back so far of what was held against customers.
+
+    Units: minor units of the book's currency.
+    """
+
+    accounts: int  # that were told of it
+    late_charges: int
+    late_charges_minor: int
+    cuts: int
+
+
+def taken_back(session: Session, incident_id: UUID) -> TakenBack:
+    """Return what an incident really took back so far."""
+    return TakenBack(*session.rows(TAKEN_BACK, {"incident_id": incident_id})[0])
+
+
 def touches(session: Session, one: Incident, today: date) -> Touches:
     """Return what an incident would touch now; a count over the whole book."""
     reach_on = one.reaches(today)

@@ -94,19 +94,23 @@ class Watch:
         if fault is None and now < self._beat_at:
             return
         try:
-            with self._ground.store.transaction() as session:
-                duties.begin(session, WATCH, by=self._by, now=now)
-                if fault is None:
-                    duties.end(
-                        session, WATCH, {}, touched=self._answered, due_at=now + BEAT, now=now
-                    )
-                else:
-                    duties.fail(session, WATCH, told(fault), due_at=now, now=now)
+            _write_down(self._ground, self._by, self._answered, fault)
         except Exception:
             LOG.warning("the watch could not say that it lives", exc_info=True)
             return
         self._answered = 0 if fault is None else self._answered
         self._beat_at = now + BEAT
+
+
+def _write_down(ground: Ground, by: str, answered: int, fault: Exception | None = None) -> None:
+    """Write down that the watch lives and what it answered, or what failed."""
+    now = ground.clock.now()
+    with ground.store.transaction() as session:
+        duties.begin(session, WATCH, by=by, now=now)
+        if fault is None:
+            duties.end(session, WATCH, {}, touched=answered, due_at=now + BEAT, now=now)
+        else:
+            duties.fail(session, WATCH, told(fault), due_at=now, now=now)
 
 
 def look(ground: Ground) -> Protected:
@@ -131,8 +135,11 @@ def look(ground: Ground) -> Protected:
     return Protected(suspicions=1)
 
 
-def watch_once(ground: Ground, *, rounds_max: int = 1_000) -> tuple[Protected, int]:
-    """Answer all that is suspected now, write down what is over; return what both came to."""
+def watch_once(ground: Ground, *, by: str = "", rounds_max: int = 1_000) -> tuple[Protected, int]:
+    """Answer all that is suspected now, write down what is over; return what both came to.
+
+    That the watch ran, and by which program, is written down as of one that goes on.
+    """
     total = Protected()
     for _ in range(rounds_max):
         one = look(ground)
@@ -146,4 +153,6 @@ def watch_once(ground: Ground, *, rounds_max: int = 1_000) -> tuple[Protected, i
             total.frozen + one.frozen,
             total.asked + one.asked,
         )
-    return total, lift_over(ground)
+    over = lift_over(ground)
+    _write_down(ground, by, total.suspicions)
+    return total, over

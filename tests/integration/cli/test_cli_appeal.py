@@ -85,7 +85,8 @@ def test_what_a_customer_was_told_is_printed_with_how_to_contest_it(
     told = fenqi("decision", "told", account).stdout
     assert "A purchase of 2,000.00 CNY was declined." in told
     assert "The amount is above what is left of your limit." in told
-    assert f"fenqi appeal open {decision_of(world)}" in told
+    printed = f'fenqi appeal open {decision_of(world)} "IN YOUR OWN WORDS"'
+    assert printed in told
     (one,) = json.loads(fenqi("decision", "told", account, "--json").stdout)
     assert one["kind"] == "purchase-declined"
     assert "未获批准" in fenqi("decision", "told", account, language="zh").stdout

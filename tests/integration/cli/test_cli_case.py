@@ -74,6 +74,31 @@ def test_an_officer_works_a_ring_from_the_queue_to_its_end(world: World, fenqi: 
     assert str(case) in ended(fenqi("case", "list", "--all"))
 
 
+def test_the_queue_is_read_page_by_page_and_says_that_there_is_more(
+    world: World, fenqi: Run
+) -> None:
+    account = enrol(world)
+    about = ("--account", account, "--by", "mei")
+    for number in range(5):
+        priority = ("--priority", 1 + number % 4)
+        ended(fenqi("case", "open", "odd", *about, "--subject", f"basket-{number}", *priority))
+    whole = [one["case_id"] for one in json.loads(ended(fenqi("case", "list", "--json")))]
+    assert len(whole) == 5
+    first = ended(fenqi("case", "list", "--most", 2))
+    assert first.endswith(f"more with --before {whole[1]}\n")
+    # A case that is closed between two pages still has its place among the open ones.
+    ended(fenqi("case", "close", whole[1], "confirmed", "seen", "--by", "mei"))
+    pages = [whole[:2]]
+    while page := json.loads(
+        ended(fenqi("case", "list", "--most", 2, "--before", pages[-1][-1], "--json"))
+    ):
+        pages.append([one["case_id"] for one in page])
+    assert [one for page in pages for one in page] == whole
+    last = ended(fenqi("case", "list", "--most", 2, "--before", whole[3], "--all"))
+    assert [one for one in whole if one in last] == [whole[1], whole[4]]
+    assert "There is no case" in ended(fenqi("case", "list", "--before", account), code=2)
+
+
 def test_four_eyes_through_the_door(world: World, fenqi: Run) -> None:
     account = enrol(world)
     opened = ("case", "open", "odd", "--account", account, "--subject", "basket", "--by", "mei")

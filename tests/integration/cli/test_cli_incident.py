@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 from click.testing import Result
-from make_book import World, assert_sound, buy, enrol, kinds, open_book, row, until
+from make_book import World, assert_sound, buy, enrol, kinds, open_book, pay, row, until
 from typer.testing import CliRunner
 
 from fenqi.cli import app
@@ -32,30 +32,53 @@ def fenqi(database_url: str) -> Run:
     )
 
 
+def _late_charges_taken_back(world: World) -> int:
+    sql = "SELECT COALESCE(-SUM(amount_minor), 0) FROM operations WHERE kind = 'late-charge'"
+    return int(row(world.store, f"{sql} AND amount_minor < 0"))
+
+
+def _back(world: World) -> str:
+    """Return what is told of one account, from the operations alone."""
+    sql = "SELECT COUNT(*) FROM operations WHERE kind = 'late-charge' AND amount_minor < 0"
+    minor = _late_charges_taken_back(world)
+    return (
+        "Accounts that were told: 1. Taken back so far: bookings of late charges "
+        f"{row(world.store, sql)} (in all {minor / 100:.2f} CNY), cuts 0."
+    )
+
+
 def test_an_outage_is_said_from_the_preview_to_its_end(world: World, fenqi: Run) -> None:
     account = enrol(world)
     buy(world, account, 100_000, "flat", 3)
     until(world, date(2026, 2, 15))
+    pay(world, account, 100)  # which counts the late charge up to today
     words = ("--from", "2026-02-10", "--days", 6, "--reason", "Debits did not run.", "--by", "mei")
     shown = fenqi("incident", "open", *words, "--preview")
     assert "2026-02-10 to 2026-02-12" in shown.output
-    assert "accounts 1, times of being late 1" in shown.output
+    assert "To be looked at again: accounts 1, times of being late 1" in shown.output
+    assert "only what the excused days caused is taken back" in shown.output
     assert row(world.store, "SELECT COUNT(*) FROM incidents") == 0
     opened = fenqi("incident", "open", *words)
     incident = str(row(world.store, "SELECT incident_id FROM incidents"))
     assert opened.output.splitlines() == [
         f"2026-02-10 to 2026-02-12 are excused: {incident}",
+        _back(world),
         "to 2026-02-15 once a second person agrees:",
         f"  fenqi incident second {incident} --by SOMEBODY_ELSE",
     ]
     assert fenqi("incident", "second", incident, "--by", "mei").exit_code != 0
     agreed = fenqi("incident", "second", incident, "--by", "li")
-    assert agreed.output == f"2026-02-10 to 2026-02-15 are excused: {incident}\n"
+    excused = f"2026-02-10 to 2026-02-15 are excused: {incident}"
+    assert agreed.output.splitlines() == [excused, _back(world)]
+    assert _late_charges_taken_back(world) > 0
     assert kinds(world, account)[-2:] == ["days-excused", "facts-corrected"]
     listed = fenqi("incident", "list", FENQI_LANGUAGE="zh-CN").output
     assert "2026-02-15" in listed
     assert "Debits did not run." in listed
-    assert fenqi("incident", "close", incident, "--by", "li").exit_code == 0
+    closed = fenqi("incident", "close", incident, "--by", "li")
+    assert closed.exit_code == 0
+    ends = f"{incident} is closed; 2026-02-10 to 2026-02-15 stay excused."
+    assert closed.output.splitlines() == [ends, _back(world)]
     assert fenqi("incident", "list").output.strip() == "No incident."
     told = json.loads(fenqi("incident", "list", "--all", "--json").output)
     assert [(one["opened_by"], one["seconded_by"], one["closed_by"]) for one in told] == [

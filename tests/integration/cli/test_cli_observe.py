@@ -334,6 +334,16 @@ BAD_TEXTS = {
     '{"account": null, "kind": "login"}': "line 1, account is (missing)",
     '{"accuont": "1"}': "line 1, accuont: it must be one of account, kind",
 }
+BAD_TEXTS |= {
+    json.dumps(
+        {
+            "account": "01975f3e-8c00-7abc-8def-0123456789ab",
+            "kind": f"{name}-changed",
+            "happened_at": "2026-01-05T12:00:00+08:00",
+        }
+    ): f"line 1, {name} is (missing): it must be the value as it is, 1 to 500 characters"
+    for name in ("device", "phone", "card", "address")
+}
 LINES = {
     '"ip": 7': "line 1, ip: it must be a text in quotes",
     '"ip": "1.2.3"': "line 1, ip: it must be an IPv4 or IPv6 address",

@@ -10,10 +10,10 @@ from make_book import BOOK, World, beside, open_book, row, rows, until
 from make_crowd import log_in, people, protections
 
 from fenqi.flows.protect import _scenes, protect
-from fenqi.store import groups
+from fenqi.store import duties, groups
 from fenqi.store.pool import DatabaseGone, Store
 from fenqi.worker import watch
-from fenqi.worker.watch import TRIES_MAX, WAIT, Watch, look, watch_once
+from fenqi.worker.watch import TRIES_MAX, WAIT, WATCH, Watch, look, watch_once
 
 SECONDS_MAX = 240  # against what hangs
 
@@ -106,8 +106,12 @@ def test_watching_once_answers_everything_that_is_there(world: World) -> None:
     rings = [people(world, 10, f"ring-{number}") for number in range(10)]
     for number, ring in enumerate(rings):
         log_in(world, ring, f"1.2.3.{number}", every=timedelta(seconds=1))
-    found, over = watch_once(world.ground)
+    found, over = watch_once(world.ground, by="one")
     assert (found.rings, found.held, over) == (10, 100, 0)
+    with world.store.transaction() as session:
+        told = duties.find(session, WATCH)
+    assert (told.good_at, told.run_by) == (world.clock.now(), "one")
+    assert told.touched == found.suspicions
 
 
 def test_each_night_makes_the_groups_anew_and_asks_about_large_ones(world: World) -> None:
