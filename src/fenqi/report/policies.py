@@ -175,14 +175,19 @@ def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
     grid = _grid(_("number"), _("line"), _("when"), _("then"), _("reason"), _("shown"))
     for line in lines:
         then = [word(act.word, speech) for act in line.acts]
-        points = _("%(points)s points") % {"points": f"{line.points:+}"}
-        then += [points] if line.points else []
+        then += [points_text(line.points, speech)] if line.points else []
         then += [offer_text(one) for one in line.offers]
         shown = _("yes") if line.number in checked.shown else "-"
         grid.add_row(
             str(line.number), line.name, line.text, ", ".join(then), line.reason or "", shown
         )
     return grid
+
+
+def points_text(points: int, speech: Speech) -> str:
+    """Return what a row adds to the score, with its sign; never to be read as percentage points."""
+    said = speech.ngettext("%(count)s point", "%(count)s points", abs(points))
+    return said % {"count": f"{points:+}"}
 
 
 def offer_text(offer: Offer) -> str:
