@@ -19,6 +19,8 @@ from fenqi.core.terms.amortise.settings import (
     DaysInMonth,
     DaysInYear,
     Interval,
+    PayOffInterest,
+    Rest,
     Settings,
     Unit,
 )
@@ -164,10 +166,21 @@ SETTINGS = st.builds(
     accrual=st.sampled_from(Accrual),
     multiple=st.sampled_from([0, 1]),
     is_last_smoothed=st.booleans(),
+    principal_grace=st.sampled_from([0, 0, 1, 2]),
+    rest=st.sampled_from(Rest),
+    pay_off_interest=st.sampled_from(PayOffInterest),
 )
-TERMS = st.builds(
+
+
+def of_full_term(agreed: LifeTerms) -> LifeTerms:
+    """Return terms under which each drawdown has as many rows of its own as the plan began with."""
+    return replace(agreed, interest=replace(agreed.interest, count=agreed.count))
+
+
+AT_ONCE = st.builds(
     LifeTerms, RULES, SETTINGS, st.integers(1, 6), submitted_on=st.sampled_from(STARTS)
 )
+TERMS = st.one_of(AT_ONCE, AT_ONCE, AT_ONCE.map(of_full_term))
 
 
 AS_LENT = TERMS.map(

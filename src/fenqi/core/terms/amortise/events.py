@@ -11,8 +11,8 @@ from datetime import date
 from decimal import Decimal
 
 from fenqi.core.errors import Invalid
-from fenqi.core.terms.amortise.dates import spans
-from fenqi.core.terms.amortise.deferral import defer_run_interest
+from fenqi.core.terms.amortise.dates import Span, spans
+from fenqi.core.terms.amortise.deferral import defer_run_interest, take_deferral_back
 from fenqi.core.terms.amortise.leftover import place_leftover
 from fenqi.core.terms.amortise.level import relevel
 from fenqi.core.terms.amortise.model import ONE_DAY, Model, pause_days
@@ -47,26 +47,37 @@ def disburse(model: Model, on: date, amount_minor: int) -> None:
 def _disburse_full_term(model: Model, on: date, amount_minor: int) -> None:
     """Lend an amount over a full term of its own, begun with the period it falls in.
 
-    Rows with the days of one that is there already are added to it; others follow at the end.
+    Its rows are those of the plan to come, whatever re-ages made of them; others follow at the end.
     """
-    running = next((p for p in model.periods if p.starts_on <= on < p.due_on), None)
-    start = model.periods[-1].due_on if running is None else running.starts_on
-    alone = replace(model.settings, count=0)
-    own = Model(alone, spans(start, model.settings.interval, model.settings.count))
+    count, days = model.settings.count, [(one.starts_on, one.due_on) for one in model.periods]
+    first = next((place for place, (_, due_on) in enumerate(days) if due_on > on), len(days))
+    days += _following(model, max(0, first + count - len(days)))
+    own = Model(replace(model.settings, count=0), days[first : first + count])
+    own.rates, own.interest_ends_on = list(model.rates), model.interest_ends_on
     disburse(own, on, amount_minor)
+    take_deferral_back(model, on)  # rows that are open again ask for what ran in them
     model.disbursements.append((on, amount_minor))
     model.change_balance(on, disbursed_minor=amount_minor)
-    known = {(period.starts_on, period.due_on): period for period in model.periods}
-    for row in own.rows():
-        period = known.get((row.starts_on, row.due_on))
-        if period is None:
-            period = Period.between(model.periods[-1].due_on, row.due_on)
-            model.periods.append(period)
+    model.periods += [Period.between(*span) for span in days[len(model.periods) :]]
+    for period, row in zip(model.periods[first:], own.rows(), strict=False):
         period.instalment_minor += row.principal_minor + row.interest_minor
         period.signed_minor = period.instalment_minor
         model.refresh_factor(period)
     place_leftover(model, on)
     repeat_pauses(model, on)
+
+
+def _following(model: Model, count: int) -> list[Span]:
+    """Return the days of rows that follow the last one.
+
+    They are counted from the plan's start, unless that does not meet its last due day any more.
+    """
+    begin, last_due_on = model.periods[0].starts_on, model.periods[-1].due_on
+    counted = spans(begin, model.settings.interval, len(model.periods) + count)
+    later = [span for span in counted if span[0] >= last_due_on][:count]
+    if len(later) == count and (not count or later[0][0] == last_due_on):
+        return later
+    return list(spans(last_due_on, model.settings.interval, count))
 
 
 def change_rate(model: Model, on: date, rate: Decimal) -> None:
@@ -139,6 +150,8 @@ def pay_interest(model: Model, row: int, on: date, amount_minor: int) -> bool:
         return False
     period.is_stale = True
     if not _leaves_all(model, row, before):
+        if period.paid_minor > period.asked_minor:  # no row asks for less than was paid
+            period.ask(period.instalment_minor + period.paid_minor - period.asked_minor)
         place_leftover(model, on)
     return True
 

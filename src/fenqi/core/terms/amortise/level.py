@@ -94,6 +94,8 @@ def set_level_instalments(model: Model, related: Sequence[Period]) -> None:
     for period in related:
         if amount >= period.paid_minor:
             period.ask(amount, signed_minor=amount)
+    if balance and not any(period.instalment_minor for period in related):
+        related[-1].ask(int(balance))  # too little to be shared out is left to the last row
     model.settle()
 
 
@@ -205,6 +207,9 @@ def _as_agreed(model: Model) -> Model:
 
 
 def _mark_interest_grace(model: Model) -> None:
+    """Let the first periods be free of interest, unless another agreement has laid them out."""
+    if model.is_grace_lifted:
+        return
     for place, period in enumerate(model.periods[: model.settings.interest_grace]):
         if not period.is_interest_grace:
             period.is_interest_grace, period.is_stale = place < model.settings.interest_grace, True
@@ -219,7 +224,9 @@ def _ask_interest_only(model: Model, first: int) -> None:
             continue
         if place >= first:
             model.settle()
-            period.ask(period.due_interest_minor, signed_minor=period.due_interest_minor)
+            interest = period.due_interest_minor
+            least = period.paid_minor - period.credited_minor
+            period.ask(max(interest, least), signed_minor=interest)
             period.is_principal_grace = True
         else:
             period.is_principal_grace = period.due_principal_minor == 0

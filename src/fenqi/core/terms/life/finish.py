@@ -8,10 +8,14 @@ from fenqi.core.terms.life.state import RowKind
 from fenqi.core.terms.life.walk import Walk
 
 
-def finish(walk: Walk, as_of: date) -> Walk:
-    """Return a copy with interest counted to the day and empty extra rows left out."""
+def finish(walk: Walk, as_of: date, *, is_pay_off: bool = False) -> Walk:
+    """Return a copy with interest counted to the day and empty extra rows left out.
+
+    With `is_pay_off` overdue principal bears interest as far as it does in what ends the plan.
+    """
     has_to_count = counts_overdue(walk, as_of)
     walk = walk.sketch(shares_model=not has_to_count)
+    walk.is_pay_off = is_pay_off
     if not walk.rows:
         return walk
     if has_to_count:

@@ -14,7 +14,6 @@ from fenqi.core.terms.amortise.as_of import (
     correct_overdue,
     due_as_of,
     has_overdue,
-    outstanding_as_of,
 )
 from fenqi.core.terms.amortise.leftover import ask_unasked
 from fenqi.core.terms.amortise.model import DUE_ON, Model
@@ -68,6 +67,8 @@ def lend(walk: Walk, on: date, amount_minor: int) -> None:
     _follow(walk, on, since=on)
     if not walk.recalculates:
         keep_principal(walk, principal, on)
+    elif walk.terms.interest.count:
+        follow_model(walk, on)  # earlier rows too: what a drawdown opens asks for what ran there
 
 
 def _follow(walk: Walk, on: date, *, since: date) -> None:
@@ -137,21 +138,21 @@ def _bears_on_past_due(walk: Walk) -> bool:
     return walk.recalculates and walk.terms.rules.charges_interest_on_past_due
 
 
-def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:
-    """Note whether a receipt is enough to end the plan at the end of the running period.
+def end_of_rest(walk: Walk, on: date) -> date:
+    """Return the day up to which a pay-off on a day bears interest, by the product's rule.
 
-    Only a product whose pay-offs owe interest to the rest asks.
+    A pay-off to the rest bears it to the end of the running period.
     """
-    walk.is_pay_off = False
-    if not _owes_to_rest(walk) or not walk.terms.rules.recalculates:
-        return
-    row = next((row for row in walk.rows if row.starts_on < on <= row.due_on), None)
-    if row is not None:
-        left = outstanding_as_of(walk.the_model, row.due_on)
-        walk.is_pay_off = amount_minor >= left.principal_minor + left.interest_minor
+    if not owes_to_rest(walk):
+        return on
+    model = walk.the_model
+    place = model.find(on)
+    is_running = place is not None and model.periods[place].starts_on < on
+    return model.periods[place].due_on if place is not None and is_running else on
 
 
-def _owes_to_rest(walk: Walk) -> bool:
+def owes_to_rest(walk: Walk) -> bool:
+    """Return whether pay-offs bear interest to the end of the running period."""
     return walk.terms.interest.pay_off_interest is TO_REST
 
 
@@ -241,9 +242,8 @@ def _pay_by_model(
 
     Before its due day a row asks for interest to the day only, and for the rest as principal.
     """
-    model, on = walk.the_model, transaction.on
+    model, on = walk.the_model, _interest_day(walk, row, transaction.on)
     if timing is IN_ADVANCE:
-        on = _interest_day(walk, row, on)
         _ask_to_day(walk, model, place, row, component, on)
         model.tell(place)  # what the row was asked for to the day is not its due
     taken = pay_row(walk, transaction, row, (component,), amount_minor)
@@ -273,7 +273,7 @@ def pay_unasked(walk: Walk, transaction: Transaction, amount_minor: int) -> int:
     rows = (row for row in reversed(walk.rows) if row.kind in IN_SCHEDULE)
     row = next(row for row in rows if (row.starts_on, row.due_on) == days)
     taken = pay_row(walk, transaction, row, (INTEREST,), asked)
-    events.pay_interest(model, place, transaction.on, taken)
+    events.pay_interest(model, place, _interest_day(walk, row, transaction.on), taken)
     follow_model(walk, transaction.on)
     return taken
 
@@ -302,14 +302,16 @@ def _ask_to_day(
 
 
 def _interest_day(walk: Walk, row: Row, on: date) -> date:
-    """Return the day up to which an early payment owes interest.
+    """Return the day up to which a payment of a row owes interest, and on which it counts.
 
-    Where rest and pay-off rule disagree, a pay-off goes by the pay-off rule.
+    What ends the plan counts from the end of the rest, whichever row it pays first. Where rest and
+    pay-off rule disagree, a pay-off goes by the pay-off rule.
     """
+    if not owes_to_rest(walk):
+        return on
+    has_begun = row.starts_on < on
     is_per_period = walk.terms.interest.rest is Rest.PER_PERIOD
-    if _owes_to_rest(walk) and (walk.is_pay_off or is_per_period):
-        return row.due_on if row.starts_on < on <= row.due_on else on
-    return on
+    return end_of_rest(walk, on) if walk.is_pay_off or (is_per_period and has_begun) else on
 
 
 def lay_equally(walk: Walk, rows: list[Row], amount_minor: int) -> None:

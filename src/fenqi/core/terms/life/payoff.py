@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from fenqi.core.terms.life.charge import CHARGED
 from fenqi.core.terms.life.finish import finish
 from fenqi.core.terms.life.life import Life
+from fenqi.core.terms.life.rest import pay_off_of
 from fenqi.core.terms.life.rewind import rewound
-from fenqi.core.terms.life.settle import Waivers, ending_minor, pay_off_of, waivers_on
+from fenqi.core.terms.life.settle import Waivers, ending_minor, waivers_on
 from fenqi.core.terms.life.state import Row
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Settlement
@@ -40,7 +41,7 @@ def settle_quote(life: Life, on: date, *, is_withdrawal: bool = False) -> Settle
 
     Errors: OperationUntimely if nothing was lent by the day.
     """
-    walk = finish(rewound(life.walk, on), on)
+    walk = finish(rewound(life.walk, on), on, is_pay_off=True)
     waivers = waivers_on(walk, on, is_withdrawal=is_withdrawal)
     rule = walk.terms.rules.settlement
     return SettleQuote(
@@ -65,7 +66,7 @@ def payoff_minor(life: Life, on: date) -> int:
 
     Units: minor units. Errors: OperationUntimely if nothing was lent by the day.
     """
-    walk = finish(rewound(life.walk, on), on)
+    walk = finish(rewound(life.walk, on), on, is_pay_off=True)
     later = sum(_charges(life.walk.rows)) - sum(_charges(walk.rows))
     return pay_off_of(walk, on) + later
 

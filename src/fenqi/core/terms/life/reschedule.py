@@ -10,7 +10,13 @@ from fenqi.core.terms.amortise import events, shift
 from fenqi.core.terms.amortise.dates import later
 from fenqi.core.terms.amortise.settings import Unit
 from fenqi.core.terms.life.charge import pull_into
-from fenqi.core.terms.life.interest import PRINCIPAL, ask, keep_principal, lay_equally
+from fenqi.core.terms.life.interest import (
+    PRINCIPAL,
+    ask,
+    follow_model,
+    keep_principal,
+    lay_equally,
+)
 from fenqi.core.terms.life.operations import (
     AddPeriods,
     ChangeDueDay,
@@ -175,8 +181,14 @@ def _move_rows(walk: Walk, rows: list[Row], due_on: date, *, after: Sequence[Row
 
 
 def join_passed_extras(walk: Walk, last: Row) -> None:
-    """Let extra rows that the last instalment has passed over join it."""
+    """Let extra rows that the last instalment has passed over join it.
+
+    One that asks for principal stays beside rows that follow the interest model, which knows
+    nothing of it.
+    """
     passed = [row for row in walk.rows if row.kind is RowKind.EXTRA and row.due_on < last.due_on]
+    if walk.recalculates:
+        passed = [row for row in passed if not row.due[PRINCIPAL]]
     for extra in passed:
         for component in Component:
             last.due[component] += extra.due[component]
@@ -212,5 +224,7 @@ def _follow(walk: Walk, on: date) -> None:
         if is_asked and row.due_on >= on and place is not None:
             ask(walk, row, model.periods[place])
             row.meet(on)
-    if not walk.recalculates:
+    if walk.recalculates:
+        follow_model(walk, on)  # earlier rows too, where a change has moved what is deferred
+    else:
         keep_principal(walk, principal, on)

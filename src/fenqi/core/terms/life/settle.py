@@ -8,24 +8,18 @@ Source: docs/adr/0007-settle-early-by-the-day.md.
 
 from datetime import date
 
-from fenqi.core.terms.amortise.as_of import outstanding_as_of
-from fenqi.core.terms.amortise.settings import PayOffInterest
 from fenqi.core.terms.life.charge import note_relief
 from fenqi.core.terms.life.operations import Disburse, Settle
 from fenqi.core.terms.life.receive import allocate_receipt, exceed
 from fenqi.core.terms.life.relief import OF_THIS_PLAN, relieve
-from fenqi.core.terms.life.rules import GivenUp, SettlementRule
-from fenqi.core.terms.life.state import BESIDE_SCHEDULE, IN_SCHEDULE, Kind, Parts, Row, Transaction
+from fenqi.core.terms.life.rest import pay_off_of
+from fenqi.core.terms.life.rules import SettlementRule
+from fenqi.core.terms.life.state import IN_SCHEDULE, Kind, Parts, Row, Transaction
 from fenqi.core.terms.life.unearned import Ending, asked, unearned
 from fenqi.core.terms.life.walk import Walk
 from fenqi.core.terms.product import Component, Settlement
 
-FEE, INTEREST, PENALTY, PRINCIPAL = (
-    Component.FEE,
-    Component.INTEREST,
-    Component.PENALTY,
-    Component.PRINCIPAL,
-)
+FEE, INTEREST = Component.FEE, Component.INTEREST
 Waivers = list[tuple[Row, Parts]]
 
 
@@ -71,29 +65,6 @@ def ending_minor(walk: Walk, on: date, waivers: Waivers) -> int:
     Units: minor units; never below zero, since money back is no part of ending a plan.
     """
     return max(0, pay_off_of(walk, on) - sum(sum(parts) for _, parts in waivers))
-
-
-def pay_off_of(walk: Walk, on: date) -> int:
-    """Return all that is open of a walk counted to a day, with interest by the product's rule.
-
-    Where interest follows the balance: principal out, interest to the day or to the end of the
-    rest, charges, and what stands outside the model.
-
-    Units: minor units. Source: the vectors' README, section "Interest recalculation".
-    """
-    if not walk.recalculates:
-        lives_on = walk.terms.rules.given_up is GivenUp.LIVES_ON
-        return sum(row.claim_minor if lives_on else row.open_minor for row in walk.rows)
-    until = on
-    if walk.terms.interest.pay_off_interest is PayOffInterest.TO_REST:
-        until = next((row.due_on for row in walk.rows if row.starts_on < on <= row.due_on), on)
-    left = outstanding_as_of(walk.the_model, until)
-    total = left.principal_minor + left.interest_minor
-    for row in walk.rows:
-        total += row.open(FEE) + row.open(PENALTY)
-        if row.kind in BESIDE_SCHEDULE:
-            total += row.open(PRINCIPAL) + row.open(INTEREST)
-    return total
 
 
 def _waive(walk: Walk, transaction: Transaction, row: Row, parts: Parts) -> int:

@@ -10,7 +10,7 @@ from fenqi.core.terms.life.charge_off import charge_off, terminate, write_off
 from fenqi.core.terms.life.chargeback import charge_back, refund_credit
 from fenqi.core.terms.life.disburse import disburse, lay_out
 from fenqi.core.terms.life.extend import extend
-from fenqi.core.terms.life.interest import count_to, note_pay_off
+from fenqi.core.terms.life.interest import count_to
 from fenqi.core.terms.life.interest_refund import (
     as_never_lent,
     gives_interest_back,
@@ -56,6 +56,7 @@ from fenqi.core.terms.life.reschedule import (
     move_due_day,
     pause_interest,
 )
+from fenqi.core.terms.life.rest import note_pay_off
 from fenqi.core.terms.life.rules import Refund
 from fenqi.core.terms.life.settle import settle_early
 from fenqi.core.terms.life.state import Name
@@ -123,6 +124,8 @@ def _count(walk: Walk, operation: Operation) -> None:
         return
     if isinstance(operation, Receive):
         note_pay_off(walk, operation.on, operation.amount_minor)
+    else:
+        walk.is_pay_off = False
     count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)
 
 
