@@ -402,6 +402,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
     "policy-invalid": (
+        "{file}, line {line}: {where}: in `{said}`: {fault}.\n  {more}",
+        "{file}, line {line}: {where}: {fault}.\n  {more}",
         "{file}, line {line}: {where}: in `{said}`: {fault}.",
         "{file}, line {line}: {where}: {fault}.",
         "{file}, line {line}, column {column}: {fault}.",
