@@ -3,10 +3,10 @@
 MORE = "more with --before {last}"
 CONTESTED = "contest {contest}, case {case}"
 APPEALED = "appeal {appeal}, case {case}, to be answered by {day}"
-RESET = "{count} closed by {by}."
+RESET = "{by} closed the open breakers of {kind}: {count}."
 OPENED = "opened {case}"
 IS_WITH = "{case} is with {person}"
-LINE = "{case}: line {number}"
+LINE = "The note is line {number} of the case {case}."
 CLOSED = "{case} is closed: {outcome}; {count} protections ended"
 FROZEN = "frozen until {until}: {protection}"
 ONCE_SECONDED = (
@@ -23,7 +23,7 @@ ADOPTED = (
 TAKEN_BACK = (
     "{policy} {version} decides {kind} again; {gone} {gone_version} was taken back by {by}."
 )
-CHALLENGES = "{challenger}: {kind} {policy} {version}, until {until} UTC"
+CHALLENGES = "{challenger}: {policy}, until {until} UTC"
 JUDGED = "{count} judged"
 STOPPED = "{challenger} stopped by {by}"
 RUNNING = "running {duties}; Ctrl-C ends it"
@@ -77,6 +77,11 @@ CLOSED_DAYS = "{book}: closed {first} to {last}."
 CLOSING = "Closing"
 CLOSED_DAY = "Closed {day}"
 NO_ACCOUNT = "no open account"
+CAP_MET = (
+    "The cap is met for {effect} ({cap}): whom it would have harmed beyond that is kept as they "
+    "were until a person has looked; its case is in `fenqi case list`, `fenqi breaker list "
+    "--open` names it."
+)
 STARTED = "PostgreSQL {version} started: {folder}"
 RAN_ALREADY = "PostgreSQL {version} was running already: {folder}"
 STOPPED_SERVER = "PostgreSQL stopped."
@@ -179,6 +184,7 @@ ALL = (
     CLOSING,
     CLOSED_DAY,
     NO_ACCOUNT,
+    CAP_MET,
     STARTED,
     RAN_ALREADY,
     STOPPED_SERVER,

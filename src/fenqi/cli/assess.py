@@ -33,9 +33,14 @@ def assess(
     with Runtime.open(stop_after=True) as runtime:
         book = choosing.chosen(runtime.store, book_id)
         found = assess_book(runtime.ground, book, subject)
+        met = choosing.read(runtime.store, book, only_open=True)
     if as_json:
         typer.echo(json.dumps(dict(sorted(found.items()))))
         return
     counts = [f"{count:,} {word(outcome, speech())}" for outcome, count in sorted(found.items())]
     told = ", ".join(counts) or say(answers.NO_ACCOUNT)
     typer.echo(pair(word(subject.value, speech()), told, speech()))
+    for one in met:
+        if one.kind == subject.value:
+            cap = choosing.cap_words(one, speech())
+            typer.echo(say(answers.CAP_MET, effect=word(one.effect, speech()), cap=cap))

@@ -53,4 +53,4 @@ def reset(
     with Runtime.open(stop_after=True) as runtime:
         book = telling.chosen(runtime.store, book_id)
         closed = reset_breaker(runtime.ground, book, kind, by=by, finding=finding)
-    typer.echo(speech().gettext(answers.RESET).format(count=closed, by=by))
+    typer.echo(speech().gettext(answers.RESET).format(count=closed, by=by, kind=kind.value))

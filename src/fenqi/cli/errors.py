@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,8 +30,10 @@ from fenqi.cli.language import speech
 from fenqi.cli.phrases import FIELDS, PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import Broken, FenqiError, Unavailable
+from fenqi.core.values.money import currency
 from fenqi.core.values.phrase import Phrase
 from fenqi.machine import Config, SystemClock
+from fenqi.report.ink import money_text
 
 T = TypeVar("T")
 
@@ -183,12 +185,30 @@ def sentence(error: FenqiError) -> str:
     """Return what a person reads; an error without a sentence shows its code and values."""
     templates = SENTENCES.get(error.code, ())
     fields = {name: _in_words(name, value) for name, value in error.fields.items()}
+    fields |= _amounts(error.fields)
     for template in (templates,) if isinstance(templates, str) else templates:
         try:
             return speech().gettext(template).format(**fields)
         except (KeyError, IndexError):  # raised with other values than this sentence names
             continue
-    return ", ".join([error.code, *(f"{name}={value}" for name, value in fields.items())])
+    told = {name: fields[name] for name in error.fields}
+    return ", ".join([error.code, *(f"{name}={value}" for name, value in told.items())])
+
+
+def _amounts(fields: Mapping[str, object]) -> dict[str, str]:
+    """Return the amounts of an error that names their currency, as money: `limit` of `limit_minor`.
+
+    Beside them the sentence may still name the minor units.
+    """
+    code = fields.get("currency")
+    if not isinstance(code, str):
+        return {}
+    unit = currency(code)
+    return {
+        name.removesuffix("_minor"): f"{money_text(value, unit)} {unit.code}"
+        for name, value in fields.items()
+        if name.endswith("_minor") and isinstance(value, int)
+    }
 
 
 def _in_words(name: str, value: object) -> str:

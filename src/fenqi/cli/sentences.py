@@ -22,9 +22,7 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "amounts-out-of-range": "An amount of {array} is not between {least} and {most} minor units.",
     "annuity-invalid": "No payments repay this: {count} of them at a rate of {rate} a period.",
-    "asked-limit-invalid": (
-        "Asked for is a limit of {asked_minor} minor units; it is {limit_minor} already."
-    ),
+    "asked-limit-invalid": "Asked for is a limit of {asked}; it is {limit} already.",
     "assessment-under-way": ("The account {account} is being looked at already. Ask again."),
     "appeal-ended": "The appeal {appeal} was decided already: {outcome}.",
     "appeal-evidence-missing": (
@@ -340,7 +338,13 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
         "filters and the cancellation prefix of the mapping."
     ),
     "offer-ended": "The offer of the application {application} ended on {ended_on}. Apply again.",
-    "offer-gone": ("The offer {offer} is {state}; its last day was {last_on}."),
+    "offer-gone": (
+        "The offer {offer} is over; its last day was {last_on}.",
+        "The offer {offer} is {state} already.",
+        "The offer {offer} cannot be accepted now: the account is {status}, and {overdue_days} "
+        "days overdue.",
+        "The offer {offer} was made for another limit than there is now.",
+    ),
     "offer-missing": ("There is no offer {offer} to this account."),
     "nothing-to-second": (
         "No freeze {protection} of the account {account} waits for a second person."
@@ -402,6 +406,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     "plan-missing": "There is no plan {plan}.",
     "plan-not-running": "The plan {plan} is {state}, so it cannot be settled.",
     "policy-invalid": (
+        "{file}, line {line}: {where}: in `{said}`: {fault}.\n  {more}",
+        "{file}, line {line}: {where}: {fault}.\n  {more}",
         "{file}, line {line}: {where}: in `{said}`: {fault}.",
         "{file}, line {line}: {where}: {fault}.",
         "{file}, line {line}, column {column}: {fault}.",
@@ -445,6 +451,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "policy-version-changed": (
         "{policy} {version} was adopted with another text. Give the new text a higher version."
+    ),
+    "policy-version-passed": (
+        "{policy} {newest} was adopted already, and {version} is a new text under a lower number. "
+        "Give it a version above {newest}; to go back to what decided before: fenqi policy "
+        "rollback {policy}"
     ),
     "principal-out-of-range": (
         "An amount is {least} to {most} minor units; this one is {principal_minor}."

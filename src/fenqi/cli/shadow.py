@@ -42,9 +42,9 @@ def start(
     with Runtime.open(stop_after=True) as runtime:
         challenger_id, ends_at = shadowing.begin(runtime.ground, book, by=by, days=days)
     said = speech().gettext(answers.CHALLENGES)
-    told = {"kind": book.kind, "policy": book.name, "version": book.version}
+    policy = telling.title(book.kind, book.name, book.version)
     until = f"{ends_at:%Y-%m-%d %H:%M}"
-    typer.echo(said.format(challenger=challenger_id, until=until, **told))
+    typer.echo(said.format(challenger=challenger_id, policy=policy, until=until))
 
 
 def run() -> None:

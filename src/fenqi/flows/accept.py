@@ -76,10 +76,15 @@ def _standing_offer(
         raise OfferMissing(offer=command.offer_id)
     standing = account.standing_at(now)
     is_sound = standing.status is AccountStatus.OPEN and standing.overdue_days == 0
-    is_over = offer.last_on < account.book.business_date or (command.accepts and not is_sound)
-    if offer.state != "open" or is_over or offer.old_minor != account.limit_minor:
-        state = "over" if is_over and offer.state == "open" else offer.state
-        raise OfferGone(offer=command.offer_id, state=state, last_on=offer.last_on)
+    if offer.state != "open":
+        raise OfferGone(offer=command.offer_id, state=offer.state)
+    if offer.last_on < account.book.business_date:
+        raise OfferGone(offer=command.offer_id, last_on=offer.last_on)
+    if command.accepts and not is_sound:
+        how = {"status": standing.status.value, "overdue_days": standing.overdue_days}
+        raise OfferGone(offer=command.offer_id, **how)
+    if offer.old_minor != account.limit_minor:
+        raise OfferGone(offer=command.offer_id)
     return offer
 
 

@@ -54,7 +54,7 @@ def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adop
     """Let a policy decide from now on.
 
     Errors: AdopterInvalid, AdopterIsAuthor, PolicyNotDue, PolicyUnsound, InputForbidden,
-    PolicyVersionChanged.
+    PolicyVersionChanged, PolicyVersionPassed.
     """
     name = _name(by)
     now = ground.clock.now()

@@ -107,7 +107,11 @@ def _check(account: Account, command: Assess, *, is_under_way: bool) -> None:
     if account.status is AccountStatus.CLOSED:
         raise AccountNotOpen(account=account.account_id, status=account.status.value)
     if command.asked_minor is not None and command.asked_minor <= account.limit_minor:
-        raise AskedInvalid(asked_minor=command.asked_minor, limit_minor=account.limit_minor)
+        raise AskedInvalid(
+            asked_minor=command.asked_minor,
+            limit_minor=account.limit_minor,
+            currency=account.currency,
+        )
 
 
 class _Maker:

@@ -28,8 +28,8 @@ CHANGES = (
     ("version = 3\n", "version = 4\n"),
     ('author = "fenqi"', f'author = "{STARTED_BY}"'),
     (
-        "amount_minor > 3 * purchase_amount_max_90d",
-        "amount_minor > 4 * purchase_amount_max_90d",  # was 3
+        'amount_minor > 3 * purchase_amount_max_90d and amount_minor > 200000 minor"',
+        'amount_minor > 4 * purchase_amount_max_90d and amount_minor > 200000 minor"  # was 3 *',
     ),
     (
         'when = "overdue_episodes_365d >= 3"\npoints = 20',

@@ -44,7 +44,7 @@ def show(lines: Sequence[Appeal], console: Console, speech: Speech) -> None:
     """Print one appeal a row; ids are never cut."""
     _ = speech.gettext
     if not lines:
-        console.print(_("no appeal is open"))
+        console.print(_("No appeal."))
         return
     table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim")
     for heading in (_("Answer by"), _("About"), _("Appeal"), _("Decision"), _("Found")):
@@ -85,8 +85,12 @@ def show_close(
     if restored is not None:
         is_limit = record.kind == "limit"
         unit = currency(record.currency)
-        value = money_text(restored, unit) if is_limit else percent_text(restored, 2)
-        console.print(_("It is %(value)s again.") % {"value": value})
+        said = _("Later purchases are offered at %(new)s a year again.")
+        value = percent_text(restored, 2)
+        if is_limit:
+            said = _("The limit for later purchases is %(new)s again.")
+            value = f"{money_text(restored, unit)} {unit.code}"
+        console.print(said % {"new": value})
     if ended:
         console.print(_("Protections that ended: %(count)s.") % {"count": ended})
     if is_reopened:

@@ -44,11 +44,17 @@ def refuse_unknown(store: Store, book_id: str | None) -> None:
         chosen_or_all(session, book_id)
 
 
+def cap_words(one: Trip, speech: Speech) -> str:
+    """Return a cap as a person reads it."""
+    _ = speech.gettext
+    spans = {"hour": _("%(cap)s in any hour"), "day": _("%(cap)s in any day")}
+    return spans[one.span] % {"cap": one.cap}
+
+
 def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:
     """Print them for a person."""
     _ = speech.gettext
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    spans = {"hour": _("%(cap)s in any hour"), "day": _("%(cap)s in any day")}
     labels = (_("met at"), _("book"), _("kind"), _("effect"), _("cap"), _("policy"), _("state"))
     for label in labels:
         table.add_column(label, overflow="fold")
@@ -62,7 +68,7 @@ def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:
             one.book_id,
             word(one.kind, speech),
             word(one.effect, speech),
-            spans[one.span] % {"cap": one.cap},
+            cap_words(one, speech),
             f"{one.policy} {one.policy_version}",
             state,
         )

@@ -39,7 +39,7 @@ def show(lines: Sequence[Contest], console: Console, speech: Speech) -> None:
     """Print one contest a row; ids are never cut."""
     _ = speech.gettext
     if not lines:
-        console.print(_("no contest is open"))
+        console.print(_("No contest."))
         return
     table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim")
     for heading in (_("Since"), _("Why"), _("Contest"), _("Account"), _("Found")):

@@ -168,6 +168,11 @@ def as_table(found: Shadowed) -> dict[str, object]:
     }
 
 
+def title(kind: str, name: str, version: int) -> str:
+    """Return a policy as it is called: what it decides about once, if that is its name."""
+    return f"{name} {version}" if name == kind else f"{kind} {name} {version}"
+
+
 def show(found: Shadowed, console: Console, speech: Speech) -> None:
     """Print a report for a person."""
     _, one, comparison = speech.gettext, found.challenger, found.comparison
@@ -178,7 +183,7 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
         "%(policy)s, %(state)s: %(decisions)s decisions, %(differing)s would have come out "
         "differently."
     )
-    told = {"policy": f"{one.kind} {one.name} {one.version}", "state": state}
+    told = {"policy": title(one.kind, one.name, one.version), "state": state}
     counts = {"decisions": comparison.decisions, "differing": comparison.differing}
     console.print(said % (told | {name: speech.count(count) for name, count in counts.items()}))
     if comparison.menus:

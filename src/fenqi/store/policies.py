@@ -49,6 +49,12 @@ class PolicyVersionChanged(Conflict):
     code = "policy-version-changed"
 
 
+class PolicyVersionPassed(Conflict):
+    """A new text of a policy has a lower version than one that was adopted already."""
+
+    code = "policy-version-passed"
+
+
 class NothingBefore(Conflict):
     """There is no earlier adoption to go back to."""
 
@@ -185,6 +191,9 @@ KNOWN = """
 SELECT body_sha256 FROM catalogue
 WHERE kind = 'policy' AND name = %(policy)s AND version = %(version)s
 """
+NEWEST = """
+SELECT MAX(version) FROM catalogue WHERE kind = 'policy' AND name = %(policy)s
+"""
 KEEP = """
 INSERT INTO catalogue (kind, name, version, body, body_sha256, author, adopted_by, adopted_at)
 VALUES ('policy', %(policy)s, %(version)s, %(body)s, %(sha)s, %(author)s, %(by)s, %(now)s)
@@ -208,9 +217,10 @@ RETURNING number
 def adopt(session: Session, book: Rulebook, now: datetime, *, by: str, because: str) -> Adoption:
     """Let a policy decide from now on; its text is kept as a version.
 
-    Asked again by the same person while it decides, the first adoption is returned.
+    Asked again by the same person while it decides, the first adoption is returned. A version that
+    was adopted before may come back word for word; a new text is newer than all there were.
 
-    Errors: PolicyVersionChanged.
+    Errors: PolicyVersionChanged, PolicyVersionPassed.
     """
     session.run(LOCK, LOCK_KEY)
     policy = book.policy
@@ -220,6 +230,9 @@ def adopt(session: Session, book: Rulebook, now: datetime, *, by: str, because: 
     entry = _entry(book, now, by=by, because=because)
     known = session.rows(KNOWN, entry)
     if not known:
+        ((newest,),) = session.rows(NEWEST, entry)
+        if newest is not None and newest > policy.version:
+            raise PolicyVersionPassed(policy=policy.name, version=policy.version, newest=newest)
         session.run(KEEP, entry)
     elif known[0][0] != entry["sha"]:
         raise PolicyVersionChanged(policy=policy.name, version=policy.version)

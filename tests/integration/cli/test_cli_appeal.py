@@ -54,7 +54,7 @@ def test_a_declined_purchase_is_contested_looked_at_and_answered(world: World, f
     words = ("--outcome", "not-upheld", "--by", "ola", "it was not raised")
     closed = fenqi("appeal", "close", appeal, *words).stdout
     assert "The amount is above what is left of your limit." in closed
-    assert "no appeal is open" in fenqi("appeal", "list").stdout
+    assert "No appeal." in fenqi("appeal", "list").stdout
     assert appeal in fenqi("appeal", "list", "--all", "--json").stdout
     gone = fenqi("appeal", "close", appeal, *words, exit_code=2)
     assert "decided already" in gone.stderr

@@ -62,7 +62,7 @@ def test_a_stored_plan_is_previewed_contested_and_decided(world: World, fenqi: R
     said = ended(fenqi(*decide, "--outcome", "upheld", "The courier lost it."))
     assert "600.00 CNY undone, 0.00 CNY go back" in said
     assert "was decided already" in ended(fenqi(*decide, "--outcome", "upheld", "Again."), 2)
-    assert "no contest is open" in ended(fenqi("contest", "list"))
+    assert "No contest." in ended(fenqi("contest", "list"))
     assert state(world, plan) == "closed"
     assert_sound(world)
 

@@ -55,7 +55,7 @@ def test_an_offer_is_listed_accepted_once_and_the_limit_rises_then(
     assert done.stdout.startswith(f"accepted: the limit is {limit / 100:,.2f}")
     assert kinds(world, account)[-1] == "limit-raised"
     again = fenqi("offer", "accept", offer, "--account", account)
-    assert (again.exit_code, f"The offer {offer} is accepted" in again.stderr) == (2, True)
+    assert (again.exit_code, f"The offer {offer} is accepted already." in again.stderr) == (2, True)
     assert json.loads(fenqi("offer", "list", "--json").stdout) == []
     (answered,) = json.loads(fenqi("offer", "list", "--all", "--json").stdout)
     assert answered["state"] == "accepted"
@@ -96,7 +96,10 @@ def test_what_cannot_be_answered_is_told_and_changes_nothing(world: World, fenqi
         (("list", "--account", uuid4()), "There is no account"),
         (("ask", house, "--limit", LIMIT), "There is no account"),
         (("accept", offer, "--account", house), "There is no account"),
-        (("ask", account, "--limit", LIMIT), "it is 1000000 already"),
+        (
+            ("ask", account, "--limit", LIMIT),
+            "Asked for is a limit of 10,000.00 CNY; it is 10,000.00 CNY already",
+        ),
         (("ask", account, "--limit", 0), "a whole number from 1 to"),
         (("ask", account, "--limit", "much"), "a whole number from 1 to"),
         (("ask", account), "--limit"),

@@ -90,6 +90,23 @@ def test_what_is_wrong_is_told_and_ends_with_2(
     assert "Traceback" not in ended.output
 
 
+def test_all_conditions_that_cannot_be_read_are_named_at_once(alone: Run, tmp_path: Path) -> None:
+    wrong = [
+        ("overdue_days > 0", "overdue_day > 0"),
+        ("applications_24h >= 5", "aplications_24h >= 5"),
+    ]
+    file = own(tmp_path, *wrong)
+    ended = alone("policy", "check", str(file))
+    assert ended.exit_code == 2
+    lines = file.read_text("utf-8").split("\n")
+    for name in ("overdue_day", "aplications_24h"):
+        line = 1 + next(place for place, one in enumerate(lines) if f"{name} " in one)
+        assert f"{file}, line {line}: " in ended.stderr
+        assert f"there is no input {name} (is " in ended.stderr
+    chinese = alone("policy", "check", str(file), FENQI_LANGUAGE="zh").stderr
+    assert chinese.count("行") == 2
+
+
 def test_a_fault_of_the_check_is_told_and_ends_with_2(alone: Run, tmp_path: Path) -> None:
     file = own(tmp_path, ("applications_24h >= 5", "applications_24h >= 6"))
     ended = alone("policy", "check", str(file))

@@ -95,7 +95,7 @@ PLAIN = {
     "shadow run": (("shadow", "run"), "已评判 0 个"),
     "breaker list": (("breaker", "list"), "没有触及任何上限"),
     "case list": (("case", "list"), "没有待处理的案件"),
-    "contest list": (("contest", "list"), "没有进行中的异议"),
+    "contest list": (("contest", "list"), "没有异议"),
     "report": (("report",), "滚动率"),
     "ledger check": (("ledger", "check"), "账簿一致"),
     "assess": (("assess", "limit"), "额度 limit"),
@@ -165,7 +165,7 @@ def test_a_challenger_is_told_in_chinese(world: World, fenqi: Run, tmp_path: Pat
     text = (SHIPPED / "purchase.toml").read_text("utf-8")
     file.write_text(text.replace("version = 3", "version = 4", 1), "utf-8")
     begun = fenqi("shadow", "start", file, "--by", "mei", language="zh").stdout.translate(WESTERN)
-    assert re.search("purchase purchase 4,至 .* UTC", begun)
+    assert re.search(":purchase 4,至 .* UTC", begun)
     challenger = begun.split(":")[0]
     assert "0 个决策" in fenqi("shadow", "report", challenger, language="zh").stdout
     assert "挑战者" in fenqi("shadow", "list", language="zh").stdout

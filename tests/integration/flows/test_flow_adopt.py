@@ -24,7 +24,12 @@ from fenqi.report.language import Language, Speech
 from fenqi.report.policy_difference import KindsDiffer, differ
 from fenqi.store import policies
 from fenqi.store.features import shipped
-from fenqi.store.policies import NothingBefore, PolicyMissing, PolicyVersionChanged
+from fenqi.store.policies import (
+    NothingBefore,
+    PolicyMissing,
+    PolicyVersionChanged,
+    PolicyVersionPassed,
+)
 from fenqi.store.pool import Refused, Store
 
 TEXT = """
@@ -165,6 +170,18 @@ def test_a_version_is_never_edited(world: World) -> None:
     assert kept == [(1, own().text), (2, own(2, above=200_000).text)]
 
 
+def test_a_new_text_is_newer_than_all_that_were_adopted(world: World) -> None:
+    adopt(world.ground, own(3), by="Second Person")
+    with pytest.raises(PolicyVersionPassed) as refused:
+        adopt(world.ground, own(2, above=200_000), by="Second Person")
+    assert (refused.value.fields["version"], refused.value.fields["newest"]) == (2, 3)
+    adopt(world.ground, own(4, above=200_000), by="Second Person")
+    roll_back(world.ground, "own", by="Third Person", because="too many declines")
+    with pytest.raises(PolicyVersionPassed):  # what was taken back keeps its number
+        adopt(world.ground, own(2, above=200_000), by="Second Person")
+    assert live(world) == ("own", 3)
+
+
 @pytest.mark.parametrize("statement", ["UPDATE adoptions SET version = 9", "DELETE FROM adoptions"])
 def test_the_program_cannot_change_who_adopted_what(world: World, statement: str) -> None:
     adopt(world.ground, own(), by="Second Person")
@@ -280,12 +297,17 @@ def test_older_decisions_are_not_decided_again(world: World) -> None:
 
 
 def test_two_who_adopt_at_once_follow_one_another(world: World) -> None:
-    versions = [own(number, above=1_000 * number) for number in range(1, 7)]
+    # In whatever order they come: each under a name of its own.
+    texts = [own(number, above=1_000 * number).text for number in range(1, 7)]
+    versions = [
+        read(text.replace('id = "own"', f'id = "own-{number}"', 1), shipped().vocabulary)
+        for number, text in enumerate(texts, start=1)
+    ]
     with ThreadPoolExecutor(max_workers=3) as pool:
         made = list(pool.map(lambda one: adopt(world.ground, one, by="Second Person"), versions))
     assert sorted(one.number for one in made) == [1, 2, 3, 4, 5, 6]
     last = max(made, key=lambda one: one.number)
-    assert live(world) == ("own", last.version)
+    assert live(world) == (last.policy, last.version)
 
 
 def test_what_decides_is_asked_in_the_round_trip_of_a_batch(world: World) -> None:

@@ -24,7 +24,9 @@ from make_book import (
 )
 from make_change import trip
 from rich.console import Console
+from typer.testing import CliRunner
 
+from fenqi.cli import app
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.breaker import Caps
@@ -246,7 +248,7 @@ def test_a_price_rises_with_a_reason_and_falls_when_it_is_over(world: World) -> 
 
 
 def test_beyond_the_cap_limits_are_kept_and_a_person_reviews_them(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
     caps = world.ground.catalogue.conduct().caps
     monkeypatch.setitem(caps, "smaller-limit", Caps(2, 2))
@@ -270,6 +272,14 @@ def test_beyond_the_cap_limits_are_kept_and_a_person_reviews_them(
     subjects = rows(world.store, "SELECT subject FROM cases ORDER BY subject")
     assert subjects == [("breaker-smaller-limit",), ("limit-review",)]
     assert sorted(limit_of(world, one) for one in people) == [800_000, 800_000, LIMIT]
+    # Who looks at a whole book is told of it, and of no cap on another kind.
+    environment = {"FENQI_DATABASE_URL": database_url, "FENQI_LANGUAGE": "en"}
+    told = {
+        one: CliRunner().invoke(app, ["assess", one], env=environment).stdout
+        for one in ("limit", "price")
+    }
+    assert "The cap is met for smaller-limit (2 in any hour)" in told["limit"]
+    assert "The cap is met" not in told["price"]
 
 
 def test_limits_never_swing_however_often_they_are_looked_at(world: World) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fenqi.core.errors import Broken
+from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.check import check
 from fenqi.flows.found import Found
 from fenqi.machine import Config
@@ -98,6 +99,13 @@ def test_the_challengers_file_is_whole_and_says_what_it_changed(tmp_path: Path) 
     file.write_text(challenger.text(), encoding="utf-8")
     policy = policies.read_file(file)
     assert (policy.name, policy.version, policy.author) == ("purchase", 4, challenger.STARTED_BY)
+    shipped = policies.shipped(DecisionKind.PURCHASE).policy.text.splitlines()
+    own = challenger.text().splitlines()
+    changed = [one for one, other in zip(own, shipped, strict=True) if one != other]
+    figures = [one for one in changed if not one.startswith(("# The", "version", "author"))]
+    assert len(figures) >= 3
+    assert sum("# was" in one for one in figures) == 3
+    assert any("4 * purchase_amount_max_90d" in one and "# was 3" in one for one in figures)
     checked = check(policy)
     assert [one for one in checked.findings if one.is_fault] == []
 

@@ -12,7 +12,7 @@ from fenqi.core.risk.input import Purpose, Unit, Value, Vocabulary
 from fenqi.core.risk.policy.cost import CELLS_MAX, LINES_MAX, refuse_cost
 from fenqi.core.risk.policy.expression import LEAST, MOST, Always, Truth, both, names
 from fenqi.core.risk.policy.fair import refuse_unfair
-from fenqi.core.risk.policy.fault import PolicyInvalid
+from fenqi.core.risk.policy.fault import PolicyInvalid, joined
 from fenqi.core.risk.policy.form import Form, opened, written
 from fenqi.core.risk.policy.parse import Column, Parsed, parse, parse_cell, parse_column
 from fenqi.core.risk.policy.policy import (
@@ -39,18 +39,23 @@ def read(text: str, vocabulary: Vocabulary, *, file: str = "") -> Policy:
     """Return the policy a TOML text describes.
 
     Errors: PolicyInvalid with file, line, and of a condition its part, both units and a name that
-    was probably meant.
+    was probably meant. Of conditions it tells all that cannot be read; of anything else the first.
     """
+    faults: list[PolicyInvalid] = []
     try:
-        return _Reading(text, vocabulary, file).policy()
+        return _Reading(text, vocabulary, file, faults).policy()
     except PolicyInvalid as refusal:
-        raise (refusal.within(file=file) if file else refusal) from refusal
+        found = [one for one in faults if one is not refusal] + [refusal]
+        raise joined([one.within(file=file) if file else one for one in found]) from refusal
 
 
 class _Reading:
     """One text being read; the forms of its lines are kept to tell where a refusal belongs."""
 
-    def __init__(self, text: str, vocabulary: Vocabulary, file: str) -> None:
+    def __init__(
+        self, text: str, vocabulary: Vocabulary, file: str, faults: list[PolicyInvalid]
+    ) -> None:
+        self._faults = faults  # of conditions, after which reading went on
         self._text, self._vocabulary, self._file = text, vocabulary, file
         self._top = opened(text)
         self._lines: list[Line] = []
@@ -77,6 +82,8 @@ class _Reading:
             self._rule(form)
         tables = tuple(self._tables())
         thresholds = tuple(self._thresholds())
+        if self._faults:
+            raise self._faults[0]
         if not self._lines:
             raise top.refusal("rules", Phrase("a policy has at least one rule or table"))
         policy = Policy(
@@ -377,7 +384,9 @@ class _Reading:
         try:
             parsed = parsing()
         except PolicyInvalid as refusal:
-            raise form.within(field, refusal) from refusal
+            # Nothing that is read further down depends on what a condition says.
+            self._faults.append(form.within(field, refusal))
+            return Always()
         self._currencies |= parsed.currencies
         if len(self._currencies) > 1:
             fault = Phrase(
