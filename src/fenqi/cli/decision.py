@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import preferred_language, speech
+from fenqi.cli.language import preferred_language, say
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.values.phrase import Phrase
@@ -118,9 +118,7 @@ def list_(
         return
     telling.show_list(lines, _console(), preferred_language())
     if len(lines) == most:
-        _console().print(
-            speech().gettext(answers.MORE).format(decision=lines[-1].decision_id), soft_wrap=True
-        )
+        _console().print(say(answers.MORE, decision=lines[-1].decision_id), soft_wrap=True)
 
 
 def changes(

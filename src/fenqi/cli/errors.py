@@ -26,12 +26,13 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from fenqi.cli import around, usage
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.cli.phrases import FIELDS, PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import Broken, FenqiError, Unavailable
 from fenqi.core.values.phrase import Phrase
 from fenqi.machine import Config, SystemClock
+from fenqi.report.names import word
 
 T = TypeVar("T")
 
@@ -156,12 +157,12 @@ def _tell_place(fault: OSError) -> int:
 
 def _say(text: str, **values: object) -> None:
     """Print one of the sentences of `around` in the reader's language."""
-    _print(speech().gettext(text).format(**values))
+    _print(say(text, **values))
 
 
 def _say_where(log: Path | None) -> None:
     if log is not None:
-        _print(speech().gettext(around.DETAILS).format(log=log))
+        _say(around.DETAILS, log=log)
 
 
 def _print(text: str) -> None:
@@ -173,7 +174,7 @@ def _print(text: str) -> None:
 def tell_of(others: Sequence[str]) -> None:
     """Print who works in the same folder already; the database keeps the programs apart."""
     if others:
-        said = speech().gettext(around.BESIDE).format(programs=_shown(list(others)))
+        said = say(around.BESIDE, programs=_shown(list(others)))
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"[bold]fenqi:[/] {escape(said)}"
         )
@@ -185,7 +186,7 @@ def sentence(error: FenqiError) -> str:
     fields = {name: _in_words(name, value) for name, value in error.fields.items()}
     for template in (templates,) if isinstance(templates, str) else templates:
         try:
-            return speech().gettext(template).format(**fields)
+            return say(template, **fields)
         except (KeyError, IndexError):  # raised with other values than this sentence names
             continue
     return ", ".join([error.code, *(f"{name}={value}" for name, value in fields.items())])
@@ -195,6 +196,8 @@ def _in_words(name: str, value: object) -> str:
     """Return the value of a field as `_shown`; a phrase of ours in the reader's language."""
     if isinstance(value, Phrase):
         return _shown(value.told(speech().gettext), most=PHRASE_CHARS_MAX)
+    if name == "outcome":
+        return word(_shown(value), speech())
     shown = _shown(value)
     is_ours = shown in PHRASES and (name in FIELDS or shown.startswith("("))
     is_ours |= shown in around.OF_SYSTEM and name in FIELDS
