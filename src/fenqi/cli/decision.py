@@ -43,7 +43,7 @@ def show(
     decision_id: Which,
     as_json: AsRecord = False,
     language: Annotated[
-        Language | None, typer.Option("--lang", help="In which language; default: that of LANG.")
+        Language | None, typer.Option("--lang", help="In which language; default: FENQI_LANGUAGE.")
     ] = None,
 ) -> None:
     """Tell a decision: from what, by which rules and versions, with which reasons."""
