@@ -125,7 +125,7 @@ def _check_columns(path: Path, names: list[str]) -> None:
             raise _fault(path, 1, name, "(heading)", wanted)
     for name in NEEDED:
         if name not in names:
-            raise _fault(path, 1, name, "(missing)", Phrase("a column of the heading"))
+            raise _fault(path, 1, name, Phrase("(missing)"), Phrase("a column of the heading"))
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:

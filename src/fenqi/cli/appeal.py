@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.cli.objections import Found, Words, listing, plain
 from fenqi.cli.sending import about, send
 from fenqi.core.risk.appeal import Answer
@@ -52,8 +52,8 @@ def open_(
             text=text,
         )
         answer = send(runtime, open_appeal, command)
-    told = speech().gettext(answers.APPEALED)
-    said = told.format(appeal=answer.appeal_id, case=answer.case_id, day=answer.due_on)
+    told = {"appeal": answer.appeal_id, "case": answer.case_id, "day": answer.due_on}
+    said = say(answers.APPEALED, **told)
     plain().print(said, soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ from fenqi.cli import answers
 from fenqi.cli.language import say, speech
 from fenqi.core.risk.change import Subject
 from fenqi.report import breaker as choosing
-from fenqi.report.names import pair, word
+from fenqi.report.names import pair, together, word
 from fenqi.runtime import Runtime
 from fenqi.worker.assess import assess_book
 
@@ -38,7 +38,7 @@ def assess(
         typer.echo(json.dumps(dict(sorted(found.items()))))
         return
     counts = [f"{count:,} {word(outcome, speech())}" for outcome, count in sorted(found.items())]
-    told = ", ".join(counts) or say(answers.NO_ACCOUNT)
+    told = together(counts, speech()) or say(answers.NO_ACCOUNT)
     typer.echo(pair(word(subject.value, speech()), told, speech()))
     for one in met:
         if one.kind == subject.value:

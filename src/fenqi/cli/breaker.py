@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.flows.reset import reset as reset_breaker
 from fenqi.report import breaker as telling
@@ -53,4 +53,4 @@ def reset(
     with Runtime.open(stop_after=True) as runtime:
         book = telling.chosen(runtime.store, book_id)
         closed = reset_breaker(runtime.ground, book, kind, by=by, finding=finding)
-    typer.echo(speech().gettext(answers.RESET).format(count=closed, by=by, kind=kind.value))
+    typer.echo(say(answers.RESET, count=closed, by=by, kind=kind.value))

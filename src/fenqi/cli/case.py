@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.cli.sending import about, send
 from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.risk.crowd import PlaceKind
@@ -26,6 +26,7 @@ from fenqi.flows.review import (
     open_case,
 )
 from fenqi.report import case as telling
+from fenqi.report.names import word
 from fenqi.runtime import Runtime
 
 
@@ -165,7 +166,8 @@ def close(
         outcome = CaseOutcome(found.value)
         how: dict[str, Any] = {"outcome": outcome, "text": text, "place": place}
         answer = send(runtime, close_case, CloseCase(**_of_case(runtime, case_id, by), **how))
-    _say(answers.CLOSED, case=case_id, outcome=outcome.value, count=answer.ended)
+    said = word(outcome.value, speech())
+    _say(answers.CLOSED, case=case_id, outcome=said, count=answer.ended)
 
 
 def freeze_(
@@ -232,7 +234,7 @@ def _of_case(runtime: Runtime, case_id: UUID, by: str) -> dict[str, Any]:
 
 
 def _say(said: str, **values: object) -> None:
-    _console().print(speech().gettext(said).format(**values), soft_wrap=True)
+    _console().print(say(said, **values), soft_wrap=True)
 
 
 def _console() -> Console:

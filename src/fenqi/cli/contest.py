@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.cli.objections import Found, Words, listing, plain
 from fenqi.cli.sending import about, send
 from fenqi.core.servicing.contest import Finding, Ground
@@ -51,8 +51,7 @@ def open_(
             asked_at=runtime.clock.now(),
         )
         answer = send(runtime, open_contest, command)
-    said = speech().gettext(answers.CONTESTED)
-    told = said.format(contest=answer.contest_id, case=answer.case_id)
+    told = say(answers.CONTESTED, contest=answer.contest_id, case=answer.case_id)
     plain().print(told, soft_wrap=True)
 
 

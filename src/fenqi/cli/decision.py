@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import preferred_language, speech
+from fenqi.cli.language import preferred_language, say
 from fenqi.core.risk import record as keeping
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.values.phrase import Phrase
@@ -43,7 +43,7 @@ def show(
     decision_id: Which,
     as_json: AsRecord = False,
     language: Annotated[
-        Language | None, typer.Option("--lang", help="In which language; default: that of LANG.")
+        Language | None, typer.Option("--lang", help="In which language; default: FENQI_LANGUAGE.")
     ] = None,
 ) -> None:
     """Tell a decision: from what, by which rules and versions, with which reasons."""
@@ -118,9 +118,7 @@ def list_(
         return
     telling.show_list(lines, _console(), preferred_language())
     if len(lines) == most:
-        _console().print(
-            speech().gettext(answers.MORE).format(last=lines[-1].decision_id), soft_wrap=True
-        )
+        _console().print(say(answers.MORE, last=lines[-1].decision_id), soft_wrap=True)
 
 
 def changes(

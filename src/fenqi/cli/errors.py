@@ -26,7 +26,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from fenqi.cli import around, usage
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.cli.phrases import FIELDS, PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.errors import Broken, FenqiError, Unavailable
@@ -34,6 +34,7 @@ from fenqi.core.values.money import currency
 from fenqi.core.values.phrase import Phrase
 from fenqi.machine import Config, SystemClock
 from fenqi.report.ink import money_text
+from fenqi.report.names import word
 
 T = TypeVar("T")
 
@@ -158,12 +159,12 @@ def _tell_place(fault: OSError) -> int:
 
 def _say(text: str, **values: object) -> None:
     """Print one of the sentences of `around` in the reader's language."""
-    _print(speech().gettext(text).format(**values))
+    _print(say(text, **values))
 
 
 def _say_where(log: Path | None) -> None:
     if log is not None:
-        _print(speech().gettext(around.DETAILS).format(log=log))
+        _say(around.DETAILS, log=log)
 
 
 def _print(text: str) -> None:
@@ -175,7 +176,7 @@ def _print(text: str) -> None:
 def tell_of(others: Sequence[str]) -> None:
     """Print who works in the same folder already; the database keeps the programs apart."""
     if others:
-        said = speech().gettext(around.BESIDE).format(programs=_shown(list(others)))
+        said = say(around.BESIDE, programs=_shown(list(others)))
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"[bold]fenqi:[/] {escape(said)}"
         )
@@ -188,7 +189,7 @@ def sentence(error: FenqiError) -> str:
     fields |= _amounts(error.fields)
     for template in (templates,) if isinstance(templates, str) else templates:
         try:
-            return speech().gettext(template).format(**fields)
+            return say(template, **fields)
         except (KeyError, IndexError):  # raised with other values than this sentence names
             continue
     told = {name: fields[name] for name in error.fields}
@@ -215,6 +216,8 @@ def _in_words(name: str, value: object) -> str:
     """Return the value of a field as `_shown`; a phrase of ours in the reader's language."""
     if isinstance(value, Phrase):
         return _shown(value.told(speech().gettext), most=PHRASE_CHARS_MAX)
+    if name == "outcome":
+        return word(_shown(value), speech())
     shown = _shown(value)
     is_ours = shown in PHRASES and (name in FIELDS or shown.startswith("("))
     is_ours |= shown in around.OF_SYSTEM and name in FIELDS

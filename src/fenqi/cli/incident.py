@@ -70,7 +70,7 @@ def open_(
 ) -> None:
     """Excuse the days of an outage, and take back what was held against customers for them."""
     if days is not None and through_on is not None:
-        raise typer.BadParameter(speech().gettext(answers.DAYS_OR_TO))
+        raise typer.BadParameter(say(answers.DAYS_OR_TO))
     first = from_on.date()
     last = through_on.date() if through_on else None
     if days is not None:
@@ -120,7 +120,7 @@ def _tell(one: Any, back: str) -> None:
         "until": one.through_on,
     }
     said = answers.EXCUSED if one.span else answers.NOT_EXCUSED
-    typer.echo(speech().gettext(said).format(**told))
+    typer.echo(say(said, **told))
     typer.echo(back)
     if one.waits_for_second:
-        typer.echo(speech().gettext(answers.EXCUSED_ONCE_SECONDED).format(**told))
+        typer.echo(say(answers.EXCUSED_ONCE_SECONDED, **told))

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from fenqi.core.values.phrase import closed_up
 from fenqi.machine import speaks_chinese
 from fenqi.report.language import Language, Speech
 
@@ -17,8 +18,8 @@ def speech() -> Speech:
 
 
 def say(sentence: str, **values: object) -> str:
-    """Return a sentence of `answers` in that language, with its values."""
-    return speech().gettext(sentence).format(**values)
+    """Return a sentence of ours in that language, with its values."""
+    return closed_up(speech().gettext(sentence), values).format(**values)
 
 
 @cache

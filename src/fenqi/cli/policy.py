@@ -8,12 +8,13 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.flows import adopt as adopting
 from fenqi.machine import Config, SystemClock
 from fenqi.report import breaker as choosing
 from fenqi.report import policies as telling
 from fenqi.report import policy_difference
+from fenqi.report.names import word
 from fenqi.runtime import Runtime
 
 DAYS = 30
@@ -74,9 +75,9 @@ def adopt(
     policy = telling.read_file(file)
     with Runtime.open(stop_after=True) as runtime:
         adoption = adopting.adopt(runtime.ground, policy, by=by, because=because)
-    said = speech().gettext(answers.ADOPTED)
-    told = {"policy": adoption.policy, "version": adoption.version, "kind": adoption.kind.value}
-    typer.echo(said.format(**told, by=adoption.adopted_by))
+    kind = word(adoption.kind.value, speech())
+    told = {"policy": adoption.policy, "version": adoption.version, "kind": kind}
+    typer.echo(say(answers.ADOPTED, **told, by=adoption.adopted_by))
 
 
 def rollback(
@@ -89,10 +90,10 @@ def rollback(
     """Take the last adoption back: what decided before decides again."""
     with Runtime.open(stop_after=True) as runtime:
         gone, back = adopting.roll_back(runtime.ground, name, by=by, because=because)
-    said = speech().gettext(answers.TAKEN_BACK)
-    told = {"policy": back.policy, "version": back.version, "kind": back.kind.value}
+    kind = word(back.kind.value, speech())
+    told = {"policy": back.policy, "version": back.version, "kind": kind}
     were = {"gone": gone.policy, "gone_version": gone.version}
-    typer.echo(said.format(**told, **were, by=back.adopted_by))
+    typer.echo(say(answers.TAKEN_BACK, **told, **were, by=back.adopted_by))
 
 
 def list_(

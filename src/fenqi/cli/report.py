@@ -36,7 +36,7 @@ def report(
     ] = None,
     language: Annotated[
         Language | None,
-        typer.Option("--lang", help="The language of the report; default: that of LANG."),
+        typer.Option("--lang", help="The language of the report; default: FENQI_LANGUAGE."),
     ] = None,
     folder: Annotated[
         Path | None,

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.flows import shadow as shadowing
 from fenqi.report import shadow as telling
 from fenqi.runtime import Runtime
@@ -41,17 +41,16 @@ def start(
     book = telling.rulebook_of(file)
     with Runtime.open(stop_after=True) as runtime:
         challenger_id, ends_at = shadowing.begin(runtime.ground, book, by=by, days=days)
-    said = speech().gettext(answers.CHALLENGES)
-    policy = telling.title(book.kind, book.name, book.version)
+    policy = telling.title(book.kind, book.name, book.version, speech())
     until = f"{ends_at:%Y-%m-%d %H:%M}"
-    typer.echo(said.format(challenger=challenger_id, policy=policy, until=until))
+    typer.echo(say(answers.CHALLENGES, challenger=challenger_id, policy=policy, until=until))
 
 
 def run() -> None:
     """Ask every challenger about the live decisions it has not seen."""
     with Runtime.open(stop_after=True) as runtime:
         judged = follow(runtime.ground)
-    typer.echo(speech().gettext(answers.JUDGED).format(count=f"{judged:,}"))
+    typer.echo(say(answers.JUDGED, count=f"{judged:,}"))
 
 
 def report(
@@ -81,4 +80,4 @@ def stop(challenger_id: Which, by: Person) -> None:
     """Stop a challenger before its end; what it said stays."""
     with Runtime.open(stop_after=True) as runtime:
         shadowing.stop(runtime.ground, challenger_id, by=by)
-    typer.echo(speech().gettext(answers.STOPPED).format(challenger=challenger_id, by=by))
+    typer.echo(say(answers.STOPPED, challenger=challenger_id, by=by))

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from fenqi.cli import answers
-from fenqi.cli.language import speech
+from fenqi.cli.language import say
 from fenqi.cli.sending import about, send
 from fenqi.core.risk.case import check_name
 from fenqi.core.values.ids import AccountId
@@ -37,5 +37,5 @@ def verify(
             account_id=AccountId(account_id),
         )
         send(runtime, verifying, command)
-    said = speech().gettext(answers.VERIFIED).format(account=account_id)
+    said = say(answers.VERIFIED, account=account_id)
     Console(highlight=False, markup=False).print(said, soft_wrap=True)

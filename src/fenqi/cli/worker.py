@@ -8,11 +8,12 @@ from rich.console import Console
 
 from fenqi.cli import answers
 from fenqi.cli.errors import tell_of
-from fenqi.cli.language import speech
+from fenqi.cli.language import say, speech
 from fenqi.flows.protect import retry_suspicions
 from fenqi.lines import open_bureau
 from fenqi.machine import DUTIES, Config
 from fenqi.report import duty as telling
+from fenqi.report.names import words
 from fenqi.runtime import Runtime
 from fenqi.worker.rota import Rota, duties_of, run_round
 from fenqi.worker.watch import WATCH, watch_once
@@ -51,8 +52,7 @@ def run(
             telling.show(told, config.duties, runtime.clock, console, speech())
             return
         tell_of(runtime.others)
-        said = speech().gettext(answers.RUNNING)
-        console.print(said.format(duties=", ".join(config.duties)))
+        console.print(say(answers.RUNNING, duties=words(config.duties, speech())))
         with Rota(runtime.ground, known, config.duties, by=runtime.words):
             threading.Event().wait()
 
@@ -75,4 +75,4 @@ def retry() -> None:
     """Let suspicions of crowds that failed too often be looked at again."""
     with Runtime.open(stop_after=True) as runtime:
         count = retry_suspicions(runtime.ground)
-    typer.echo(speech().gettext(answers.WAIT_AGAIN).format(count=f"{count:,}"))
+    typer.echo(say(answers.WAIT_AGAIN, count=f"{count:,}"))

@@ -127,7 +127,7 @@ def show(one: Shown, console: Console, language: Language) -> None:
     colour = {"offered": BRAND, "accepted": BRAND, "declined": BAD}.get(one.state, GOLD)
     state = Text(_states(speech)[one.state], style=f"bold {colour}")
     heading = _("Application %(id)s:") % {"id": one.application_id}
-    console.print(Text(f"{heading} ").append(state))
+    console.print(Text(speech.joined(heading, "")).append(state))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")  # Chinese has no spaces to break at

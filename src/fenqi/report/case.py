@@ -17,7 +17,7 @@ from fenqi.core.values.money import Currency, currency
 from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text
 from fenqi.report.language import Speech
-from fenqi.report.names import label, pair, word
+from fenqi.report.names import label, pair, sense, subject, together, word
 from fenqi.store import accounts, case_records
 from fenqi.store.case_records import Line, Measure, Story, Wanted
 from fenqi.store.pool import Store
@@ -87,7 +87,7 @@ def show_list(lines: Sequence[Line], clock: Clock, console: Console, speech: Spe
     table.add_column(outcome, overflow="fold")
     for line in lines:
         what, left = (
-            pair(word(line.kind, speech), line.subject, speech),
+            pair(word(line.kind, speech), subject(line.subject, speech), speech),
             _due(line, clock.now(), speech),
         )
         with_ = line.assignee or "-"
@@ -107,18 +107,20 @@ def show(story: Story, clock: Clock, console: Console, speech: Speech) -> None:
     _, line = speech.gettext, story.line
     console.print(
         Text.assemble(
-            (pair(word(line.kind, speech), line.subject, speech), "bold"), f"  {line.case_id}"
+            (pair(word(line.kind, speech), subject(line.subject, speech), speech), "bold"),
+            f"  {line.case_id}",
         )
     )
     outcome = _("open")
     if line.outcome:
         named = {"outcome": word(line.outcome, speech), "person": story.closed_by}
         outcome = _("%(outcome)s (by %(person)s)") % named
-    said = _("priority %(priority)s, %(outcome)s, with %(person)s, due ") % {
-        "priority": line.priority,
-        "outcome": outcome,
-        "person": line.assignee or _("nobody"),
-    }
+    said = speech.fill(
+        _("priority %(priority)s, %(outcome)s, with %(person)s, due "),
+        priority=line.priority,
+        outcome=outcome,
+        person=line.assignee or _("nobody"),
+    )
     console.print(said, _due(line, clock.now(), speech), end="\n", sep="")
     if story.about_case_id is not None:
         console.print(_("an appeal against %(case)s") % {"case": story.about_case_id})
@@ -183,7 +185,8 @@ def _evidence(evidence: Mapping[str, object], unit: Currency, speech: Speech) ->
             amount = f"{money_text(value, unit)} {unit.code}"
             told.append(pair(label(name, speech), amount, speech))
         else:
-            told.append(pair(label(name, speech), _plain(value, speech), speech))
+            shown = sense(name, str(value), speech) if name == "span" else _plain(value, speech)
+            told.append(pair(label(name, speech), shown, speech))
     return told
 
 
@@ -191,12 +194,14 @@ def _plain(value: object, speech: Speech) -> str:
     """Return a value of the evidence as a person reads it: no brackets, instants to the second."""
     _ = speech.gettext
     if isinstance(value, Mapping):
-        return ", ".join(
-            f"{label(str(name), speech)} {_plain(one, speech)}"
-            for name, one in sorted(value.items())
+        named = sorted(value.items())
+        parts = (
+            speech.fill("%(what)s %(one)s", what=label(str(name), speech), one=_plain(one, speech))
+            for name, one in named
         )
+        return together(parts, speech)
     if isinstance(value, list):
-        return ", ".join(_plain(one, speech) for one in value) or _("none")
+        return together((_plain(one, speech) for one in value), speech) or _("none")
     if isinstance(value, str) and INSTANT.fullmatch(value):
         return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, str) and value != "unknown":

@@ -38,7 +38,7 @@ from fenqi.core.values.rate import PPM
 from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text, money_text, percent_text
 from fenqi.report.language import Language, Speech
-from fenqi.report.names import word, words
+from fenqi.report.names import measure, pair, sense, word, words
 from fenqi.store import accounts, changes, decision_records, features, reasons, scorecards
 from fenqi.store.decision_records import Line, Wanted
 from fenqi.store.pool import Store
@@ -152,15 +152,16 @@ def show(record: Record, console: Console, language: Language) -> None:
         menu = menu_reasons(known.policy, known.said) if record.offers else ()
         if len(known.said.effects) + bool(menu) > 1:
             console.print(_because(known.policy, known.said, menu, Speech(language)))
-    console.print(_inputs(record, known.vocabulary, _, language))
+    console.print(_inputs(record, known.vocabulary, Speech(language)))
     if known.policy is not None:
-        console.print(_rules(known, currency(record.currency), _))
+        console.print(_rules(known, currency(record.currency), Speech(language)))
     for part in _rest(record, known, _, language):
         console.print(part)
 
 
-def _rules(known: _Known, unit: Currency, _: Callable[[str], str]) -> RenderableType:
+def _rules(known: _Known, unit: Currency, speech: Speech) -> RenderableType:
     """Return what became of each rule, those that were hit or unknown first."""
+    _ = speech.gettext
     table = _table(_("Rule"), _("What became of it"), _("Condition, and the values it saw"))
     order = list(Status)
     said = {
@@ -173,7 +174,7 @@ def _rules(known: _Known, unit: Currency, _: Callable[[str], str]) -> Renderable
     }
     for one in sorted(known.told, key=lambda told: order.index(told.status)):
         colour = {Status.HIT: BRAND, Status.UNKNOWN: GOLD, Status.ERROR: BAD}.get(one.status, "")
-        seen = Text("\n".join([one.line.text, *_seen(one, known.vocabulary, unit, _)]))
+        seen = Text("\n".join([one.line.text, *_seen(one, known.vocabulary, unit, speech)]))
         seen.stylize("dim", len(one.line.text))
         table.add_row(
             f"{one.line.number} {one.line.name}", Text(said[one.status], style=colour), seen
@@ -181,13 +182,15 @@ def _rules(known: _Known, unit: Currency, _: Callable[[str], str]) -> Renderable
     return table
 
 
-def _seen(told: Told, vocabulary: Vocabulary, unit: Currency, _: Callable[[str], str]) -> list[str]:
+def _seen(told: Told, vocabulary: Vocabulary, unit: Currency, speech: Speech) -> list[str]:
     """Return the inputs a condition looked at with their values, one a line.
 
     What was computed from them can be seen from these; the parts are in `trace` for programs.
     """
+    _ = speech.gettext
     return [
-        f"{name} = " + (_("unknown") if value is None else _value(value, vocabulary[name], unit, _))
+        f"{name} = "
+        + (_("unknown") if value is None else _value(value, vocabulary[name], unit, speech))
         for name, value in told.parts
         if name in vocabulary
     ]
@@ -205,7 +208,7 @@ def _head(record: Record, speech: Speech) -> RenderableType:
         (_("Booked on"), record.booked_on),
         (_("By"), f"{rulebook.name} {rulebook.version} ({rulebook.rulebook_id})"),
         (_("Saw events up to"), "" if record.as_of_number is None else str(record.as_of_number)),
-        (_("Regime"), record.regime),
+        (_("Regime"), sense("regime", record.regime, speech)),
         (_("Took"), took),
         (_("Points"), "" if record.points is None else str(record.points)),
         (_("Effects"), words(record.effects, speech)),
@@ -274,9 +277,8 @@ def _tag(language: Language) -> str:
     return "zh" if language is Language.CHINESE else "en"
 
 
-def _inputs(
-    record: Record, vocabulary: Vocabulary, _: Callable[[str], str], language: Language
-) -> RenderableType:
+def _inputs(record: Record, vocabulary: Vocabulary, speech: Speech) -> RenderableType:
+    _, language = speech.gettext, speech.language
     table = _table(_("Input"), _("Value"), _("Name"))
     unit = currency(record.currency)
     for name, value in record.given.items():
@@ -285,18 +287,21 @@ def _inputs(
         if value is None:
             shown = Text(_("unknown"), style=GOLD)
         else:
-            shown = Text(_value(value, known, unit, _))
+            shown = Text(_value(value, known, unit, speech))
         table.add_row(title or name, shown, name)
     return table
 
 
-def _value(value: int, known: Input | None, unit: Currency, _: Callable[[str], str]) -> str:
+def _value(value: int, known: Input | None, unit: Currency, speech: Speech) -> str:
     """Return a value as its unit is read."""
+    _ = speech.gettext
     if known is None:
         return f"{value:,}"
     match known.unit:
         case Unit.CHOICE:
-            return known.choices[value] if 0 <= value < len(known.choices) else str(value)
+            if not 0 <= value < len(known.choices):
+                return str(value)
+            return sense(known.name, known.choices[value], speech)
         case Unit.FLAG:
             return _("yes") if value else _("no")
         case Unit.MINOR:
@@ -306,7 +311,7 @@ def _value(value: int, known: Input | None, unit: Currency, _: Callable[[str], s
         case Unit.COUNT:
             return f"{value:,}"
         case _:
-            return f"{value:,} {known.unit.value}"
+            return measure(value, known.unit, speech)
 
 
 def _rest(
@@ -335,9 +340,9 @@ def change_text(record: Record, speech: Speech) -> str | None:
 def _turn_text(turn: Turn, record: Record, known: _Known, speech: Speech) -> str:
     _, unit = speech.gettext, currency(record.currency)
     one = known.vocabulary[turn.name]
-    was, would = (_value(value, one, unit, _) for value in (turn.value, turn.would_be))
+    was, would = (_value(value, one, unit, speech) for value in (turn.value, turn.would_be))
     title = one.title.get(_tag(speech.language), turn.name)
-    return f"{title}: {was} -> {would}: {word(turn.outcome, speech)}"
+    return pair(title, pair(f"{was} -> {would}", word(turn.outcome, speech), speech), speech)
 
 
 def _turn_of(record: Record, policy: Policy | None) -> Turn | None:
@@ -408,7 +413,8 @@ def show_story(
 
     Limits are printed as money of `unit`, prices in per cent a year.
     """
-    _ = Speech(language).gettext
+    speech = Speech(language)
+    _ = speech.gettext
     if not told:
         console.print(_("Neither limit nor price ever changed."))
         return
@@ -428,7 +434,7 @@ def show_story(
             value(one.old),
             value(one.new),
             "\n".join(f"{name} {value(part, is_part=True)}" for name, part in one.parts.items()),
-            "\n".join([*one.reasons, *(f"({bound})" for bound in one.bounds)]),
+            "\n".join([*one.reasons, *(f"({word(bound, speech)})" for bound in one.bounds)]),
         )
     console.print(table)
 

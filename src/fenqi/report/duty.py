@@ -17,6 +17,7 @@ from rich.text import Text
 from fenqi.core.ports import Clock
 from fenqi.report.ink import BAD, GOLD
 from fenqi.report.language import Speech
+from fenqi.report.names import word
 from fenqi.store import applications, duties, links
 from fenqi.store.duties import SILENT_SECONDS_MAX, Standing
 from fenqi.store.pool import Store
@@ -79,7 +80,7 @@ def show(told: Told, chosen: Sequence[str], clock: Clock, console: Console, spee
     now = clock.now()
     for one in told.duties:
         table.add_row(
-            one.name,
+            word(one.name, speech),
             _("on") if one.name in chosen else _("off"),
             _state(one, told.held, now, speech),
             f"{one.good_at:%Y-%m-%d %H:%M:%S}" if one.good_at else _("never"),
@@ -108,7 +109,7 @@ def _advice(one: Standing, seconds: float, speech: Speech) -> str:
         "worker run again: the next round goes on where the last one ended."
     )
     return said % {
-        "duty": one.name,
+        "duty": word(one.name, speech),
         "program": one.run_by,
         "begun": f"{one.begun_at:%Y-%m-%d %H:%M:%S}",
         "minutes": speech.count(int(seconds // 60)),

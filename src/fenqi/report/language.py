@@ -19,6 +19,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.numbers import get_currency_symbol as currency_symbol
 
 from fenqi.core.values.money import Currency
+from fenqi.core.values.phrase import closed_up
 
 PPM_DIGITS = 6
 
@@ -64,6 +65,14 @@ class Speech:
         if self.language is Language.ENGLISH:
             return singular if count == 1 else plural
         return self._sentences.get(singular, plural)
+
+    def fill(self, sentence: str, **values: object) -> str:
+        """Return a sentence with its %(named)s values, its blanks as the language sets them."""
+        return closed_up(sentence, values) % values
+
+    def joined(self, *sentences: str) -> str:
+        """Return sentences one after another; Chinese ones stand close, their marks are wide."""
+        return ("" if self.language is Language.CHINESE else " ").join(sentences)
 
     def count(self, number: int) -> str:
         """Return a number with grouped thousands."""

@@ -7,23 +7,63 @@ the language already and stand alone; so does a code nobody named.
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
+from fenqi.core.risk.input import Unit
 from fenqi.report.language import Language, Speech
 
 HELD_BACK = "held-back"  # before an effect that was not carried out
+CONTESTED = "contested"  # before what an appeal or a contest is about
 
 
 def word(code: str, speech: Speech) -> str:
     """Return a code with its name before it; a parameter, as in hold:24, stays with the code."""
     head, _, rest = code.partition(":")
     if head == HELD_BACK and rest:
-        return f"{word(head, speech)}: {word(rest, speech)}"
+        return pair(word(head, speech), word(rest, speech), speech)
     name = _names(speech.language).get(head, "")
     return code if speech.language is Language.ENGLISH or not name else f"{name} {code}"
 
 
 def words(codes: Iterable[str], speech: Speech) -> str:
     """Return codes with their names, one after another."""
-    return ", ".join(word(one, speech) for one in codes)
+    return together((word(one, speech) for one in codes), speech)
+
+
+def together(texts: Iterable[str], speech: Speech) -> str:
+    """Return texts one after another, with the mark the language puts between them."""
+    return ("\u3001" if speech.language is Language.CHINESE else ", ").join(texts)
+
+
+def sense(of: str, code: str, speech: Speech) -> str:
+    """Return a code whose word depends on what it is said of, as the name of an input or `offer`.
+
+    An account, an offer and a case are each "open", which are three words in Chinese.
+    """
+    if speech.language is Language.ENGLISH:
+        return code
+    name = _senses(speech.language).get((of, code))
+    return f"{name} {code}" if name else word(code, speech)
+
+
+def measure(value: int, unit: Unit, speech: Speech) -> str:
+    """Return days, seconds or points with what they are; other units as they are called."""
+    match unit:
+        case Unit.DAYS:
+            said = speech.ngettext("%(count)s day", "%(count)s days", abs(value))
+        case Unit.SECONDS:
+            said = speech.ngettext("%(count)s second", "%(count)s seconds", abs(value))
+        case Unit.POINTS:
+            said = speech.ngettext("%(count)s point", "%(count)s points", abs(value))
+        case _:
+            return f"{value:,} {unit.value}"
+    return said % {"count": f"{value:,}"}
+
+
+def subject(code: str, speech: Speech) -> str:
+    """Return what a case is about: a reason or a code, or what of it is contested."""
+    head, _, what = code.partition(": ")
+    if head != CONTESTED or not what:
+        return word(code, speech)
+    return pair(speech.gettext("contested"), word(what, speech), speech)
 
 
 def pair(what: str, value: str, speech: Speech) -> str:
@@ -48,6 +88,7 @@ def label(field: str, speech: Speech) -> str:
         "contest_id": _("contest"),
         "decision_id": _("decision"),
         "due_at": _("due at"),
+        "due_on": _("to be answered by"),
         "effect": _("effect"),
         "effects": _("effects"),
         "event_number": _("event"),
@@ -79,7 +120,52 @@ def label(field: str, speech: Speech) -> str:
 @lru_cache(maxsize=len(Language))
 def _names(language: Language) -> Mapping[str, str]:
     _ = Speech(language).gettext
-    return _of_decisions(_) | _of_cases(_)
+    return _of_decisions(_) | _of_cases(_) | _of_bounds(_) | _of_duties(_)
+
+
+@lru_cache(maxsize=len(Language))
+def _senses(language: Language) -> Mapping[tuple[str, str], str]:
+    _ = Speech(language).gettext
+    return {
+        ("account_status", "open"): _("an open account"),
+        ("account_status", "frozen"): _("a frozen account"),
+        ("account_status", "closed"): _("a closed account"),
+        ("regime", "normal"): _("normal times"),
+        ("regime", "easing"): _("easier times"),
+        ("regime", "tight"): _("tighter times"),
+        ("offer", "open"): _("awaits an answer"),
+        ("offer", "accepted"): _("accepted"),
+        ("offer", "declined"): _("turned down"),
+        ("offer", "overtaken"): _("overtaken by a later change"),
+        ("span", "hour"): _("within an hour"),
+        ("span", "day"): _("within a day"),
+    }
+
+
+def _of_bounds(_: Callable[[str], str]) -> dict[str, str]:
+    return {
+        # what held a change of a limit or a price back
+        "band": _("too small a change"),
+        "turn-band": _("too small a turn"),
+        "cool-down": _("too soon after the last"),
+        "turn-cool-down": _("too soon to turn"),
+        "turns": _("turned too often"),
+        "step": _("the most at once"),
+        "strength": _("as much as its rule asks for"),
+        "range": _("the least or the most there is"),
+        "level": _("between two levels"),
+        "no-reason": _("no reason to harm"),
+    }
+
+
+def _of_duties(_: Callable[[str], str]) -> dict[str, str]:
+    return {
+        "watch": _("answers crowds"),
+        "admit": _("decides applications"),
+        "shadow": _("lets challengers judge"),
+        "assess-limit": _("looks at limits again"),
+        "assess-price": _("looks at prices again"),
+    }
 
 
 def _of_decisions(_: Callable[[str], str]) -> dict[str, str]:
@@ -103,7 +189,7 @@ def _of_decisions(_: Callable[[str], str]) -> dict[str, str]:
         "limit": _("limit"),
         "price": _("price"),
         "access": _("a login or a change of access"),
-        "repayment": _("a change of how is paid"),
+        "repayment": _("customers who pay differently"),
         "credit": _("lending"),
         "fraud": _("fraud"),
         "service": _("service"),

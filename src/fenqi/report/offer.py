@@ -11,7 +11,7 @@ from rich.table import Table
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.ink import money_text
 from fenqi.report.language import Speech
-from fenqi.report.names import word
+from fenqi.report.names import sense
 from fenqi.store import accounts, changes
 from fenqi.store.changes import Offer
 from fenqi.store.pool import Store
@@ -66,6 +66,6 @@ def show(store: Store, found: Sequence[Offer], console: Console, speech: Speech)
             money_text(one.old_minor, unit),
             money_text(one.new_minor, unit),
             str(one.last_on),
-            word(one.state, speech),
+            sense("offer", one.state, speech),
         )
     console.print(table)

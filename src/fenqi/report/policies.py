@@ -18,7 +18,7 @@ from fenqi.core.values.phrase import Phrase, told
 from fenqi.core.values.rate import PPM
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text
 from fenqi.report.language import Speech
-from fenqi.report.names import word, words
+from fenqi.report.names import together, word, words
 from fenqi.report.policy_difference import Difference
 from fenqi.store import books, policies
 from fenqi.store.catalogue import Catalogue, from_files
@@ -95,7 +95,9 @@ def deciding(store: Store) -> list[Now]:
                 if why and chosen.rulebook.rulebook_id == chosen.live.rulebook_id:
                     why.append(ALL_THE_SAME)
                 named = f"{live.name} {live.version}"
-                because = Phrase("{policy}: {why}", policy=named, why=_joined(why)) if why else ""
+                because = (
+                    Phrase("of {policy}: {why}", policy=named, why=_joined(why)) if why else ""
+                )
                 now = (policy.name, policy.version, policy.valid_until, because)
                 found.append(Now(kind.value, book.book_id, *now))
     return found
@@ -104,7 +106,7 @@ def deciding(store: Store) -> list[Now]:
 def _joined(phrases: Sequence[Phrase]) -> Phrase:
     """Return phrases as one."""
     *before, last = phrases
-    return Phrase("{first}, {second}", first=_joined(before), second=last) if before else last
+    return Phrase("{first}, and {second}", first=_joined(before), second=last) if before else last
 
 
 def show_deciding(found: Sequence[Now], console: Console, speech: Speech) -> None:
@@ -179,7 +181,7 @@ def _lines(lines: Sequence[Line], checked: Checked, speech: Speech) -> Grid:
         then += [offer_text(one) for one in line.offers]
         shown = _("yes") if line.number in checked.shown else "-"
         grid.add_row(
-            str(line.number), line.name, line.text, ", ".join(then), line.reason or "", shown
+            str(line.number), line.name, line.text, together(then, speech), line.reason or "", shown
         )
     return grid
 
@@ -231,14 +233,15 @@ def show_adoptions(adoptions: Sequence[Adoption], console: Console, speech: Spee
     for one in adoptions:
         words = [_("live")] if last[one.kind] == one.number else []
         words += [_("rollback")] if one.is_rollback else []
-        words += [one.because] if one.because else []
+        shipped = one.because == policies.BECAUSE_SHIPPED
+        words += [_("shipped") if shipped else one.because] if one.because else []
         grid.add_row(
             word(one.kind.value, speech),
             str(one.number),
             f"{one.policy} {one.version}",
             one.adopted_by,
             f"{one.adopted_at:%Y-%m-%d %H:%M}",
-            ", ".join(words),
+            together(words, speech),
         )
     console.print(grid if adoptions else _("Nobody adopted a policy yet."))
 

@@ -168,9 +168,10 @@ def as_table(found: Shadowed) -> dict[str, object]:
     }
 
 
-def title(kind: str, name: str, version: int) -> str:
+def title(kind: str, name: str, version: int, speech: Speech) -> str:
     """Return a policy as it is called: what it decides about once, if that is its name."""
-    return f"{name} {version}" if name == kind else f"{kind} {name} {version}"
+    about = word(kind, speech)
+    return f"{about} {version}" if name == kind else f"{about} {name} {version}"
 
 
 def show(found: Shadowed, console: Console, speech: Speech) -> None:
@@ -183,7 +184,7 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
         "%(policy)s, %(state)s: %(decisions)s decisions, %(differing)s would have come out "
         "differently."
     )
-    told = {"policy": title(one.kind, one.name, one.version), "state": state}
+    told = {"policy": title(one.kind, one.name, one.version, speech), "state": state}
     counts = {"decisions": comparison.decisions, "differing": comparison.differing}
     console.print(said % (told | {name: speech.count(count) for name, count in counts.items()}))
     if comparison.menus:
@@ -233,12 +234,12 @@ def _agreement(rule: tuple[str, RuleCount]) -> tuple[int, int, str]:
 def show_all(challengers: Sequence[Challenger], console: Console, speech: Speech) -> None:
     """Print the challengers, one a line."""
     _ = speech.gettext
-    table = _table(_("challenger"), _("policy"), _("until"), _("by"), ids=True)
+    table = _table(_("challenger"), _("policy"), _("until"), _("started by"), ids=True)
     for one in challengers:
         until = f"{one.stopped_at or one.ends_at:%Y-%m-%d}"
         table.add_row(
             str(one.challenger_id),
-            f"{one.kind} {one.name} {one.version}",
+            f"{word(one.kind, speech)} {one.name} {one.version}",
             _("%(day)s (stopped)") % {"day": until} if one.stopped_at else until,
             one.started_by,
         )

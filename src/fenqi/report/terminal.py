@@ -19,6 +19,7 @@ from fenqi.core.values.money import Currency, currency
 from fenqi.report.book import Book, Bucket, ReasonCount
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text, percent_text
 from fenqi.report.language import Language, Speech
+from fenqi.report.names import together
 from fenqi.report.purchases import ToldReason
 from fenqi.report.rolls import RollRates
 from fenqi.report.words import Words
@@ -452,10 +453,10 @@ def _footer(book: Book, speech: Speech) -> RenderableType:
         drawn = _("Payments were drawn from %(source)s, not received.")
     words = Words(speech).figure_words
     named = [words.get(one, one) for one in book.rests_on_drawn_payments]
-    figures = ", ".join(named)
+    figures = together(named, speech)
     text = Text.assemble(
         ("◆ ", GOLD),
-        (drawn % {"source": source, "seed": seed} + " ", "bold"),
+        (speech.joined(drawn % {"source": source, "seed": seed}, ""), "bold"),
         (_("These figures rest on them: %(figures)s.") % {"figures": figures}, "dim"),
     )
     return Padding(text, (1, 1, 0, 1))

@@ -22,7 +22,7 @@ from fenqi.core.values.money import Currency, currency
 from fenqi.report.decision import change_text, offers_of, texts
 from fenqi.report.ink import percent_text
 from fenqi.report.language import Language, Speech
-from fenqi.report.names import pair, word
+from fenqi.report.names import pair, together, word
 from fenqi.store import accounts, appeals, books, decision_records, reasons, views
 from fenqi.store.books import Book
 from fenqi.store.ground import Ground
@@ -228,7 +228,8 @@ def _minute(instant: str) -> str:
 
 def show(messages: Sequence[Message], console: Console, language: Language) -> None:
     """Print what a customer was told, the latest first."""
-    _ = Speech(language).gettext
+    speech = Speech(language)
+    _ = speech.gettext
     if not messages:
         console.print(_("Nothing of the kind was told."))
     for one in messages:
@@ -238,9 +239,11 @@ def show(messages: Sequence[Message], console: Console, language: Language) -> N
         for reason in one.because:
             console.print(f"  - {reason}", soft_wrap=True)
         if one.instead:
-            console.print(f"  {_('Plans offered')}: {', '.join(one.instead)}", soft_wrap=True)
+            offered = pair(_("Plans offered"), together(one.instead, speech), speech)
+            console.print(f"  {offered}", soft_wrap=True)
         if one.would_change is not None:
-            console.print(f"  {_('What would change it')}: {one.would_change}", soft_wrap=True)
+            turn = pair(_("What would change it"), one.would_change, speech)
+            console.print(f"  {turn}", soft_wrap=True)
         if one.contest_until is not None:
             said = _(
                 "  It can be contested until %(day)s: "

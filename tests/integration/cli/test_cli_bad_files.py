@@ -75,7 +75,7 @@ def test_a_file_that_makes_no_sense_is_named_in_the_language_of_the_person(
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("FENQI_DUTIES", "nap", "FENQI_DUTIES 为 `nap`;应为 以下若干项,以逗号分隔:watch, admit"),
+        ("FENQI_DUTIES", "nap", "FENQI_DUTIES 为 `nap`;应为以下若干项,以逗号分隔:watch, admit"),
         ("FENQI_ASSESS_DAYS", "0", "应为 1 至 366 的整天数"),
         ("FENQI_BUREAU_BUDGET", "-1", "个最小货币单位"),
         ("FENQI_BUREAU_FILES", "A B", "以逗号分隔的名称"),

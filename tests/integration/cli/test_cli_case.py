@@ -181,7 +181,7 @@ def test_a_case_is_told_in_chinese_with_its_evidence_and_money(world: World, fen
         "调查 investigation: ring",
         "立案 opened",
         "金额: 12,345.67 CNY",
-        "场所: 此前账户数 0, 种类 未知, 长期账户数 0",
+        "场所: 此前账户数 0、种类未知、长期账户数 0",
         "共用设备、银行卡或手机号的组",
         "账户总数: 10",
     ):

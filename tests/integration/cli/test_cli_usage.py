@@ -23,17 +23,17 @@ FAULTS = {
     ("policy", "adopt", "x.toml"): ("--by is missing.", "缺少 --by。", "fenqi policy adopt"),
     ("application", "show"): (
         f"APPLICATION is missing; it must be an id such as {ID}.",
-        f"缺少 APPLICATION;应为 编号,如 {ID}。",
+        f"缺少 APPLICATION;应为编号,如 {ID}。",
         "fenqi application show",
     ),
     ("plan", "quote", "600", "--count", "x"): (
         "--count is x; it must be a whole number.",
-        "--count 为 x;应为 整数。",
+        "--count 为 x;应为整数。",
         "fenqi plan quote",
     ),
     ("plan", "quote", "600", "--count", ""): (
         "--count is empty; it must be a whole number.",
-        "--count 为空;应为 整数。",
+        "--count 为空;应为整数。",
         "fenqi plan quote",
     ),
     ("demo", "--shoppers", "0"): (
@@ -43,22 +43,22 @@ FAULTS = {
     ),
     ("plan", "quote", "600", "--on", "2026-13-01"): (
         "--on is 2026-13-01; it must be a day such as 2026-01-31.",
-        "--on 为 2026-13-01;应为 日期,如 2026-01-31。",
+        "--on 为 2026-13-01;应为日期,如 2026-01-31。",
         "fenqi plan quote",
     ),
     ("decision", "show", "abc"): (
         f"ID is abc; it must be an id such as {ID}.",
-        f"ID 为 abc;应为 编号,如 {ID}。",
+        f"ID 为 abc;应为编号,如 {ID}。",
         "fenqi decision show",
     ),
     ("assess", "rates"): (
         "SUBJECT is rates; it must be one of limit, price.",
-        "SUBJECT 为 rates;应为 以下之一:limit, price。",
+        "SUBJECT 为 rates;应为以下之一:limit, price。",
         "fenqi assess",
     ),
     ("decision", "list", "--outcome", "x"): (
         f"--outcome must be one of {OF_DECISIONS}, review, hold, freeze, decline.",
-        f"--outcome 应为 以下之一:{OF_DECISIONS}, review, hold, freeze, decline。",
+        f"--outcome 应为以下之一:{OF_DECISIONS}, review, hold, freeze, decline。",
         "fenqi decision list",
     ),
     ("plann",): (

@@ -80,9 +80,9 @@ def test_the_queue_of_cases_keeps_ids_whole_at_eighty_columns(world: World, fenq
     told = fenqi("case", "list", language="zh").stdout
     assert {"案件", "期限", "未结"} <= set(re.findall("[\u4e00-\u9fff]+", told))
     shown = fenqi("case", "show", case, language="zh").stdout.translate(WESTERN)
-    assert "优先级 3,未结,经办人 无人" in shown
+    assert "优先级 3,未结,经办人无人" in shown
     closed = fenqi("case", "close", case, "false-alarm", "ok", "--by", "mei", language="zh")
-    assert f"{case} 已结案:false-alarm;解除 0 项限制" in closed.stdout.translate(WESTERN)
+    assert f"{case} 已结案:误报 false-alarm;解除 0 项限制" in closed.stdout.translate(WESTERN)
 
 
 PLAIN = {
@@ -165,7 +165,7 @@ def test_a_challenger_is_told_in_chinese(world: World, fenqi: Run, tmp_path: Pat
     text = (SHIPPED / "purchase.toml").read_text("utf-8")
     file.write_text(text.replace("version = 3", "version = 4", 1), "utf-8")
     begun = fenqi("shadow", "start", file, "--by", "mei", language="zh").stdout.translate(WESTERN)
-    assert re.search(":purchase 4,至 .* UTC", begun)
+    assert re.search(":消费 purchase 4,至 .* UTC", begun)
     challenger = begun.split(":")[0]
     assert "0 个决策" in fenqi("shadow", "report", challenger, language="zh").stdout
     assert "挑战者" in fenqi("shadow", "list", language="zh").stdout
@@ -192,14 +192,14 @@ def test_what_a_contest_gives_back_is_told_as_money(world: World, fenqi: Run) ->
         ("overdue_days > 0", "overdue_days > 20 %", "单位不同:overdue_days 是天数,20 % 是以 ppm"),
         ("overdue_days > 0", "overdue_days is unknown", "不得因未知而成立"),
         ('reason = "payment-overdue"\n', "", "须告知原因"),
-        ('owner = "risk"', "owner = 7", "策略:owner 为 7;应为 文本"),
+        ('owner = "risk"', "owner = 7", "策略:owner 为 7;应为文本"),
         ("version = 3", "version = 0", "version 为 0;应为 1 至 1000000 的整数"),
-        ('owner = "', 'owner = "\\u001b[31m', "应为 不含控制字符的文本"),
+        ('owner = "', 'owner = "\\u001b[31m', "应为不含控制字符的文本"),
         ("[[thresholds]]", "[[thresholds]]\nnew = 1", "new"),
-        ('"decline" }', '"declin" }', "应为 以下之一:"),
+        ('"decline" }', '"declin" }', "应为以下之一:"),
         ("version = 3\n", 'version = "1"\n', 'version 为 "1";应为 1 至 1000000 的整数'),
-        ('kind = "purchase"', 'kind = "sale"', 'kind 为 "sale";应为 以下之一:application, '),
-        ("valid_from = 2026-01-01", 'valid_from = "today"', "应为 日期,如 2026-01-31,不加引号"),
+        ('kind = "purchase"', 'kind = "sale"', 'kind 为 "sale";应为以下之一:application, '),
+        ("valid_from = 2026-01-01", 'valid_from = "today"', "应为日期,如 2026-01-31,不加引号"),
         ('reason = "account-closed"\n', 'reason = "shut"\n', "没有原因 shut;现有:account-closed"),
         ("== 'closed'", "== 'close'", "account_status 不会是 close(是否指 closed?);可选:"),
         ("== 'closed'", "> 'closed'", "选项没有大小顺序"),
@@ -212,7 +212,7 @@ def test_what_a_contest_gives_back_is_told_as_money(world: World, fenqi: Run) ->
         ('hit = "first"', 'hit = "last"', 'hit 为 "last";应为 first 或 collect'),
         ('if_unknown = "standard"', 'if_unknown = "none"', "表 menu:表中没有行 none"),
         ("at_least = 60\n", "at_least = 40\n", "有两个门槛都是 40"),
-        ('owner = "risk"', 'oner = "risk"', "缺少 owner;应为 "),
+        ('owner = "risk"', 'oner = "risk"', "缺少 owner;应为文本"),
     ],
 )
 def test_faults_of_a_policy_are_told_in_chinese(

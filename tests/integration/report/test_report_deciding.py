@@ -37,10 +37,10 @@ def test_a_version_whose_time_has_not_begun_is_told_so(store: Store) -> None:
     assert decides(world) == Now("purchase", BOOK, "purchase", 4, None, "")
     adopt(world, later(5, "valid_from = 2026-03-01"))
     found = decides(world)
-    assert (found.version, found.because) == (4, "purchase 5: its time has not begun")
+    assert (found.version, found.because) == (4, "of purchase 5: its time has not begun")
     adopt(world, later(6, "valid_from = 2025-01-01\nvalid_until = 2025-12-31"))
     found = decides(world)
-    assert (found.version, found.because) == (4, "purchase 6: its time is over")
+    assert (found.version, found.because) == (4, "of purchase 6: its time is over")
 
 
 def test_what_decides_before_its_time_for_want_of_another_is_told_so(store: Store) -> None:
@@ -50,5 +50,5 @@ def test_what_decides_before_its_time_for_want_of_another_is_told_so(store: Stor
     found = decides(world)
     assert (found.version, found.because) == (
         3,
-        "purchase 3: its time has not begun, it decides all the same, as nothing else does",
+        "of purchase 3: its time has not begun, and it decides all the same, as nothing else does",
     )

@@ -121,11 +121,11 @@ def test_the_list_says_what_decides_and_why_it_is_not_the_live_version(world: Wo
     until(world, world.day + timedelta(days=1))
     told = {one.kind: (one.policy, one.version, one.because) for one in deciding(world.store)}
     assert told.keys() == {one.value for one in DecisionKind}
-    assert told["limit"] == ("own", 1, "own 2: its time is over")
-    assert told["price"] == ("own", 3, "own 4: a breaker is open")
+    assert told["limit"] == ("own", 1, "of own 2: its time is over")
+    assert told["price"] == ("own", 3, "of own 4: a breaker is open")
     assert told["access"] == ("access", 2, "")
     console = Console(file=StringIO(), width=120, markup=False)
     show_deciding(deciding(world.store), console, Speech(Language.CHINESE))
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    for said in ("own 2: 已过有效期", "own 4: 熔断已触发", "额度 limit"):
+    for said in ("own 2 版\uff1a已过有效期", "own 4 版\uff1a熔断已触发", "额度 limit"):
         assert said in text

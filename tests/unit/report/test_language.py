@@ -19,6 +19,7 @@ from fenqi.cli.sentences import SENTENCES
 from fenqi.core.risk.policy.kinds import Kind
 from fenqi.core.values.money import currency
 from fenqi.report.language import Language, Speech, read_catalogue
+from fenqi.report.policies import points_text
 
 ROOM = Path(report.__file__).parent
 CATALOGUE = ROOM.parent / "data" / "languages" / "zh_CN.po"
@@ -108,6 +109,46 @@ def test_a_translation_names_the_same_values_as_its_sentence() -> None:
         for text in texts:
             assert sorted(findall(r"%\(\w+\)s", text)) == sorted(findall(r"%\(\w+\)s", first)), text
             assert not findall(r"%(?!\(\w+\)s|%)", text), text
+
+
+HAN = "\u4e00-\u9fff"
+WIDE = f"{HAN}\u3000-\u303f\uff00-\uffef"
+# A mark of Latin script beside Chinese text, and a blank where none is set.
+MARK = "(?:[,;:?()]|!(?!=))"
+HALF = f"[{WIDE}] ?{MARK}|{MARK} ?[{WIDE}]"
+BLANK = rf"[{WIDE}] +[{WIDE}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_amiss"),
+    [
+        ("熔断已触发, 因", True),
+        ("额度:", True),
+        ("应为 名称", True),
+        ("。 运行", True),
+        ("熔断已触发\uff0c因", False),
+        ("按 10:00 计", False),
+        ("运行 fenqi", False),
+    ],
+)
+def test_what_is_amiss_in_chinese_is_seen(text: str, is_amiss: bool) -> None:
+    assert bool(search(HALF, text) or search(BLANK, text)) is is_amiss
+
+
+def test_chinese_sentences_have_marks_of_their_own_width_and_no_stray_blanks() -> None:
+    for text in read_catalogue(Language.CHINESE).values():
+        assert not search(HALF, text), text
+        assert not search(BLANK, text), text
+
+
+def test_one_thing_has_one_word() -> None:
+    said = "\n".join(read_catalogue(Language.CHINESE).values())
+    assert [one for one in ("\u8d2d\u4e70", "\u9080\u7ea6") if one in said] == []
+
+
+def test_points_of_a_score_are_no_percentage_points() -> None:
+    assert points_text(20, ZH) == "+20 \u5206"
+    assert [points_text(one, EN) for one in (20, 1, -5)] == ["+20 points", "+1 point", "-5 points"]
 
 
 def test_no_translation_is_still_english() -> None:

@@ -161,7 +161,9 @@ def read(kind: str, happened_at: datetime, said: Mapping[str, object], *, now: d
     shape = SHAPES[known]
     for name in shape.must:
         if name not in said:
-            raise FactInvalid(kind=kind, field=name, value="(missing)", expected=_expected(name))
+            raise FactInvalid(
+                kind=kind, field=name, value=Phrase("(missing)"), expected=_expected(name)
+            )
     for name, value in said.items():
         if name not in shape.must and name not in shape.may:
             allowed = ", ".join((*shape.must, *shape.may))
