@@ -304,9 +304,8 @@ def _field(name: str) -> str:
 
 def _shown(value: object) -> str:
     """Return a value as it may be repeated."""
+    if isinstance(value, Phrase):  # of ours
+        return value
     text = str(value)
-    for ours in (NOT_SHOWN, MISSING):
-        if text == ours:
-            return ours
     is_plain = any(one.fullmatch(text) for one in (WORD, SMALL_NUMBER, INSTANT))
     return text if is_plain else NOT_SHOWN

@@ -34,7 +34,7 @@ from fenqi.core.values.money import currency
 from fenqi.core.values.phrase import Phrase
 from fenqi.machine import Config, SystemClock
 from fenqi.report.ink import money_text
-from fenqi.report.names import word
+from fenqi.report.names import sense, word
 
 T = TypeVar("T")
 
@@ -66,6 +66,9 @@ VALUE_CHARS_MAX = 400
 PHRASE_CHARS_MAX = 20_000  # of ours, which may be a list of what is wrong with a file
 LOG_BYTES_MAX = 1 << 20
 FAREWELLS_MAX = 3
+
+# What the state that an error names is one of.
+STATE_OF = {"offer-gone": "offer", "application-elsewhere": "application"}
 
 AFTER_INTERRUPT = dict.fromkeys(("report", "ledger", "plan"), around.UNCHANGED)
 
@@ -187,6 +190,8 @@ def sentence(error: FenqiError) -> str:
     templates = SENTENCES.get(error.code, ())
     fields = {name: _in_words(name, value) for name, value in error.fields.items()}
     fields |= _amounts(error.fields)
+    if error.code in STATE_OF and "state" in fields:
+        fields["state"] = sense(STATE_OF[error.code], fields["state"], speech())
     for template in (templates,) if isinstance(templates, str) else templates:
         try:
             return say(template, **fields)

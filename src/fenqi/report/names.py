@@ -137,6 +137,11 @@ def _senses(language: Language) -> Mapping[tuple[str, str], str]:
         ("offer", "accepted"): _("accepted"),
         ("offer", "declined"): _("turned down"),
         ("offer", "overtaken"): _("overtaken by a later change"),
+        ("application", "received"): _("received, not yet decided"),
+        ("application", "offered"): _("offered"),
+        ("application", "review"): _("waits for a person"),
+        ("application", "declined"): _("declined"),
+        ("application", "accepted"): _("signed; the account is open"),
         ("span", "hour"): _("within an hour"),
         ("span", "day"): _("within a day"),
     }

@@ -26,8 +26,10 @@ from fenqi.core.errors import (
     Missing,
     Unavailable,
 )
+from fenqi.core.risk.appeal import NothingToContest
 from fenqi.replay.rows import ONCE, ColumnMissing
 from fenqi.replay.source import REMEDY, LineUnreadable
+from fenqi.store.changes import OfferGone
 from fenqi.store.migrate import MigrationEdited
 from fenqi.store.server import Server
 
@@ -108,6 +110,17 @@ def test_an_error_is_told_in_the_readers_language(monkeypatch: pytest.MonkeyPatc
     assert "已中断" in CliRunner().invoke(failing(KeyboardInterrupt()), ["fail"]).stderr
     monkeypatch.setenv("FENQI_LANGUAGE", "en")
     assert "a positive number. Nothing was booked." in sentence(unread)
+
+
+def test_an_error_names_a_state_and_an_outcome_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = OfferGone(offer="7", state="accepted", last_on="2026-01-31")
+    took_nothing = NothingToContest(outcome="approve")
+    monkeypatch.setenv("FENQI_LANGUAGE", "zh-CN")
+    assert "的状态是已接受 accepted" in sentence(gone)
+    assert "结果为通过 approve" in sentence(took_nothing)
+    monkeypatch.setenv("FENQI_LANGUAGE", "en")
+    assert "is accepted;" in sentence(gone)
+    assert "outcome is approve." in sentence(took_nothing)
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,8 @@ def test_a_file_is_refused_in_the_language_of_the_person(world: World, fenqi: Ru
     western = ended.stderr.translate(str.maketrans("\uff0c\uff1a", ",:"))
     assert "第 1 行,ip:应为 IPv4 或 IPv6 地址" in western
     assert "没有任何内容被保存" in western
+    ended = fenqi("observe", "-", taken="{}", FENQI_LANGUAGE="zh-CN")
+    assert "account 为\uff08缺失\uff09\uff1a应为账户编号" in ended.stderr
 
 
 def test_late_facts_and_those_of_a_clock_that_is_ahead_are_kept_and_marked(

@@ -14,6 +14,7 @@ from fenqi.core.risk.response import Finding
 from fenqi.machine import DUTIES
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import measure, sense, subject, together, word, words
+from fenqi.store.applications import ApplicationState
 
 EN, ZH = Speech(Language.ENGLISH), Speech(Language.CHINESE)
 
@@ -34,6 +35,7 @@ def test_a_duty_has_its_chinese_name_before_it() -> None:
         ("account_status", tuple(AccountStatus)),
         ("regime", tuple(REGIMES)),
         ("offer", ("open", "accepted", "declined", "overtaken")),
+        ("application", tuple(ApplicationState)),
         ("span", ("hour", "day")),
     ],
 )
