@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.risk.decision import DecisionKind
@@ -14,6 +12,7 @@ from fenqi.core.values.money import currency
 from fenqi.report.decision import texts
 from fenqi.report.ink import money_text, percent_text
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.report.names import pair, word
 from fenqi.report.told import house_texts
 from fenqi.store import accounts, appeals
@@ -46,19 +45,16 @@ def show(lines: Sequence[Appeal], console: Console, speech: Speech) -> None:
     if not lines:
         console.print(_("No appeal."))
         return
-    table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim")
-    for heading in (_("Answer by"), _("About"), _("Appeal"), _("Decision"), _("Found")):
-        table.add_column(heading, overflow="fold")
-    for one in lines:
-        found = word(one.outcome.value, speech) if one.outcome else ""
-        table.add_row(
-            speech.day(one.due_on),
-            word(one.kind.value, speech),
-            str(one.appeal_id),
-            str(one.decision_id),
-            found,
+    heads = ((_("Appeal"), _("Decision")), (_("Answer by"), _("About")), (_("Found"),))
+    rows = [
+        (
+            (str(one.appeal_id), str(one.decision_id)),
+            (speech.day(one.due_on), word(one.kind.value, speech)),
+            (word(one.outcome.value, speech) if one.outcome else "",),
         )
-    console.print(table)
+        for one in lines
+    ]
+    console.print(listing(console, heads, rows))
 
 
 def show_close(

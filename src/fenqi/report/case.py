@@ -17,6 +17,7 @@ from fenqi.core.values.money import Currency, currency
 from fenqi.report.book import refuse_none
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.report.names import label, pair, sense, subject, together, word
 from fenqi.store import accounts, case_records
 from fenqi.store.case_records import Line, Measure, Story, Wanted
@@ -142,14 +143,14 @@ def _show_accounts(story: Story, console: Console, speech: Speech) -> None:
         by_account.setdefault(measure.account_id, []).append(measure)
     if not by_account:
         return
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for head in (_("Account"), _("What"), _("Reasons"), _("Until"), _("Protection")):
-        table.add_column(head, overflow="fold")
+    heads = ((_("Account"), _("Protection")), (_("What"), _("Reasons")), (_("Until"),))
+    rows = []
     for account_id, measures in list(by_account.items())[:SHOWN_MAX]:
-        rows = [_measure(one, speech) for one in measures] or [("", "", "", "")]
-        for row in rows:
-            table.add_row(str(account_id), *row)
-    console.print(table)
+        for what, reasons, until, protection in [_measure(one, speech) for one in measures] or [
+            ("", "", "", "")
+        ]:
+            rows.append(((str(account_id), protection), (what, reasons), (until,)))
+    console.print(listing(console, heads, rows))
     if len(by_account) > SHOWN_MAX:
         more = {"count": speech.count(len(by_account) - SHOWN_MAX)}
         console.print(_("and %(count)s more; --json prints them all") % more)

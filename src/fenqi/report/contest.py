@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.book import refuse_none
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.report.names import word
 from fenqi.store import accounts, contests
 from fenqi.store.contests import Contest
@@ -41,19 +40,16 @@ def show(lines: Sequence[Contest], console: Console, speech: Speech) -> None:
     if not lines:
         console.print(_("No contest."))
         return
-    table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim")
-    for heading in (_("Since"), _("Why"), _("Contest"), _("Account"), _("Found")):
-        table.add_column(heading, overflow="fold")
-    for one in lines:
-        found = word(one.outcome.value, speech) if one.outcome else ""
-        table.add_row(
-            speech.day(one.opened_on),
-            word(one.ground.value, speech),
-            str(one.contest_id),
-            str(one.account_id),
-            found,
+    heads = ((_("Contest"), _("Account")), (_("Since"), _("Why")), (_("Found"),))
+    rows = [
+        (
+            (str(one.contest_id), str(one.account_id)),
+            (speech.day(one.opened_on), word(one.ground.value, speech)),
+            (word(one.outcome.value, speech) if one.outcome else "",),
         )
-    console.print(table)
+        for one in lines
+    ]
+    console.print(listing(console, heads, rows))
 
 
 def unit_of(store: Store, account_id: UUID) -> Currency:

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.values.money import currency
 from fenqi.report.book import choose
 from fenqi.report.ink import GOLD, money_text
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.store import books, incidents
 from fenqi.store.books import Book
 from fenqi.store.incidents import Incident, TakenBack, Touches
@@ -33,21 +32,22 @@ def read(store: Store, *, with_closed: bool) -> list[Incident]:
 def show(found: Sequence[Incident], console: Console, speech: Speech) -> None:
     """Print them for a person."""
     _ = speech.gettext
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
-    labels = (_("incident"), _("book"), _("channel"), _("from"), _("excused to"), _("state"))
-    for label in (*labels, _("reason")):
-        table.add_column(label, overflow="fold")
-    for one in found:
-        table.add_row(
-            str(one.incident_id),
-            one.book_id,
-            one.channel or _("all"),
-            str(one.from_on),
-            str(one.span.through_on) if one.span else "",
-            _state(one, speech),
-            one.reason,
+    heads = (
+        (_("incident"), _("reason")),
+        (_("book"), _("channel")),
+        (_("from"), _("excused to")),
+        (_("state"),),
+    )
+    rows = [
+        (
+            (str(one.incident_id), one.reason),
+            (one.book_id, one.channel or _("all")),
+            (str(one.from_on), str(one.span.through_on) if one.span else ""),
+            (_state(one, speech),),
         )
-    console.print(table if found else _("No incident."))
+        for one in found
+    ]
+    console.print(listing(console, heads, rows) if found else _("No incident."))
 
 
 def _state(one: Incident, speech: Speech) -> Text:

@@ -4,13 +4,12 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.ink import money_text
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.report.names import sense
 from fenqi.store import accounts, changes
 from fenqi.store.changes import Offer
@@ -55,17 +54,11 @@ def show(store: Store, found: Sequence[Offer], console: Console, speech: Speech)
     if not found:
         console.print(_("No offer."))
         return
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for label in (_("offer"), _("account"), _("old"), _("new"), _("until"), _("state")):
-        table.add_column(label, overflow="fold")
+    heads = ((_("offer"), _("account")), (_("old"), _("new")), (_("until"), _("state")))
+    rows = []
     for one in found:
         unit = currency_of(store, one.account_id)
-        table.add_row(
-            str(one.offer_id),
-            str(one.account_id),
-            money_text(one.old_minor, unit),
-            money_text(one.new_minor, unit),
-            str(one.last_on),
-            sense("offer", one.state, speech),
-        )
-    console.print(table)
+        amounts = (money_text(one.old_minor, unit), money_text(one.new_minor, unit))
+        ids = (str(one.offer_id), str(one.account_id))
+        rows.append((ids, amounts, (str(one.last_on), sense("offer", one.state, speech))))
+    console.print(listing(console, heads, rows))

@@ -6,9 +6,7 @@ Which addresses they hold is known by seals only; one that is given can be looke
 import json
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.ports import Clock
@@ -16,6 +14,7 @@ from fenqi.core.risk.place import RANGE, PlaceInvalid, Range
 from fenqi.core.values.phrase import Phrase
 from fenqi.report.ink import GOLD
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.report.names import word
 from fenqi.runtime import Runtime
 from fenqi.store import places
@@ -66,21 +65,22 @@ def to_json(found: Sequence[Place], clock: Clock) -> str:
 def show(found: Sequence[Place], clock: Clock, console: Console, speech: Speech) -> None:
     """Print them for a person."""
     _ = speech.gettext
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
-    labels = (_("place"), _("kind"), _("addresses"), _("added by"), _("since"), _("state"))
-    for label in (*labels, _("reason")):
-        table.add_column(label, overflow="fold")
-    for one in found:
-        table.add_row(
-            str(one.place_id),
-            word(one.kind.value, speech),
-            size(one),
-            one.added_by,
-            f"{one.added_at:%Y-%m-%d}",
-            _state(one, clock, speech),
-            one.note,
+    heads = (
+        (_("place"), _("reason")),
+        (_("kind"), _("addresses")),
+        (_("added by"), _("since")),
+        (_("state"),),
+    )
+    rows = [
+        (
+            (str(one.place_id), one.note),
+            (word(one.kind.value, speech), size(one)),
+            (one.added_by, f"{one.added_at:%Y-%m-%d}"),
+            (_state(one, clock, speech),),
         )
-    console.print(table if found else _("No place."))
+        for one in found
+    ]
+    console.print(listing(console, heads, rows) if found else _("No place."))
 
 
 def size(one: Place) -> str:

@@ -17,6 +17,7 @@ from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
 from fenqi.core.risk.shadow import Comparison, Pair, RuleCount, compare, names_of
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.report.names import word
 from fenqi.report.policies import show_moved
 from fenqi.report.policy_difference import moved_to_json
@@ -25,7 +26,6 @@ from fenqi.store.pool import Store
 from fenqi.store.shadows import Challenger, Example
 
 EXAMPLES = 10
-ID_CHARS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +214,18 @@ def show(found: Shadowed, console: Console, speech: Speech) -> None:
         where = where if rule.in_challenger else live
         counted = (rule.both, rule.live_only, rule.challenger_only)
         rules.add_row(name, *(f"{count:,}" for count in counted), where)
-    examples = _table(_("decision"), live, other, _("because"), ids=True)
-    for example in found.examples:
-        because = ", ".join(example.reasons or example.live_reasons)
-        both = (word(example.live_outcome, speech), word(example.outcome, speech))
-        examples.add_row(str(example.decision_id), *both, because)
+    examples = listing(
+        console,
+        ((_("decision"), _("because")), (live,), (other,)),
+        [
+            (
+                (str(one.decision_id), ", ".join(one.reasons or one.live_reasons)),
+                (word(one.live_outcome, speech),),
+                (word(one.outcome, speech),),
+            )
+            for one in found.examples
+        ],
+    )
     for table in (outcomes, rules, examples):
         if table.row_count:
             console.print(table)
@@ -234,23 +241,19 @@ def _agreement(rule: tuple[str, RuleCount]) -> tuple[int, int, str]:
 def show_all(challengers: Sequence[Challenger], console: Console, speech: Speech) -> None:
     """Print the challengers, one a line."""
     _ = speech.gettext
-    table = _table(_("challenger"), _("policy"), _("until"), _("started by"), ids=True)
+    rows = []
     for one in challengers:
         until = f"{one.stopped_at or one.ends_at:%Y-%m-%d}"
-        table.add_row(
-            str(one.challenger_id),
-            f"{word(one.kind, speech)} {one.name} {one.version}",
-            _("%(day)s (stopped)") % {"day": until} if one.stopped_at else until,
-            one.started_by,
-        )
-    console.print(table if challengers else _("No policy runs as a challenger."))
+        policy = title(one.kind, one.name, one.version, speech)
+        ends = _("%(day)s (stopped)") % {"day": until} if one.stopped_at else until
+        rows.append(((str(one.challenger_id), policy), (ends, one.started_by)))
+    heads = ((_("challenger"), _("policy")), (_("until"), _("started by")))
+    found = listing(console, heads, rows)
+    console.print(found if challengers else _("No policy runs as a challenger."))
 
 
-def _table(*labels: str, ids: bool = False) -> Table:
-    """Return an empty table; with `ids` the first column is of those, to be copied: not folded."""
+def _table(*labels: str) -> Table:
     table = Table(box=SIMPLE_HEAD, header_style="dim")
-    for place, label in enumerate(labels):
-        is_id = ids and place == 0
-        least = ID_CHARS if is_id else None
-        table.add_column(label, overflow="fold", no_wrap=is_id, min_width=least)
+    for label in labels:
+        table.add_column(label, overflow="fold")
     return table

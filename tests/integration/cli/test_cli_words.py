@@ -228,3 +228,29 @@ def test_faults_of_a_policy_are_told_in_chinese(
     assert said in told
     assert re.search(r"mine\.toml 第 \d+ 行", told)
     assert not re.search("must be|whole number|missing|one of", told)
+
+
+def test_ids_are_whole_at_eighty_columns_wherever_they_are_to_be_copied(
+    world: World, fenqi: Run
+) -> None:
+    account = account_of(world)
+    decision = str(
+        rows(world.store, "SELECT decision_id FROM decisions WHERE outcome = 'decline'")[0][0]
+    )
+    appeal = fenqi("appeal", "open", decision, "it is mine").stdout.split()[1].rstrip(",")
+    place = ("place", "add", "203.0.113.0/24", "--kind", "campus", "--by", "mei")
+    fenqi(*place, "--note", "the dormitories of the college")
+    place_id = str(rows(world.store, "SELECT place_id FROM places")[0][0])
+    case = fenqi(
+        *("case", "open", "odd", "--account", account, "--subject", "basket", "--by", "mei")
+    ).stdout.split()[-1]
+    freeze = ("case", "freeze", case, "--account", account, "--days", 3, "--by", "mei")
+    frozen = fenqi(*freeze, "--reason", "shared-identifier").stdout.split()[-1]
+    for words, ids in (
+        (("appeal", "list"), (appeal, decision)),
+        (("place", "list"), (place_id,)),
+        (("case", "show", case), (str(account), frozen)),
+    ):
+        told = fenqi(*words).stdout
+        assert not [one for one in ids if one not in told], words
+        assert all(len(line) <= WIDTH for line in told.split("\n")), words
