@@ -119,7 +119,7 @@ def test_an_error_names_a_state_and_an_outcome_in_words(monkeypatch: pytest.Monk
     assert "的状态已是已接受 accepted" in sentence(gone)
     assert "结果为通过 approve" in sentence(took_nothing)
     monkeypatch.setenv("FENQI_LANGUAGE", "en")
-    assert "is accepted;" in sentence(gone)
+    assert "is accepted already" in sentence(gone)
     assert "outcome is approve." in sentence(took_nothing)
 
 
