@@ -151,7 +151,7 @@ def test_a_killed_program_holds_no_seat_and_the_next_one_stops_the_server(
         # The challenger that was begun before the kill goes on, and is told of at the end.
         assert "A challenger judged beside the policy" in said
         told = (tmp_path / "two" / "challenger.txt").read_text("utf-8")
-        assert told.startswith("purchase purchase 3")
+        assert told.startswith("purchase 4")
         assert not server.status().is_running
     finally:
         server.stop()
