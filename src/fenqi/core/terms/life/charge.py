@@ -105,8 +105,10 @@ def lay_again(walk: Walk, gone: Collection[Row]) -> None:
     for charge in walk.charges.values():
         if charge.row_key in keys:
             row = row_of_day(walk, charge.due_on) or walk.rows[-1]
-            row.due[charge.component] += charge.open_minor
-            left[charge.component] -= charge.open_minor
+            # No more than the rows asked for: a re-age may have laid it out on others.
+            moved = min(charge.open_minor, left[charge.component])
+            row.due[charge.component] += moved
+            left[charge.component] -= moved
             charge.row_key = row.key
     for component, amount in left.items():
         walk.rows[-1].due[component] += max(0, amount)
@@ -118,8 +120,10 @@ def pull_into(walk: Walk, due_on: date) -> None:
         for charge in walk.charges.values():
             row = row_of_day(walk, charge.due_on)
             if charge.row_key == extra.key and charge.due_on <= due_on and row is not None:
-                extra.due[charge.component] -= charge.open_minor
-                row.due[charge.component] += charge.open_minor
+                # No more than is open here: a re-age may have laid it out on other rows.
+                moved = min(charge.open_minor, extra.open(charge.component))
+                extra.due[charge.component] -= moved
+                row.due[charge.component] += moved
                 charge.row_key = row.key
         extra.starts_on = max(extra.starts_on, due_on)
         if not any(extra.due):

@@ -6,9 +6,21 @@ from typing import Any
 
 import pytest
 
-from fenqi.core.terms.amortise.settings import Accrual, DaysInMonth, DaysInYear, Unit
+from fenqi.core.terms.amortise.settings import (
+    Accrual,
+    DaysInMonth,
+    DaysInYear,
+    Interval,
+    Unit,
+)
 from fenqi.core.terms.life.life import Life
-from fenqi.core.terms.life.operations import AddPeriods, Disburse, ReAge, ReAgeInterest
+from fenqi.core.terms.life.operations import (
+    AddCharge,
+    AddPeriods,
+    Disburse,
+    ReAge,
+    ReAgeInterest,
+)
 from fenqi.core.terms.life.payoff import payoff_minor
 from fenqi.core.terms.life.rules import Future
 from fenqi.core.terms.product import Component
@@ -185,3 +197,37 @@ def test_what_was_lent_after_the_last_due_day_stays_beside_the_new_rows(
         late += timedelta(days=18)
     assert sum(row.due[PRINCIPAL] for row in life.view().rows) == 10_002
     assert pay_off(life, late) == 0
+
+
+def test_a_charge_that_a_re_age_laid_out_is_not_laid_out_again_by_more_periods() -> None:
+    """Most of it was paid on a row beyond the plan; new periods reach that row's day."""
+    plain = terms("0.12", count=1, start=START, recalculates=True)
+    interest = replace(
+        plain.interest,
+        interval=Interval(15, Unit.DAYS),
+        days_in_month=DaysInMonth.ACTUAL,
+        days_in_year=DaysInYear.ACTUAL,
+    )
+    life = lend(replace(plain, interest=interest), 10_000)
+    early, late = date(2024, 1, 9), date(2024, 1, 17)
+    receive(life, early, 10_049)
+    life.record(Disburse(number=3, on=early, booked_on=early, amount_minor=1))
+    for on, amount in ((early, 1), (late, 22)):
+        life.record(
+            AddCharge(
+                number=len(life.recorded) + 1,
+                on=on,
+                booked_on=on,
+                name="c",
+                is_penalty=False,
+                due_on=on,
+                amount_minor=amount,
+                percent=None,
+            )
+        )
+    re_age(life, late, late, 2, ReAgeInterest.EQUAL_PAYABLE)
+    charged = life.view(late).total("due", Component.FEE)
+    lengthen(life, late + timedelta(days=1), 1)
+    seen = life.view(late + timedelta(days=1))
+    assert seen.total("due", Component.FEE) == charged == 23
+    assert all(row.open(Component.FEE) >= 0 for row in seen.rows)
