@@ -1,9 +1,10 @@
 """Authorise + capture through the desk, against pgbench TPC-B on the same server.
 
     python tests/bench/authorise.py [--rounds 5] [--seconds 20] [--json FILE] [--alone]
-        [--judge] [--flow]
+        [--programs N] [--judge] [--flow]
 
-Closed loop: 256 callers, each sends its next purchase when the last one is answered. Rounds
+Closed loop: 256 callers, each sends its next purchase when the last one is answered, in as many
+programs as the machine has cores, or as many as `--programs` says (`callers.py`). Rounds
 alternate between the yardstick and fenqi, so a neighbour's load falls on both. Beside the speed it
 tells what a purchase costs, in microseconds of processor time and bytes of the log, and the ratio
 of the processor times of both. A busy machine disturbs these less: there the yardstick's eighteen
@@ -16,28 +17,22 @@ any machine can be compared by.
 
 import argparse
 import dataclasses
-import gc
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import psycopg
+from callers import BOOK, Programs, Purchases, Round, customers
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import add_cost_table, folder
-from fenqi.core.errors import FenqiError
-from fenqi.core.values.ids import AccountId, MerchantId
-from fenqi.desk import Desk
-from fenqi.flows.authorise import Authorise, authorise
+from fenqi.core.values.ids import MerchantId
+from fenqi.flows.authorise import authorise
 from fenqi.flows.found import Found, enlist, found
 from fenqi.machine import Config
 from fenqi.runtime import Runtime, wipe_database
@@ -45,11 +40,9 @@ from fenqi.store.ground import Ground
 from fenqi.store.programs import wheel_programs
 from fenqi.store.server import Server
 
-CALLERS = 256
 ACCOUNTS = 200_000
 SCALE = 50
 CLIENTS = 16
-BOOK = "bench"
 BATCH, BATCHES, WARMING = 110, 80, 60  # of `--flow`: purchases in one, those measured, before them
 
 LOAD = """
@@ -107,7 +100,7 @@ def environment(url: str) -> dict[str, str]:
 
 
 class Costs:
-    """What ran up since it was built: processor time of both sides, and the server's log."""
+    """What ran up since it was built: the server's processor time and log, the yardstick's own."""
 
     def __init__(self, url: str, postmaster: int) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
@@ -127,7 +120,6 @@ class Costs:
         log = self._connection.execute(asked).fetchone() or (0, 0, 0)
         times = os.times()
         return {
-            "python_us": 1e6 * (times.user + times.system),
             "children_us": 1e6 * (times.children_user + times.children_system),
             "server_us": 1e6 * self._server_seconds(),
             "log_bytes": float(log[0]),
@@ -149,77 +141,7 @@ class Costs:
         return ticks / os.sysconf("SC_CLK_TCK")
 
 
-class Callers:
-    """256 callers in a closed loop; latencies in seconds."""
-
-    def __init__(self, desk: Desk, accounts: list[AccountId], merchant: MerchantId) -> None:
-        self._desk = desk
-        self._accounts = accounts
-        self._merchant = merchant
-        self._chance = random.Random(1)
-        self._number = 0
-        self._lock = threading.Lock()
-        self.latencies: list[float] = []
-        self.until = 0.0
-        self.running = 0
-        self.idle = threading.Event()
-        self.failed: list[BaseException] = []
-
-    def run(self, seconds: float) -> float:
-        """Return commands per second."""
-        self.latencies = []
-        self.idle.clear()
-        start = time.perf_counter()
-        self.until = start + seconds
-        self.running = CALLERS
-        for _ in range(CALLERS):
-            self._send()
-        self.idle.wait()
-        if self.failed:
-            raise self.failed[0]
-        return len(self.latencies) / (time.perf_counter() - start)
-
-    def command(self) -> Authorise:
-        """Return the next purchase."""
-        with self._lock:
-            self._number += 1
-            number = self._number
-            account = self._chance.choice(self._accounts)
-        return Authorise(
-            scope_kind="merchant",
-            scope_id=str(self._merchant),
-            key=f"{os.getpid()}-{number}",
-            account_id=account,
-            merchant_id=self._merchant,
-            merchant_order=f"order-{number}",
-            amount_minor=1000 + number % 100_000,
-            product="flat",
-            count=6,
-            placed_at=datetime.now(UTC),
-            capture_now=True,
-        )
-
-    def _send(self) -> None:
-        at = time.perf_counter()
-        self._desk.send(self.command(), lambda answer: self._next(at, answer))
-
-    def _next(self, at: float, answer: Any) -> None:
-        now = time.perf_counter()
-        self.latencies.append(now - at)
-        if isinstance(answer, FenqiError):
-            self.failed.append(answer)
-        elif answer.outcome != "approve":
-            self.failed.append(RuntimeError(f"declined: {answer}"))
-        if now < self.until and not self.failed:
-            self._send()
-            return
-        with self._lock:
-            self.running -= 1
-            if not self.running:
-                self.idle.set()
-
-
-def through_flow(ground: Ground, callers: Callers, postmaster: int) -> dict[str, float]:
+def through_flow(ground: Ground, purchases: Purchases, postmaster: int) -> dict[str, float]:
     """Return what a purchase of a batch costs this thread and the server: lower tenths, medians."""
     files = [
         file.parent / "schedstat"
@@ -232,7 +154,7 @@ def through_flow(ground: Ground, callers: Callers, postmaster: int) -> dict[str,
 
     python, server = [], []
     for _ in range(BATCHES):
-        commands = [callers.command() for _ in range(BATCH)]
+        commands = [purchases.next() for _ in range(BATCH)]
         served, began = served_ns(), time.thread_time_ns()
         authorise(ground, commands)
         python.append((time.thread_time_ns() - began) / BATCH / 1000)
@@ -249,6 +171,7 @@ def main() -> None:
     words = argparse.ArgumentParser()
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--seconds", type=float, default=20)
+    words.add_argument("--programs", type=int, default=len(os.sched_getaffinity(0)))
     words.add_argument("--json", type=Path)
     words.add_argument("--alone", action="store_true")
     words.add_argument("--judge", action="store_true")
@@ -259,74 +182,31 @@ def main() -> None:
     with Runtime.open(config, stop_after=True) as runtime:
         url = Server(config.database_folder).url
         prepare_yardstick(url)
-        day = datetime.now(UTC).date()
-        found(
-            runtime.ground,
-            Found(
-                book_id=BOOK,
-                legal_entity="Bench",
-                currency="CNY",
-                zone="UTC",
-                opened_on=day,
-            ),
-        )
-        merchant = enlist(runtime.ground, BOOK, ["shop"])["shop"]
-        with psycopg.connect(url) as connection:
-            have = connection.execute(
-                "SELECT account_id FROM accounts WHERE kind = 'customer' AND book_id = %s", [BOOK]
-            ).fetchall()
-            if not have:
-                costs = add_cost_table(connection, runtime.ground.catalogue)
-                asked = {"n": ACCOUNTS, "book": BOOK, "day": day, "costs": costs}
-                asked["pack"] = runtime.ground.catalogue.pack("cn").version
-                connection.execute(LOAD, asked)
-                have = connection.execute(
-                    "SELECT account_id FROM accounts WHERE kind = 'customer' AND book_id = %s",
-                    [BOOK],
-                ).fetchall()
-                connection.commit()
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")
-        accounts = [AccountId(UUID(int=row[0].int)) for row in have]
-        gc.freeze()  # 200,000 ids of the bench are no part of the program
-        rounds = []
+        merchant = prepare_book(runtime, url)
         postmaster = Server(config.database_folder).status().pid or 0
-        ground = dataclasses.replace(runtime.ground, asks_policies=not chosen.judge)
-        with Desk(ground) as desk:
-            callers = Callers(desk, accounts, merchant)
-            if chosen.flow:
-                for _ in range(WARMING):
-                    authorise(ground, [callers.command() for _ in range(BATCH)])
-                for _ in range(chosen.rounds):
-                    sys.stdout.write(f"{through_flow(ground, callers, postmaster)}\n")
-                return
-            callers.run(2)
+        if chosen.flow:
+            ground = dataclasses.replace(runtime.ground, asks_policies=not chosen.judge)
+            purchases = Purchases(customers(url), merchant)
+            for _ in range(WARMING):
+                authorise(ground, [purchases.next() for _ in range(BATCH)])
+            for _ in range(chosen.rounds):
+                sys.stdout.write(f"{through_flow(ground, purchases, postmaster)}\n")
+            return
+        rounds = []
+        with Programs(chosen.programs, config, merchant, judge=chosen.judge) as programs:
+            programs.run(2)
             for number in range(chosen.rounds):
-                ran_up = Costs(url, postmaster)
+                costs = Costs(url, postmaster)
                 before = 0.0 if chosen.alone else tpcb(url, chosen.seconds)
-                yardstick = ran_up.each(max(1, round(before * chosen.seconds)))
-                tpcb_us = yardstick["server_us"] + yardstick["children_us"]
-                speed = callers.run(chosen.seconds)
-                ordered = sorted(callers.latencies)
-                each = ran_up.each(len(ordered))
-                spent = each["python_us"] + each["server_us"]
-                rounds.append(
-                    {
-                        "tpcb_per_second": round(before),
-                        "purchases_per_second": round(speed),
-                        "ratio": round(speed / before, 2) if before else 0,
-                        "p50_ms": round(1000 * ordered[len(ordered) // 2], 1),
-                        "p99_ms": round(1000 * ordered[len(ordered) * 99 // 100], 1),
-                        "tpcb_us": 0 if chosen.alone else tpcb_us,
-                        "ratio_of_processor_time": round(tpcb_us / spent, 2) if before else 0,
-                        "each": each,
-                    }
-                )
+                yardstick = costs.each(max(1, round(before * chosen.seconds)))
+                done = programs.run(chosen.seconds)
+                rounds.append(told(before, yardstick, done, costs.each(len(done.latencies))))
                 sys.stderr.write(f"round {number + 1}: {rounds[-1]}\n")
     ratios = [float(str(one["ratio"])) for one in rounds]
     result = {
-        "bench": "authorise + capture, 256 callers",
+        "bench": f"authorise + capture, 256 callers, programs: {chosen.programs}",
         "decided_by": "judge" if chosen.judge else "policy",
+        "programs": chosen.programs,
         "median_ratio_to_tpcb": statistics.median(ratios),
         "spread": [min(ratios), max(ratios)],
         "rounds": rounds,
@@ -334,6 +214,43 @@ def main() -> None:
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     if chosen.json:
         chosen.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def told(
+    before: float, yardstick: dict[str, float], done: Round, each: dict[str, float]
+) -> dict[str, object]:
+    """Return what is told of a round; `before` are the yardstick's transactions per second."""
+    count = len(done.latencies)
+    each = {"python_us": round(1e6 * done.seconds / count, 1), **each}
+    tpcb_us = yardstick["server_us"] + yardstick["children_us"] if before else 0
+    spent = each["python_us"] + each["server_us"]
+    return {
+        "tpcb_per_second": round(before),
+        "purchases_per_second": round(done.speed),
+        "ratio": round(done.speed / before, 2) if before else 0,
+        "p50_ms": round(1000 * done.latencies[count // 2], 1),
+        "p99_ms": round(1000 * done.latencies[count * 99 // 100], 1),
+        "tpcb_us": tpcb_us,
+        "ratio_of_processor_time": round(tpcb_us / spent, 2),
+        "each": each,
+    }
+
+
+def prepare_book(runtime: Runtime, url: str) -> MerchantId:
+    """Make a book with accounts and a shop, unless it is there; return the shop."""
+    day = datetime.now(UTC).date()
+    asked = Found(book_id=BOOK, legal_entity="Bench", currency="CNY", zone="UTC", opened_on=day)
+    found(runtime.ground, asked)
+    merchant = enlist(runtime.ground, BOOK, ["shop"])["shop"]
+    if not customers(url):
+        with psycopg.connect(url) as connection:
+            costs = add_cost_table(connection, runtime.ground.catalogue)
+            pack = runtime.ground.catalogue.pack("cn").version
+            book = {"n": ACCOUNTS, "book": BOOK, "day": day, "costs": costs, "pack": pack}
+            connection.execute(LOAD, book)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+    return merchant
 
 
 def prepare_yardstick(url: str) -> None:
