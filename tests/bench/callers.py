@@ -40,6 +40,7 @@ class Purchases:
     def __init__(self, accounts: list[AccountId], merchant: MerchantId) -> None:
         self._accounts = accounts
         self._merchant = merchant
+        self._shop = str(merchant)
         self._program = os.getpid()
         self._chance = random.Random(self._program)
         self._number = 0
@@ -53,7 +54,7 @@ class Purchases:
             account = self._chance.choice(self._accounts)
         return Authorise(
             scope_kind="merchant",
-            scope_id=str(self._merchant),
+            scope_id=self._shop,
             key=f"{self._program}-{number}",
             account_id=account,
             merchant_id=self._merchant,
