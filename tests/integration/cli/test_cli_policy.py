@@ -1,36 +1,26 @@
 """The commands of policies, through the program's own door."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from make_program import Run, program
 
-from fenqi.cli import app
 from fenqi.store.policies import SHIPPED
 
-Run = Callable[..., Result]
 PURCHASE = SHIPPED / "purchase.toml"
 
 
 @pytest.fixture
 def fenqi(lived_url: str) -> Run:
     """Runs the program on the lived book's database."""
-    environment = {"FENQI_DATABASE_URL": lived_url, "COLUMNS": "120", "TERM": "dumb"}
-    return lambda *arguments, **more: CliRunner().invoke(
-        app, list(arguments), env=environment | more
-    )
+    return program(lived_url, columns=120)
 
 
 @pytest.fixture
 def alone() -> Run:
     """Runs the program without any database."""
-    environment = {"FENQI_DATABASE_URL": "postgresql://nobody@localhost:1/none", "COLUMNS": "120"}
-    return lambda *arguments, **more: CliRunner().invoke(
-        app, list(arguments), env=environment | more
-    )
+    return program("postgresql://nobody@localhost:1/none", columns=120)
 
 
 def own(tmp_path: Path, *changes: tuple[str, str], version: int = 4) -> Path:
