@@ -90,7 +90,7 @@ def close_appeal(
     with ground.store.transaction() as session:
         parties = Parties(session, {one.account_id for one in commands})
         inbox: Inbox[CloseAppeal, AppealClosed] = Inbox(session, commands, AppealClosed)
-        known = appeals.lock(session, {(one.account_id, one.appeal_id) for one in commands})
+        known = appeals.KEPT.lock(session, {(one.account_id, one.appeal_id) for one in commands})
         held = cases.lock(session, {one.case_id for one in known.values()})
         decisions = appeals.contested(session, {one.decision_id for one in known.values()})
         work = _Work(ground, session, booking, parties)
