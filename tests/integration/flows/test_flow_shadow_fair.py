@@ -5,15 +5,13 @@ from uuid import UUID
 
 import pytest
 from make_application import SaidBureau, applied
-from make_book import World, buy, done, enrol, key, open_book, purchase, rows
+from make_book import World, buy, done, enrol, open_book, purchase, rows
+from make_shipped import tell
 
 from fenqi.core.risk.decision import DecisionKind
-from fenqi.core.risk.identity import Identifier, Sealer
 from fenqi.core.risk.policy.read import read
-from fenqi.core.values.ids import AccountId
 from fenqi.flows import shadow as shadowing
 from fenqi.flows.authorise import authorise
-from fenqi.flows.observe import Observe, Told, observe
 from fenqi.report import shadow as telling
 from fenqi.report.shadow import Shadowed
 from fenqi.store import features, policies
@@ -21,7 +19,6 @@ from fenqi.store.pool import Store
 from fenqi.worker.admit import admit
 from fenqi.worker.shadow import follow
 
-SEALER = Sealer(b"the key of these tests, 32 bytes")
 LENIENT = """
 id = "purchase"
 version = 9
@@ -60,13 +57,6 @@ def beside_itself(world: World, kind: DecisionKind) -> UUID:
 def parted(found: Shadowed) -> list[str]:
     rules = found.comparison.rules.items()
     return [name for name, one in rules if one.live_only or one.challenger_only]
-
-
-def tell(world: World, account: AccountId, kind: str, **said: str) -> None:
-    sealed = {name: SEALER.seal(Identifier(name), value) for name, value in said.items()}
-    told = Told(kind, world.clock.now(), sealed)
-    command = Observe(scope_id=str(account), key=key(world), account_id=account, facts=(told,))
-    done(observe(world.ground, [command])[0])
 
 
 def outcomes(world: World, kind: DecisionKind) -> set[str]:
