@@ -7,6 +7,7 @@ import pytest
 from make_program import Run, program
 
 from fenqi.store.policies import SHIPPED
+from make_policy import one_rule
 
 PURCHASE = SHIPPED / "purchase.toml"
 
@@ -146,29 +147,8 @@ def test_adopt_list_diff_and_rollback(fenqi: Run, tmp_path: Path) -> None:
 
 def test_diff_tells_what_another_policy_would_have_decided(fenqi: Run, tmp_path: Path) -> None:
     small = tmp_path / "small.toml"
-    small.write_text(
-        """
-id = "small"
-version = 1
-kind = "purchase"
-purpose = "credit"
-owner = "risk"
-author = "Li Wei"
-valid_from = 2026-01-01
-
-[[rules]]
-id = "large"
-when = "amount_minor > 100000 minor"
-effects = [{ effect = "decline" }]
-reason = "large"
-
-[[reasons]]
-code = "large"
-zh = "金额较大。"
-en = "The amount is large."
-""",
-        "utf-8",
-    )
+    text = one_rule("small", "amount_minor > 100000 minor", "decline", reason="large")
+    small.write_text(text, "utf-8")
     smaller = tmp_path / "smaller.toml"
     smaller.write_text(small.read_text("utf-8").replace("100000", "10000"), "utf-8")
     ended = fenqi("policy", "diff", str(small), str(smaller), "--days", "3650")

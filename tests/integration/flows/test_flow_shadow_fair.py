@@ -18,27 +18,9 @@ from fenqi.store import features, policies
 from fenqi.store.pool import Store
 from fenqi.worker.admit import admit
 from fenqi.worker.shadow import follow
+from make_policy import one_rule
 
-LENIENT = """
-id = "purchase"
-version = 9
-kind = "purchase"
-purpose = "credit"
-owner = "risk"
-author = "Li Wei"
-valid_from = 2026-01-01
-
-[[rules]]
-id = "used"
-when = "amount_minor > 0 minor"
-effects = [{ effect = "nudge" }]
-reason = "used"
-
-[[reasons]]
-code = "used"
-zh = "原因。"
-en = "A reason."
-"""
+LENIENT = one_rule("purchase", "amount_minor > 0 minor", "nudge", reason="used", version=9)
 
 
 @pytest.fixture
