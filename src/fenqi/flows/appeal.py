@@ -6,7 +6,7 @@ was declined, a cut, a dearer price, a hold, an application. What is found, `clo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from fenqi.store import appeals
 from fenqi.store.accounts import Account
 from fenqi.store.appeals import Appeal, AppealMade, Contested
 from fenqi.store.booking import Booking
+from fenqi.store.cases import Case
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.decision_records import DecisionMissing
 from fenqi.store.ground import Ground
@@ -108,6 +109,33 @@ def _open(
 ) -> Appeal:
     appeal_id, on = ground.ids.new(), account.book.business_date
     due_on = on + timedelta(days=due_days)
+    case = _open_case(responses, account, decision, command, text, due_on)
+    booking.event(
+        account,
+        "appeal-opened",
+        payload={
+            "appeal_id": appeal_id,
+            "decision_id": decision.decision_id,
+            "kind": decision.kind.value,
+            "case_id": case.case_id,
+            "due_on": due_on,
+        },
+        actor=command.actor,
+        command_key=command.key,
+        topic="customer",
+    )
+    account_id, kind = account.account_id, decision.kind
+    return Appeal(account_id, appeal_id, decision.decision_id, kind, case.case_id, on, due_on)
+
+
+def _open_case(
+    responses: Responses,
+    account: Account,
+    decision: Contested,
+    command: OpenAppeal,
+    text: str,
+    due_on: date,
+) -> Case:
     case, _ = responses.docket.open(
         [account.account_id],
         book_id=account.book.book_id,
@@ -125,19 +153,4 @@ def _open(
         author=check_name("actor", command.actor),
         text=text,
     )
-    booking.event(
-        account,
-        "appeal-opened",
-        payload={
-            "appeal_id": appeal_id,
-            "decision_id": decision.decision_id,
-            "kind": decision.kind.value,
-            "case_id": case.case_id,
-            "due_on": due_on,
-        },
-        actor=command.actor,
-        command_key=command.key,
-        topic="customer",
-    )
-    account_id, kind = account.account_id, decision.kind
-    return Appeal(account_id, appeal_id, decision.decision_id, kind, case.case_id, on, due_on)
+    return case
