@@ -6,7 +6,7 @@ pays late, never pays, overpays, ends early, returns goods, is declined, and wai
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from fenqi.core.errors import FenqiError
@@ -16,16 +16,15 @@ from fenqi.flows.enrol import Enrol, enrol
 from fenqi.flows.receive import MoneyState, Receive, receive
 from fenqi.flows.refund import Refund, refund
 from fenqi.flows.settle import Settle, settle
-from fenqi.runtime import Ids, MovingClock
-from fenqi.store import books, catalogue
+from fenqi.runtime import MovingClock
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Store
 from fenqi.worker.close import close_through
+from make_founding import founded, noon
 
 BOOK = "small"
 OPENED = date(2026, 1, 5)
 LAST = date(2026, 10, 15)
-FUNDING = 100_000_000
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Life:
         return f"key-{self.keys}"
 
     def noon(self) -> datetime:
-        return datetime.combine(self.day, time(4), UTC)  # noon in Shanghai
+        return noon(self.day)
 
     def enrol(self, name: str, limit_minor: int = 5_000_000) -> None:
         command = Enrol(
@@ -138,30 +137,11 @@ class Life:
 
 def open_book(store: Store) -> Life:
     """Return a fresh book with its eight people, and nothing bought yet."""
-    clock = MovingClock(datetime.combine(OPENED, time(4), UTC))
-    ids = Ids(clock, seed=1)
-    with store.transaction() as session:
-        catalogue.install(session, clock.now())
-        known = catalogue.load(session)
-        pack = known.pack("cn")
-        books.create(
-            session,
-            books.NewBook(
-                book_id=BOOK,
-                legal_entity='Small "Honest" Credit Ltd',
-                currency="CNY",
-                zone="Asia/Shanghai",
-                opened_on=OPENED,
-                pack=pack.pack_id,
-                pack_version=pack.version,
-                slices=1,
-                funding_minor=FUNDING,
-            ),
-            ids=ids,
-            now=clock.now(),
-        )
-        merchant = books.merchant(session, BOOK, "shop", ids=ids)
-    life = Life(Ground(store, clock, ids, known), clock, merchant)
+    entity = 'Small "Honest" Credit Ltd'
+    ground, clock, merchant = founded(
+        store, book_id=BOOK, legal_entity=entity, opened_on=OPENED, slices=1
+    )
+    life = Life(ground, clock, merchant)
     for name in ("punctual", "late", "never", "over", "early", "returns", "poor", "waits"):
         life.enrol(name, 50_000 if name == "poor" else 5_000_000)
     return life

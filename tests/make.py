@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from fenqi.core.terms.lending_rules import LendingRules, Students
 from fenqi.core.terms.operation import Operation, OperationKind
 from fenqi.core.terms.product import (
     DEFAULT_ALLOCATION,
@@ -20,6 +21,20 @@ from fenqi.core.values.rate import Rounding
 START = date(2026, 12, 5)
 FIRST_DUE = date(2027, 1, 10)
 LATE = LateRule(rate_ppm_per_day=500, grace_days=3, cap_ppm=240_000)
+LENDING = LendingRules(
+    age_years_min=18,
+    students=Students.NONE,
+    multiple_evidenced_ppm=3_000_000,
+    multiple_declared_ppm=1_000_000,
+    service_share_max_ppm=500_000,
+    service_months=12,
+    limit_minor_max=20_000_000,
+    limit_unevidenced_minor_max=500_000,
+    limit_unknown_minor_max=300_000,
+    limit_minor_least=50_000,
+    report_days=30,
+    offer_days=14,
+)
 
 Step = tuple[OperationKind, date, int]  # what happened, when it counts, how much
 

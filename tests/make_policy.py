@@ -82,6 +82,25 @@ en = "A reason."
 """
 
 
+def one_rule(policy_id: str, when: str, effect: str, *, reason: str, version: int = 1) -> str:
+    """Return the text of a policy of purchases that has one rule, with its reason."""
+    return f"""
+id = "{policy_id}"
+version = {version}
+kind = "purchase"
+purpose = "credit"
+owner = "risk"
+author = "Li Wei"
+valid_from = 2026-01-01
+
+[[rules]]
+id = "{reason}"
+when = "{when}"
+effects = [{{ effect = "{effect}" }}]
+reason = "{reason}"
+{REASON.format(code=reason)}"""
+
+
 def policy_text(body: str, *, reasons: str = "busy late", head: str = HEAD) -> str:
     """Return a policy's text around rules and tables, with some reasons."""
     return head + "".join(REASON.format(code=code) for code in reasons.split()) + body

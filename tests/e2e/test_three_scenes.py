@@ -18,6 +18,7 @@ from town import BOOK, Town, town
 
 from fenqi.core.values.ids import AccountId
 from fenqi.store.server import Server
+from make_form import CONSENTS, form_of
 
 pytestmark = pytest.mark.timeout(1800)  # seconds: each scene is dozens of whole programs
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -211,31 +212,11 @@ def the_customers_are_told_why(
             assert str(other) not in said[0].replace(str(account), "")
 
 
-FORM = """\
-person = "%(person)s"
-legal_name = "Sample Person"
-born_on = 1990-02-03
-national_id = "110101 1990 0203 001X"
-phone = "+86 138 0013 8000"
-asked_minor = 500000
-income_declared_minor = 1000000
-income_evidenced_minor = 1000000
-evidence = "payslip"
-obligations_minor = 0
-is_student = false
-key = "form-%(number)s"
-"""
-CONSENTS = "".join(
-    f'[consents.{one}]\nstated_at = 2026-01-01T00:00:00Z\ntext_sha256 = "{"ab" * 32}"\n'
-    for one in ("identity", "contact", "income", "bureau")
-)
-
-
 def test_five_applications_in_a_day(here: Town, tmp_path: Path) -> None:
     form = tmp_path / "form.toml"
     made = []
     for number in range(5):
-        text = FORM % {"person": f"customer-{number}", "number": number}
+        text = form_of(f"customer-{number}", key=f"form-{number}")
         form.write_text(text + CONSENTS, "utf-8")
         made.append(here.asked("apply", form, "--book", BOOK))
         here.wait(hours=2)

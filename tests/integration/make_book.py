@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -34,12 +34,11 @@ from fenqi.store import books, catalogue
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session, Store
 from fenqi.worker.close import close_through
+from make_founding import founded, noon
 
 BOOK = "book"
 OPENED = date(2026, 1, 5)
-FUNDING = 100_000_000
 LIMIT = 5_000_000
-NOON = time(4)  # in Shanghai, told in UTC
 
 Answer = TypeVar("Answer")
 
@@ -69,30 +68,16 @@ def open_book(
     currency: str = "CNY",
 ) -> World:
     """Return a fresh book with the shipped catalogue and one merchant."""
-    clock = MovingClock(noon(opened))
-    ids = Ids(clock, seed=seed)
-    with store.transaction() as session:
-        catalogue.install(session, clock.now())
-        known = catalogue.load(session)
-        pack = known.pack("cn")
-        books.create(
-            session,
-            books.NewBook(
-                book_id=book_id,
-                legal_entity="Test Credit Ltd",
-                currency=currency,
-                zone="Asia/Shanghai",
-                opened_on=opened,
-                pack=pack.pack_id,
-                pack_version=pack.version,
-                slices=slices,
-                funding_minor=FUNDING,
-            ),
-            ids=ids,
-            now=clock.now(),
-        )
-        merchant = books.merchant(session, book_id, "shop", ids=ids)
-    return World(Ground(store, clock, ids, known), clock, merchant, opened)
+    ground, clock, merchant = founded(
+        store,
+        book_id=book_id,
+        legal_entity="Test Credit Ltd",
+        opened_on=opened,
+        slices=slices,
+        currency=currency,
+        seed=seed,
+    )
+    return World(ground, clock, merchant, opened)
 
 
 def beside(world: World, store: Store, *, seed: int = 2) -> World:
@@ -100,10 +85,6 @@ def beside(world: World, store: Store, *, seed: int = 2) -> World:
     ids = Ids(world.clock, seed=seed)
     ground = Ground(store, world.clock, ids, world.ground.catalogue)
     return World(ground, world.clock, world.merchant, world.day, world.keys)
-
-
-def noon(day: date) -> datetime:
-    return datetime.combine(day, NOON, UTC)
 
 
 def done(answer: Answer | FenqiError) -> Answer:

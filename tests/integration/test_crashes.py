@@ -67,12 +67,13 @@ from fenqi.desk import FLOWS, Desk
 from fenqi.flows.accept import Accept
 from fenqi.flows.adopt import adopt
 from fenqi.flows.allow import Sharing, add_place, remove_place
-from fenqi.flows.appeal import AppealOpened, CloseAppeal, OpenAppeal, close_appeal, open_appeal
+from fenqi.flows.appeal import AppealOpened, OpenAppeal, open_appeal
 from fenqi.flows.apply import Apply, Received
 from fenqi.flows.assess import Assess, assess
 from fenqi.flows.authorise import Authorise, authorise
 from fenqi.flows.capture import Capture
 from fenqi.flows.change_due_day import ChangeDueDay
+from fenqi.flows.close_appeal import CloseAppeal, close_appeal
 from fenqi.flows.contest import CloseContest, OpenContest, open_contest
 from fenqi.flows.decide import Asked, Decide
 from fenqi.flows.defer import Defer
@@ -697,7 +698,7 @@ def _size(book: Store) -> tuple[dict[str, int], object]:
 
 def test_every_flow_there_is_dies_here() -> None:
     others = (adopt, found, enlist, heed, import_reports, protect, reset, shadow)
-    others = (*others, open_appeal, open_incident, add_place)
+    others = (*others, open_appeal, close_appeal, open_incident, add_place)
     here = {flow.__module__ for flow in (*FLOWS.values(), *others)}
     here |= {step.flow.__module__ for step in STEPS}
     there = {f"fenqi.flows.{one.name}" for one in pkgutil.iter_modules(fenqi.flows.__path__)}

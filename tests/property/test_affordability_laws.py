@@ -7,23 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fenqi.core.risk.affordability import Bound, Carried, Means, carried
-from fenqi.core.terms.lending_rules import LendingRules, Students
+from make import LENDING
 
 AMOUNTS = st.integers(0, 10_000_000)
-RULES = LendingRules(
-    age_years_min=18,
-    students=Students.NONE,
-    multiple_evidenced_ppm=3_000_000,
-    multiple_declared_ppm=1_000_000,
-    service_share_max_ppm=500_000,
-    service_months=12,
-    limit_minor_max=20_000_000,
-    limit_unevidenced_minor_max=500_000,
-    limit_unknown_minor_max=300_000,
-    limit_minor_least=50_000,
-    report_days=30,
-    offer_days=14,
-)
 
 
 @st.composite
@@ -41,46 +27,46 @@ def means(draw: st.DrawFn) -> Means:
 def test_a_limit_is_above_no_bound_and_not_above_what_was_asked(
     known: Means, asked: int | None
 ) -> None:
-    found = carried(known, RULES, asked)
-    assert 0 <= found.limit_minor <= RULES.limit_minor_max
+    found = carried(known, LENDING, asked)
+    assert 0 <= found.limit_minor <= LENDING.limit_minor_max
     assert asked is None or found.limit_minor <= asked
     assert found.limit_minor <= 3 * known.income_minor
     if known.income_evidenced_minor is None:
-        assert found.limit_minor <= RULES.limit_unevidenced_minor_max
+        assert found.limit_minor <= LENDING.limit_unevidenced_minor_max
     if not known.is_reported:
-        assert found.limit_minor <= RULES.limit_unknown_minor_max
+        assert found.limit_minor <= LENDING.limit_unknown_minor_max
 
 
 @given(means(), AMOUNTS)
 def test_more_income_never_carries_less_and_more_owed_never_carries_more(
     known: Means, more: int
 ) -> None:
-    before = carried(known, RULES).limit_minor
+    before = carried(known, LENDING).limit_minor
     if known.income_evidenced_minor is not None:
         richer = replace(known, income_evidenced_minor=known.income_evidenced_minor + more)
     else:
         richer = replace(known, income_declared_minor=known.income_declared_minor + more)
-    assert carried(richer, RULES).limit_minor >= before
+    assert carried(richer, LENDING).limit_minor >= before
     owed = replace(known, obligations_reported_minor=(known.obligations_minor or 0) + more)
-    assert carried(owed, RULES).limit_minor <= before
+    assert carried(owed, LENDING).limit_minor <= before
 
 
 @given(means())
 def test_a_bureau_that_is_down_is_a_smaller_beginning_and_no_decline(known: Means) -> None:
     reported = replace(known, is_reported=True)
     silent = replace(known, is_reported=False, obligations_reported_minor=None)
-    if carried(reported, RULES).limit_minor >= RULES.limit_minor_least:
-        assert carried(silent, RULES).limit_minor >= RULES.limit_minor_least
+    if carried(reported, LENDING).limit_minor >= LENDING.limit_minor_least:
+        assert carried(silent, LENDING).limit_minor >= LENDING.limit_minor_least
 
 
 def test_what_holds_a_limit_down_is_named() -> None:
     steady = Means(1_000_000, 1_000_000, 100_000, 0, is_reported=True)
-    assert carried(steady, RULES) == Carried(3_000_000, Bound.INCOME)
-    assert carried(steady, RULES, 70_000) == Carried(70_000, Bound.ASKED)
+    assert carried(steady, LENDING) == Carried(3_000_000, Bound.INCOME)
+    assert carried(steady, LENDING, 70_000) == Carried(70_000, Bound.ASKED)
     burdened = replace(steady, obligations_reported_minor=400_000)
-    assert carried(burdened, RULES) == Carried(1_200_000, Bound.OBLIGATIONS)
+    assert carried(burdened, LENDING) == Carried(1_200_000, Bound.OBLIGATIONS)
     said = replace(steady, income_evidenced_minor=None)
-    assert carried(said, RULES) == Carried(500_000, Bound.UNEVIDENCED)
-    assert carried(replace(said, is_reported=False), RULES) == Carried(300_000, Bound.UNKNOWN)
+    assert carried(said, LENDING) == Carried(500_000, Bound.UNEVIDENCED)
+    assert carried(replace(said, is_reported=False), LENDING) == Carried(300_000, Bound.UNKNOWN)
     rich = Means(50_000_000, 50_000_000, 0, 0, is_reported=True)
-    assert carried(rich, RULES) == Carried(20_000_000, Bound.PACK)
+    assert carried(rich, LENDING) == Carried(20_000_000, Bound.PACK)

@@ -28,7 +28,7 @@ from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.read import read as read_policy
 from fenqi.core.risk.rulebook import rulebook
 from fenqi.core.risk.scorecard import read, score
-from fenqi.core.terms.lending_rules import LendingRules, Students
+from make import LENDING
 
 DATA = resources.files("fenqi") / "data"
 VOCABULARY = read_features(
@@ -38,20 +38,6 @@ CARD = read((DATA / "scorecards/starter.toml").read_text("utf-8"), VOCABULARY)
 POLICY = read_policy((DATA / "policies/application.toml").read_text("utf-8"), VOCABULARY)
 BOOK = rulebook(POLICY, VOCABULARY)
 OPINION = opinion_of(BOOK)
-RULES = LendingRules(
-    age_years_min=18,
-    students=Students.NONE,
-    multiple_evidenced_ppm=3_000_000,
-    multiple_declared_ppm=1_000_000,
-    service_share_max_ppm=500_000,
-    service_months=12,
-    limit_minor_max=20_000_000,
-    limit_unevidenced_minor_max=500_000,
-    limit_unknown_minor_max=300_000,
-    limit_minor_least=50_000,
-    report_days=30,
-    offer_days=14,
-)
 AMOUNTS = st.integers(0, 30_000_000)
 BUREAU = ("bureau_score", "bureau_enquiries_30d", "bureau_overdue_accounts")
 
@@ -81,7 +67,7 @@ def applicants(draw: st.DrawFn) -> dict[str, Value]:
 
 
 def ruled(inputs: dict[str, Value]) -> Ruling:
-    return rule(scored(inputs, CARD), RULES, CARD, OPINION)
+    return rule(scored(inputs, CARD), LENDING, CARD, OPINION)
 
 
 @given(applicants())
@@ -98,10 +84,10 @@ def test_a_first_limit_is_above_neither_what_is_carried_nor_asked_nor_below_use(
 ) -> None:
     ruling = ruled(inputs)
     asked = inputs["amount_minor"] or 0
-    most = carried(means_of(inputs), RULES, asked).limit_minor
+    most = carried(means_of(inputs), LENDING, asked).limit_minor
     assert ruling.limit_minor <= most <= asked
     if not ruling.is_declined:
-        assert ruling.limit_minor >= RULES.limit_minor_least
+        assert ruling.limit_minor >= LENDING.limit_minor_least
         assert ruling.has(Effect.SMALLER_LIMIT) == (ruling.limit_minor < asked)
 
 
@@ -130,7 +116,7 @@ def test_no_effect_goes_untold_for_the_reasons_of_another(inputs: dict[str, Valu
     if not ruling.is_declined:
         for effect, codes in ruling.because.items():
             assert not codes or set(codes) & set(ruling.reasons), effect
-        before = rule(scored(inputs, CARD), RULES, CARD, opinion_of(BOOK, Telling.OUTCOME))
+        before = rule(scored(inputs, CARD), LENDING, CARD, opinion_of(BOOK, Telling.OUTCOME))
         assert before.because == ruling.because
         told = [code for effect in _told_first(ruling) for code in ruling.because[effect]]
         assert before.reasons == tuple(dict.fromkeys(told))[:4]
@@ -160,7 +146,7 @@ def test_many_applications_are_cooled_and_checked_and_never_declined_for_it(
 
 @given(applicants())
 def test_a_record_gives_its_ruling_again(inputs: dict[str, Value]) -> None:
-    kept = json.loads(json.dumps(content(RULES, CARD, BOOK)))
+    kept = json.loads(json.dumps(content(LENDING, CARD, BOOK)))
     known = scored(inputs, CARD)
     again = rule_again(kept, [known.get(name) for name in inputs_of(POLICY)])
     assert again == ruled(inputs)
@@ -171,7 +157,7 @@ def test_what_an_offer_asks_for_after_more_applications_is_what_a_ruling_then_wo
     inputs: dict[str, Value], count: int
 ) -> None:
     """The check and the menu are the ruling's, with reasons only where there is one of them."""
-    kept = json.loads(json.dumps(content(RULES, CARD, BOOK)))
+    kept = json.loads(json.dumps(content(LENDING, CARD, BOOK)))
     known = scored(inputs | {"applications_24h": 1}, CARD)
     values = [known.get(name) for name in inputs_of(POLICY)]
     caution = caution_of(kept, values, applications_24h=count)

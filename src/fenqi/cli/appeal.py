@@ -11,13 +11,8 @@ from fenqi.cli.objections import Found, Words, listing, plain
 from fenqi.cli.sending import about, send
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.appeal import (
-    CUSTOMER,
-    CloseAppeal,
-    OpenAppeal,
-    close_appeal,
-    open_appeal,
-)
+from fenqi.flows.appeal import CUSTOMER, OpenAppeal, open_appeal
+from fenqi.flows.close_appeal import CloseAppeal, close_appeal
 from fenqi.report import appeal as telling
 from fenqi.report import decision as decisions
 from fenqi.runtime import Runtime

@@ -31,13 +31,4 @@ def _ask(life: Life, command: ChangeDueDay, on: date) -> Operation:
 
 
 def _tell(booking: Booking, account: Account, command: ChangeDueDay, change: Change) -> Happening:
-    return booking.event(
-        account,
-        "due-day-changed",
-        payload=change.told(command) | {"day": command.day},
-        occurred_at=command.asked_at,
-        effective_on=change.on,
-        actor=command.actor,
-        command_key=command.key,
-        topic="customer",
-    )
+    return change.tell(booking, account, command, "due-day-changed", day=command.day)

@@ -171,7 +171,7 @@ def close_contest(
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[CloseContest, ContestClosed] = Inbox(session, commands, ContestClosed)
-        known = contests.lock(session, {(c.account_id, c.contest_id) for c in commands})
+        known = contests.KEPT.lock(session, {(c.account_id, c.contest_id) for c in commands})
         keys = {contest.plan_key for contest in known.values()}
         found = plans.load(session, keys, ground.catalogue)
         orders = {key: plans.order_of(session, key) for key in keys}

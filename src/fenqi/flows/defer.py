@@ -36,13 +36,4 @@ def _ask(life: Life, command: Defer, on: date) -> Operation:
 
 
 def _tell(booking: Booking, account: Account, command: Defer, change: Change) -> Happening:
-    return booking.event(
-        account,
-        "instalment-deferred",
-        payload=change.told(command) | {"days": command.days},
-        occurred_at=command.asked_at,
-        effective_on=change.on,
-        actor=command.actor,
-        command_key=command.key,
-        topic="customer",
-    )
+    return change.tell(booking, account, command, "instalment-deferred", days=command.days)

@@ -19,11 +19,13 @@ from fenqi.core.risk.case import check_apart, check_name, check_text
 from fenqi.core.servicing.excuse import ExcuseCause, Span, granted_alone
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, books, excuses, incidents
+from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
 from fenqi.store.excuses import Excuses
 from fenqi.store.ground import Ground
 from fenqi.store.incidents import Incident, Touches
+from fenqi.store.plans import PlanRecord
 from fenqi.store.pool import Session
 
 PAGE_ACCOUNTS = 200  # locked and replayed at a time
@@ -270,12 +272,8 @@ def _tell(ground: Ground, session: Session, one: Incident, page: list[AccountId]
     """Excuse the days for a page of accounts, and take back what was held against them."""
     if not page:
         return
-    booking = Booking(ground)
-    locked = accounts.lock(session, page)
-    known = Excuses(ground, booking, session)
-    known.know(locked.values())
-    plans = excuses.touched(session, dict.fromkeys(locked, one.from_on), ground)
-    for account_id, account in locked.items():
+    booking, known, touched = _open(ground, session, page, one.from_on)
+    for account, plans in touched:
         reach_on = one.reaches(account.book.business_date)
         told = [each.span.through_on for each in known.of_source(account, one.incident_id)]
         span = Span(max([one.from_on, *(day + A_DAY for day in told)]), reach_on)
@@ -293,7 +291,7 @@ def _tell(ground: Ground, session: Session, one: Incident, page: list[AccountId]
         )
         cause = ExcuseCause.INCIDENT
         known.begin(account, happening, cause, [span], source_id=one.incident_id)
-        known.carry(account, happening, plans[account_id])
+        known.carry(account, happening, plans)
     booking.write(session)
 
 
@@ -304,12 +302,8 @@ def _shorten(ground: Ground, session: Session, one: Incident, page: list[Account
     """
     if not page:
         return
-    booking = Booking(ground)
-    locked = accounts.lock(session, page)
-    known = Excuses(ground, booking, session)
-    known.know(locked.values())
-    plans = excuses.touched(session, dict.fromkeys(locked, one.granted_on), ground)
-    for account_id, account in locked.items():
+    booking, known, touched = _open(ground, session, page, one.granted_on)
+    for account, plans in touched:
         last = max(one.granted_on, account.book.business_date)
         late = [
             each
@@ -325,5 +319,17 @@ def _shorten(ground: Ground, session: Session, one: Incident, page: list[Account
         known.end(account, happening, late)
         cause = ExcuseCause.INCIDENT
         known.begin(account, happening, cause, spans, source_id=one.incident_id)
-        known.carry(account, happening, plans[account_id])
+        known.carry(account, happening, plans)
     booking.write(session)
+
+
+def _open(
+    ground: Ground, session: Session, page: list[AccountId], since: date
+) -> tuple[Booking, Excuses, list[tuple[Account, list[PlanRecord]]]]:
+    """Lock a page of accounts; return each with its plans that days since then touch."""
+    booking = Booking(ground)
+    locked = accounts.lock(session, page)
+    known = Excuses(ground, booking, session)
+    known.know(locked.values())
+    plans = excuses.touched(session, dict.fromkeys(locked, since), ground)
+    return booking, known, [(account, plans[one]) for one, account in locked.items()]

@@ -35,14 +35,11 @@ def _ask(life: Life, command: Extend, on: date) -> Operation:
 
 
 def _tell(booking: Booking, account: Account, command: Extend, change: Change) -> Happening:
-    more = {"count": command.count, "reviewed_by": command.reviewed_by}
-    return booking.event(
+    return change.tell(
+        booking,
         account,
+        command,
         "plan-extended",
-        payload=change.told(command) | more,
-        occurred_at=command.asked_at,
-        effective_on=change.on,
-        actor=command.actor,
-        command_key=command.key,
-        topic="customer",
+        count=command.count,
+        reviewed_by=command.reviewed_by,
     )

@@ -31,7 +31,7 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.consequences import Consequences, Weighed
 from fenqi.store.deciding import Deciding
-from fenqi.store.decisions import Decision, Decisions, latency_us
+from fenqi.store.decisions import Decisions, latency_us
 from fenqi.store.ground import Ground
 from fenqi.store.paying import Last, Signal
 from fenqi.store.plans import PlanRecord
@@ -202,24 +202,17 @@ class _Work:
         return ended
 
     def _keep(self, one: _Asked, weighed: Weighed, decision_id: UUID) -> None:
-        self._decisions.add(
-            one.rulebook,
-            Decision(
-                account=one.account,
-                decision_id=decision_id.bytes,
-                outcome=weighed.outcome,
-                reasons=weighed.reasons,
-                inputs=one.inputs,
-                as_of_number=one.as_of,
-                effects=weighed.words,
-                points=one.said.points,
-                hits=one.said.hits,
-                would_change=told(one.rulebook.policy, one.rulebook.decide, one.inputs)
-                if weighed.words
-                else None,
-                latency_us=latency_us(self._booking.now, self._ground.clock.now()),
-            ),
+        policy, decide = one.rulebook.policy, one.rulebook.decide
+        kept = weighed.decision(
+            one.account,
+            one.said,
+            one.inputs,
+            decision_id=decision_id,
+            as_of_number=one.as_of,
+            would_change=told(policy, decide, one.inputs) if weighed.words else None,
+            latency_us=latency_us(self._booking.now, self._ground.clock.now()),
         )
+        self._decisions.add(one.rulebook, kept)
 
     def _news(self, one: _Asked, acts: Iterable[Act]) -> tuple[Act, ...]:
         """Return what is due and was not said by the decision before for the same reason."""

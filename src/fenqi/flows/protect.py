@@ -6,7 +6,7 @@ never answer the same one. An account is held once for one case, however often i
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -14,42 +14,25 @@ from uuid import UUID
 
 from fenqi.core.risk.breaker import outcome_of, soften
 from fenqi.core.risk.case import CaseKind, CaseOutcome
-from fenqi.core.risk.crowd import (
-    Answer,
-    Crowd,
-    CrowdKind,
-    CrowdRule,
-    Manner,
-    Place,
-    Visit,
-    content,
-    gathered,
-    judge,
-    ruled,
-)
+from fenqi.core.risk.crowd import Answer, CrowdKind, content, ruled
 from fenqi.core.risk.decision import DecisionKind, Effect
-from fenqi.core.risk.identity import Identifier
-from fenqi.core.risk.links import Link, Step, Web
 from fenqi.core.risk.policy.policy import APPROVE
 from fenqi.core.risk.response import DAY, HOUR, KINDS, Finding, Strength
 from fenqi.core.values.ids import AccountId
-from fenqi.store import accounts, cases, links, places
+from fenqi.store import accounts, cases, links, scenes
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider, Restraint
 from fenqi.store.cases import Case
 from fenqi.store.decisions import Decision, Decisions, built, latency_us
 from fenqi.store.ground import Ground
-from fenqi.store.links import PLACE, RING, Suspicion
+from fenqi.store.links import PLACE, RING
 from fenqi.store.pool import Session
 from fenqi.store.responses import Because, Responses
+from fenqi.store.scenes import Answered, Scene
 
 SUSPICIONS_MAX = 256  # taken at once; those of one address are answered together
 ADDRESSES_MAX = 8  # of one batch, so that no transaction holds too many accounts
-SAMPLE_MAX = 50  # accounts named in the evidence about a place
-DRAWN_MAX = 2_000  # links in the evidence about a ring
-IDENTIFIER_DIGITS = 12  # of a hash, in evidence: enough to tell two apart, useless otherwise
-RING_STAYS = HOUR  # however many good accounts come along; a day later it may be an office
 RING_PRIORITY = 1
 PLACE_PRIORITY = 4
 
@@ -66,32 +49,6 @@ class Protected:
     asked: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """A crowd of one book at one address, with all that is known of it."""
-
-    book_id: str
-    address: bytes
-    visits: Sequence[Visit]
-    crowd: Crowd
-    place: Place
-    place_kind: str | None
-    web: Web
-    drawn: Sequence[Link]
-
-    @property
-    def device_causes(self) -> list[str]:
-        """The causes of cases about devices that several of a crowd use: they go on in its own."""
-        members = {one.account_id for one in self.visits}
-        used = Counter(
-            link.identifier
-            for link in self.drawn
-            if link.kind is Identifier.DEVICE and link.account_id in members
-        )
-        several = (one for one, count in used.items() if count > 1 and not self.web.is_hub(one))
-        return sorted(links.device_cause(self.book_id, one) for one in several)
-
-
 class _Made(NamedTuple):
     """A decision about one account, and whether the breaker let it be carried out."""
 
@@ -106,17 +63,17 @@ def protect(ground: Ground, *, most: int = SUSPICIONS_MAX) -> Protected:
         taken = links.take(session, booking.now, most)
         if not taken:
             return Protected()
-        suspects = _by_address(taken)
+        suspects = scenes.by_address(taken)
         for one in suspects[ADDRESSES_MAX:]:
             links.put_back(session, ground.ids.new(), *one, now=booking.now)
-        scenes = _scenes(session, ground.crowd, suspects[:ADDRESSES_MAX], booking.now)
-        members = {one.account_id for scene in scenes for one in scene.crowd.answers}
-        of_devices = {cause for scene in scenes for cause in scene.device_causes}
+        found = scenes.gather(session, ground.crowd, suspects[:ADDRESSES_MAX], booking.now)
+        members = {one.account_id for scene in found for one in scene.crowd.answers}
+        of_devices = {cause for scene in found for cause in scene.device_causes}
         members.update(*cases.members(session, of_devices).values())
         locked = accounts.lock(session, members)
         work = _Work(ground, booking, session, locked)
-        work.find(scenes)
-        for scene in scenes:
+        work.find(found)
+        for scene in found:
             work.answer(scene)
         booking.write(session)
     return Protected(len(taken), work.rings, work.places, work.held, work.frozen, asked=work.asked)
@@ -126,111 +83,6 @@ def retry_suspicions(ground: Ground) -> int:
     """Let suspicions that failed too often be answered again; return how many wait now."""
     with ground.store.transaction() as session:
         return links.revive(session, ground.clock.now())
-
-
-class _Suspect(NamedTuple):
-    """An address, with the first and the last instant at which so many were there."""
-
-    address: bytes
-    first: datetime
-    last: datetime
-
-
-def _by_address(taken: Iterable[Suspicion]) -> list[_Suspect]:
-    """Return each address with its first and last suspicious instant, the oldest first."""
-    merged: dict[bytes, tuple[datetime, datetime]] = {}
-    for one in taken:
-        first, last = merged.get(one.address, (one.first, one.last))
-        merged[one.address] = (min(first, one.first), max(last, one.last))
-    ordered = sorted(merged.items(), key=lambda item: (item[1], item[0]))
-    return [_Suspect(address, first, last) for address, (first, last) in ordered]
-
-
-def _scenes(
-    session: Session, rule: CrowdRule, suspects: Sequence[_Suspect], now: datetime
-) -> list[_Scene]:
-    """Return the crowds at some addresses, one per book; none where too few met after all.
-
-    What is asked of all of them is asked at once: three round trips, however many they are.
-    """
-    with session.pipeline():
-        asked = [
-            links.asking_visits(session, one.address, after=one.first - rule.window, until=one.last)
-            for one in suspects
-        ]
-    met = [
-        (one, visits, present)
-        for one, visits in zip(suspects, [visits() for visits in asked], strict=True)
-        if (present := gathered(visits, rule))
-    ]
-    with session.pipeline():
-        told = [_asking_known(session, rule, one, present, now) for one, _, present in met]
-    known = [one() for one in told]
-    with session.pipeline():
-        before = [links.asking_standings(session, about.seen, rule) for about in known]
-        rings = [
-            _asking_rings(session, one, about.standings.books.values())
-            for (one, _, _), about in zip(met, known, strict=True)
-        ]
-    scenes: list[_Scene] = []
-    for (one, visits, present), about, were, was_ring in zip(
-        met, known, before, rings, strict=True
-    ):
-        place = Place(about.place_kind is not None, len(about.seen), len(were().good))
-        web = Web(rule.links, one.last.date(), about.around)
-        for book_id, is_one in was_ring.items():
-            mine = [each for each in present if about.standings.books.get(each) == book_id]
-            crowd = judge(
-                mine,
-                place=place,
-                good=about.standings.good,
-                web=web,
-                rule=rule,
-                was_ring=is_one(),
-                manners=about.manners,
-            )
-            whole = (book_id, one.address, visits, crowd, place, about.place_kind, web)
-            scenes.append(_Scene(*whole, about.around))
-    return scenes
-
-
-class _Known(NamedTuple):
-    """What is known of those who met at an address, and of it."""
-
-    standings: links.Standings
-    place_kind: str | None
-    seen: Sequence[AccountId]
-    around: Sequence[Link]
-    manners: Mapping[AccountId, Manner]
-
-
-def _asking_known(
-    session: Session, rule: CrowdRule, one: _Suspect, present: Sequence[AccountId], now: datetime
-) -> Callable[[], _Known]:
-    """Ask what is known of those who met; to be called for it when the pipeline is over."""
-    begin = one.first - rule.window
-    standings = links.asking_standings(session, present, rule)
-    kind = places.asking_kind(session, one.address, now)
-    seen = links.asking_seen(session, one.address, begin, rule)
-    around = links.asking_around(session, present, one.last.date(), rule.links)
-    # Of a crowd too large to be held nobody is asked with what they came.
-    manners: Callable[[], Mapping[AccountId, Manner]] = dict
-    if len(present) <= rule.size_max:
-        manners = links.asking_manners(session, one.address, after=begin, until=one.last, rule=rule)
-    return lambda: _Known(standings(), kind(), seen(), around(), manners())
-
-
-def _asking_rings(
-    session: Session, one: _Suspect, books: Iterable[str]
-) -> dict[str, Callable[[], bool]]:
-    """Ask, of each book, whether a ring was lately found where they met."""
-    since = one.last - RING_STAYS
-    return {
-        book_id: cases.asking_open(
-            session, links.crowd_cause(book_id, one.address), subject=RING, since=since
-        )
-        for book_id in sorted(set(books))
-    }
 
 
 class _Work:
@@ -265,25 +117,24 @@ class _Work:
         self._of_devices: Mapping[str, set[AccountId]] = {}
         self.rings = self.places = self.held = self.frozen = self.asked = 0
 
-    def find(self, scenes: Iterable[_Scene]) -> None:
+    def find(self, found: Sequence[Scene]) -> None:
         """Lock the cases about all addresses, and about devices of rings, in one order.
 
         It comes before anything is counted.
         """
-        causes = {links.crowd_cause(one.book_id, one.address) for one in scenes}
-        of_devices = {cause for one in scenes for cause in one.device_causes}
+        causes = {one.cause for one in found}
+        of_devices = {cause for one in found for cause in one.device_causes}
         for cause in sorted(causes | of_devices):
             self._responses.docket.find(cause)
         # Whom they are about is known for sure only now.
         self._of_devices = cases.members(self._session, of_devices)
 
-    def answer(self, scene: _Scene) -> None:
+    def answer(self, scene: Scene) -> None:
         """Protect a ring's accounts; of a place only ask somebody to look."""
-        cause = links.crowd_cause(scene.book_id, scene.address)
         if scene.crowd.kind is CrowdKind.RING:
-            self._protect(scene, cause)
+            self._protect(scene)
             return
-        known = self._responses.docket.find(cause)
+        known = self._responses.docket.find(scene.cause)
         if known is not None and known.outcome is None:
             return  # somebody is to look already; each login of a campus is no news
         is_place = scene.crowd.kind is CrowdKind.PLACE
@@ -291,20 +142,20 @@ class _Work:
             [],
             book_id=scene.book_id,
             kind=CaseKind.REVIEW if is_place else CaseKind.INVESTIGATION,
-            cause=cause,
+            cause=scene.cause,
             subject=PLACE if is_place else "crowd-too-large",
             priority=PLACE_PRIORITY if is_place else RING_PRIORITY,
-            evidence=self._seen(scene) | {"accounts": _sample(scene)},
+            evidence=scene.told(self._rule) | scene.sample(),
             pause=self._rule.place_pause_days * DAY,
         )
         for other in self._others(scene) if case.outcome is None else ():
             self._join(other, case)
         self.places += 1
 
-    def _protect(self, scene: _Scene, cause: str) -> None:
+    def _protect(self, scene: Scene) -> None:
         """Hold or freeze whoever is new to the ring, in one case with the graph."""
         answers = [one for one in scene.crowd.answers if one.account_id in self._locked]
-        known = self._responses.docket.find(cause)
+        known = self._responses.docket.find(scene.cause)
         if not answers or (known is not None and self._is_cleared(known, answers[0])):
             return
         case = known if known is not None and known.outcome is None else None
@@ -312,10 +163,10 @@ class _Work:
         within = [one.case_id for one in [case, *others] if one is not None]
         made = self._decide(answers, case, within)
         if case is None:
-            case = self._write(scene, cause, answers, made, within)
+            case = self._write(scene, answers, made, within)
         elif made:
             new = [one for one in answers if one.account_id in made]
-            self._write(scene, cause, new, made, within)
+            self._write(scene, new, made, within)
         for other in others:
             self._join(other, case)
         for one in answers:
@@ -324,7 +175,7 @@ class _Work:
         self._responses.docket.involve(case, [one.account_id for one in answers])
         self.rings += 1
 
-    def _others(self, scene: _Scene) -> list[Case]:
+    def _others(self, scene: Scene) -> list[Case]:
         """Return the open cases about devices of a ring, of accounts that are locked too.
 
         One that has just got another account joins the ring with that account's suspicion.
@@ -431,21 +282,21 @@ class _Work:
 
     def _write(
         self,
-        scene: _Scene,
-        cause: str,
+        scene: Scene,
         answers: Sequence[Answer],
         made: Mapping[AccountId, _Made],
         within: Collection[UUID],
     ) -> Case:
         """Open the case of a ring, or take more accounts into it."""
+        told = [self._answered(one, made, within) for one in answers]
         case, _ = self._responses.docket.open(
             [one.account_id for one in answers],
             book_id=scene.book_id,
             kind=CaseKind.INVESTIGATION,
-            cause=cause,
+            cause=scene.cause,
             subject=RING,
             priority=RING_PRIORITY,
-            evidence=self._graph(scene, answers, made, within),
+            evidence=scene.told(self._rule) | scene.graph(told),
         )
         for one in answers:
             self._responses.tell_case(self._locked[one.account_id], case)
@@ -473,70 +324,25 @@ class _Work:
         self.held += done.effect is Effect.HOLD
         self.frozen += done.effect is Effect.FREEZE
 
-    def _done(
+    def _answered(
         self, answer: Answer, made: Mapping[AccountId, _Made], within: Collection[UUID]
-    ) -> Effect:
-        """Return what happens to an account of a case, or has happened in it: a look at least."""
+    ) -> Answered:
+        """Return what happens to an account of a case, and by which decision of this batch."""
         one = made.get(answer.account_id)
-        if one is not None and one.is_placed:
-            return answer.effect
+        is_placed = one is not None and one.is_placed
+        effect = answer.effect if is_placed else self._in_force(answer.account_id, within)
+        return Answered(answer.account_id, effect, one.decision_id if one else None, answer.ties)
+
+    def _in_force(self, account_id: AccountId, within: Collection[UUID]) -> Effect:
+        """Return what some cases have done to an account and still do: a look at least."""
         running = {
             known.kind
-            for known in self._responses.of(self._locked[answer.account_id])
+            for known in self._responses.of(self._locked[account_id])
             if known.case_id in within and known.is_running(self._now)
         }
         known_effects = (Effect.FREEZE, Effect.HOLD, Effect.STEP_UP)
         protects = [effect for effect in known_effects if KINDS[effect] in running]
         return protects[0] if protects else Effect.REVIEW
-
-    def _seen(self, scene: _Scene) -> dict[str, object]:
-        """Return what a person needs to judge the crowd besides its accounts."""
-        return {
-            "address": _short(scene.address),
-            "rule": f"{self._rule.rule_id}/{self._rule.version}",
-            "from": scene.visits[0].at,
-            "until": scene.visits[-1].at,
-            "visits": len(scene.visits),
-            "size": len({one.account_id for one in scene.visits}),
-            "place": {
-                "kind": scene.place_kind,
-                "accounts_before": scene.place.seen,
-                "long_standing": scene.place.good,
-            },
-        }
-
-    def _graph(
-        self,
-        scene: _Scene,
-        answers: Sequence[Answer],
-        made: Mapping[AccountId, _Made],
-        within: Collection[UUID],
-    ) -> dict[str, object]:
-        """Return the evidence of a ring: who, why, and the links that tie them."""
-        tied = {one for group in scene.crowd.groups for one in group}
-        drawn = [
-            link
-            for link in scene.drawn
-            if link.account_id in tied and not scene.web.is_hub(link.identifier)
-        ]
-        return self._seen(scene) | {
-            "accounts": [
-                {
-                    "account_id": one.account_id,
-                    "effect": self._done(one, made, within).value,
-                    "decision_id": made[one.account_id].decision_id
-                    if one.account_id in made
-                    else None,
-                    "path": [_told(step) for step in one.ties],
-                }
-                for one in answers
-            ],
-            "groups": [sorted(group) for group in scene.crowd.groups],
-            "links": [
-                [one.account_id, one.kind.value, _short(one.identifier), one.first_on, one.last_on]
-                for one in drawn[:DRAWN_MAX]
-            ],
-        }
 
 
 def _cause(case: Case | None) -> str:
@@ -546,24 +352,3 @@ def _cause(case: Case | None) -> str:
 
 def _strength(answer: Answer) -> Strength:
     return Strength.STRONG if answer.effect is Effect.FREEZE else Strength.WEAK
-
-
-def _sample(scene: _Scene) -> list[AccountId]:
-    return list(dict.fromkeys(one.account_id for one in scene.visits))[:SAMPLE_MAX]
-
-
-def _told(step: Step) -> dict[str, object]:
-    """Return one step of a path for whoever works on the case; no customer ever reads it."""
-    before, after = step
-    return {
-        "kind": before.kind.value,
-        "identifier": _short(before.identifier),
-        "from": before.account_id,
-        "from_days": [before.first_on, before.last_on],
-        "to": after.account_id,
-        "to_days": [after.first_on, after.last_on],
-    }
-
-
-def _short(identifier: bytes) -> str:
-    return identifier.hex()[:IDENTIFIER_DIGITS]

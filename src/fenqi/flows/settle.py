@@ -6,25 +6,23 @@ money was received, and what is above it becomes credit balance.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import ClassVar
 
-from fenqi.core import ledger
 from fenqi.core.errors import Conflict, FenqiError
-from fenqi.core.ledger import Transfer
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.terms.life.state import Kind, Status
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.replay import settle_quote
-from fenqi.core.values.ids import AccountId, PlanId, ReceiptId
-from fenqi.store import accounts, plans, receipts
+from fenqi.core.values.ids import ReceiptId
+from fenqi.store import accounts, plans
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.commands import Command, Inbox
+from fenqi.store.commands import Inbox
 from fenqi.store.ground import Ground
 from fenqi.store.plans import PlanRecord
-from fenqi.store.rows import Rows
+from fenqi.store.receipts import FinalMoney, Pinned
 
 
 class PlanNotRunning(Conflict):
@@ -39,16 +37,10 @@ class SettlementShort(Conflict):
     code = "settlement-short"
 
 
-class Settle(Command, frozen=True, kw_only=True):
+class Settle(FinalMoney, frozen=True, kw_only=True):
     """Pay a plan off with final money."""
 
     kind: ClassVar[str] = "settle"
-    account_id: AccountId
-    plan_id: PlanId
-    channel: str
-    channel_reference: str
-    amount_minor: int
-    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +55,7 @@ class Settled:
 def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiError]:
     """Settle each command's plan."""
     booking = Booking(ground)
-    rows, lines = Rows(receipts.RECEIPTS), Rows(receipts.RECEIPT_LINES)
-    booking.others += [rows, lines]
+    pinned = Pinned(booking)
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Settle, Settled] = Inbox(session, commands, Settled)
@@ -78,7 +69,7 @@ def settle(ground: Ground, commands: Sequence[Settle]) -> list[Settled | FenqiEr
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
-            answer = _book(ground, booking, (rows, lines), account, record, command, quote)
+            answer = _book(ground, booking, pinned, account, record, command, quote)
             inbox.answer(place, account.account_id, answer)
         booking.write(session, inbox.kept(booking.now))
     return inbox.answers()
@@ -107,7 +98,7 @@ def _quote(account: Account, record: PlanRecord, command: Settle) -> int:
 def _book(
     ground: Ground,
     booking: Booking,
-    tables: tuple[Rows, Rows],
+    pinned: Pinned,
     account: Account,
     record: PlanRecord,
     command: Settle,
@@ -131,8 +122,7 @@ def _book(
         command_key=command.key,
         topic="notice",
     )
-    cash = Transfer(ledger.Account.CASH_SETTLED, ledger.Account.SUSPENSE, command.amount_minor)
-    booking.transfer(happening, cash, channel=command.channel)
+    pinned.receive(happening, receipt_id, command)
     before = record.projection()
     after = booking.change(
         happening,
@@ -140,19 +130,6 @@ def _book(
         (OperationKind.SETTLE, command.amount_minor),
         charged_through=on - timedelta(days=1),
     )
-    rows, lines = tables
-    rows.add(
-        account.account_id,
-        receipt_id,
-        command.channel,
-        command.channel_reference,
-        command.amount_minor,
-        "final",
-        command.received_at,
-        on,
-        account.book.business_date,
-    )
-    lines.add(account.account_id, receipt_id, 1, record.plan_id, command.amount_minor)
     waived = _waived(after) - _waived(before)
     return Settled(str(receipt_id), quote, waived)
 

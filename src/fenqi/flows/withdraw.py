@@ -7,35 +7,27 @@ credit. Where nothing is left to pay, no money has to move.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import ClassVar
 
-from fenqi.core import ledger
 from fenqi.core.errors import FenqiError
-from fenqi.core.ledger import Transfer
 from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.preview import Preview, preview
 from fenqi.core.terms.operation import OperationKind
-from fenqi.core.values.ids import AccountId, PlanId, ReceiptId
-from fenqi.store import accounts, plans, receipts
+from fenqi.core.values.ids import ReceiptId
+from fenqi.store import accounts, plans
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking, Happening
-from fenqi.store.commands import Command, Inbox
+from fenqi.store.commands import Inbox
 from fenqi.store.ground import Ground
 from fenqi.store.plans import PlanRecord
-from fenqi.store.rows import Rows
+from fenqi.store.receipts import FinalMoney, Pinned
 
 
-class Withdraw(Command, frozen=True, kw_only=True):
+class Withdraw(FinalMoney, frozen=True, kw_only=True):
     """Withdraw from one purchase's contract with final money."""
 
     kind: ClassVar[str] = "withdraw"
-    account_id: AccountId
-    plan_id: PlanId
-    channel: str
-    channel_reference: str
-    amount_minor: int
-    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +43,7 @@ class Withdrawn:
 def withdraw(ground: Ground, commands: Sequence[Withdraw]) -> list[Withdrawn | FenqiError]:
     """End each command's plan as if only the days used had been agreed."""
     booking = Booking(ground)
-    rows, lines = Rows(receipts.RECEIPTS), Rows(receipts.RECEIPT_LINES)
-    booking.others += [rows, lines]
+    pinned = Pinned(booking)
     with ground.store.transaction() as session:
         locked = accounts.lock(session, {command.account_id for command in commands})
         inbox: Inbox[Withdraw, Withdrawn] = Inbox(session, commands, Withdrawn)
@@ -70,7 +61,7 @@ def withdraw(ground: Ground, commands: Sequence[Withdraw]) -> list[Withdrawn | F
             receipt_id = ReceiptId(ground.ids.new()) if command.amount_minor else None
             happening = _tell(booking, account, command, quote, on)
             if receipt_id is not None:
-                _receive(booking, rows, lines, happening, receipt_id, command)
+                pinned.receive(happening, receipt_id, command)
             booking.change(
                 happening,
                 record,
@@ -112,28 +103,3 @@ def _tell(
         command_key=command.key,
         topic="customer",
     )
-
-
-def _receive(
-    booking: Booking,
-    rows: Rows,
-    lines: Rows,
-    happening: Happening,
-    receipt_id: ReceiptId,
-    command: Withdraw,
-) -> None:
-    """Book the money, pinned to the plan it ends."""
-    cash = Transfer(ledger.Account.CASH_SETTLED, ledger.Account.SUSPENSE, command.amount_minor)
-    booking.transfer(happening, cash, channel=command.channel)
-    rows.add(
-        command.account_id,
-        receipt_id,
-        command.channel,
-        command.channel_reference,
-        command.amount_minor,
-        "final",
-        command.received_at,
-        happening.effective_on,
-        happening.booked_on,
-    )
-    lines.add(command.account_id, receipt_id, 1, command.plan_id, command.amount_minor)

@@ -25,7 +25,7 @@ def listed(store: Store, *, account_id: UUID | None, with_ended: bool) -> list[A
     with store.transaction() as session:
         if account_id is not None:
             accounts.refuse_unknown(session, account_id, but_applied=True)
-        return appeals.listed(session, account_id=account_id, with_ended=with_ended)
+        return appeals.KEPT.listed(session, account_id=account_id, with_ended=with_ended)
 
 
 def read(store: Store, appeal_id: UUID) -> Appeal:

@@ -31,7 +31,7 @@ def listed(store: Store, *, account_id: UUID | None, with_ended: bool) -> list[C
         refuse_none(session)
         if account_id is not None:
             accounts.refuse_unknown(session, account_id)
-        return contests.listed(session, account_id=account_id, with_ended=with_ended)
+        return contests.KEPT.listed(session, account_id=account_id, with_ended=with_ended)
 
 
 def show(lines: Sequence[Contest], console: Console, speech: Speech) -> None:

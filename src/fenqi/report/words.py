@@ -12,51 +12,64 @@ class Words:
     """The words of one language, by code."""
 
     def __init__(self, speech: Speech) -> None:
-        _ = speech.gettext
-        self.bucket_words = (
-            _("on time"),
-            _("1\u201330 days"),
-            _("31\u201360 days"),
-            _("61\u201390 days"),
-            _("91\u2013120 days"),
-            _("121\u2013150 days"),
-            _("151\u2013180 days"),
-            _("over 180 days"),
-        )
-        over = _("over 180")
-        self.bucket_days = (
-            "0",
-            "1\u201330",
-            "31\u201360",
-            "61\u201390",
-            "91\u2013120",
-            "121\u2013150",
-            "151\u2013180",
-            over,
-        )
+        self.bucket_words = _bucket_words(speech)
+        self.bucket_days = _bucket_days(speech)
         self.left_out_words = _left_out_words(speech)
-        self.request_words = {
-            "instalment-deferred": _("pay an instalment later"),
-            "due-day-changed": _("pay on another day of the month"),
-            "plan-extended": _("pay in more instalments"),
-            "bill-split": _("pay a bill in instalments"),
-            "plan-settled": _("pay everything early"),
-            "contract-withdrawn": _("withdraw from a purchase"),
-            "plan-contested": _("contest a purchase"),
-        }
-        self.paying_words = {
-            "asked-about": _("looked at"),
-            "nudge": _("told a friendly word"),
-            "relief": _("told what they may ask for"),
-            "review": _("somebody asks how to help"),
-            "smaller-limit": _("a smaller limit for a while"),
-            "hold": _("purchases wait for hours"),
-            "held-back": _("harm that was held back"),
-            "cured": _("paid, and free again"),
-        }
+        self.request_words = _request_words(speech)
+        self.paying_words = _paying_words(speech)
         self.figure_words = _figure_words(speech)
         self.cost_words = _cost_words(speech)
         self.asked_words = _asked_words(speech)
+
+
+def _bucket_words(speech: Speech) -> tuple[str, ...]:
+    _ = speech.gettext
+    return (
+        _("on time"),
+        _("1\u201330 days"),
+        _("31\u201360 days"),
+        _("61\u201390 days"),
+        _("91\u2013120 days"),
+        _("121\u2013150 days"),
+        _("151\u2013180 days"),
+        _("over 180 days"),
+    )
+
+
+def _bucket_days(speech: Speech) -> tuple[str, ...]:
+    """Return the days past due of each bucket, where a head says already that they are days."""
+    bounds = ((1, 30), (31, 60), (61, 90), (91, 120), (121, 150), (151, 180))
+    days = (f"{first}\u2013{last}" for first, last in bounds)
+    return ("0", *days, speech.gettext("over 180"))
+
+
+def _request_words(speech: Speech) -> Mapping[str, str]:
+    """Return what customers ask for, by the event that grants it."""
+    _ = speech.gettext
+    return {
+        "instalment-deferred": _("pay an instalment later"),
+        "due-day-changed": _("pay on another day of the month"),
+        "plan-extended": _("pay in more instalments"),
+        "bill-split": _("pay a bill in instalments"),
+        "plan-settled": _("pay everything early"),
+        "contract-withdrawn": _("withdraw from a purchase"),
+        "plan-contested": _("contest a purchase"),
+    }
+
+
+def _paying_words(speech: Speech) -> Mapping[str, str]:
+    """Return what becomes of somebody who begins to pay differently."""
+    _ = speech.gettext
+    return {
+        "asked-about": _("looked at"),
+        "nudge": _("told a friendly word"),
+        "relief": _("told what they may ask for"),
+        "review": _("somebody asks how to help"),
+        "smaller-limit": _("a smaller limit for a while"),
+        "hold": _("purchases wait for hours"),
+        "held-back": _("harm that was held back"),
+        "cured": _("paid, and free again"),
+    }
 
 
 def _left_out_words(speech: Speech) -> Mapping[str, str]:

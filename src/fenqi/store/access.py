@@ -23,7 +23,7 @@ from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.consequences import Consequences
 from fenqi.store.deciding import Deciding
-from fenqi.store.decisions import Decision, Decisions, latency_us
+from fenqi.store.decisions import Decisions, latency_us
 from fenqi.store.ground import Ground
 from fenqi.store.joints import Joints
 from fenqi.store.pool import Session
@@ -95,24 +95,17 @@ class AccessRulings:
         self._join(rulebook, account, said, addresses, devices)
         weighed = self._consequences.weigh(rulebook, account, said)
         decision_id = self._ground.ids.new()
-        self._decisions.add(
-            rulebook,
-            Decision(
-                account=account,
-                decision_id=decision_id.bytes,
-                outcome=weighed.outcome,
-                reasons=weighed.reasons,
-                inputs=values,
-                as_of_number=as_of,
-                effects=weighed.words,
-                points=said.points,
-                hits=said.hits,
-                would_change=told(rulebook.policy, rulebook.decide, values)
-                if said.effects
-                else None,
-                latency_us=latency_us(self._booking.now, self._ground.clock.now()),
-            ),
+        turn = told(rulebook.policy, rulebook.decide, values) if said.effects else None
+        kept = weighed.decision(
+            account,
+            said,
+            values,
+            decision_id=decision_id,
+            as_of_number=as_of,
+            would_change=turn,
+            latency_us=latency_us(self._booking.now, self._ground.clock.now()),
         )
+        self._decisions.add(rulebook, kept)
         self._consequences.carry_out(
             rulebook, account, said, weighed.acts, decision_id=decision_id, evidence=evidence
         )

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Conflict, Missing
@@ -13,10 +12,10 @@ from fenqi.core.risk.change import Subject
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.values.ids import AccountId
+from fenqi.store.objections import Objections, Row
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table, array_text
 
-LISTED_MAX = 200
 PEOPLE_MAX = 10_000
 APPEALS = Table(
     "appeals",
@@ -72,22 +71,6 @@ class Appeal:
 
 COLUMNS = """account_id, appeal_id, decision_id, kind, case_id, opened_on, due_on, outcome,
     reasons, closed_on, closed_by"""
-LOCK = f"""
-SELECT {COLUMNS} FROM appeals
-JOIN UNNEST(%(accounts)s::uuid[], %(appeals)s::uuid[]) AS asked (account_id, appeal_id)
-    USING (account_id, appeal_id)
-ORDER BY account_id, appeal_id FOR NO KEY UPDATE OF appeals
-"""  # noqa: S608 - constants only
-
-
-def lock(
-    session: Session, keys: Collection[tuple[AccountId, UUID]]
-) -> dict[tuple[AccountId, UUID], Appeal]:
-    """Return the appeals that exist, locked; whom they are about is locked already."""
-    asked = {"accounts": [one for one, _ in keys], "appeals": [one for _, one in keys]}
-    return {(row[0], row[1]): _appeal(row) for row in session.rows(LOCK, asked)}
-
-
 ONE = f"""
 SELECT {COLUMNS} FROM appeals WHERE appeal_id = %(appeal)s LIMIT 1
 """  # noqa: S608 - constants only
@@ -112,22 +95,6 @@ def of_decisions(session: Session, keys: Collection[tuple[AccountId, UUID]]) -> 
     """Return the appeals against some decisions, by decision."""
     asked = {"accounts": [one for one, _ in keys], "decisions": [one for _, one in keys]}
     return {row[2]: _appeal(row) for row in session.rows(OF_DECISIONS, asked)}
-
-
-LISTED = f"""
-SELECT {COLUMNS} FROM appeals
-WHERE (outcome IS NULL OR %(all)s)
-    AND (%(account)s::uuid IS NULL OR account_id = %(account)s)
-ORDER BY due_on, appeal_id LIMIT %(most)s
-"""  # noqa: S608 - constants only
-
-
-def listed(
-    session: Session, *, account_id: UUID | None, with_ended: bool, most: int = LISTED_MAX
-) -> list[Appeal]:
-    """Return appeals, those first that are to be answered first."""
-    asked = {"account": account_id, "all": with_ended, "most": most}
-    return [_appeal(row) for row in session.rows(LISTED, asked)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +218,13 @@ def ended(
     rows.add(appeal.account_id, appeal.appeal_id, outcome.value, told, on, by)
 
 
-def _appeal(row: tuple[Any, ...]) -> Appeal:
+def _appeal(row: Row) -> Appeal:
     account, appeal, decision, kind, case, opened_on, due_on, outcome, reasons, *end = row
     found = Answer(outcome) if outcome else None
     return Appeal(
         *(account, appeal, decision, DecisionKind(kind), case, opened_on, due_on, found),
         *(tuple(reasons), *end),
     )
+
+
+KEPT = Objections("appeals", "appeal_id", COLUMNS, first="due_on", read=_appeal)

@@ -22,6 +22,7 @@ from fenqi.core.risk.consequence import (
     strength_of,
 )
 from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
+from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.policy import APPROVE, Act, Policy, Verdict
 from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
@@ -29,6 +30,7 @@ from fenqi.core.values.rate import PPM
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.breaker import Decider, Restraint
+from fenqi.store.decisions import Decision
 from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 from fenqi.store.responses import Because, Responses
@@ -50,6 +52,32 @@ class Weighed(NamedTuple):
     acts: tuple[Act, ...]
     outcome: str
     reasons: tuple[str, ...]
+
+    def decision(
+        self,
+        account: Account,
+        said: Verdict,
+        inputs: Sequence[Value],
+        *,
+        decision_id: UUID,
+        as_of_number: int,
+        would_change: str | None,
+        latency_us: int,
+    ) -> Decision:
+        """Return the decision as it is kept: what is left of a verdict, and what it was made of."""
+        return Decision(
+            account=account,
+            decision_id=decision_id.bytes,
+            outcome=self.outcome,
+            reasons=self.reasons,
+            inputs=inputs,
+            as_of_number=as_of_number,
+            effects=self.words,
+            points=said.points,
+            hits=said.hits,
+            would_change=would_change,
+            latency_us=latency_us,
+        )
 
 
 NOTHING = Weighed((), (), APPROVE, ())

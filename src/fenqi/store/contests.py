@@ -3,17 +3,15 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from fenqi.core.errors import Conflict, Missing
 from fenqi.core.servicing.contest import Finding, Ground
 from fenqi.core.values.ids import AccountId, PlanId
+from fenqi.store.objections import Objections, Row
 from fenqi.store.plans import PlanKey
-from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table
 
-LISTED_MAX = 200
 CONTESTS = Table(
     "contests",
     "account_id uuid, contest_id uuid, plan_id uuid, case_id uuid, ground word, opened_on date",
@@ -64,36 +62,6 @@ class Contest:
 
 COLUMNS = """account_id, contest_id, plan_id, case_id, ground, opened_on, outcome, closed_on,
     closed_by"""
-LOCK = f"""
-SELECT {COLUMNS} FROM contests
-JOIN UNNEST(%(accounts)s::uuid[], %(contests)s::uuid[]) AS asked (account_id, contest_id)
-    USING (account_id, contest_id)
-ORDER BY account_id, contest_id FOR NO KEY UPDATE OF contests
-"""  # noqa: S608 - constants only
-
-
-def lock(
-    session: Session, keys: Collection[tuple[AccountId, UUID]]
-) -> dict[tuple[AccountId, UUID], Contest]:
-    """Return the contests that exist, locked; their accounts are locked already."""
-    asked = {"accounts": [one for one, _ in keys], "contests": [one for _, one in keys]}
-    return {(row[0], row[1]): _contest(row) for row in session.rows(LOCK, asked)}
-
-
-LISTED = f"""
-SELECT {COLUMNS} FROM contests
-WHERE (outcome IS NULL OR %(all)s)
-    AND (%(account)s::uuid IS NULL OR account_id = %(account)s)
-ORDER BY opened_on, contest_id LIMIT %(most)s
-"""  # noqa: S608 - constants only
-
-
-def listed(
-    session: Session, *, account_id: UUID | None, with_ended: bool, most: int = LISTED_MAX
-) -> list[Contest]:
-    """Return contests, the longest open first."""
-    asked = {"account": account_id, "all": with_ended, "most": most}
-    return [_contest(row) for row in session.rows(LISTED, asked)]
 
 
 def begun(opened: Collection[Contest]) -> Rows:
@@ -116,7 +84,10 @@ def ended(contest: Contest, outcome: Finding, on: date, by: str, rows: Rows) -> 
     rows.add(contest.account_id, contest.contest_id, outcome.value, on, by)
 
 
-def _contest(row: tuple[Any, ...]) -> Contest:
+def _contest(row: Row) -> Contest:
     account, contest, plan, case, ground, opened_on, outcome, *end = row
     found = Finding(outcome) if outcome else None
     return Contest(account, contest, plan, case, Ground(ground), opened_on, found, *end)
+
+
+KEPT = Objections("contests", "contest_id", COLUMNS, first="opened_on", read=_contest)

@@ -1,13 +1,17 @@
-"""Receipts with their pinned lines, and refunds."""
+"""Receipts with their pinned lines, refunds, and final money that ends a plan."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from fenqi.core import ledger
 from fenqi.core.errors import Missing
+from fenqi.core.ledger import Transfer
 from fenqi.core.servicing.excuse import Pending
-from fenqi.core.values.ids import AccountId, ReceiptId
+from fenqi.core.values.ids import AccountId, PlanId, ReceiptId
+from fenqi.store.booking import Booking, Happening
+from fenqi.store.commands import Command
 from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table
 
@@ -90,3 +94,40 @@ def coming(
     for account_id, receipt_id, *money in session.rows(COMING, {"accounts": list(account_ids)}):
         found[account_id][receipt_id] = Pending(*money)
     return found
+
+
+class FinalMoney(Command, frozen=True, kw_only=True):
+    """Money that is there, sent to end one plan."""
+
+    account_id: AccountId
+    plan_id: PlanId
+    channel: str
+    channel_reference: str
+    amount_minor: int
+    received_at: datetime
+
+
+class Pinned:
+    """The receipts of one batch whose money is pinned to the plan it ends."""
+
+    def __init__(self, booking: Booking) -> None:
+        self._booking = booking
+        self._receipts, self._lines = Rows(RECEIPTS), Rows(RECEIPT_LINES)
+        booking.others += [self._receipts, self._lines]
+
+    def receive(self, happening: Happening, receipt_id: ReceiptId, money: FinalMoney) -> None:
+        """Book the money of an event with its receipt."""
+        cash = Transfer(ledger.Account.CASH_SETTLED, ledger.Account.SUSPENSE, money.amount_minor)
+        self._booking.transfer(happening, cash, channel=money.channel)
+        self._receipts.add(
+            money.account_id,
+            receipt_id,
+            money.channel,
+            money.channel_reference,
+            money.amount_minor,
+            "final",
+            money.received_at,
+            happening.effective_on,
+            happening.booked_on,
+        )
+        self._lines.add(money.account_id, receipt_id, 1, money.plan_id, money.amount_minor)

@@ -7,7 +7,7 @@ customer; what is booked is the operation that was previewed.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fenqi.core.errors import Conflict, FenqiError
 from fenqi.core.terms.cap import check_changed
@@ -64,9 +64,21 @@ class Change:
     on: date
     shown: Preview
 
-    def told(self, request: PlanRequest) -> dict[str, Any]:
-        """Return what every event of a request says."""
-        return {"plan_id": request.plan_id, "cost_minor": self.shown.cost_minor}
+    def tell(
+        self, booking: Booking, account: Account, request: PlanRequest, kind: str, **said: object
+    ) -> Happening:
+        """Book the event of a request; `said` is what it says besides the plan and the cost."""
+        told = {"plan_id": request.plan_id, "cost_minor": self.shown.cost_minor}
+        return booking.event(
+            account,
+            kind,
+            payload=told | said,
+            occurred_at=request.asked_at,
+            effective_on=self.on,
+            actor=request.actor,
+            command_key=request.key,
+            topic="customer",
+        )
 
 
 def grant(

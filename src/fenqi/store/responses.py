@@ -17,27 +17,24 @@ from fenqi.core.risk.response import (
     HOUR,
     KINDS,
     Bounds,
-    Finding,
-    ProtectionKind,
     Step,
     Strength,
     check_reasons,
-    replaces,
     temper,
 )
 from fenqi.core.values.ids import AccountId
-from fenqi.store import cases, protections
+from fenqi.store import cases
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.cases import Case, Docket
 from fenqi.store.ground import Ground
+from fenqi.store.guards import CUSTOMER, Guards
 from fenqi.store.links import address_of
 from fenqi.store.pool import Session
 from fenqi.store.protections import Protection
 from fenqi.store.rows import Sheet
 
 REVIEW_PRIORITY = 3  # of what was asked as harm and became a look by a person
-CUSTOMER = "customer"  # the outbox topic of what a customer is told
 
 
 class Done(NamedTuple):
@@ -69,36 +66,16 @@ class Because(TypedDict, total=False):
     actor: str
 
 
-class Responses:
-    """The responses of one batch; they are written with its booking.
-
-    The accounts are locked. The first response to an account reads what protects it; a flow that
-    answers to many asks for all at once with `know`.
-    """
+class Responses(Guards):
+    """The responses of one batch, with what protects its accounts; written with its booking."""
 
     def __init__(self, ground: Ground, booking: Booking, session: Session) -> None:
+        super().__init__(booking, session)
         self._ground = ground
-        self._booking = booking
-        self._session = session
-        self._known: dict[AccountId, list[Protection]] = {}
         self._cleared: dict[AccountId, dict[str, datetime]] = {}
-        self._placed: dict[UUID, Protection] = {}
-        self._changed: dict[UUID, Protection] = {}
-        self._touched: dict[AccountId, Account] = {}
         self._joints: dict[tuple[AccountId, str], Joint] = {}
         self.docket = Docket(ground, session, booking.now)
         booking.others.append(self)
-
-    def know(self, account_ids: Collection[AccountId]) -> None:
-        """Read what protects some accounts, in one round trip."""
-        asked = [one for one in account_ids if one not in self._known]
-        if asked:
-            self._known |= protections.of(self._session, asked, self._booking.now)
-
-    def of(self, account: Account) -> list[Protection]:
-        """Return what protects an account, or lately did, oldest first."""
-        self.know([account.account_id])
-        return self._known[account.account_id]
 
     def cleared_at(
         self, account: Account, cause: str, *, is_shared: bool = False
@@ -116,14 +93,6 @@ class Responses:
         if is_shared:
             known += [at for one, at in found.items() if address_of(one) is not None]
         return max((at for at in known if at is not None), default=None)
-
-    def checks(self, account: Account) -> list[Protection]:
-        """Return the checks that are asked for before the account's next purchase."""
-        return [
-            one
-            for one in self.of(account)
-            if one.kind is ProtectionKind.STEP_UP and one.is_running(self._booking.now)
-        ]
 
     def bounds(self, account: Account) -> Bounds:
         """Return what the newest version of the account's pack allows."""
@@ -199,36 +168,6 @@ class Responses:
         until = min((one.ends_at for one in open_checks), default=self.step_up_ends(account))
         done = self._protect(Effect.STEP_UP, account, until, because, facts_at=facts_at)
         return Done(None) if open_checks else done
-
-    def attach(self, account: Account, case_id: UUID) -> None:
-        """Make open checks that have no case part of one that asks for a check too."""
-        for one in self.checks(account):
-            if one.case_id is None:
-                one.case_id = case_id
-                self.change(account, one)
-
-    def stepped_up(self, account: Account, *, actor: str = CUSTOMER) -> int:
-        """The customer passed the check; return of how many causes."""
-        passed = self.checks(account)
-        for one in passed:
-            self.end(account, one, finding=Finding.PASSED, actor=actor)
-        if passed:
-            self._booking.event(account, "step-up-passed", payload={}, actor=actor, topic=CUSTOMER)
-        return len(passed)
-
-    def let_go(self, account: Account, *, actor: str = CUSTOMER) -> int:
-        """End the holds that weak evidence alone placed, of who passed a check; return how many."""
-        now = self._booking.now
-        weak = [
-            one
-            for one in self.of(account)
-            if one.kind is ProtectionKind.HOLD
-            and one.strength is Strength.WEAK
-            and one.is_running(now)
-        ]
-        for one in weak:
-            self.end(account, one, finding=Finding.PASSED, actor=actor)
-        return len(weak)
 
     def step_up_ends(self, account: Account) -> datetime:
         """Return until when a check would be asked for now."""
@@ -319,56 +258,6 @@ class Responses:
         payload = {"case_id": case.case_id, "kind": case.kind.value, "subject": case.subject}
         self._booking.event(account, "case-opened", payload=payload, actor=actor)
 
-    def end(
-        self, account: Account, protection: Protection, *, finding: Finding, actor: str = SYSTEM
-    ) -> None:
-        """End a protection now and tell the customer; one that ended already stays as it is.
-
-        Of a check that several causes asked for the customer is told once, with the last of them.
-        """
-        if protection.ended_at is not None:
-            return
-        now = self._booking.now
-        protection.ended_at = protection.ends_at if finding is Finding.EXPIRED else now
-        protection.ended_by, protection.finding = actor, finding
-        self.change(account, protection)
-        if protection.kind is ProtectionKind.STEP_UP and (
-            finding is Finding.PASSED or self._has_other_check(account)
-        ):
-            return
-        self._booking.event(
-            account,
-            "protection-ended",
-            payload={
-                "kind": protection.kind.value,
-                "finding": finding.value,
-                "reasons": protection.reasons,
-                "case_id": protection.case_id,
-            },
-            actor=actor,
-            topic=None if finding is Finding.REPLACED else CUSTOMER,  # they are told of the new one
-        )
-
-    def _has_other_check(self, account: Account) -> bool:
-        """Whether the end of a check of the account was not told yet."""
-        return any(
-            one.kind is ProtectionKind.STEP_UP and one.ended_at is None for one in self.of(account)
-        )
-
-    def move(self, account: Account, case: Case, into: Case) -> None:
-        """Let what was placed for one case and runs belong to another, so that it ends with it."""
-        for one in self.of(account):
-            if one.case_id == case.case_id and one.ended_at is None:
-                one.case_id = into.case_id
-                self.change(account, one)
-
-    def change(self, account: Account, protection: Protection) -> None:
-        """Write back a protection that changed, and what its account says of it."""
-        if protection.protection_id not in self._placed:
-            self._changed[protection.protection_id] = protection
-        protections.settle(account, self.of(account), self._booking.now)
-        self._touched[account.account_id] = account
-
     def _tempered(
         self,
         effect: Effect,
@@ -407,10 +296,8 @@ class Responses:
         *,
         facts_at: datetime | None = None,
     ) -> Done:
-        cause, actor = because["cause"], because.get("actor", SYSTEM)
+        cause, case_id = because["cause"], because.get("case_id")
         strength = because.get("strength", Strength.STRONG)
-        decision_id, case_id = because.get("decision_id"), because.get("case_id")
-        is_shared = because.get("is_shared", False)
         given = check_reasons(because["reasons"], cause=cause)
         within = () if case_id is None else (case_id,)
         step = self._tempered(effect, account, until, cause, strength, within, facts_at)
@@ -418,18 +305,7 @@ class Responses:
             return Done(None)
         kind = KINDS.get(step.effect)
         if kind is None or step.until is None or step.asked_until is None:
-            if case_id is not None:
-                return Done(Effect.REVIEW, case_id=case_id)
-            evidence = {"asked": effect.value, "reasons": given, "strength": strength.value}
-            return self.review(
-                account,
-                subject=given[0],
-                evidence=evidence,
-                cause=cause,
-                decision_id=decision_id,
-                is_shared=is_shared,
-                actor=actor,
-            )
+            return self._look(effect, account, given, because)
         placed = Protection(
             account_id=account.account_id,
             protection_id=self._ground.ids.new(),
@@ -438,45 +314,36 @@ class Responses:
             strength=strength,
             reasons=given,
             ceiling_minor=ceiling_minor,
-            decision_id=decision_id,
+            decision_id=because.get("decision_id"),
             case_id=case_id,
-            is_shared=is_shared,
-            placed_by=actor,
+            is_shared=because.get("is_shared", False),
+            placed_by=because.get("actor", SYSTEM),
             placed_at=self._booking.now,
             ends_at=step.until,
             asked_until=step.asked_until,
         )
-        is_told = kind is not ProtectionKind.STEP_UP or not self.checks(account)
-        for old in self.of(account) if case_id is not None else ():
-            if old.case_id == case_id and replaces(kind, step.until, old.past(), placed.placed_at):
-                self.end(account, old, finding=Finding.REPLACED)
-        self.of(account).append(placed)
-        self._placed[placed.protection_id] = placed
-        self.change(account, placed)
-        if is_told:
-            self._tell(account, placed)
+        self.place(account, placed)
         return Done(step.effect, step.until, case_id)
 
-    def _tell(self, account: Account, placed: Protection) -> None:
-        payload: dict[str, object] = {
-            "kind": placed.kind.value,
-            "until": placed.ends_at,
-            "reasons": placed.reasons,
-            "decision_id": placed.decision_id,
-            "case_id": placed.case_id,
-        }
-        if placed.kind is ProtectionKind.SMALLER_LIMIT:
-            payload["ceiling_minor"] = placed.ceiling_minor
-        kind = "protection-placed"
-        if placed.kind is ProtectionKind.STEP_UP:
-            kind = "step-up-asked"
-            payload = {name: told for name, told in payload.items() if name != "kind"}
-            payload["cause"] = placed.cause
-        self._booking.event(account, kind, payload=payload, actor=placed.placed_by, topic=CUSTOMER)
+    def _look(
+        self, effect: Effect, account: Account, given: tuple[str, ...], because: Because
+    ) -> Done:
+        """Let a person look in place of an effect that may not be; a case that is there is it."""
+        case_id = because.get("case_id")
+        if case_id is not None:
+            return Done(Effect.REVIEW, case_id=case_id)
+        strength = because.get("strength", Strength.STRONG)
+        return self.review(
+            account,
+            subject=given[0],
+            evidence={"asked": effect.value, "reasons": given, "strength": strength.value},
+            cause=because["cause"],
+            decision_id=because.get("decision_id"),
+            is_shared=because.get("is_shared", False),
+            actor=because.get("actor", SYSTEM),
+        )
 
     def fill(self, sheet: Sheet) -> None:
-        """Put the batch's protections and cases on a sheet."""
+        """Put the batch's cases and protections on a sheet."""
         self.docket.fill(sheet)
-        sheet.add(protections.placed(self._placed.values()))
-        sheet.add(protections.changed(self._changed.values()))
-        sheet.add_later(protections.columns(self._touched.values()))
+        super().fill(sheet)

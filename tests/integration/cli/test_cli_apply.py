@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau, report_of
 from fenqi.cli import app
 from fenqi.store.pool import Store
+from make_form import CONSENTS, form_of
 
 Run = Callable[..., Result]
 GOOD = next(
@@ -20,24 +21,7 @@ GOOD = next(
     for one in range(200)
     if (said := report_of(1, f"person-{one}")) and said["odAcc"] == "0" and int(said["scr"]) > 660
 )
-FORM = f"""\
-person = "{GOOD}"
-legal_name = "Sample Person"
-born_on = 1990-02-03
-national_id = "110101 1990 0203 001X"
-phone = "+86 138 0013 8000"
-asked_minor = 500000
-income_declared_minor = 1000000
-income_evidenced_minor = 1000000
-evidence = "payslip"
-obligations_minor = 0
-is_student = false
-key = "form-1"
-"""
-CONSENTS = "".join(
-    f'[consents.{one}]\nstated_at = 2026-01-01T00:00:00Z\ntext_sha256 = "{"ab" * 32}"\n'
-    for one in ("identity", "contact", "income", "bureau")
-)
+FORM = form_of(GOOD, key="form-1")
 
 
 @pytest.fixture

@@ -2,39 +2,21 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from click.testing import Result
 from make_book import World, enrol, open_book, rows
 from make_crowd import log_in, only_case, people
-from typer.testing import CliRunner
+from make_program import Run, ended
 
-from fenqi.cli import app
 from fenqi.flows.protect import protect
 from fenqi.store.pool import Store
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def fenqi(database_url: str) -> Run:
-    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "160", "TERM": "dumb"}
-    return lambda *words, **more: CliRunner().invoke(
-        app, list(map(str, words)), env=environment | more
-    )
 
 
 @pytest.fixture
 def world(store: Store) -> World:
     return open_book(store)
-
-
-def ended(result: Result, code: int = 0) -> str:
-    assert result.exit_code == code, result.output
-    return result.stdout if code == 0 else result.stderr.replace("\n", " ")
 
 
 def running(world: World) -> int:

@@ -1,33 +1,17 @@
 """What a customer asks for, through the program's own door: shown first, contested, decided."""
 
 import json
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
 from make_book import World, assert_sound, buy, enrol, open_book, state, until
-from typer.testing import CliRunner
+from make_program import Run, ended
 
-from fenqi.cli import app
 from fenqi.store.pool import Store
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def fenqi(database_url: str) -> Run:
-    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "160", "TERM": "dumb"}
-    return lambda *words: CliRunner().invoke(app, list(map(str, words)), env=environment)
 
 
 @pytest.fixture
 def world(store: Store) -> World:
     return open_book(store)
-
-
-def ended(result: Result, code: int = 0) -> str:
-    assert result.exit_code == code, result.output
-    return result.stdout if code == 0 else result.stderr.replace("\n", " ")
 
 
 def test_a_stored_plan_is_previewed_contested_and_decided(world: World, fenqi: Run) -> None:

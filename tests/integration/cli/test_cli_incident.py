@@ -1,35 +1,10 @@
 """Outages at the door: previewed, opened, agreed to by a second person, listed, closed."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 
-import pytest
-from click.testing import Result
-from make_book import World, assert_sound, buy, enrol, kinds, open_book, pay, row, until
-from typer.testing import CliRunner
-
-from fenqi.cli import app
-from fenqi.machine import SystemClock
-from fenqi.store.pool import Store
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A book whose clock is the machine's too."""
-    opened = open_book(store)
-    monkeypatch.setattr(SystemClock, "now", lambda _: opened.clock.now())
-    return opened
-
-
-@pytest.fixture
-def fenqi(database_url: str) -> Run:
-    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "200", "TERM": "dumb"}
-    return lambda *words, **more: CliRunner().invoke(
-        app, list(map(str, words)), env=environment | more
-    )
+from make_book import World, assert_sound, buy, enrol, kinds, pay, row, until
+from make_program import Run
 
 
 def _late_charges_taken_back(world: World) -> int:

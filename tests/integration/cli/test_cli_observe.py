@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,21 +9,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from click.testing import Result
-from make_book import World, assert_sound, enrol, kinds, open_book, row, rows
-from typer.testing import CliRunner
+from make_book import World, assert_sound, enrol, kinds, row, rows
+from make_program import Run
 
 from fenqi.channels import fact_file
-from fenqi.cli import app
 from fenqi.cli import observe as door
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId
 from fenqi.desk import Desk
 from fenqi.flows.observe import Observe
-from fenqi.machine import SystemClock
-from fenqi.store.pool import DatabaseGone, Store
+from fenqi.store.pool import DatabaseGone
 
-Run = Callable[..., Result]
 ADDRESS, DEVICE, PHONE, CARD = (
     "203.0.113.77",
     "android-4711",
@@ -33,31 +28,6 @@ ADDRESS, DEVICE, PHONE, CARD = (
 )
 HOME = "8 Long Lane, Shanghai"
 IDENTITIES = (ADDRESS, DEVICE, PHONE, "13800138000", CARD, HOME, HOME.casefold())
-
-
-@pytest.fixture
-def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A book whose clock is the machine's too."""
-    opened = open_book(store)
-    monkeypatch.setattr(SystemClock, "now", lambda _: opened.clock.now())
-    return opened
-
-
-@pytest.fixture
-def fenqi(database_url: str, tmp_path: Path) -> Run:
-    environment = {
-        "FENQI_DATABASE_URL": database_url,
-        "FENQI_DATA": str(tmp_path),
-        "COLUMNS": "200",
-        "TERM": "dumb",
-        "FENQI_LANGUAGE": "en",
-    }
-
-    def run(*words: object, taken: str | None = None, **more: str) -> Result:
-        given = list(map(str, words))
-        return CliRunner().invoke(app, given, input=taken, env=environment | more)
-
-    return run
 
 
 def one(account: AccountId, kind: str, at: datetime, **said: Any) -> dict[str, Any]:

@@ -1,39 +1,16 @@
 """Offers of a higher limit at their door: listed, accepted, declined; a wish is decided."""
 
 import json
-from collections.abc import Callable
 from uuid import uuid4
 
-import pytest
-from click.testing import Result
-from make_book import World, assert_sound, enrol, kinds, open_book, row
+from make_book import World, assert_sound, enrol, kinds, row
 from make_change import move, offer_of
-from typer.testing import CliRunner
+from make_program import Run
 
-from fenqi.cli import app
 from fenqi.core.risk.change import Pull
-from fenqi.machine import SystemClock
-from fenqi.store.pool import Store
 
-Run = Callable[..., Result]
 LIMIT = 1_000_000
 LOYAL = Pull("loyal", 300_000)
-
-
-@pytest.fixture
-def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A book whose clock is the machine's too."""
-    opened = open_book(store)
-    monkeypatch.setattr(SystemClock, "now", lambda _: opened.clock.now())
-    return opened
-
-
-@pytest.fixture
-def fenqi(database_url: str) -> Run:
-    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "200", "TERM": "dumb"}
-    return lambda *words, **more: CliRunner().invoke(
-        app, list(map(str, words)), env=environment | {"FENQI_LANGUAGE": "en"} | more
-    )
 
 
 def test_an_offer_is_listed_accepted_once_and_the_limit_rises_then(

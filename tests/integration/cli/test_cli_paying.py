@@ -1,40 +1,17 @@
 """A change in how somebody pays, at the door: the duty runs, and what it decided is told."""
 
 import json
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
-from click.testing import Result
-from make_book import World, buy, enrol, open_book, pay, row, until
+from make_book import World, buy, enrol, pay, row, until
 from make_paying import fails, settle, told
-from typer.testing import CliRunner
+from make_program import Run
 
-from fenqi.cli import app
 from fenqi.core.values.ids import AccountId
-from fenqi.machine import SystemClock
 from fenqi.store.policies import SHIPPED
-from fenqi.store.pool import Store
 
-Run = Callable[..., Result]
 REPAYMENT = SHIPPED / "repayment.toml"
-
-
-@pytest.fixture
-def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A book whose clock is the machine's too."""
-    opened = open_book(store)
-    monkeypatch.setattr(SystemClock, "now", lambda _: opened.clock.now())
-    return opened
-
-
-@pytest.fixture
-def fenqi(database_url: str) -> Run:
-    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "160", "TERM": "dumb"}
-    return lambda *words, **more: CliRunner().invoke(
-        app, list(map(str, words)), env=environment | more
-    )
 
 
 def late(world: World) -> AccountId:

@@ -2,50 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from click.testing import Result
-from make_book import World, assert_sound, open_book, row, rows
+from make_book import World, assert_sound, row, rows
 from make_crowd import people, protections
-from typer.testing import CliRunner
+from make_program import Run
 
-from fenqi.cli import app
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.protect import Protected, protect
-from fenqi.machine import SystemClock
-from fenqi.store.pool import Store
 
-Run = Callable[..., Result]
 CAMPUS = ("--kind", "campus", "--note", "library of the north campus", "--by", "mei")
-
-
-@pytest.fixture
-def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A book whose clock is the machine's too."""
-    opened = open_book(store)
-    monkeypatch.setattr(SystemClock, "now", lambda _: opened.clock.now())
-    return opened
-
-
-@pytest.fixture
-def fenqi(database_url: str, tmp_path: Path) -> Run:
-    environment = {
-        "FENQI_DATABASE_URL": database_url,
-        "FENQI_DATA": str(tmp_path),
-        "COLUMNS": "250",
-        "TERM": "dumb",
-        "FENQI_LANGUAGE": "en",
-    }
-
-    def run(*words: object, taken: str | None = None, **more: str) -> Result:
-        given = list(map(str, words))
-        return CliRunner().invoke(app, given, input=taken, env=environment | more)
-
-    return run
 
 
 def listed(fenqi: Run, *words: str) -> list[dict[str, object]]:

@@ -1,36 +1,27 @@
 """The commands of policies, through the program's own door."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from make_program import Run, program
 
-from fenqi.cli import app
 from fenqi.store.policies import SHIPPED
+from make_policy import one_rule
 
-Run = Callable[..., Result]
 PURCHASE = SHIPPED / "purchase.toml"
 
 
 @pytest.fixture
 def fenqi(lived_url: str) -> Run:
     """Runs the program on the lived book's database."""
-    environment = {"FENQI_DATABASE_URL": lived_url, "COLUMNS": "120", "TERM": "dumb"}
-    return lambda *arguments, **more: CliRunner().invoke(
-        app, list(arguments), env=environment | more
-    )
+    return program(lived_url, columns=120)
 
 
 @pytest.fixture
 def alone() -> Run:
     """Runs the program without any database."""
-    environment = {"FENQI_DATABASE_URL": "postgresql://nobody@localhost:1/none", "COLUMNS": "120"}
-    return lambda *arguments, **more: CliRunner().invoke(
-        app, list(arguments), env=environment | more
-    )
+    return program("postgresql://nobody@localhost:1/none", columns=120)
 
 
 def own(tmp_path: Path, *changes: tuple[str, str], version: int = 4) -> Path:
@@ -156,29 +147,8 @@ def test_adopt_list_diff_and_rollback(fenqi: Run, tmp_path: Path) -> None:
 
 def test_diff_tells_what_another_policy_would_have_decided(fenqi: Run, tmp_path: Path) -> None:
     small = tmp_path / "small.toml"
-    small.write_text(
-        """
-id = "small"
-version = 1
-kind = "purchase"
-purpose = "credit"
-owner = "risk"
-author = "Li Wei"
-valid_from = 2026-01-01
-
-[[rules]]
-id = "large"
-when = "amount_minor > 100000 minor"
-effects = [{ effect = "decline" }]
-reason = "large"
-
-[[reasons]]
-code = "large"
-zh = "金额较大。"
-en = "The amount is large."
-""",
-        "utf-8",
-    )
+    text = one_rule("small", "amount_minor > 100000 minor", "decline", reason="large")
+    small.write_text(text, "utf-8")
     smaller = tmp_path / "smaller.toml"
     smaller.write_text(small.read_text("utf-8").replace("100000", "10000"), "utf-8")
     ended = fenqi("policy", "diff", str(small), str(smaller), "--days", "3650")

@@ -2,12 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import Result
+from make_program import Run, program
 from typer.testing import CliRunner
 
 from fenqi import __version__
@@ -15,14 +14,11 @@ from fenqi.cli import app
 from fenqi.cli.answers import COUNTED
 from fenqi.worker.close import STEPS
 
-Run = Callable[..., Result]
-
 
 @pytest.fixture
 def fenqi(lived_url: str) -> Run:
     """Runs the program on the lived book's database."""
-    environment = {"FENQI_DATABASE_URL": lived_url, "COLUMNS": "100", "TERM": "dumb"}
-    return lambda *arguments: CliRunner().invoke(app, list(arguments), env=environment)
+    return program(lived_url, columns=100)
 
 
 def test_report_prints_the_book(fenqi: Run) -> None:

@@ -1,18 +1,15 @@
 """Who asks about an account or a book that is not there is told so, never that there is nothing."""
 
-from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
-from click.testing import Result
 from make_application import applied
 from make_book import World, enrol, open_book
+from make_program import Run, program
 from typer.testing import CliRunner
 
 from fenqi.cli import app
 from fenqi.store.pool import Store
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -24,8 +21,7 @@ def world(store: Store) -> World:
 def fenqi(database_url: str, world: World) -> Run:
     """Runs the program on a database with one book."""
     assert world
-    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "120", "TERM": "dumb"}
-    return lambda *words: CliRunner().invoke(app, list(map(str, words)), env=environment)
+    return program(database_url, columns=120)
 
 
 OF_ACCOUNTS = {

@@ -1,27 +1,14 @@
 """`fenqi verify`: whoever is met in person buys on."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from click.testing import Result
 from make_book import World, enrol
+from make_program import Run
 from make_shipped import shipped_book, tell, told, try_buy, wait
-from typer.testing import CliRunner
 
-from fenqi.cli import app
 from fenqi.store.pool import Store
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def fenqi(database_url: str) -> Run:
-    environment = {"FENQI_DATABASE_URL": database_url, "COLUMNS": "160", "TERM": "dumb"}
-    return lambda *words, **more: CliRunner().invoke(
-        app, list(map(str, words)), env=environment | more
-    )
 
 
 @pytest.fixture

@@ -33,16 +33,10 @@ from fenqi.core.risk.decision import HARMFUL
 from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.rulebook import policy_of
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.appeal import (
-    AppealClosed,
-    AppealOpened,
-    CloseAppeal,
-    OpenAppeal,
-    close_appeal,
-    open_appeal,
-)
+from fenqi.flows.appeal import AppealOpened, OpenAppeal, open_appeal
 from fenqi.flows.assess import Assess, Assessed, assess
 from fenqi.flows.authorise import authorise
+from fenqi.flows.close_appeal import AppealClosed, CloseAppeal, close_appeal
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.review import AssignCase, CloseCase, assign_case, close_case
 from fenqi.report import told as telling

@@ -14,7 +14,8 @@ from fenqi.core.errors import Forbidden
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.risk.case import CaseOutcome
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.appeal import AppealOpened, close_appeal, open_appeal
+from fenqi.flows.appeal import AppealOpened, open_appeal
+from fenqi.flows.close_appeal import close_appeal
 from fenqi.flows.review import (
     AssignCase,
     CloseCase,

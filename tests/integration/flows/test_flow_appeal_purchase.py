@@ -18,7 +18,7 @@ from test_flow_ruling import OURS, shipped, under
 from fenqi.core.errors import Forbidden
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.appeal import AppealClosed, close_appeal
+from fenqi.flows.close_appeal import AppealClosed, close_appeal
 from fenqi.report import told as telling
 from fenqi.report.language import Language
 from fenqi.store.pool import Store

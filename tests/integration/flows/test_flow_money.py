@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 import pytest
 from make_book import (
-    FUNDING,
     assert_sound,
     balances,
     buy,
@@ -37,6 +36,7 @@ from fenqi.flows.settle import PlanNotRunning, SettlementShort, settle
 from fenqi.store.plans import PlanMissing
 from fenqi.store.pool import Store
 from fenqi.store.receipts import ReceiptMissing
+from make_founding import FUNDING
 
 PENDING, FINAL, REVERSED = MoneyState.PENDING, MoneyState.FINAL, MoneyState.REVERSED
 PART = 101_500  # of 300000 in three at 0.5 % a period

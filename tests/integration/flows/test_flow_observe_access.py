@@ -19,6 +19,7 @@ from make_book import (
     row,
     rows,
 )
+from make_shipped import tell
 
 from fenqi.core.risk.breaker import Caps, held_in, soften
 from fenqi.core.risk.decision import DecisionKind, Effect
@@ -27,7 +28,7 @@ from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import policy_of, rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import Authorise, authorise
-from fenqi.flows.observe import Observe, Observed, Told, observe
+from fenqi.flows.observe import Observe, Told, observe
 from fenqi.store import features, policies
 from fenqi.store.pool import Store
 
@@ -39,17 +40,6 @@ def world(store: Store) -> Iterator[World]:
     opened = open_book(store)
     yield opened
     assert_sound(opened)
-
-
-def tell(world: World, account: AccountId, kind: str, **said: str) -> Observed:
-    sealed = {name: SEALER.seal(Identifier(name), value) for name, value in said.items()}
-    command = Observe(
-        scope_id=str(account),
-        key=key(world),
-        account_id=account,
-        facts=(Told(kind, world.clock.now(), sealed),),
-    )
-    return done(observe(world.ground, [command])[0])
 
 
 def wait(world: World, **length: int) -> None:

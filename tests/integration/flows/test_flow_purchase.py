@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from make_book import (
-    FUNDING,
     OPENED,
     assert_sound,
     balances,
@@ -38,6 +37,7 @@ from fenqi.store.accounts import AccountMissing, AlreadyEnrolled
 from fenqi.store.books import BookMissing
 from fenqi.store.catalogue import ProductMissing
 from fenqi.store.pool import Store
+from make_founding import FUNDING
 
 
 def test_an_application_opens_an_account_with_agreement_cost_table_and_cycle(store: Store) -> None:

@@ -5,43 +5,22 @@ from uuid import UUID
 
 import pytest
 from make_application import SaidBureau, applied
-from make_book import World, buy, done, enrol, key, open_book, purchase, rows
+from make_book import World, buy, done, enrol, open_book, purchase, rows
+from make_shipped import tell
 
 from fenqi.core.risk.decision import DecisionKind
-from fenqi.core.risk.identity import Identifier, Sealer
 from fenqi.core.risk.policy.read import read
-from fenqi.core.values.ids import AccountId
 from fenqi.flows import shadow as shadowing
 from fenqi.flows.authorise import authorise
-from fenqi.flows.observe import Observe, Told, observe
 from fenqi.report import shadow as telling
 from fenqi.report.shadow import Shadowed
 from fenqi.store import features, policies
 from fenqi.store.pool import Store
 from fenqi.worker.admit import admit
 from fenqi.worker.shadow import follow
+from make_policy import one_rule
 
-SEALER = Sealer(b"the key of these tests, 32 bytes")
-LENIENT = """
-id = "purchase"
-version = 9
-kind = "purchase"
-purpose = "credit"
-owner = "risk"
-author = "Li Wei"
-valid_from = 2026-01-01
-
-[[rules]]
-id = "used"
-when = "amount_minor > 0 minor"
-effects = [{ effect = "nudge" }]
-reason = "used"
-
-[[reasons]]
-code = "used"
-zh = "原因。"
-en = "A reason."
-"""
+LENIENT = one_rule("purchase", "amount_minor > 0 minor", "nudge", reason="used", version=9)
 
 
 @pytest.fixture
@@ -60,13 +39,6 @@ def beside_itself(world: World, kind: DecisionKind) -> UUID:
 def parted(found: Shadowed) -> list[str]:
     rules = found.comparison.rules.items()
     return [name for name, one in rules if one.live_only or one.challenger_only]
-
-
-def tell(world: World, account: AccountId, kind: str, **said: str) -> None:
-    sealed = {name: SEALER.seal(Identifier(name), value) for name, value in said.items()}
-    told = Told(kind, world.clock.now(), sealed)
-    command = Observe(scope_id=str(account), key=key(world), account_id=account, facts=(told,))
-    done(observe(world.ground, [command])[0])
 
 
 def outcomes(world: World, kind: DecisionKind) -> set[str]:

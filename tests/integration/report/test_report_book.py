@@ -18,7 +18,8 @@ from fenqi.report.book import BookUnclear, DayOutside, ReasonCount
 from fenqi.report.origin import UNTOLD, FileUnreadable, Provenance
 from fenqi.store import views
 from fenqi.store.pool import Store
-from lives import BOOK, EVENTS, FUNDING, LAST, OPENED, open_book
+from lives import BOOK, EVENTS, LAST, OPENED, open_book
+from make_founding import FUNDING
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The circuit breaker counts in the database: exact across programs, opened once, reset by name."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -177,30 +177,39 @@ def take_and_fail(world: World, account: AccountId) -> None:
         raise ZeroDivisionError
 
 
-def test_many_programs_at_once_never_pass_the_cap(world: World, database_url: str) -> None:
-    """Eight threads over two stores, each wanting more than there is room for."""
-    people = [enrol(world, f"person-{number}") for number in range(8)]
-    other = Store.open(database_url)
+def race(world: World, url: str, count: int, want: Callable[[World, int], None]) -> None:
+    """Let so many threads over two stores want something at once; none may fail."""
+    other = Store.open(url)
     worlds = [world, beside(world, other)]
-    may: list[list[tuple[Effect, ...]]] = []
     faults: list[Exception] = []
-    gate = threading.Barrier(len(people))
+    gate = threading.Barrier(count)
 
-    def want(place: int) -> None:
+    def run(place: int) -> None:
         try:
             gate.wait()
-            for _ in range(3):
-                may.append(restrain(worlds[place % 2], people[place], [(HOLD, FREEZE), (FREEZE,)]))
+            want(worlds[place % 2], place)
         except Exception as fault:
             faults.append(fault)
 
-    threads = [threading.Thread(target=want, args=(place,)) for place in range(len(people))]
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     other.close()
     assert faults == []
+
+
+def test_many_programs_at_once_never_pass_the_cap(world: World, database_url: str) -> None:
+    """Eight threads over two stores, each wanting more than there is room for."""
+    people = [enrol(world, f"person-{number}") for number in range(8)]
+    may: list[list[tuple[Effect, ...]]] = []
+
+    def want(mine: World, place: int) -> None:
+        for _ in range(3):
+            may.append(restrain(mine, people[place], [(HOLD, FREEZE), (FREEZE,)]))
+
+    race(world, database_url, len(people), want)
     given = [effect for batch in may for effects in batch for effect in effects]
     assert (given.count(HOLD), given.count(FREEZE)) == (5, 5)
     assert taken(world) == {"hold": 5, "freeze": 5}
@@ -241,41 +250,27 @@ def test_batches_that_meet_the_effects_in_other_orders_never_wait_in_a_ring(
     world: World, database_url: str
 ) -> None:
     people = [enrol(world, f"person-{number}") for number in range(6)]
-    other = Store.open(database_url)
-    worlds = [world, beside(world, other)]
-    faults: list[Exception] = []
-    gate = threading.Barrier(len(people))
 
-    def want(place: int) -> None:
+    def want(mine: World, place: int) -> None:
         first, second = (HOLD, FREEZE) if place % 2 else (FREEZE, HOLD)
-        mine, account = worlds[place % 2], people[place]
-        try:
-            gate.wait()
-            for _ in range(4):
-                booking = Booking(mine.ground)
-                with mine.store.transaction() as session:
-                    book = accounts.lock(session, {account})[account].book
-                    docket = Docket(mine.ground, session, booking.now)
-                    booking.others.append(docket)
-                    restraint = Restraint(
-                        *(session, booking, [book], DECIDER.kind),
-                        caps=CAPS,
-                        ids=mine.ground.ids,
-                        docket=docket,
-                    )
-                    restraint.hold_back(book, DECIDER, [(first,)])
-                    restraint.hold_back(book, DECIDER, [(second,)])
-                    booking.write(session)
-        except Exception as fault:
-            faults.append(fault)
+        account = people[place]
+        for _ in range(4):
+            booking = Booking(mine.ground)
+            with mine.store.transaction() as session:
+                book = accounts.lock(session, {account})[account].book
+                docket = Docket(mine.ground, session, booking.now)
+                booking.others.append(docket)
+                restraint = Restraint(
+                    *(session, booking, [book], DECIDER.kind),
+                    caps=CAPS,
+                    ids=mine.ground.ids,
+                    docket=docket,
+                )
+                restraint.hold_back(book, DECIDER, [(first,)])
+                restraint.hold_back(book, DECIDER, [(second,)])
+                booking.write(session)
 
-    threads = [threading.Thread(target=want, args=(place,)) for place in range(len(people))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    other.close()
-    assert faults == []
+    race(world, database_url, len(people), want)
     assert taken(world) == {"hold": 5, "freeze": 5}
     assert sorted(one.effect for one in trips(world)) == ["freeze", "hold"]
 

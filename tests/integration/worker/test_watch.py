@@ -9,8 +9,8 @@ import pytest
 from make_book import BOOK, World, beside, open_book, row, rows, until
 from make_crowd import log_in, people, protections
 
-from fenqi.flows.protect import _scenes, protect
-from fenqi.store import duties, groups
+from fenqi.flows.protect import protect
+from fenqi.store import duties, groups, scenes
 from fenqi.store.pool import DatabaseGone, Store
 from fenqi.worker import watch
 from fenqi.worker.watch import TRIES_MAX, WAIT, WATCH, Watch, look, watch_once
@@ -57,14 +57,14 @@ def test_a_suspicion_that_always_fails_keeps_nobody_waiting_and_ends_dead(
     log_in(world, poison, "9.9.9.9")
     (bad,) = {one for (one,) in rows(world.store, "SELECT payload->>'address' FROM jobs")}
     log_in(world, ring, "1.2.3.4")
-    gather = _scenes
+    gather = scenes.gather
 
     def fail(session: object, rule: object, suspects: Any, now: object) -> object:
         if any(one.address.hex() == bad for one in suspects):
             raise RuntimeError("poison")
         return gather(session, rule, suspects, now)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("fenqi.flows.protect._scenes", fail)
+    monkeypatch.setattr("fenqi.store.scenes.gather", fail)
     for _ in range(2):
         look(world.ground)
     assert protections(world)["hold"] == set(ring)

@@ -4,27 +4,9 @@ from fenqi.core.risk.input import Input, Purpose, Unit, Vocabulary
 from fenqi.core.risk.policy.read import read
 from fenqi.core.risk.rulebook import rulebook
 from fenqi.core.risk.shadow import Live, challenge
+from make_policy import one_rule
 
-TEXT = """
-id = "tight"
-version = 1
-kind = "purchase"
-purpose = "credit"
-owner = "risk"
-author = "Li Wei"
-valid_from = 2026-01-01
-
-[[rules]]
-id = "tight"
-when = "regime == 'tight'"
-effects = [{ effect = "nudge" }]
-reason = "tight"
-
-[[reasons]]
-code = "tight"
-zh = "原因。"
-en = "A reason."
-"""
+TEXT = one_rule("tight", "regime == 'tight'", "nudge", reason="tight")
 
 
 def regime(*choices: str) -> Vocabulary:
