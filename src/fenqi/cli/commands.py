@@ -54,6 +54,7 @@ COMMANDS = {
         "watch",
         "Hold rings within a second of their tenth login, until Ctrl-C; any number may watch.",
     ),
+    "account": ("account", "Look at accounts."),
     "appeal": ("appeal", "Decisions that customers contest."),
     "application": ("apply", "Applications: show, sign, decide in person."),
     "breaker": ("breaker", "See which caps on harm were met; reset them."),
