@@ -143,7 +143,9 @@ def test_chinese_sentences_have_marks_of_their_own_width_and_no_stray_blanks() -
 
 def test_one_thing_has_one_word() -> None:
     said = "\n".join(read_catalogue(Language.CHINESE).values())
-    assert [one for one in ("\u8d2d\u4e70", "\u9080\u7ea6") if one in said] == []
+    assert [one for one in ("\u8d2d\u4e70", "\u9080\u7ea6", "逾期费") if one in said] == []
+    # A plan is a 分期计划 wherever it is named; 还款计划 is its schedule.
+    assert findall("(?<!分期)(?<!还款)计划", said) == []
 
 
 def test_points_of_a_score_are_no_percentage_points() -> None:
@@ -193,7 +195,7 @@ def test_days_are_written_in_each_language() -> None:
 def test_counts_choose_their_form() -> None:
     one, many = "%(count)s plan", "%(count)s plans"
     assert [EN.ngettext(one, many, count) for count in (0, 1, 2)] == [many, one, many]
-    assert {ZH.ngettext(one, many, count) for count in (0, 1, 2)} == {"%(count)s 笔计划"}
+    assert {ZH.ngettext(one, many, count) for count in (0, 1, 2)} == {"%(count)s 笔分期计划"}
 
 
 def test_an_unknown_sentence_stays_english() -> None:
