@@ -10,10 +10,13 @@ import pytest
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
+from typer.main import get_command
 
 import fenqi
 from fenqi import report
-from fenqi.cli import answers, around
+from fenqi.cli import answers, app, around
+from fenqi.cli.commands import COMMANDS, load
+from fenqi.cli.help import texts
 from fenqi.cli.phrases import PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.risk.policy.kinds import Kind
@@ -57,6 +60,11 @@ def templates_of_phrases() -> Iterator[str]:
                         yield str(one.value)  # type: ignore[attr-defined]
 
 
+def of_help() -> set[str]:
+    """Return every text of `--help`, of the program and of each command."""
+    return set().union(texts(get_command(app)), *(texts(load(name)) for name in COMMANDS))
+
+
 def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> None:
     said = {one if isinstance(one, str) else one[0] for one in sentences()}
     assert len(said) > 120
@@ -67,6 +75,7 @@ def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> N
         *PHRASES,
         *templates_of_phrases(),
         *Kind,
+        *of_help(),
     }
     assert said | of_commands == set(read_catalogue(Language.CHINESE))
 
