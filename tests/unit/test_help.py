@@ -59,7 +59,7 @@ def test_english_help_is_as_it_stands_in_the_code() -> None:
 
 def test_chinese_is_laid_in_short_lines_that_begin_with_no_mark_and_lose_nothing() -> None:
     chinese = read_catalogue(Language.CHINESE)
-    bucket = "Only those whose latest plan is so late: 0 on time, 2 is M2, 7 is M7 and beyond."
+    bucket = "Only those whose worst plan is so late: 0 on time, 2 is M2, 7 is M7 and beyond."
     text = chinese[bucket] + chinese["What its columns mean; see docs/reference/mapping.md."]
     laid = lines(text)
     assert "".join(laid).replace(" ", "") == text.replace(" ", "")

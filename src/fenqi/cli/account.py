@@ -42,7 +42,7 @@ def list_(
             "--bucket",
             min=0,
             max=LAST_BUCKET,
-            help="Only those whose latest plan is so late: 0 on time, 2 is M2, 7 is M7 and beyond.",
+            help="Only those whose worst plan is so late: 0 on time, 2 is M2, 7 is M7 and beyond.",
         ),
     ] = None,
     person: Annotated[

@@ -339,10 +339,18 @@ def _head(story: Story, unit: Currency, speech: Speech) -> Table:
         (_("Overdue"), _overdue(story, unit, speech)),
         (_("Due next"), _next(story, unit, speech)),
     )
-    grid = Table.grid(padding=(0, 2))
+    grid = _pairs(2)
     for label, value in rows:
         if value:
             grid.add_row(Text(label, style="dim"), value)
+    return grid
+
+
+def _pairs(gap: int) -> Table:
+    """Return an empty table of two columns, so many blanks apart; nothing in it is cut."""
+    grid = Table.grid(padding=(0, gap))
+    for _column in range(2):
+        grid.add_column(overflow="fold")
     return grid
 
 
@@ -414,7 +422,7 @@ def _show_measure(one: Measure, unit: Currency, console: Console, speech: Speech
         told = Text(speech.joined(told.plain, asked % {"day": f"{one.asked_until:%Y-%m-%d}"}), GOLD)
     console.print()
     console.print(told)
-    grid = Table.grid(padding=(0, 1))
+    grid = _pairs(1)
     for code, sentence in zip(one.reasons, one.because, strict=True):
         grid.add_row("  -", code if sentence == code else f"{sentence} ({code})")
     console.print(grid)

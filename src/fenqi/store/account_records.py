@@ -54,7 +54,11 @@ CONDITIONS = {
     # What a decision sees: an open account is frozen for as long as a freeze runs.
     "status": """CASE WHEN a.status = 'open' AND a.frozen_until > %(now)s THEN 'frozen'
         ELSE a.status END = %(status)s""",
-    "person": "p.reference = %(person)s",
+    # Whose account it is, is found by the enrolments: of accounts nothing leads to a person.
+    "person": """a.account_id IN (
+        SELECT e.account_id FROM persons AS who, books AS b, enrolments AS e
+        WHERE who.reference = %(person)s AND e.book_id = b.book_id
+            AND e.person_id = who.person_id)""",
     "before": "a.account_id < %(before)s",
 }
 UNTIL = {

@@ -27,6 +27,7 @@ from make_book import (
 )
 from make_case import frozen, opened
 from make_crowd import log_in, people
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from fenqi.cli import app
@@ -97,6 +98,7 @@ def test_accounts_are_found_by_book_state_lateness_and_person(world: World, fenq
     assert listed(fenqi, "--bucket", 0) == {good, cold, *ring}
     assert listed(fenqi, "--person", "latest") == {latest}
     assert listed(fenqi, "--person", "nobody") == set()
+    assert listed(fenqi, "--book", "book", "--status", "open", "--bucket", 2) == {latest}
     assert fenqi("account", "list", "--person", "nobody").stdout == "No such account.\n"
 
 
@@ -184,13 +186,17 @@ def test_what_keeps_purchases_back_is_told_with_its_end_reason_and_ids(
         "SELECT decision_id FROM protections WHERE account_id = %(one)s AND kind = 'hold'",
         one=ann,
     )[0]
-    for language, word in (("en", "freeze until 2026-01-08 04:00 UTC"), ("zh", "freeze")):
+    for language, word in (
+        ("en", "freeze until 2026-01-08 04:00 UTC"),
+        ("zh", "冻结 freeze\uff0c至 2026-01-08 04:00 UTC"),
+    ):
         told = fenqi("account", "show", ann, language=language).stdout
         assert word in told
         for whole in (protection, f"fenqi case show {case}", f"fenqi decision show {decision}"):
             assert str(whole) in told
         assert "(shared-identifier)" in " ".join(told.split())  # after its words
-        assert all(len(line) <= WIDTH for line in told.split("\n"))
+        assert all(cell_len(line) <= WIDTH for line in told.split("\n"))
+        assert "\u2026" not in told  # nothing is cut
     assert fenqi("decision", "show", decision).exit_code == 0
     assert fenqi("case", "show", case).exit_code == 0
     world.clock.set(world.clock.now().replace(month=2))
