@@ -18,6 +18,7 @@ from fenqi.core.ports import Clock
 from fenqi.core.risk.response import ProtectionKind
 from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.terms.life.state import Status
+from fenqi.core.terms.pack import BUCKETS_MAX
 from fenqi.core.values.ids import AccountId, PlanId
 from fenqi.core.values.money import Currency, currency
 from fenqi.report import case as of_cases
@@ -39,7 +40,6 @@ from fenqi.store.protections import Protection
 DECISIONS_SHOWN = 5
 CASES_SHOWN = 5
 PLANS_SHOWN = 40  # of one account in a terminal; `--json` has all
-BUCKETS_MAX = 24  # more than any pack has
 A_DAY = timedelta(days=1)
 
 
@@ -90,7 +90,7 @@ class Claim:
     """What is asked of a plan now, late charges to the open day included.
 
     Units: minor units. `overdue_minor` is past its due day by days that count, since `since`;
-    `next_minor` falls due next, on `next_on`.
+    `next_minor` is due next, on `next_on`, which has gone by if the days since then are excused.
     """
 
     plan_id: PlanId
@@ -123,7 +123,7 @@ class Story:
         return sum(one.overdue_minor for one in self.claims)
 
     @property
-    def next(self) -> tuple[date, int] | None:
+    def due_next(self) -> tuple[date, int] | None:
         """The day on which something falls due next, and how much on it; None if nothing does."""
         days = [one.next_on for one in self.claims if one.next_on is not None]
         if not days:
@@ -246,13 +246,15 @@ def _claim(record: PlanRecord, today: date) -> Claim:
     """Return what a plan asks for now: what a payment of today would be told to close."""
     rows = [] if record.contested_on else record.tried([], today - A_DAY).rows
     claimed = [row for row in rows if row.claim_minor]
-    late = [row for row in claimed if days_past_due(row.due_on, today, record.excused)]
-    next_on = min((row.due_on for row in claimed if row.due_on >= today), default=None)
+    days = [days_past_due(row.due_on, today, record.excused) for row in claimed]
+    late = [row for row, count in zip(claimed, days, strict=True) if count]
+    waiting = [row for row, count in zip(claimed, days, strict=True) if not count]
+    next_on = min((row.due_on for row in waiting), default=None)
     return Claim(
         plan_id=record.plan_id,
         overdue_minor=sum(row.claim_minor for row in late),
         since=min((row.due_on for row in late), default=None),
-        next_minor=sum(row.claim_minor for row in claimed if row.due_on == next_on),
+        next_minor=sum(row.claim_minor for row in waiting if row.due_on == next_on),
         next_on=next_on,
     )
 
@@ -401,9 +403,9 @@ def _overdue(story: Story, unit: Currency, speech: Speech) -> Text:
 
 
 def _next(story: Story, unit: Currency, speech: Speech) -> str:
-    if story.next is None:
+    if story.due_next is None:
         return ""
-    on, minor = story.next
+    on, minor = story.due_next
     said = speech.gettext("%(amount)s on %(day)s")
     return speech.fill(said, amount=f"{money_text(minor, unit)} {unit.code}", day=on)
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from click.testing import Result
 from make_book import (
+    BOOK,
     World,
     as_owner,
     assert_sound,
@@ -33,6 +34,7 @@ from typer.testing import CliRunner
 from fenqi.cli import app
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.contest import open_contest
+from fenqi.flows.excuse import Outage, open_incident
 from fenqi.flows.protect import protect
 from fenqi.machine import SystemClock
 from fenqi.store import accounts
@@ -171,6 +173,19 @@ def test_an_account_is_told_with_its_sums_and_what_is_overdue_to_the_minor_unit(
     assert "due since" not in paid.stdout
     assert re.search(r"^Overdue +- *$", paid.stdout, re.M)
     assert_sound(world)
+
+
+def test_what_was_due_before_excused_days_is_due_and_not_overdue(world: World, fenqi: Run) -> None:
+    ann = enrol(world, "ann")
+    buy(world, ann, 120_000, "flat", 3)
+    until(world, date(2026, 2, 12))
+    open_incident(
+        world.ground, Outage(BOOK, "down", date(2026, 2, 11), date(2026, 2, 12)), by="mei"
+    )
+    (claim,) = json.loads(fenqi("account", "show", ann, "--json").stdout)["claims"]
+    assert (claim["overdue_minor"], claim["since"]) == (0, None)
+    assert (claim["next_on"], claim["next_minor"]) == ("2026-02-10", 40_600)
+    assert "406.00 CNY on 2026-02-10" in fenqi("account", "show", ann).stdout
 
 
 def test_what_keeps_purchases_back_is_told_with_its_end_reason_and_ids(
