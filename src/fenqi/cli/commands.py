@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from typer.main import get_group
 
 from fenqi.cli.errors import Group
+from fenqi.cli.help import tell
 
 # name: (module of this folder, what `fenqi --help` says of it), in the order of `fenqi --help`
 COMMANDS = {
@@ -54,6 +55,7 @@ COMMANDS = {
         "watch",
         "Hold rings within a second of their tenth login, until Ctrl-C; any number may watch.",
     ),
+    "account": ("account", "Look at accounts."),
     "appeal": ("appeal", "Decisions that customers contest."),
     "application": ("apply", "Applications: show, sign, decide in person."),
     "breaker": ("breaker", "See which caps on harm were met; reset them."),
@@ -80,6 +82,11 @@ class Program(Group):
         listed = {name: TyperCommand(name, help=line) for name, (_, line) in COMMANDS.items()}
         super().__init__(**{**settings, "commands": listed})
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the list of commands in the language of the person."""
+        tell(self)
+        super().format_help(ctx, formatter)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is given, loaded; a wrong name is told as ever."""
         name, listed, rest = super().resolve_command(ctx, args)
@@ -90,4 +97,6 @@ def load(name: str) -> Any:
     """Return a command of the table in full, with all that its module imports."""
     app = typer.Typer()
     importlib.import_module(f"fenqi.cli.{COMMANDS[name][0]}").register(app)
-    return get_group(app).commands[name]
+    command = get_group(app).commands[name]
+    tell(command)
+    return command

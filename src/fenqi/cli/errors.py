@@ -70,7 +70,7 @@ FAREWELLS_MAX = 3
 # What the state that an error names is one of.
 STATE_OF = {"offer-gone": "offer", "application-elsewhere": "application"}
 
-AFTER_INTERRUPT = dict.fromkeys(("report", "ledger", "plan"), around.UNCHANGED)
+AFTER_INTERRUPT = dict.fromkeys(("account", "report", "ledger", "plan"), around.UNCHANGED)
 
 
 class Ended(KeyboardInterrupt):

@@ -41,7 +41,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], default=str, ensure_ascii=False))
         return
-    telling.show(found, Console(highlight=False, markup=False), speech())
+    telling.show(found, _console(), speech())
 
 
 def open_(
@@ -65,8 +65,9 @@ def open_(
         str | None, typer.Option("--book", help="Which book; needed if there are several.")
     ] = None,
     only_preview: Annotated[
-        bool, typer.Option("--preview", help="Only tell whom it would touch.")
+        bool, typer.Option("--preview", help="Only tell what it would take back from whom.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Excuse the days of an outage, and take back what was held against customers for them."""
     if days is not None and through_on is not None:
@@ -79,12 +80,18 @@ def open_(
         book = telling.chosen(runtime.store, book_id)
         outage = Outage(book.book_id, reason, first, last, channel)
         if only_preview:
-            planned, touches = excuse.preview(runtime.ground, outage, by=by)
-            typer.echo(telling.touched(planned, touches, book, speech()))
+            seen = excuse.preview(runtime.ground, outage, by=by)
+            if as_json:
+                typer.echo(telling.preview_to_json(seen))
+            else:
+                telling.show_preview(seen, book, _console(), speech())
             return
         one = excuse.open_incident(runtime.ground, outage, by=by)
-        back = _taken_back(runtime, one)
-    _tell(one, back)
+        found = telling.read_taken_back(runtime.store, one.incident_id)
+    if as_json:
+        typer.echo(telling.to_json(one, found))
+        return
+    _tell(one, telling.taken_back(found, book, speech()))
 
 
 def second_(incident_id: Which, by: Who) -> None:
@@ -124,3 +131,7 @@ def _tell(one: Any, back: str) -> None:
     typer.echo(back)
     if one.waits_for_second:
         typer.echo(say(answers.EXCUSED_ONCE_SECONDED, **told))
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)

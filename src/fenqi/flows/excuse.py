@@ -9,7 +9,7 @@ the word of the second person, and the end, until everybody was told.
 Source: docs/adr/0033-excuse-days.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ from fenqi.store.booking import Booking
 from fenqi.store.books import Book
 from fenqi.store.excuses import Excuses
 from fenqi.store.ground import Ground
-from fenqi.store.incidents import Incident, Touches
+from fenqi.store.incidents import Back, Incident, Touches
 from fenqi.store.plans import PlanRecord
 from fenqi.store.pool import Session
 
@@ -71,15 +71,39 @@ class Outage:
     channel: str | None = None
 
 
-def preview(ground: Ground, outage: Outage, *, by: str) -> tuple[Incident, Touches]:
-    """Return an incident as it would be opened, and whom it would touch; nothing is kept.
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An incident as it would be opened: what would be looked at, and what taken back from whom."""
 
-    Errors: BookMissing, IncidentInvalid, CaseInvalid.
+    incident: Incident
+    touches: Touches
+    backs: Sequence[Back]  # of each account that would be told of it
+
+
+def preview(ground: Ground, outage: Outage, *, by: str) -> Preview:
+    """Return an incident as it would be opened, and what would come of it; nothing is kept.
+
+    What would be taken back is what `open_incident` takes back: it is carried to each page of
+    accounts in a transaction that is undone.
+
+    Errors: BookMissing, IncidentInvalid, CaseInvalid, IncidentUnending.
     """
     with ground.store.transaction() as session:
         book = books.read(session, outage.book_id)
         planned = _planned(ground, session, book, outage, by)
-        return planned, incidents.touches(session, planned, book.business_date)
+        one = incidents.same(session, planned) or planned
+        touches = incidents.touches(session, one, book.business_date)
+    after, backs = NOBODY, list[Back]()
+    for _ in range(PAGES_MAX):
+        with ground.store.rehearsal() as session:
+            today = books.read(session, one.book_id).business_date
+            page = incidents.to_tell(session, one, today, after=after, most=PAGE_ACCOUNTS)
+            _tell(ground, session, one, page)
+            backs += incidents.taken_back_now(session, one.incident_id, most=PAGE_ACCOUNTS)
+        if len(page) < PAGE_ACCOUNTS:
+            return Preview(one, touches, backs)
+        after = page[-1]
+    raise IncidentUnending(incident=one.incident_id)
 
 
 def open_incident(ground: Ground, outage: Outage, *, by: str) -> Incident:

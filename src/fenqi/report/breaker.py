@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.report.book import choose, chosen_or_all
 from fenqi.report.ink import BAD
 from fenqi.report.language import Speech
+from fenqi.report.listing import listing
 from fenqi.report.names import word
 from fenqi.store import breaker
 from fenqi.store.breaker import Trip
@@ -52,24 +51,32 @@ def cap_words(one: Trip, speech: Speech) -> str:
 
 
 def show(trips: Sequence[Trip], console: Console, speech: Speech) -> None:
-    """Print them for a person."""
+    """Print them for a person: two lines each where the terminal is narrow."""
     _ = speech.gettext
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
-    labels = (_("met at"), _("book"), _("kind"), _("effect"), _("cap"), _("policy"), _("state"))
-    for label in labels:
-        table.add_column(label, overflow="fold")
-    for one in trips:
-        state = Text(_("open"), style=BAD)
-        if one.reset_at is not None:
-            said = _("reset by %(person)s: %(finding)s")
-            state = Text(said % {"person": one.reset_by, "finding": one.finding})
-        table.add_row(
-            f"{one.tripped_at:%Y-%m-%d %H:%M}",
-            one.book_id,
-            word(one.kind, speech),
-            word(one.effect, speech),
-            cap_words(one, speech),
-            f"{one.policy} {one.policy_version}",
-            state,
+    if not trips:
+        console.print(_("No cap was met."))
+        return
+    heads = (
+        (_("met at"), _("book")),
+        (_("kind"), _("policy")),
+        (_("effect"), _("cap")),
+        (_("state"),),
+    )
+    rows = [
+        (
+            (f"{one.tripped_at:%Y-%m-%d %H:%M}", one.book_id),
+            (word(one.kind, speech), f"{one.policy} {one.policy_version}"),
+            (word(one.effect, speech), cap_words(one, speech)),
+            (_state(one, speech),),
         )
-    console.print(table if trips else _("No cap was met."))
+        for one in trips
+    ]
+    console.print(listing(console, heads, rows))
+
+
+def _state(one: Trip, speech: Speech) -> Text:
+    _ = speech.gettext
+    if one.reset_at is None:
+        return Text(_("open"), style=BAD)
+    said = _("reset by %(person)s: %(finding)s")
+    return Text(said % {"person": one.reset_by, "finding": one.finding})

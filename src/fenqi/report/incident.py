@@ -1,20 +1,25 @@
 """Outages as people said them, told in a terminal: which days are excused, and whom it touches."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from uuid import UUID
 
 from rich.console import Console
 from rich.text import Text
 
-from fenqi.core.values.money import currency
+from fenqi.core.values.money import Currency, currency
+from fenqi.flows.excuse import Preview
 from fenqi.report.book import choose
-from fenqi.report.ink import GOLD, money_text
+from fenqi.report.ink import GOLD, money_text, percent_text
 from fenqi.report.language import Speech
 from fenqi.report.listing import listing
 from fenqi.store import books, incidents
 from fenqi.store.books import Book
-from fenqi.store.incidents import Incident, TakenBack, Touches
+from fenqi.store.incidents import Back, Incident, TakenBack, Touches
 from fenqi.store.pool import Store
+
+SHOWN_MAX = 40  # accounts of a preview in a terminal; `--json` has all
 
 
 def chosen(store: Store, book_id: str | None) -> Book:
@@ -70,18 +75,85 @@ def taken_back(found: TakenBack, book: Book, speech: Speech) -> str:
     """Return what an incident really took back so far, in a sentence."""
     said = speech.gettext(
         "Accounts that were told: %(accounts)s. Taken back so far: bookings of late charges "
-        "%(charges)s (in all %(sum)s), cuts %(cuts)s."
+        "%(charges)s (in all %(sum)s), times of being late %(times)s, late payments %(payments)s, "
+        "cuts %(cuts)s."
     )
+    return said % _sums(found, book)
+
+
+def _sums(found: TakenBack, book: Book) -> dict[str, str]:
     unit = currency(book.currency)
-    return said % {
+    return {
         "accounts": f"{found.accounts:,}",
         "charges": f"{found.late_charges:,}",
         "sum": f"{money_text(found.late_charges_minor, unit)} {unit.code}",
+        "times": f"{found.late_times:,}",
+        "payments": f"{found.late_payments:,}",
         "cuts": f"{found.cuts:,}",
     }
 
 
-def touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
+def to_json(one: Incident, found: TakenBack) -> str:
+    """Return an incident and what it took back so far for programs."""
+    told = {"incident": asdict(one), "taken_back": asdict(found)}
+    return json.dumps(told, default=str, ensure_ascii=False)
+
+
+def preview_to_json(seen: Preview) -> str:
+    """Return a preview for programs, with every account that would be told."""
+    told = {
+        "incident": asdict(seen.incident),
+        "looked_at": asdict(seen.touches),
+        "taken_back": asdict(TakenBack.of(seen.backs)),
+        "accounts": [asdict(one) for one in seen.backs],
+    }
+    return json.dumps(told, default=str, ensure_ascii=False)
+
+
+def show_preview(seen: Preview, book: Book, console: Console, speech: Speech) -> None:
+    """Print whom an incident would touch and what it would take back, in all and by account."""
+    _ = speech.gettext
+    console.print(_touched(seen.incident, seen.touches, book, speech), soft_wrap=True)
+    if seen.incident.span is None:
+        return
+    said = _(
+        "Would be taken back: bookings of late charges %(charges)s (in all %(sum)s), times of "
+        "being late %(times)s, late payments %(payments)s, cuts %(cuts)s. Accounts that would be "
+        "told: %(accounts)s. Nothing was changed."
+    )
+    console.print(said % _sums(TakenBack.of(seen.backs), book), soft_wrap=True)
+    backs = sorted((one for one in seen.backs if one.is_anything), key=_weight, reverse=True)
+    if not backs:
+        return
+    heads = (
+        (_("Account"),),
+        (_("Late charges"), _("Bookings")),
+        (_("Times late"), _("Late payments")),
+        (_("Limit"), _("Price")),
+    )
+    unit = currency(book.currency)
+    console.print(listing(console, heads, [_back(one, unit) for one in backs[:SHOWN_MAX]]))
+    if len(backs) > SHOWN_MAX:
+        more = {"count": speech.count(len(backs) - SHOWN_MAX)}
+        console.print(_("and %(count)s more; --json prints them all") % more)
+
+
+def _weight(one: Back) -> tuple[int, ...]:
+    """Return by what accounts are ordered: money first."""
+    return (one.late_charges_minor, one.limit_minor, -one.price_ppm, one.late_times)
+
+
+def _back(one: Back, unit: Currency) -> Sequence[Sequence[str]]:
+    limit = f"+{money_text(one.limit_minor, unit)}" if one.limit_minor else ""
+    return (
+        (str(one.account_id),),
+        (money_text(one.late_charges_minor, unit), str(one.late_charges)),
+        (str(one.late_times), str(one.late_payments)),
+        (limit, percent_text(one.price_ppm, 2) if one.price_ppm else ""),
+    )
+
+
+def _touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
     """Return whom an incident would touch, in a sentence."""
     if one.span is None:
         return speech.gettext("Nothing before a second person agrees. Nothing was changed.")
@@ -90,7 +162,7 @@ def touched(one: Incident, touches: Touches, book: Book, speech: Speech) -> str:
         "%(from)s to %(to)s would be excused at once. To be looked at again: accounts "
         "%(accounts)s, times of being late %(times)s, bookings of late charges %(charges)s "
         "(in all %(sum)s), cuts %(cuts)s. Of these only what the excused days caused "
-        "is taken back; how much that is, is told once the incident is opened. Nothing was changed."
+        "is taken back."
     )
     return said % {
         "from": one.from_on,

@@ -276,6 +276,10 @@ def show_difference(found: Difference, console: Console, speech: Speech) -> None
         console.print(
             _("%(count)s of them offer another menu.") % {"count": speech.count(found.menus)}
         )
+    if found.limits:
+        moved_limits = _("A first limit is higher for %(higher)s of them and lower for %(lower)s.")
+        sides = {side: speech.count(found.limits[side]) for side in ("higher", "lower")}
+        console.print(moved_limits % sides)
     for names, count in found.filled.items():
         computed = _("for %(count)s computed from the events they had seen: %(names)s")
         named = {"count": speech.count(count), "names": names}

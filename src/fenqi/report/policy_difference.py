@@ -2,7 +2,8 @@
 
 A feature that a decision did not record is computed from the events it had seen, and told; of what
 is handed in and was not recorded nobody knows what it was, so such a decision is left out and told.
-A value that was unknown stays unknown.
+A value that was unknown stays unknown. Of an application law, means and card have their say first,
+as they had it then.
 """
 
 from collections import Counter
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from fenqi.core.errors import Invalid
 from fenqi.core.ports import Clock
+from fenqi.core.risk.application import JUDGE, Ruling, opinion_by, ruler
 from fenqi.core.risk.input import Input
 from fenqi.core.risk.policy.columns import Verdicts, compile_columns
 from fenqi.core.risk.policy.conclude import Conclusion
 from fenqi.core.risk.policy.policy import Policy, Verdict
+from fenqi.core.risk.policy.rows import compile_row
 from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.report.book import refuse_none
 from fenqi.store import policies
@@ -43,8 +46,8 @@ class Example(NamedTuple):
 
     decision_id: UUID
     account_id: UUID
-    first: Verdict
-    second: Verdict
+    first: Verdict | Ruling
+    second: Verdict | Ruling
 
 
 @dataclass(slots=True)
@@ -53,7 +56,8 @@ class Difference:
 
     `outcomes` are pairs of outcomes with their counts, `lines` how often each line of the one and
     of the other is hit, None where a policy has no such line; `menus` how many decisions offer
-    other plans, or the same at another price, and `plans` which; `left_out` how many decisions do
+    other plans, or the same at another price, and `plans` which; `limits` how many applications get
+    a first limit that is `higher` or `lower` by the second; `left_out` how many decisions do
     not name which inputs, `filled` for how many which were computed from events.
     """
 
@@ -67,6 +71,7 @@ class Difference:
     reasons: dict[str, tuple[str, str]] = field(default_factory=dict)
     menus: int = 0
     plans: Counter[Moved] = field(default_factory=Counter)
+    limits: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
@@ -113,6 +118,7 @@ class _Pair:
     def __init__(self, first: Policy, second: Policy, found: Difference) -> None:
         self._policies = (first, second)
         self._decide = tuple(compile_columns(one) for one in self._policies)
+        self._opine = tuple(opinion_by(one, compile_row(one)) for one in self._policies)
         self._hits = tuple(np.zeros(len(one.lines), np.int64) for one in self._policies)
         self._needed = {one.name: one for policy in self._policies for one in policy.inputs}
         self._found = found
@@ -136,6 +142,9 @@ class _Pair:
             return
         if not kept:
             return
+        if content.get("judge") == JUDGE:
+            self._rule(content, kept)
+            return
         recorded: list[str] = list(content["inputs"])
         rows = np.array([[value or 0 for value in one.inputs] for one in kept], np.int64)
         known = np.array([[value is not None for value in one.inputs] for one in kept], np.bool_)
@@ -154,6 +163,23 @@ class _Pair:
             verdicts.append(verdict)
         self._found.compared += len(kept)
         self._count(kept, *verdicts)
+
+    def _rule(self, content: Mapping[str, Any], kept: Sequence[Kept]) -> None:
+        """Rule on applications with either policy in the place of the one that decided."""
+        ruled = ruler(content)
+        for one in kept:
+            given = dict(zip(content["inputs"], one.inputs, strict=True))
+            first, second = (ruled(given, opine, frozenset()) for opine in self._opine)
+            for ruling, hits in zip((first, second), self._hits, strict=True):
+                hits[list(ruling.hits)] += 1
+            self._found.pairs[first.outcome, second.outcome] += 1
+            if first.limit_minor != second.limit_minor:
+                is_higher = second.limit_minor > first.limit_minor
+                self._found.limits["higher" if is_higher else "lower"] += 1
+            if first.outcome != second.outcome and len(self._found.examples) < EXAMPLES_SHOWN:
+                example = Example(one.decision_id, one.account_id, first, second)
+                self._found.examples.append(example)
+        self._found.compared += len(kept)
 
     def _leave_out(self, names: Sequence[str], decisions: int) -> None:
         self._found.left_out[", ".join(sorted(names))] += decisions
@@ -237,6 +263,7 @@ def to_json(found: Difference) -> dict[str, Any]:
         "lines": dict(_lines(found)),
         "menus": found.menus,
         "plans": moved_to_json(found.plans),
+        "limits": dict(found.limits),
         "examples": [
             {
                 "decision_id": str(one.decision_id),

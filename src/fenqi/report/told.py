@@ -30,6 +30,7 @@ from fenqi.store.pool import Session
 
 # An answer to an appeal is not contested again; a limit that stays as it is took nothing away.
 UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept"})
+FREEZE, HOUSE = "freeze", "house"  # origins without a decision
 PAUSED = "purchase-paused"  # nothing was declined: a check first, or another plan
 
 
@@ -68,8 +69,16 @@ def told(ground: Ground, account_id: UUID, language: Language) -> list[Message]:
         found = views.told(session, account_id)
         days = ground.catalogue.pack(book.pack).appeal_days
         until = _contestable(session, AccountId(account_id), found, book.business_date, days)
-        origins, unit = _Origins(ground, session, book, language), currency(book.currency)
-        return [_message(one, origins.of(one), until, unit, speech) for one in found]
+        origins, unit = Origins(ground, session, book, language), currency(book.currency)
+        return [_message(one, _origin(origins, one), until, unit, speech) for one in found]
+
+
+def _origin(origins: "Origins", one: views.Told) -> "Origin":
+    """Return where something that was told is from."""
+    decision = one.payload.get("decision_id")
+    if decision is not None:
+        return origins.of(UUID(decision))
+    return origins.of_freeze() if one.kind == "protection-placed" else origins.of_house()
 
 
 def _contestable(
@@ -86,36 +95,40 @@ def _contestable(
     return {key: day for key, day in last_days.items() if day is not None and today <= day}
 
 
-class _Origin(NamedTuple):
+class Origin(NamedTuple):
     """The decision something told is from, None without one, and the texts of reasons by code."""
 
     record: Record | None
     words: Mapping[str, str]
 
 
-class _Origins:
+class Origins:
     """Decisions with their own texts, else those of the house and its freezes; each read once."""
 
     def __init__(self, ground: Ground, session: Session, book: Book, language: Language) -> None:
         self._ground, self._session, self._book = ground, session, book
         self._language = language
-        self._known: dict[str, _Origin] = {}
+        self._known: dict[UUID | str, Origin] = {}
 
-    def of(self, one: views.Told) -> _Origin:
-        """Return where something that was told is from."""
-        decision = one.payload.get("decision_id")
-        is_freeze = decision is None and one.kind == "protection-placed"
-        key = one.kind if is_freeze else str(decision)
-        if key not in self._known:
-            if decision is not None:
-                record = decision_records.read(self._session, UUID(decision))
-                self._known[key] = _Origin(record, texts(record, self._language))
-            elif is_freeze:
-                more = reasons.of_freezes(self._ground, self._session, self._book)
-                self._known[key] = _Origin(None, house_texts(more, self._language))
-            else:
-                self._known[key] = _Origin(None, house_texts({}, self._language))
-        return self._known[key]
+    def of(self, decision_id: UUID) -> Origin:
+        """Return where something is from that a decision brought."""
+        if decision_id not in self._known:
+            record = decision_records.read(self._session, decision_id)
+            self._known[decision_id] = Origin(record, texts(record, self._language))
+        return self._known[decision_id]
+
+    def of_freeze(self) -> Origin:
+        """Return where a protection is from that a person or a crowd brought, and no decision."""
+        if FREEZE not in self._known:
+            more = reasons.of_freezes(self._ground, self._session, self._book)
+            self._known[FREEZE] = Origin(None, house_texts(more, self._language))
+        return self._known[FREEZE]
+
+    def of_house(self) -> Origin:
+        """Return where anything else is from."""
+        if HOUSE not in self._known:
+            self._known[HOUSE] = Origin(None, house_texts({}, self._language))
+        return self._known[HOUSE]
 
 
 def house_texts(more: reasons.Texts, language: Language) -> Mapping[str, str]:
@@ -127,7 +140,7 @@ def house_texts(more: reasons.Texts, language: Language) -> Mapping[str, str]:
 
 def _message(
     one: views.Told,
-    origin: _Origin,
+    origin: Origin,
     until: Mapping[str, date],
     unit: Currency,
     speech: Speech,

@@ -15,6 +15,7 @@ from fenqi.core.servicing.ageing import days_past_due
 from fenqi.core.servicing.statement import Cycle
 from fenqi.core.terms.cost import REQUESTED, request_rates
 from fenqi.core.values.ids import AccountId, PersonId, slice_of
+from fenqi.store import books
 from fenqi.store.books import Book, hold, holding
 from fenqi.store.catalogue import Catalogue
 from fenqi.store.closes import Page
@@ -109,13 +110,24 @@ class Account:
         )
 
 
-LOCK = """
+ROWS = """
 SELECT account_id, book_id, currency, status, agreement_version, cost_table, statement_day,
     statement_count, event_count, limit_minor, principal_open_minor, held_minor, credit_minor,
     refunds_payable_minor, oldest_due_on, price_grade, held_until, frozen_until, step_up_until,
     ceiling_minor, ceiling_until, opened_on, excused_on
-FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id FOR NO KEY UPDATE
+FROM accounts WHERE account_id = ANY(%(ids)s) ORDER BY account_id
 """
+LOCK = ROWS + "FOR NO KEY UPDATE"
+
+
+def read(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, Account]:
+    """Return the accounts that exist as they stand, to be looked at: neither they nor books wait.
+
+    An account may be named more than once.
+    """
+    rows = session.rows(ROWS, {"ids": pack("uuid", list(account_ids))})
+    known = {name: books.read(session, name) for name in sorted({row[1] for row in rows})}
+    return {row[0]: _account(row, known[row[1]]) for row in rows}
 
 
 def lock(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, Account]:
@@ -187,7 +199,7 @@ def applicant(account_id: AccountId, book: Book, event_count: int) -> Account:
 
 
 def find(accounts: dict[AccountId, Account], account_id: AccountId) -> Account:
-    """Return one of the locked accounts of customers; the house has no door.
+    """Return one of some accounts if it is a customer's; the house has no door.
 
     Errors: AccountMissing.
     """

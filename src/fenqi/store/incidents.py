@@ -291,42 +291,107 @@ class Touches:
     cuts: int
 
 
-# All that an account's event of an incident brought is booked in the event's own transaction.
-TAKEN_BACK = """
-SELECT COUNT(DISTINCT x.account_id), COALESCE(SUM(back.charges), 0)::bigint,
-    COALESCE(SUM(back.minor), 0)::bigint, COALESCE(SUM(back.cuts), 0)::bigint
+# All that an account's event of an incident brought is booked in the event's own transaction. No
+# event has rows of two of the tables that are joined to it, so no sum counts anything twice.
+BACK = """
+SELECT x.account_id, COUNT(o.amount_minor) AS charges,
+    COALESCE(-SUM(o.amount_minor), 0)::bigint AS minor,
+    COUNT(DISTINCT late.event_number) AS times,
+    COUNT(DISTINCT c.number) FILTER (WHERE c.says IS NOT NULL) AS payments,
+    COUNT(g.event_number) AS cuts,
+    COALESCE(SUM(g.new_value - g.old_value) FILTER (WHERE g.subject = 'limit'), 0)::bigint
+        AS limit_minor,
+    COALESCE(SUM(g.new_value - g.old_value) FILTER (WHERE g.subject = 'price'), 0)::bigint
+        AS price_ppm
 FROM (
     SELECT DISTINCT account_id, begun_number FROM excuses WHERE source_id = %(incident_id)s
 ) AS x
 JOIN events AS own ON own.account_id = x.account_id AND own.number = x.begun_number
-CROSS JOIN LATERAL (
-    SELECT COUNT(o.amount_minor) AS charges, -SUM(o.amount_minor) AS minor,
-        COUNT(*) FILTER (WHERE e.kind IN ('limit-restored', 'price-restored')) AS cuts
-    FROM events AS e LEFT JOIN operations AS o
-        ON o.account_id = e.account_id AND o.cause_number = e.number
-        AND o.kind = 'late-charge' AND o.amount_minor < 0
-    WHERE e.account_id = x.account_id AND e.number >= x.begun_number
-        AND e.recorded_by = own.recorded_by
-) AS back
+    AND (NOT %(only_now)s OR own.recorded_by = pg_current_xact_id())
+JOIN events AS e ON e.account_id = x.account_id AND e.number >= x.begun_number
+    AND e.recorded_by = own.recorded_by
+LEFT JOIN operations AS o ON o.account_id = e.account_id AND o.cause_number = e.number
+    AND o.kind = 'late-charge' AND o.amount_minor < 0
+LEFT JOIN changes AS g ON g.account_id = e.account_id AND g.event_number = e.number
+    AND e.kind IN ('limit-restored', 'price-restored')
+LEFT JOIN corrections AS c ON c.account_id = e.account_id AND c.corrected_by = e.number
+LEFT JOIN crossings AS late ON late.account_id = c.account_id AND late.event_number = c.number
+    AND late.from_bucket = 0
+GROUP BY x.account_id
 """
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """What an incident takes back of what was held against one account.
+
+    Units: minor units of the book's currency; `limit_minor` and `price_ppm` are what the cuts that
+    are given back, or parts of them, change of the limit and of the yearly price.
+    """
+
+    account_id: AccountId
+    late_charges: int
+    late_charges_minor: int
+    late_times: int  # that count no more
+    late_payments: int  # that count as less late
+    cuts: int
+    limit_minor: int
+    price_ppm: int
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether anything was held against it."""
+        return any((self.late_charges, self.late_times, self.late_payments, self.cuts))
+
+
+BACK_NOW = f"{BACK} ORDER BY x.account_id LIMIT %(most)s"
+
+
+def taken_back_now(session: Session, incident_id: UUID, *, most: int) -> list[Back]:
+    """Return what an incident takes back in this very transaction, by account."""
+    asked = {"incident_id": incident_id, "only_now": True, "most": most}
+    return [Back(*row) for row in session.rows(BACK_NOW, asked)]
+
+
+TAKEN_BACK = f"""
+SELECT COUNT(*), COALESCE(SUM(charges), 0)::bigint, COALESCE(SUM(minor), 0)::bigint,
+    COALESCE(SUM(times), 0)::bigint, COALESCE(SUM(payments), 0)::bigint,
+    COALESCE(SUM(cuts), 0)::bigint
+FROM ({BACK}) AS back
+"""  # noqa: S608 - constants only
+
+
+@dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What an incident took back so far of what was held against customers.
+    """What an incident takes back in all of what was held against customers.
 
     Units: minor units of the book's currency.
     """
 
-    accounts: int  # that were told of it
+    accounts: int  # that are told of it
     late_charges: int
     late_charges_minor: int
+    late_times: int
+    late_payments: int
     cuts: int
+
+    @classmethod
+    def of(cls, backs: Sequence[Back]) -> "TakenBack":
+        """Return the sum over accounts."""
+        return cls(
+            len(backs),
+            sum(one.late_charges for one in backs),
+            sum(one.late_charges_minor for one in backs),
+            sum(one.late_times for one in backs),
+            sum(one.late_payments for one in backs),
+            sum(one.cuts for one in backs),
+        )
 
 
 def taken_back(session: Session, incident_id: UUID) -> TakenBack:
     """Return what an incident really took back so far."""
-    return TakenBack(*session.rows(TAKEN_BACK, {"incident_id": incident_id})[0])
+    asked = {"incident_id": incident_id, "only_now": False}
+    return TakenBack(*session.rows(TAKEN_BACK, asked)[0])
 
 
 def touches(session: Session, one: Incident, today: date) -> Touches:

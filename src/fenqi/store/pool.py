@@ -261,6 +261,18 @@ class Store:
             _USED[connection] = time.monotonic()
             session.committed()
 
+    @contextmanager
+    def rehearsal(self) -> Iterator[Session]:
+        """Open a transaction that is undone at its end, to look at what would come of it.
+
+        It waits for rows and lets others wait as the real one would.
+
+        Errors: any of this file.
+        """
+        with translated(), self._pool.connection() as connection:
+            yield Session(connection)
+            connection.rollback()
+
     def close(self) -> None:
         """Close all connections; transactions that are open are rolled back."""
         self._pool.close()

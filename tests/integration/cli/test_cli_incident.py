@@ -12,13 +12,20 @@ def _late_charges_taken_back(world: World) -> int:
     return int(row(world.store, f"{sql} AND amount_minor < 0"))
 
 
+CORRECTED = "SELECT COUNT(DISTINCT c.number) FROM corrections AS c"
+
+
 def _back(world: World) -> str:
     """Return what is told of one account, from the operations alone."""
     sql = "SELECT COUNT(*) FROM operations WHERE kind = 'late-charge' AND amount_minor < 0"
     minor = _late_charges_taken_back(world)
+    times = f"{CORRECTED} JOIN crossings AS x ON x.account_id = c.account_id "
+    times += "AND x.event_number = c.number WHERE x.from_bucket = 0"
+    payments = f"{CORRECTED} WHERE c.says IS NOT NULL"
     return (
         "Accounts that were told: 1. Taken back so far: bookings of late charges "
-        f"{row(world.store, sql)} (in all {minor / 100:.2f} CNY), cuts 0."
+        f"{row(world.store, sql)} (in all {minor / 100:.2f} CNY), times of being late "
+        f"{row(world.store, times)}, late payments {row(world.store, payments)}, cuts 0."
     )
 
 
@@ -33,7 +40,13 @@ def test_an_outage_is_said_from_the_preview_to_its_end(world: World, fenqi: Run)
     assert "To be looked at again: accounts 1, times of being late 1" in shown.output
     assert "only what the excused days caused is taken back" in shown.output
     assert row(world.store, "SELECT COUNT(*) FROM incidents") == 0
+    narrow = fenqi("incident", "open", *words, "--preview", COLUMNS="80").output
+    assert str(account) in narrow
+    seen = json.loads(fenqi("incident", "open", *words, "--preview", "--json").output)
     opened = fenqi("incident", "open", *words)
+    assert seen["taken_back"]["late_charges_minor"] == _late_charges_taken_back(world)
+    assert [one["account_id"] for one in seen["accounts"]] == [str(account)]
+    assert f"(in all {_late_charges_taken_back(world) / 100:.2f} CNY)" in " ".join(narrow.split())
     incident = str(row(world.store, "SELECT incident_id FROM incidents"))
     assert opened.output.splitlines() == [
         f"2026-02-10 to 2026-02-12 are excused: {incident}",

@@ -25,12 +25,14 @@ def fenqi(database_url: str, world: World) -> Run:
 
 
 OF_ACCOUNTS = {
+    "account show": lambda one: ("account", "show", one),
     "decision changes": lambda one: ("decision", "changes", one),
     "decision list": lambda one: ("decision", "list", "--account", one),
     "case list": lambda one: ("case", "list", "--account", one),
     "contest list": lambda one: ("contest", "list", "--account", one),
 }
 OF_BOOKS = {
+    "account list": ("account", "list"),
     "breaker list": ("breaker", "list"),
     "bureau ask": ("bureau", "ask"),
     "ledger check": ("ledger", "check"),
@@ -70,6 +72,7 @@ def test_a_book_that_is_not_there_is_told_with_those_there_are(fenqi: Run, comma
 
 
 WITHOUT_A_BOOK = (
+    ("account", "list"),
     ("decision", "list"),
     ("case", "list"),
     ("contest", "list"),

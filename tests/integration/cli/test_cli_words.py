@@ -82,7 +82,7 @@ def test_the_queue_of_cases_keeps_ids_whole_at_eighty_columns(world: World, fenq
     shown = fenqi("case", "show", case, language="zh").stdout.translate(WESTERN)
     assert "优先级 3,未结,经办人无人" in shown
     closed = fenqi("case", "close", case, "false-alarm", "ok", "--by", "mei", language="zh")
-    assert f"{case} 已结案:误报 false-alarm;解除 0 项限制" in closed.stdout.translate(WESTERN)
+    assert f"{case} 已结案:误报 false-alarm;解除 0 项保护措施" in closed.stdout.translate(WESTERN)
 
 
 PLAIN = {

@@ -330,8 +330,10 @@ def test_an_incident_takes_back_what_was_held_against_everybody_it_touched(world
     cut = assessed(world, account)
     assert cut.outcome == "cut"
     outage = days(7)
-    planned, touches = preview(world.ground, outage, by="mei")
+    seen = preview(world.ground, outage, by="mei")
+    planned, touches = seen.incident, seen.touches
     assert (touches.accounts, touches.late_times, touches.cuts) == (1, 1, 1)
+    assert [one.account_id for one in seen.backs] == [account]
     assert rows(world.store, "SELECT 1 FROM incidents") == []
     one = open_incident(world.ground, outage, by="mei")
     assert (one.granted_on, one.waits_for_second) == (planned.granted_on, True)

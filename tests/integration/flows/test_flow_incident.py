@@ -5,16 +5,17 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from make_book import BOOK, World, assert_sound, buy, enrol, pay, state, until
+from make_book import BOOK, World, assert_sound, buy, dump, enrol, pay, rows, state, until
 from make_shipped import shipped_book
-from test_flow_appeal import messages
+from test_flow_appeal import limit_of, messages
 from test_flow_excuse import DUE, assessed, days, excused, inputs, tries
 from test_flow_restitution import down
 
 from fenqi.core.values.ids import AccountId
-from fenqi.flows.excuse import Outage, close_incident, open_incident, second
+from fenqi.flows import excuse
+from fenqi.flows.excuse import Outage, close_incident, open_incident, preview, second
 from fenqi.store import incidents
-from fenqi.store.incidents import Incident
+from fenqi.store.incidents import Incident, TakenBack
 from fenqi.store.pool import Session, Store
 from fenqi.store.trails import Trails
 
@@ -38,6 +39,68 @@ def test_who_paid_late_on_an_excused_day_was_not_late_though_no_close_saw_it(wor
     until(world, DUE + timedelta(days=4))
     assessed(world, account)
     assert inputs(world, "limit")["payments_late_180d"] == 0
+    assert_sound(world)
+
+
+BY_ACCOUNT = """
+SELECT a.account_id,
+    (SELECT COUNT(*) FROM operations AS o WHERE o.account_id = a.account_id
+        AND o.kind = 'late-charge' AND o.amount_minor < 0),
+    (SELECT COALESCE(-SUM(o.amount_minor), 0)::bigint FROM operations AS o
+        WHERE o.account_id = a.account_id AND o.kind = 'late-charge' AND o.amount_minor < 0),
+    (SELECT COUNT(*) FROM corrections AS c JOIN crossings AS x ON x.account_id = c.account_id
+        AND x.event_number = c.number WHERE c.account_id = a.account_id AND x.from_bucket = 0),
+    (SELECT COUNT(*) FROM corrections AS c WHERE c.account_id = a.account_id
+        AND c.says IS NOT NULL),
+    (SELECT COUNT(*) FROM events AS e WHERE e.account_id = a.account_id
+        AND e.kind = 'limit-restored')
+FROM accounts AS a WHERE a.account_id = ANY(%(accounts)s) ORDER BY a.account_id
+"""
+
+
+@pytest.mark.parametrize("page_accounts", [1, 200])
+def test_a_preview_tells_of_each_account_what_the_incident_then_takes_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, page_accounts: int
+) -> None:
+    """Charged and paying late, cut, only late, or not touched at all; nothing is written."""
+    monkeypatch.setattr(excuse, "PAGE_ACCOUNTS", page_accounts)
+    people = [enrol(world, name) for name in ("charged", "cut")]
+    people += [enrol(world, name, statement_day=day) for name, day in (("late", 5), ("never", 1))]
+    for one in people:
+        buy(world, one, 100_000, "flat", 3)
+    until(world, DUE)
+    pay(world, people[3], 34_000)
+    until(world, DUE + timedelta(days=6))
+    pay(world, people[0], 20_000)
+    assert assessed(world, people[1]).outcome == "cut"
+    limit = limit_of(world, people[1])
+    outage = days(3, late=4)
+    before = dump(world.store)
+    seen = preview(world.ground, outage, by="mei")
+    assert dump(world.store) == before
+    one = open_incident(world.ground, outage, by="mei")
+    now = rows(world.store, BY_ACCOUNT, accounts=people[:3])
+    told = [
+        (
+            back.account_id,
+            back.late_charges,
+            back.late_charges_minor,
+            back.late_times,
+            back.late_payments,
+            back.cuts,
+        )
+        for back in seen.backs
+    ]
+    assert told == now
+    charged, cut, late = seen.backs
+    assert charged.late_charges_minor > 0 < charged.late_payments
+    assert (cut.cuts, cut.limit_minor) == (1, limit_of(world, people[1]) - limit)
+    assert cut.limit_minor > 0
+    assert (late.late_times, late.cuts) == (1, 0)
+    with world.store.transaction() as session:
+        assert incidents.taken_back(session, one.incident_id) == TakenBack.of(seen.backs)
+    # Said again it is one, and of it nothing is left to take back.
+    assert preview(world.ground, outage, by="mei").backs == []
     assert_sound(world)
 
 

@@ -1,18 +1,23 @@
 """The live policy as its own challenger: whatever stands beside the policy, nothing differs."""
 
 import dataclasses
+from io import StringIO
 from uuid import UUID
 
 import pytest
 from make_application import SaidBureau, applied
 from make_book import World, buy, done, enrol, open_book, purchase, rows
 from make_shipped import tell
+from rich.console import Console
 
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.read import read
 from fenqi.flows import shadow as shadowing
 from fenqi.flows.authorise import authorise
 from fenqi.report import shadow as telling
+from fenqi.report.language import Language, Speech
+from fenqi.report.policies import show_difference
+from fenqi.report.policy_difference import differ, to_json
 from fenqi.report.shadow import Shadowed
 from fenqi.store import features, policies
 from fenqi.store.pool import Store
@@ -59,6 +64,62 @@ def test_what_law_and_means_decide_of_an_application_is_no_difference(world: Wor
     assert (found.comparison.decisions, found.comparison.differing, parted(found)) == (3, 0, [])
     rule = found.comparison.rules["deep-overdue-elsewhere"]
     assert (rule.both, rule.in_live, rule.in_challenger) == (1, True, True)
+
+
+STRICT = """
+id = "application"
+version = 9
+kind = "application"
+purpose = "credit"
+owner = "risk"
+author = "Li Wei"
+valid_from = 2026-01-01
+
+[[rules]]
+id = "anybody"
+when = "amount_minor > 0 minor"
+effects = [{ effect = "smaller-limit", limit_ppm = 250000 }]
+reason = "anybody"
+
+[[reasons]]
+code = "anybody"
+zh = "原因。"
+en = "A reason."
+"""
+
+
+def test_a_difference_of_applications_lets_law_and_means_have_their_say(world: World) -> None:
+    applied(world, "ann", asked_minor=50_000_000)  # more than can be carried
+    applied(world, "kid", is_student=True, income_evidenced_minor=None, evidence=None)
+    applied(world, "bob", asked_minor=1_000_000)
+    admit(world.ground, SaidBureau())
+    applied(world, "late")
+    admit(world.ground, SaidBureau(overdue_accounts=3))
+    shipped = policies.shipped(DecisionKind.APPLICATION).policy
+    same = differ(world.store, world.clock, shipped, shipped, days=9)
+    assert (same.compared, same.changed, same.left_out, same.limits) == (4, 0, {}, {})
+    made = "SELECT outcome, COUNT(*) FROM decisions WHERE kind = 'application' GROUP BY outcome"
+    told = {(one, one): count for one, count in rows(world.store, made)}
+    assert dict(same.pairs) == told  # what was decided, law and means included
+    assert told == {("decline", "decline"): 2, ("smaller-limit",) * 2: 1, ("approve",) * 2: 1}
+    strict = read(STRICT, features.shipped().vocabulary)
+    other = differ(world.store, world.clock, shipped, strict, days=9)
+    assert dict(other.pairs) == {
+        ("decline", "decline"): 1,  # the student, of whom no policy is asked
+        ("decline", "smaller-limit"): 1,
+        ("approve", "smaller-limit"): 1,
+        ("smaller-limit", "smaller-limit"): 1,
+    }
+    assert other.limits == {"higher": 1, "lower": 2}
+    assert other.lines["anybody"] == (None, 3)
+    assert other.lines["deep-overdue-elsewhere"] == (1, None)
+    (first, second) = other.examples
+    assert {one.second.reasons for one in (first, second)} == {("anybody",)}
+    assert to_json(other)["limits"] == {"higher": 1, "lower": 2}
+    console = Console(width=140, record=True, file=StringIO())
+    show_difference(other, console, Speech(Language.ENGLISH))
+    said = "A first limit is higher for 1 of them and lower for 2."
+    assert said in console.export_text()
 
 
 def test_what_was_not_carried_out_is_no_difference(world: World) -> None:

@@ -49,7 +49,7 @@ def test_each_request_is_told_in_chinese() -> None:
     wishes: tuple[tuple[dict[str, object], str], ...] = (
         ({"defer_days": 10}, "延期"),
         ({"due_day": 25}, "更改还款日"),
-        ({"split_through": date(2026, 2, 10)}, "转为单独计划 206.00"),
+        ({"split_through": date(2026, 2, 10)}, "转为单独分期计划 206.00"),
         ({"settles": True}, "提前结清"),
         ({"refund_minor": 10_000}, "退款"),
     )

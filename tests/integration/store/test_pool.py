@@ -56,6 +56,15 @@ def test_a_transaction_commits_at_its_end(things: Store) -> None:
     assert sizes(things) == [("cup", 1)]
 
 
+def test_a_rehearsal_sees_what_would_be_and_leaves_no_trace(things: Store) -> None:
+    done: list[str] = []
+    with things.rehearsal() as session:
+        session.run(ADD, {"name": "cup", "size": 1})
+        session.after_commit(lambda: done.append("kept"))
+        assert session.rows("SELECT name FROM things") == [("cup",)]
+    assert (sizes(things), done) == ([], [])
+
+
 def test_a_transaction_leaves_no_trace_after_any_exception(things: Store) -> None:
     def fail(session: Session) -> None:
         session.run(ADD, {"name": "cup", "size": 1})

@@ -10,10 +10,13 @@ import pytest
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
+from typer.main import get_command
 
 import fenqi
 from fenqi import report
-from fenqi.cli import answers, around
+from fenqi.cli import answers, app, around
+from fenqi.cli.commands import COMMANDS, load
+from fenqi.cli.help import texts
 from fenqi.cli.phrases import PHRASES
 from fenqi.cli.sentences import SENTENCES
 from fenqi.core.risk.policy.kinds import Kind
@@ -57,6 +60,11 @@ def templates_of_phrases() -> Iterator[str]:
                         yield str(one.value)  # type: ignore[attr-defined]
 
 
+def of_help() -> set[str]:
+    """Return every text of `--help`, of the program and of each command."""
+    return set().union(texts(get_command(app)), *(texts(load(name)) for name in COMMANDS))
+
+
 def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> None:
     said = {one if isinstance(one, str) else one[0] for one in sentences()}
     assert len(said) > 120
@@ -67,6 +75,7 @@ def test_every_sentence_is_in_the_catalogue_and_none_is_there_for_nothing() -> N
         *PHRASES,
         *templates_of_phrases(),
         *Kind,
+        *of_help(),
     }
     assert said | of_commands == set(read_catalogue(Language.CHINESE))
 
@@ -143,7 +152,9 @@ def test_chinese_sentences_have_marks_of_their_own_width_and_no_stray_blanks() -
 
 def test_one_thing_has_one_word() -> None:
     said = "\n".join(read_catalogue(Language.CHINESE).values())
-    assert [one for one in ("\u8d2d\u4e70", "\u9080\u7ea6") if one in said] == []
+    assert [one for one in ("\u8d2d\u4e70", "\u9080\u7ea6", "逾期费") if one in said] == []
+    # A plan is a 分期计划 wherever it is named; 还款计划 is its schedule.
+    assert findall("(?<!分期)(?<!还款)计划", said) == []
 
 
 def test_points_of_a_score_are_no_percentage_points() -> None:
@@ -193,7 +204,7 @@ def test_days_are_written_in_each_language() -> None:
 def test_counts_choose_their_form() -> None:
     one, many = "%(count)s plan", "%(count)s plans"
     assert [EN.ngettext(one, many, count) for count in (0, 1, 2)] == [many, one, many]
-    assert {ZH.ngettext(one, many, count) for count in (0, 1, 2)} == {"%(count)s 笔计划"}
+    assert {ZH.ngettext(one, many, count) for count in (0, 1, 2)} == {"%(count)s 笔分期计划"}
 
 
 def test_an_unknown_sentence_stays_english() -> None:

@@ -21,6 +21,7 @@ from fenqi.core.risk.decision import HARMFUL, LADDER, Effect
 from fenqi.core.risk.input import Value
 from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.policy.policy import Policy
+from fenqi.core.risk.policy.rows import Decide
 from fenqi.core.risk.policy.turn import Turn
 from fenqi.core.risk.rulebook import Rulebook, restored
 from fenqi.core.risk.scorecard import Score, Scorecard, from_json, score, to_json
@@ -409,14 +410,19 @@ def _word(effect: Effect, amount: int) -> str:
 
 def opinion_of(book: Rulebook, telling: Telling = Telling.FULL) -> Opine:
     """Return what an adopted policy says; it is asked for the inputs it names."""
-    names = [one.name for one in book.policy.inputs]
+    return opinion_by(book.policy, book.decide, telling)
+
+
+def opinion_by(policy: Policy, decide: Decide, telling: Telling = Telling.FULL) -> Opine:
+    """Return what a policy says, adopted or not."""
+    names = [one.name for one in policy.inputs]
 
     def opine(inputs: Mapping[str, Value]) -> Opinion:
-        verdict = book.decide([inputs.get(name) for name in names])
+        verdict = decide([inputs.get(name) for name in names])
         because = None
         if telling is not Telling.ALL:
             acts = verdict.effects
-            because = {a.effect: reasons_of(book.policy, verdict, a.effect) for a in acts}
+            because = {a.effect: reasons_of(policy, verdict, a.effect) for a in acts}
         return Opinion(
             acts=tuple((one.effect, one.amount) for one in verdict.effects),
             reasons=verdict.reasons,
@@ -485,10 +491,25 @@ def rule_by(
 
     Errors: ScorecardInvalid if the card in it was changed.
     """
+    return ruler(content)(inputs, opine, held)
+
+
+Ruler = Callable[[Mapping[str, Value], Opine, frozenset[Effect]], Ruling]
+
+
+def ruler(content: Mapping[str, Any]) -> Ruler:
+    """Return `rule_by` for many decisions of one rulebook, of which law and card are read once.
+
+    Errors: ScorecardInvalid if the card in it was changed.
+    """
     lending = dict(content["lending"])
     rules = LendingRules(**lending | {"students": Students(lending["students"])})
     card = None if content["scorecard"] is None else from_json(content["scorecard"])
-    return rule(inputs, rules, card, opine, held)
+
+    def ruled(inputs: Mapping[str, Value], opine: Opine, held: frozenset[Effect]) -> Ruling:
+        return rule(inputs, rules, card, opine, held)
+
+    return ruled
 
 
 class Caution(NamedTuple):
