@@ -100,10 +100,14 @@ def environment(url: str) -> dict[str, str]:
 
 
 class Costs:
-    """What ran up since it was built: the server's processor time and log, the yardstick's own."""
+    """What ran up since it was built: the server's processor time and log, the yardstick's own.
+
+    It begins with a checkpoint, so that nobody pays for the pages another has changed before.
+    """
 
     def __init__(self, url: str, postmaster: int) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
+        self._connection.execute("CHECKPOINT")
         self._postmaster = postmaster
         self._before = self._read()
 
@@ -196,9 +200,12 @@ def main() -> None:
         with Programs(chosen.programs, config, merchant, judge=chosen.judge) as programs:
             programs.run(2)
             for number in range(chosen.rounds):
+                before, yardstick = 0.0, dict.fromkeys(("server_us", "children_us"), 0.0)
+                if not chosen.alone:
+                    costs = Costs(url, postmaster)
+                    before = tpcb(url, chosen.seconds)
+                    yardstick = costs.each(round(before * chosen.seconds))
                 costs = Costs(url, postmaster)
-                before = 0.0 if chosen.alone else tpcb(url, chosen.seconds)
-                yardstick = costs.each(max(1, round(before * chosen.seconds)))
                 done = programs.run(chosen.seconds)
                 rounds.append(told(before, yardstick, done, costs.each(len(done.latencies))))
                 sys.stderr.write(f"round {number + 1}: {rounds[-1]}\n")
