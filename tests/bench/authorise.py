@@ -1,10 +1,11 @@
 """Authorise + capture through the desk, against pgbench TPC-B on the same server.
 
     python tests/bench/authorise.py [--rounds 5] [--seconds 20] [--json FILE] [--alone]
-        [--programs N] [--judge] [--flow]
+        [--programs N] [--anywhere] [--judge] [--flow]
 
 Closed loop: 256 callers, each sends its next purchase when the last one is answered, in as many
-programs as the machine has cores, or as many as `--programs` says (`callers.py`). Rounds
+programs as the machine has cores, or as many as `--programs` says (`callers.py`); a customer is
+sent to the same one each time, with `--anywhere` to any. Rounds
 alternate between the yardstick and fenqi, so a neighbour's load falls on both. Beside the speed it
 tells what a purchase costs, in microseconds of processor time and bytes of the log, and the ratio
 of the processor times of both. A busy machine disturbs these less: there the yardstick's eighteen
@@ -176,6 +177,7 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--seconds", type=float, default=20)
     words.add_argument("--programs", type=int, default=len(os.sched_getaffinity(0)))
+    words.add_argument("--anywhere", action="store_true")
     words.add_argument("--json", type=Path)
     words.add_argument("--alone", action="store_true")
     words.add_argument("--judge", action="store_true")
@@ -197,7 +199,9 @@ def main() -> None:
                 sys.stdout.write(f"{through_flow(ground, purchases, postmaster)}\n")
             return
         rounds = []
-        with Programs(chosen.programs, config, merchant, judge=chosen.judge) as programs:
+        with Programs(
+            *(chosen.programs, config, merchant), judge=chosen.judge, anywhere=chosen.anywhere
+        ) as programs:
             programs.run(2)
             for number in range(chosen.rounds):
                 before, yardstick = 0.0, dict.fromkeys(("server_us", "children_us"), 0.0)

@@ -2,7 +2,7 @@
 
 One interpreter runs one thread at a time, so a machine runs as many programs as it has cores, like
 any server of requests in Python; here each with its callers and a desk. Any of them may meet any
-account.
+account; by default a customer is always sent to the same one, as by a proxy that hashes who asks.
 """
 
 import array
@@ -126,14 +126,23 @@ class Round:
 class Programs:
     """Some programs with their callers, until the end of a `with`."""
 
-    def __init__(self, count: int, config: Config, merchant: MerchantId, *, judge: bool) -> None:
+    def __init__(
+        self,
+        count: int,
+        config: Config,
+        merchant: MerchantId,
+        *,
+        judge: bool,
+        anywhere: bool = False,
+    ) -> None:
         self._pipes: list[Connection[Any, Any]] = []
         self._processes = []
         callers = CALLERS // count
         writers = 1 if count > 1 else WRITERS
-        for _ in range(count):
+        for place in range(count):
             ours, theirs = PROCESSES.Pipe()
-            asked = (theirs, config, merchant, callers, writers, judge)
+            part = None if anywhere else (place, count)
+            asked = (theirs, config, merchant, callers, writers, judge, part)
             process = PROCESSES.Process(target=_program, args=asked, daemon=True)
             process.start()
             theirs.close()
@@ -168,10 +177,19 @@ def customers(url: str) -> list[AccountId]:
 
 
 def _program(
-    pipe: Any, config: Config, merchant: MerchantId, count: int, writers: int, judge: bool
+    pipe: Any,
+    config: Config,
+    merchant: MerchantId,
+    count: int,
+    writers: int,
+    judge: bool,
+    part: tuple[int, int] | None,
 ) -> None:
+    """Work on the accounts of a part, or on all, for as long as the other end of the pipe asks."""
     with Runtime.open(config) as runtime:
         accounts = customers(Server(config.database_folder).url)
+        if part is not None:
+            accounts = [one for one in accounts if one.int % part[1] == part[0]]
         gc.freeze()  # ids of the bench are no part of the program
         ground = dataclasses.replace(runtime.ground, asks_policies=not judge)
         with Desk(ground, writers=writers) as desk:
