@@ -378,6 +378,7 @@ class Responses:
         strength: Strength,
         within: Collection[UUID] = (),
         facts_at: datetime | None = None,
+        by: str = SYSTEM,
     ) -> Step | None:
         joint = self._joints.get((account.account_id, cause))
         case = self.docket.find(joint.cause) if joint is not None else None
@@ -395,6 +396,7 @@ class Responses:
             now=self._booking.now,
             within=within,
             facts_at=facts_at,
+            by=by,
         )
 
     def _protect(
@@ -413,7 +415,7 @@ class Responses:
         is_shared = because.get("is_shared", False)
         given = check_reasons(because["reasons"], cause=cause)
         within = () if case_id is None else (case_id,)
-        step = self._tempered(effect, account, until, cause, strength, within, facts_at)
+        step = self._tempered(effect, account, until, cause, strength, within, facts_at, actor)
         if step is None:
             return Done(None)
         kind = KINDS.get(step.effect)
