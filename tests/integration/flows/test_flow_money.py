@@ -308,3 +308,18 @@ def test_a_stopped_account_can_always_pay_settle_and_return(store: Store, status
     kept = row(store, "SELECT status FROM accounts WHERE kind = 'customer'")
     assert kept == status
     assert_sound(world)
+
+
+@pytest.mark.parametrize("amount_minor", [0, -1, 10**13 + 1, 10**18, 2**63, 10**30])
+def test_money_that_nobody_can_mean_is_refused_and_books_nothing(
+    store: Store, amount_minor: int
+) -> None:
+    world = open_book(store)
+    account = enrol(world)
+    answers = receive(
+        world.ground, [payment(world, account, amount_minor), payment(world, account, 700)]
+    )
+    assert isinstance(answers[0], ReceiptInvalid)
+    assert isinstance(answers[1], Received)
+    assert answers[1].credit_minor == 700
+    assert_sound(world)
