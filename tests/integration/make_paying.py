@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any
 
@@ -43,14 +44,21 @@ def settle(world: World) -> None:
         sleep(0.01)
 
 
-def fails(world: World, account: AccountId, cause: str, kind: str = "payment-failed") -> Observed:
-    """Let a payment fail, or a channel."""
+def fails(
+    world: World,
+    account: AccountId,
+    cause: str,
+    kind: str = "payment-failed",
+    *,
+    ago: timedelta = timedelta(0),
+) -> Observed:
+    """Let a payment fail, or a channel; or tell only now that it did some time ago."""
     said = {"cause": cause} if kind == "payment-failed" else {"channel": "bank"}
     command = Observe(
         scope_id=str(account),
         key=key(world),
         account_id=account,
-        facts=(Told(kind, world.clock.now(), said),),
+        facts=(Told(kind, world.clock.now() - ago, said),),
     )
     return done(observe(world.ground, [command])[0])
 

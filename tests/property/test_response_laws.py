@@ -1,5 +1,6 @@
 """P6 as a law: whatever is asked and however often, weak evidence never adds up to a freeze."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -148,6 +149,51 @@ def test_nobody_alone_stops_purchases_for_longer_than_the_pack_says(
         return
     assert step.until == min(until, START + most)
     assert step.asked_until == (until if effect is Effect.FREEZE else step.until)
+
+
+@given(
+    BOUNDS,
+    st.lists(
+        st.tuples(
+            st.integers(0, 24 * 12),
+            st.integers(1, 24 * 30),
+            st.sampled_from(["mei", "MEI", "li"]),
+            st.booleans(),
+        ),
+        max_size=12,
+    ),
+)
+def test_in_pieces_nobody_alone_freezes_for_longer_than_at_once(
+    bounds: Bounds, asked: list[tuple[int, int, str, bool]]
+) -> None:
+    now, past = START, []
+    for number, (hours, length, by, ends) in enumerate(asked):
+        now += hours * HOUR
+        step = temper(
+            Effect.FREEZE,
+            now + length * HOUR,
+            cause=f"case {number}",
+            strength=Strength.STRONG,
+            past=past,
+            bounds=bounds,
+            now=now,
+            by=by,
+        )
+        if step is None or step.until is None:
+            continue
+        one = placed(step, cause=f"case {number}", strength=Strength.STRONG)
+        past.append(replace(one, placed_at=now, alone_by=by, ended_at=now if ends else None))
+    for person in ("mei", "li"):
+        began = ended = START - 10_000 * HOUR
+        for one in past:
+            assert one.placed_at is not None
+            assert one.alone_by is not None
+            if one.alone_by.lower() != person:
+                continue
+            if one.placed_at >= ended + bounds.pause_hours * HOUR:
+                began = one.placed_at
+            ended = max(ended, one.ended_at or one.ends_at)
+            assert ended - began <= bounds.freeze_days_alone_max * DAY
 
 
 @given(

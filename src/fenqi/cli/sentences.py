@@ -268,7 +268,8 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "forbidden": "You may not do this.",
     "freeze-spent": (
-        "The case {case} has frozen the account {account} already, or found that nothing was wrong."
+        "The case {case} has frozen the account {account} already or found that nothing was wrong, "
+        "or whoever asks has frozen it alone for as long as one person may."
     ),
     "identity-invalid": "This is no {kind}: {expected} are wanted.",
     "identity-key-changed": (

@@ -6,7 +6,6 @@ every program.
 """
 
 import json
-import unicodedata
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from fenqi.core.risk.policy.check import Checked, check
 from fenqi.core.risk.policy.fair import refuse_forbidden
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.rulebook import Rulebook, restored
-from fenqi.core.values.name import NAME_CHARS_MAX, is_name
+from fenqi.core.values.name import NAME_CHARS_MAX, as_heard, is_name
 from fenqi.core.values.phrase import Phrase, lines
 from fenqi.store import policies
 from fenqi.store.catalogue import Catalogue
@@ -58,7 +57,7 @@ def adopt(ground: Ground, policy: Policy, *, by: str, because: str = "") -> Adop
     """
     name = _name(by)
     now = ground.clock.now()
-    if _as_heard(name) == _as_heard(policy.author):
+    if as_heard(name) == as_heard(policy.author):
         raise AdopterIsAuthor(policy=policy.name, version=policy.version, by=name)
     if policies.is_over(policy, now.date()):
         until = policy.valid_until or "any day"
@@ -123,11 +122,6 @@ def roll_back(ground: Ground, name: str, *, by: str, because: str) -> tuple[Adop
     with ground.store.transaction() as session:
         kind = policies.kind_of(session, name)
         return policies.roll_back(session, kind, ground.clock.now(), by=person, because=told)
-
-
-def _as_heard(name: str) -> str:
-    """Return a name without what only its writing differs in: case, width, spaces."""
-    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
 def refuse_unsound(policy: Policy, found: Checked) -> None:

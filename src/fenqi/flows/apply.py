@@ -8,7 +8,7 @@ device, phone or card.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import ClassVar
 
 import msgspec
@@ -118,6 +118,7 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Received | FenqiErr
         booking = Booking(ground)  # its moment is after that of all who held the locks
         held = books.hold(session, {one.book_id for one in commands})
         known = accounts.enrolled(session, {one.person_reference for one in commands})
+        consents = persons.Consents(session, set(known.persons.values()))
         inbox: Inbox[Apply, Received] = Inbox(session, commands, Received)
         taken: list[_Checked] = []
         new: dict[PersonId, str] = {}
@@ -125,6 +126,7 @@ def apply(ground: Ground, commands: Sequence[Apply]) -> list[Received | FenqiErr
             try:
                 book = _check(ground, command, held, booking.now)
                 known.refuse(command.book_id, command.person_reference)
+                _check_standing(command, known.persons.get(command.person_reference), consents)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -310,6 +312,19 @@ def _check_consents(command: Apply, now: datetime) -> None:
     for data_class in sorted(needed):
         if data_class.value not in given:
             raise ConsentMissing(data_class=data_class.value)
+
+
+def _check_standing(command: Apply, person: PersonId | None, consents: persons.Consents) -> None:
+    """Refuse a consent that was taken back after it was stated. Errors: ApplicationInvalid."""
+    if person is None:
+        return
+    for one in command.consents:
+        kind = DataClass(one.data_class)
+        over_at = consents.taken_back_at(person, kind, Purpose.CREDIT)
+        if over_at is not None and one.stated_at <= over_at:
+            since = f"{over_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            wanted = Phrase("an instant after {since}, when it was taken back", since=since)
+            raise _wrong("consents", f"{kind.value}, {one.stated_at.isoformat()}", wanted)
 
 
 def _minor_from(least: int) -> Phrase:

@@ -363,10 +363,12 @@ class _Bench:
         person = self._identities[one.person_id]
         known = report or BureauReport(self._booking.now)
         owed = [one.obligations_minor, known.monthly_due_minor]
+        asked_of = (one.person_id, DataClass.INCOME, Purpose.CREDIT)
+        is_hidden = self._consents.taken_back_at(*asked_of) is not None
         values: dict[str, Value] = {
             "amount_minor": one.asked_minor,
             "income_declared_minor": one.income_declared_minor,
-            "income_evidenced_minor": one.income_evidenced_minor,
+            "income_evidenced_minor": None if is_hidden else one.income_evidenced_minor,
             "obligations_monthly_minor": max((x for x in owed if x is not None), default=None),
             "age_years": age_years(person.born_on, book.business_date),
             "is_student": None if person.is_student is None else int(person.is_student),

@@ -27,7 +27,7 @@ from fenqi.store.responses import Responses
 
 
 class FreezeSpent(Conflict):
-    """This case has frozen the account already, or found that nothing was wrong."""
+    """The case has frozen the account or found nothing wrong, or its person has for long enough."""
 
     code = "freeze-spent"
 

@@ -233,6 +233,8 @@ class _Watch:
         says = dict(one.said)
         if one.is_late:
             says["is_late"] = True
+        if one.is_stale:
+            says["is_stale"] = True
         if one.is_skewed:
             says["is_skewed"] = True
         measures = self._measures.get(one.kind)

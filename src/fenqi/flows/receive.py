@@ -29,6 +29,7 @@ from fenqi.core.servicing.excuse import (
     money_excuses,
 )
 from fenqi.core.terms.operation import OperationKind
+from fenqi.core.terms.schedule import PRINCIPAL_MINOR_MAX
 from fenqi.core.values.ids import AccountId, ReceiptId
 from fenqi.store import accounts, excuses, plans, receipts
 from fenqi.store.accounts import Account
@@ -43,7 +44,7 @@ from fenqi.store.rows import Rows
 
 
 class ReceiptInvalid(Invalid):
-    """An amount that is not above zero, or a first notice that says the money was reversed."""
+    """An amount of nothing or beyond any debt, or a first notice that the money was reversed."""
 
     code = "receipt-invalid"
 
@@ -148,7 +149,10 @@ class _Till:
 
     def take(self, account: Account, command: Receive) -> Received:
         """Book a new receipt. Errors: ReceiptInvalid."""
-        if command.amount_minor < 1 or command.state is MoneyState.REVERSED:
+        if (
+            not 1 <= command.amount_minor <= PRINCIPAL_MINOR_MAX
+            or command.state is MoneyState.REVERSED
+        ):
             raise ReceiptInvalid(amount_minor=command.amount_minor, state=command.state.value)
         receipt = Receipt(
             account.account_id,

@@ -15,6 +15,7 @@ from fenqi.core.terms.life.state import Kind, Status
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import OperationKind
 from fenqi.core.terms.replay import settle_quote
+from fenqi.core.terms.schedule import check_principal
 from fenqi.core.values.ids import ReceiptId
 from fenqi.store import accounts, plans
 from fenqi.store.accounts import Account
@@ -87,6 +88,7 @@ def quote_of(record: PlanRecord, on: date) -> int:
 
 def _quote(account: Account, record: PlanRecord, command: Settle) -> int:
     on = max(account.book.day_of(command.received_at), record.terms.starts_on)
+    check_principal(command.amount_minor)  # no debt is larger than what a plan can lend
     quote = quote_of(record, on)
     if command.amount_minor < quote:
         raise SettlementShort(

@@ -76,6 +76,7 @@ class Now(NamedTuple):
 TRIPPED = Phrase("a breaker is open")
 OVER = Phrase("its time is over")
 NOT_BEGUN = Phrase("its time has not begun")
+FOREIGN = Phrase("its amounts are in another currency")
 ALL_THE_SAME = Phrase("it decides all the same, as nothing else does")
 
 
@@ -92,6 +93,7 @@ def deciding(store: Store) -> list[Now]:
                 why = [TRIPPED] * chosen.is_tripped
                 if chosen.is_over:
                     why.append(NOT_BEGUN if book.business_date < live.valid_from else OVER)
+                why += [FOREIGN] * chosen.is_foreign
                 if why and chosen.rulebook.rulebook_id == chosen.live.rulebook_id:
                     why.append(ALL_THE_SAME)
                 named = f"{live.name} {live.version}"

@@ -2,9 +2,10 @@
 
 The one place that says so, for every kind. A version is out of use in a book while a breaker it met
 is open there, until a person resets it or another version is adopted, and on the days before its
-`valid_from` and after its `valid_until`. Then decides the latest version before it that is in use;
-without one, what is shipped, where the time has run out, and the live one under its caps, where a
-breaker is open: what is shipped is nobody's last good version.
+`valid_from` and after its `valid_until`, and in a book of another currency than its amounts are in.
+Then decides the latest version before it that is in use; without one, what is shipped, where the
+time has run out or the currency is another, and the live one under its caps, where a breaker is
+open: what is shipped is nobody's last good version.
 """
 
 from typing import NamedTuple
@@ -29,6 +30,7 @@ class Chosen(NamedTuple):
     live: Rulebook
     is_tripped: bool
     is_over: bool
+    is_foreign: bool
 
 
 class Deciding:
@@ -60,23 +62,24 @@ class Deciding:
                 (name, policy, version) for name, policy, version in self._open()
             )
         live = self._found
-        is_tripped, is_over = (
-            self._is_tripped(live, book),
-            policies.is_over(live.policy, book.business_date),
-        )
+        is_tripped = self._is_tripped(live, book)
+        is_over = policies.is_over(live.policy, book.business_date)
+        is_foreign = live.policy.is_foreign(book.currency)
         chosen = live
-        if is_tripped or is_over:
-            chosen = self._before(live, book, is_over=is_over)
-        return Chosen(chosen, live, is_tripped, is_over)
+        if is_tripped or is_over or is_foreign:
+            chosen = self._before(live, book, is_unfit=is_over or is_foreign)
+        return Chosen(chosen, live, is_tripped, is_over, is_foreign)
 
-    def _before(self, live: Rulebook, book: Book, *, is_over: bool) -> Rulebook:
+    def _before(self, live: Rulebook, book: Book, *, is_unfit: bool) -> Rulebook:
         """Return what decides in place of a live version that cannot."""
         for one in policies.earlier(self._session, self._kind):
-            if not self._is_tripped(one, book) and not policies.is_over(
-                one.policy, book.business_date
+            if not (
+                self._is_tripped(one, book)
+                or policies.is_over(one.policy, book.business_date)
+                or one.policy.is_foreign(book.currency)
             ):
                 return one
-        return policies.shipped(self._kind) if is_over else live
+        return policies.shipped(self._kind) if is_unfit else live
 
     def _is_tripped(self, version: Rulebook, book: Book) -> bool:
         return (book.book_id, version.name, version.version) in self._tripped

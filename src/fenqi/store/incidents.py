@@ -14,6 +14,7 @@ from uuid import UUID
 from fenqi.core.errors import Missing
 from fenqi.core.servicing.excuse import Span, days_of
 from fenqi.core.values.ids import AccountId
+from fenqi.core.values.name import as_heard
 from fenqi.store.pool import Session
 
 LISTED_MAX = 200
@@ -135,7 +136,7 @@ def same(session: Session, one: Incident) -> Incident | None:
 
 ALONE = f"""
 SELECT {COLUMNS} FROM incidents
-WHERE book_id = %(book_id)s AND opened_by = %(by)s AND seconded_by IS NULL
+WHERE book_id = %(book_id)s AND seconded_by IS NULL
     AND granted_on >= %(since)s AND from_on <= %(until)s
 ORDER BY from_on LIMIT %(most)s
 """  # noqa: S608 - constants only
@@ -145,13 +146,13 @@ def days_alone(session: Session, book_id: str, by: str, around: Span) -> frozens
     """Return the days that one person's word alone excuses, of incidents that touch some days."""
     asked = {
         "book_id": book_id,
-        "by": by,
         "since": around.from_on,
         "until": around.through_on,
         "most": LISTED_MAX,
     }
     found = [Incident(*row) for row in session.rows(ALONE, asked)]
-    return frozenset[date]().union(*(days_of(one.span) for one in found))
+    said = [days_of(one.span) for one in found if as_heard(one.opened_by) == as_heard(by)]
+    return frozenset[date]().union(*said)
 
 
 def listed(session: Session, *, with_closed: bool, most: int = LISTED_MAX) -> list[Incident]:

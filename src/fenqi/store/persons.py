@@ -117,6 +117,13 @@ class Consents:
         found = self._standing.get((person, data_class.value, purpose.value))
         return found if found is not None and found.is_given else None
 
+    def taken_back_at(
+        self, person: UUID, data_class: DataClass, purpose: Purpose
+    ) -> datetime | None:
+        """Return when the consent was taken back, None if it stands or was never given."""
+        found = self._standing.get((person, data_class.value, purpose.value))
+        return None if found is None or found.is_given else found.stated_at
+
     def state(
         self, person: UUID, data_class: DataClass, purpose: Purpose, *, is_given: bool, at: datetime
     ) -> int:

@@ -71,7 +71,8 @@ class Protection:
     def past(self) -> Past:
         """What a later response must know of it."""
         told = (self.kind, self.cause, self.strength, self.ends_at, self.ended_at, self.finding)
-        return Past(*told, self.case_id)
+        alone_by = None if self.seconded_by else self.placed_by
+        return Past(*told, self.case_id, self.placed_at, alone_by)
 
 
 OF = """

@@ -267,6 +267,7 @@ class Responses(Guards):
         strength: Strength,
         within: Collection[UUID] = (),
         facts_at: datetime | None = None,
+        by: str = SYSTEM,
     ) -> Step | None:
         joint = self._joints.get((account.account_id, cause))
         case = self.docket.find(joint.cause) if joint is not None else None
@@ -284,6 +285,7 @@ class Responses(Guards):
             now=self._booking.now,
             within=within,
             facts_at=facts_at,
+            by=by,
         )
 
     def _protect(
@@ -300,7 +302,7 @@ class Responses(Guards):
         strength = because.get("strength", Strength.STRONG)
         given = check_reasons(because["reasons"], cause=cause)
         within = () if case_id is None else (case_id,)
-        step = self._tempered(effect, account, until, cause, strength, within, facts_at)
+        step = self._tempered(effect, account, until, cause, strength, within, facts_at, actor)
         if step is None:
             return Done(None)
         kind = KINDS.get(step.effect)

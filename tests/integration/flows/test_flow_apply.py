@@ -250,6 +250,36 @@ def test_a_consent_taken_back_stops_asking_and_using(world: World) -> None:
     assert kinds(world, account)[-1] == "consent-withdrawn"
 
 
+def taken_back(world: World, received: Received, data_class: DataClass) -> None:
+    account = AccountId(UUID(received.application_id))
+    how = {"scope_id": str(account), "key": key(world), "account_id": account}
+    command = WithdrawConsent(**how, data_class=data_class)
+    done(withdraw_consent(world.ground, [command])[0])
+
+
+def test_an_older_form_gives_no_consent_again_that_was_taken_back(world: World) -> None:
+    before, bureau = consents(world, *EVERYTHING), SaidBureau()
+    first = applied(world)
+    world.clock.set(world.clock.now() + timedelta(minutes=10))
+    taken_back(world, first, DataClass.BUREAU)
+    world.clock.set(world.clock.now() + timedelta(minutes=10))
+    refused = apply(world.ground, [application(world, consents=before)])[0]
+    assert isinstance(refused, ApplicationInvalid)
+    assert refused.fields["field"] == "consents"
+    assert decided(world, first, bureau).reasons == ["no-bureau-report"]
+    assert bureau.asked == []
+    # Whoever agrees anew has agreed.
+    assert decided(world, applied(world), bureau).reasons == []
+    assert len(bureau.asked) == 1
+
+
+def test_income_shown_under_a_consent_that_was_taken_back_is_not_looked_at(world: World) -> None:
+    received = applied(world)
+    taken_back(world, received, DataClass.INCOME)
+    offer = decided(world, received, SaidBureau())
+    assert (offer.limit_minor, offer.reasons) == (500_000, ["income-not-shown"])
+
+
 @pytest.mark.parametrize("how", ["person", "national-id", "phone"])
 def test_the_fifth_application_in_a_day_is_checked_and_cooled_and_not_declined(
     world: World, how: str

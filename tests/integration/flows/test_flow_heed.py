@@ -516,3 +516,19 @@ JOIN accounts AS a USING (account_id) JOIN books AS b USING (book_id)
 WHERE p.ended_at IS NULL AND p.ends_at > %(now)s AND d.kind = 'repayment'
     AND COALESCE(a.oldest_due_on, 'infinity') >= b.business_date
 """
+
+
+@pytest.mark.parametrize(("days", "kinds_told"), [(200, []), (4, []), (2, ["protection-placed"])])
+def test_debits_that_failed_long_ago_and_are_told_now_hold_nobody(
+    world: World, rounds: Rounds, days: int, kinds_told: list[str]
+) -> None:
+    account = enrol(world)
+    buy(world, account, PRICE, "flat", 3)
+    live_to(world, rounds, date(2026, 2, 12))
+    for _ in range(3):
+        fails(world, account, "customer", ago=timedelta(days=days))
+    rounds.run()
+    said = [kind for kind, _ in told(world, account) if kind != "nudged"]
+    assert said == kinds_told
+    codes = {code for _, payload in told(world, account) for code in payload["reasons"]}
+    assert codes == {"payment-due"} | ({"payments-keep-failing"} if kinds_told else set())

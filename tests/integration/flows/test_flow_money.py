@@ -24,6 +24,7 @@ from make_book import (
     used,
 )
 
+from fenqi.core.terms.schedule import PrincipalOutOfRange
 from fenqi.core.values.ids import PlanId
 from fenqi.flows.receive import (
     MoneyState,
@@ -307,4 +308,32 @@ def test_a_stopped_account_can_always_pay_settle_and_return(store: Store, status
     assert end_early(world, account, plan, left).quote_minor == left
     kept = row(store, "SELECT status FROM accounts WHERE kind = 'customer'")
     assert kept == status
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("amount_minor", [0, -1, 10**13 + 1, 10**18, 2**63, 10**30])
+def test_money_that_nobody_can_mean_is_refused_and_books_nothing(
+    store: Store, amount_minor: int
+) -> None:
+    world = open_book(store)
+    account = enrol(world)
+    answers = receive(
+        world.ground, [payment(world, account, amount_minor), payment(world, account, 700)]
+    )
+    assert isinstance(answers[0], ReceiptInvalid)
+    assert isinstance(answers[1], Received)
+    assert answers[1].credit_minor == 700
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("amount_minor", [10**13 + 1, 2**63, 10**30])
+def test_no_plan_is_settled_with_more_than_any_plan_can_lend(
+    store: Store, amount_minor: int
+) -> None:
+    world = open_book(store)
+    account = enrol(world)
+    _, plan = buy(world, account, 300_000, "flat", 3)
+    refused = settle(world.ground, [settlement(world, account, plan, amount_minor)])[0]
+    assert isinstance(refused, PrincipalOutOfRange)
+    assert state(world, plan) == "active"
     assert_sound(world)

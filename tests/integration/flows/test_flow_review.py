@@ -14,7 +14,7 @@ from fenqi.core.risk.crowd import PlaceKind
 from fenqi.core.risk.response import Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
-from fenqi.flows.freeze import Freeze, Frozen, Second, freeze, second
+from fenqi.flows.freeze import Freeze, FreezeSpent, Frozen, Second, freeze, second
 from fenqi.flows.protect import protect
 from fenqi.flows.review import (
     AssignCase,
@@ -277,6 +277,41 @@ def test_a_freeze_nobody_seconds_ends_after_what_one_may_order(world: World) -> 
     world.clock.set(start + 7 * DAY)
     assert outcome(world, account) == "approve"
     assert isinstance(seconded(world, account, answer.protection_id, "li"), Conflict)
+
+
+def test_one_person_freezes_in_pieces_no_longer_than_at_once(world: World) -> None:
+    account = enrol(world)
+    start = world.clock.now()
+    answer: Frozen = done(froze(world, account, opened(world, account), days=4))
+    world.clock.set(start + 4 * DAY)
+    again: Frozen = done(froze(world, account, opened(world, account, subject="more"), days=7))
+    assert (again.until, again.asked_until) == (
+        (start + 7 * DAY).isoformat(),
+        (start + 11 * DAY).isoformat(),
+    )
+    world.clock.set(start + 7 * DAY)
+    third = opened(world, account, subject="yet more")
+    for actor in ("mei", "Mei", "MEI ", "\uff4d\uff45\uff49"):
+        spent = froze(world, account, third, days=7, actor=actor)
+        assert isinstance(spent, FreezeSpent)
+    assert outcome(world, account) == "approve"
+    # Another person who finds a reason, or the same after the pause, may.
+    other: Frozen = done(froze(world, account, third, days=1, actor="li"))
+    assert other.until == (start + 8 * DAY).isoformat()
+    world.clock.set(start + 10 * DAY)
+    fourth = opened(world, account, subject="news")
+    last: Frozen = done(froze(world, account, fourth, days=7))
+    assert last.until == (start + 17 * DAY).isoformat()
+    assert answer.protection_id != again.protection_id
+
+
+def test_the_same_person_is_no_second_one_by_another_writing_of_the_name(world: World) -> None:
+    account = enrol(world)
+    answer: Frozen = done(froze(world, account, opened(world, account), days=30))
+    for name in ("MEI", " mei ", "\uff4d\uff45\uff49"):
+        alone = seconded(world, account, answer.protection_id, name)
+        assert isinstance(alone, Forbidden)
+        assert alone.code == "took-part"
 
 
 def test_a_freeze_needs_an_open_case_and_a_person(world: World) -> None:

@@ -129,3 +129,39 @@ def test_the_list_says_what_decides_and_why_it_is_not_the_live_version(world: Wo
     text = console.file.getvalue()  # type: ignore[attr-defined]
     for said in ("own 2 版\uff1a已过有效期", "own 4 版\uff1a熔断已触发", "额度 limit"):
         assert said in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_amounts_of_another_currency_decide_nothing(store: Store, kind: DecisionKind) -> None:
+    world = open_book(store, slices=1, currency="JPY")
+    versions = (
+        (1, "used_minor > 900 JPY"),
+        (2, "used_minor > 900.00 CNY"),
+        (3, "overdue_days > 2 days"),
+    )
+    found = []
+    for version, when in versions:
+        text = TEXT.format(version=version, kind=kind.value, until="")
+        text = text.replace("overdue_days > 1 day", when)
+        if "used" in when:
+            text = text.replace('"service"', '"credit"')
+        book = policies.book_of(read(text, shipped().vocabulary, file="own.toml"))
+        with world.store.transaction() as session:
+            policies.adopt(session, book, world.clock.now(), by="Second Person", because="tried")
+        found.append((decides(world, kind), chosen(world, kind).is_foreign))
+    assert found == [(("own", 1), False), (("own", 1), True), (("own", 3), False)]
+    with world.store.transaction() as session:
+        policies.roll_back(session, kind, world.clock.now(), by="Second Person", because="tried")
+    (line,) = [one for one in deciding(world.store) if one.kind == kind.value]
+    assert (line.policy, line.version) == ("own", 1)
+    assert "another currency" in str(line.because)
+
+
+def test_without_a_version_in_the_books_currency_what_is_shipped_decides(store: Store) -> None:
+    world, kind = open_book(store, slices=1, currency="JPY"), DecisionKind.PURCHASE
+    text = TEXT.format(version=1, kind=kind.value, until="").replace('"service"', '"credit"')
+    text = text.replace("overdue_days > 1 day", "used_minor > 900.00 CNY")
+    book = policies.book_of(read(text, shipped().vocabulary, file="own.toml"))
+    with world.store.transaction() as session:
+        policies.adopt(session, book, world.clock.now(), by="Second Person", because="tried")
+    assert decides(world, kind)[0] == policies.shipped(kind).name

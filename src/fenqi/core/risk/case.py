@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from fenqi.core.errors import Forbidden, Invalid
-from fenqi.core.values.name import NAME_CHARS_MAX, is_name
+from fenqi.core.values.name import NAME_CHARS_MAX, as_heard, is_name
 from fenqi.core.values.phrase import Phrase
 
 PRIORITIES = (1, 2, 3, 4)  # 1 first
@@ -71,7 +71,7 @@ def due_at(priority: int, now: datetime) -> datetime:
 def check_name(field: str, name: str) -> str:
     """Return a person's name, or a subject, as it is written down. Errors: CaseInvalid."""
     clean = name.strip()
-    if not is_name(clean) or clean == SYSTEM:
+    if not is_name(clean) or as_heard(clean) == SYSTEM:
         expected = Phrase("the name of a person, 1 to {most} characters", most=NAME_CHARS_MAX)
         if field == "subject":
             expected = Phrase("a few words, 1 to {most} characters", most=NAME_CHARS_MAX)
@@ -98,6 +98,6 @@ def check_text(text: str) -> str:
 
 
 def check_apart(person: str, participants: Collection[str], *, case: object) -> None:
-    """Refuse a person who took part already. Errors: TookPart."""
-    if person in participants:
+    """Refuse a person who took part already, however the name is written. Errors: TookPart."""
+    if as_heard(person) in {as_heard(one) for one in participants}:
         raise TookPart(person=person, case=case)

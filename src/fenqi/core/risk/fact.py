@@ -17,6 +17,7 @@ from fenqi.core.values.phrase import Phrase
 
 AMOUNT_MAX = 100_000_000_000  # minor units of one fact; a thousand million yuan
 LATE_AFTER = timedelta(minutes=5)  # told later than that after it happened
+STALE_AFTER = timedelta(days=3)  # longer than the files of a bank take over a weekend
 AHEAD_AFTER = timedelta(minutes=2)  # told to happen later than that from now
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 REFERENCE = re.compile(r"[\x21-\x7e]{1,64}")
@@ -137,6 +138,7 @@ class Fact:
     happened_at: datetime
     said: Mapping[str, int | str]
     is_late: bool
+    is_stale: bool  # so late that it says nothing of the last days
     is_skewed: bool
 
     @property
@@ -187,6 +189,7 @@ def read(kind: str, happened_at: datetime, said: Mapping[str, object], *, now: d
         happened_at=happened_at,
         said=kept | dict(shape.fixed or {}),
         is_late=now - happened_at > LATE_AFTER,
+        is_stale=now - happened_at > STALE_AFTER,
         is_skewed=happened_at - now > AHEAD_AFTER,
     )
 

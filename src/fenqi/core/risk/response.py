@@ -16,6 +16,7 @@ from uuid import UUID
 from fenqi.core.errors import Invalid
 from fenqi.core.risk.decision import Effect
 from fenqi.core.terms.pack import Pack
+from fenqi.core.values.name import as_heard
 
 REASONS_MAX = 4  # P3: one to four true reasons
 HOUR = timedelta(hours=1)
@@ -114,6 +115,8 @@ class Past:
     ended_at: datetime | None
     finding: Finding | None
     case_id: UUID | None = None
+    placed_at: datetime | None = None
+    alone_by: str | None = None  # who placed it, unless a second person agreed
 
     def ended_by(self, now: datetime) -> datetime | None:
         """Return when it ended, None if it runs."""
@@ -144,13 +147,15 @@ def temper(
     now: datetime,
     within: Collection[UUID] = (),
     facts_at: datetime | None = None,
+    by: str = "",
 ) -> Step | None:
     """Return what may be done of what was asked, None if its cause has done its harm already.
 
     `past` are the protections of the same account, `within` the cases that the new one would belong
     to: what protects it for as long in one of them is enough. A hold or check that may not be
     placed becomes a review: a suspicion is never lost, only looked at instead. `facts_at` is when
-    the newest of the facts came that ask for a check, None if nothing newer is known.
+    the newest of the facts came that ask for a check, None if nothing newer is known. `by` is who
+    asks: freezes asked for in pieces, for one cause after another, last no longer than one would.
 
     Errors: ResponseInvalid if `until` is missing or not later than `now` where it is needed.
     """
@@ -168,7 +173,8 @@ def temper(
         over = min(until, now + bounds.step_up_hours * HOUR)
         return Step(allowed, over, over) if over > now else Step(Effect.REVIEW)
     if kind is ProtectionKind.FREEZE:
-        alone = min(until, now + bounds.freeze_days_alone_max * DAY)
+        began = _alone_since(known, by, bounds, now)
+        alone = min(until, began + bounds.freeze_days_alone_max * DAY)
         if alone <= now:
             return Step(Effect.REVIEW)
         return None if _is_covered(known, kind, alone, within, now) else Step(allowed, alone, until)
@@ -218,6 +224,26 @@ def _is_covered(
         and one.ends_at > ends_at - MOMENTS
         for one in known
     )
+
+
+def _alone_since(known: Iterable[Past], by: str, bounds: Bounds, now: datetime) -> datetime:
+    """Return when somebody's freezes began that go on until now, `now` if there are none.
+
+    A pause shorter than the pack's is none; what a second person agreed to is nobody's alone.
+    """
+    since, pause = now, bounds.pause_hours * HOUR
+    mine = [
+        (one.ended_by(now) or now, one.placed_at)
+        for one in known
+        if one.kind is ProtectionKind.FREEZE
+        and one.placed_at is not None
+        and one.alone_by is not None
+        and as_heard(one.alone_by) == as_heard(by)
+    ]
+    for ended, placed_at in sorted(mine, reverse=True):
+        if ended + pause > since:
+            since = min(since, placed_at)
+    return since
 
 
 def _is_spent(

@@ -26,7 +26,7 @@ class CountNotOffered(Invalid):
 
 
 class PrincipalOutOfRange(Invalid):
-    """A plan lends at least one minor unit and at most a named limit."""
+    """A plan lends from one minor unit to a named limit, and no more is sent to settle it."""
 
     code = "principal-out-of-range"
 

@@ -177,6 +177,7 @@ class Policy:
     examples: tuple[Example, ...]
     text: str
     file: str = ""
+    currency: str | None = None  # of the amounts it names, None if it names none by currency
     # Where parts stand in the text: rule NAME, row TABLE.NAME, example PLACE ... -> possible keys.
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -193,6 +194,10 @@ class Policy:
     def row(self, given: Mapping[str, Value]) -> tuple[Value, ...]:
         """Return the values of named inputs in the order of `inputs`; who is absent is unknown."""
         return tuple(given.get(one.name) for one in self.inputs)
+
+    def is_foreign(self, currency: str) -> bool:
+        """Whether its amounts are in another currency: what it compares would mean nothing."""
+        return self.currency is not None and self.currency != currency
 
     @property
     def terms(self) -> frozenset[Term]:

@@ -103,6 +103,7 @@ class _Reading:
             examples=tuple(self._examples()),
             text=self._text,
             file=self._file,
+            currency=next(iter(self._currencies), None),
             keys=self._keys,
         )
         top.done()
