@@ -272,8 +272,7 @@ class _Work:
         """
         causes = {links.crowd_cause(one.book_id, one.address) for one in scenes}
         of_devices = {cause for one in scenes for cause in one.device_causes}
-        for cause in sorted(causes | of_devices):
-            self._responses.docket.find(cause)
+        self._responses.docket.know(causes | of_devices)
         # Whom they are about is known for sure only now.
         self._of_devices = cases.members(self._session, of_devices)
 
