@@ -385,7 +385,7 @@ class Responses:
             if case.is_cleared(self._booking.now, joint.pause):
                 return None
             within = [*within, case.case_id]
-        return temper(
+        step = temper(
             effect,
             until,
             cause=cause,
@@ -396,6 +396,10 @@ class Responses:
             within=within,
             facts_at=facts_at,
         )
+        if step is None or step.effect not in KINDS:
+            return step
+        count = sum(one.ended_at is None for one in self.of(account))
+        return step if count < protections.OPEN_MAX else Step(Effect.REVIEW)
 
     def _protect(
         self,
