@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from fenqi.core.risk.affordability import carried
 from fenqi.core.risk.application import (
     INPUTS,
+    Cautious,
     Ruling,
-    caution_of,
     content,
     inputs_of,
     is_told,
@@ -160,7 +160,7 @@ def test_what_an_offer_asks_for_after_more_applications_is_what_a_ruling_then_wo
     kept = json.loads(json.dumps(content(LENDING, CARD, BOOK)))
     known = scored(inputs | {"applications_24h": 1}, CARD)
     values = [known.get(name) for name in inputs_of(POLICY)]
-    caution = caution_of(kept, values, applications_24h=count)
+    caution = Cautious(kept).after(values, applications_24h=count)
     assert caution.is_any == (count >= 5)
     assert caution.reasons == (("many-applications",) if caution.is_any else ())
     then = ruled(inputs | {"applications_24h": count})

@@ -137,6 +137,7 @@ class _Bench:
         self._rulebooks: dict[tuple[LendingRules, UUID], Built] = {}
         self._decisions = Decisions(booking)
         self._responses = Responses(ground, booking, session)
+        self._responses.docket.know([_cause(one) for one in people])
         self._restraint = Restraint(
             session,
             booking,
@@ -258,7 +259,7 @@ class _Bench:
             [one.account_id],
             book_id=one.book_id,
             kind=CaseKind.REVIEW,
-            cause=f"applications/{one.person_id}",
+            cause=_cause(one.person_id),
             subject=(*ruling.because.get(Effect.REVIEW, ()), "application")[0],
             priority=ruling.amount(Effect.REVIEW) or REVIEW_PRIORITY,
             evidence={
@@ -394,6 +395,10 @@ class _Bench:
             catalogue = self._ground.catalogue
             self._cost_table = accounts.add_cost_table(self._session, catalogue)
         return self._cost_table
+
+
+def _cause(person_id: PersonId) -> str:
+    return f"applications/{person_id}"
 
 
 def _is_better(ruling: Ruling, one: Application) -> bool:

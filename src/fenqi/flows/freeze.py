@@ -69,9 +69,11 @@ def freeze(ground: Ground, commands: Sequence[Freeze]) -> list[Frozen | FenqiErr
     """Freeze each account of the batch, as far as one person may."""
     booking = Booking(ground)
     with ground.store.transaction() as session:
-        locked = accounts.lock(session, {one.account_id for one in commands})
+        asked = {one.case_id for one in commands}
+        own = cases.owners(session, asked)
+        locked = accounts.lock(session, {one.account_id for one in commands} | own)
         inbox: Inbox[Freeze, Frozen] = Inbox(session, commands, Frozen)
-        known = cases.lock(session, {one.case_id for one in commands})
+        known = cases.lock(session, asked)
         responses = Responses(ground, booking, session)
         texts: dict[str, reasons.Texts] = {}  # for the reasons a customer of a book can be told
         for place, command in inbox.fresh():
@@ -117,12 +119,13 @@ def _freeze(
 def second(ground: Ground, commands: Sequence[Second]) -> list[Frozen | FenqiError]:
     """Let each freeze of the batch last as long as was asked."""
     booking = Booking(ground)
+    asked = {one.account_id for one in commands}
     with ground.store.transaction() as session:
-        locked = accounts.lock(session, {one.account_id for one in commands})
+        locked = accounts.lock(session, asked | cases.owners_behind(session, asked))
         inbox: Inbox[Second, Frozen] = Inbox(session, commands, Frozen)
         responses = Responses(ground, booking, session)
-        responses.know([one for one in locked])
-        frozen = [one for account in locked.values() for one in responses.of(account)]
+        responses.know(asked & locked.keys())
+        frozen = [one for each in asked & locked.keys() for one in responses.of(locked[each])]
         known = cases.lock(session, {one.case_id for one in frozen if one.case_id is not None})
         for place, command in inbox.fresh():
             try:

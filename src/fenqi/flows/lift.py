@@ -45,12 +45,13 @@ class Lifted:
 def lift(ground: Ground, commands: Sequence[Lift]) -> list[Lifted | FenqiError]:
     """End each protection of the batch."""
     booking = Booking(ground)
+    asked = {one.account_id for one in commands}
     with ground.store.transaction() as session:
-        locked = accounts.lock(session, {one.account_id for one in commands})
+        locked = accounts.lock(session, asked | cases.owners_behind(session, asked))
         inbox: Inbox[Lift, Lifted] = Inbox(session, commands, Lifted)
         responses = Responses(ground, booking, session)
-        responses.know(list(locked))
-        every = [one for account in locked.values() for one in responses.of(account)]
+        responses.know(asked & locked.keys())
+        every = [one for each in asked & locked.keys() for one in responses.of(locked[each])]
         known = cases.lock(session, {one.case_id for one in every if one.case_id is not None})
         for place, command in inbox.fresh():
             try:

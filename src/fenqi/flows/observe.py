@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from fenqi.core.errors import FenqiError, Invalid
 from fenqi.core.risk import fact
@@ -60,12 +61,22 @@ class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Observe(Command, frozen=True, kw_only=True):
-    """Facts of one account, in their order."""
+    """Facts of one account, in their order.
+
+    `told_by` names the run of a program that tells them, if it wants to know whether it was the one
+    that did. It is no part of what is told: another run that tells the same tells the same command.
+    """
 
     kind: ClassVar[str] = "observe"
     waiting_max: ClassVar[int | None] = WAITING_MAX
     account_id: AccountId
     facts: tuple[Told, ...]
+    told_by: str | UnsetType = UNSET
+
+    def body_sha256(self) -> str:
+        """Return the digest of everything the command says, whoever tells it."""
+        said = msgspec.structs.replace(self, told_by=UNSET)
+        return Command.body_sha256(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,7 @@ class Observed:
     """The events the facts became, by number, and how many of them were marked.
 
     If what was told is about access, also what was decided: the strongest effect or approve.
+    `told_by` is the run that told them first, None if it gave no name.
     """
 
     first_number: int
@@ -82,6 +94,7 @@ class Observed:
     outcome: str | None = None
     reasons: list[str] = field(default_factory=list)
     decision_id: str | None = None
+    told_by: str | None = None
 
 
 @dataclass(slots=True)
@@ -153,6 +166,8 @@ def observe(ground: Ground, commands: Sequence[Observe]) -> list[Observed | Fenq
         watch.look(session, heard)
         for one in heard:
             answer = watch.take(one)
+            if one.command.told_by is not UNSET:
+                answer = replace(answer, told_by=one.command.told_by)
             if any(each.fact.kind in fact.ACCESS for each in one.noted):
                 answer = _rule(rulings, one, answer)
             inbox.answer(one.place, one.account.account_id, answer)

@@ -124,8 +124,7 @@ class _Work:
         """
         causes = {one.cause for one in found}
         of_devices = {cause for one in found for cause in one.device_causes}
-        for cause in sorted(causes | of_devices):
-            self._responses.docket.find(cause)
+        self._responses.docket.know(causes | of_devices)
         # Whom they are about is known for sure only now.
         self._of_devices = cases.members(self._session, of_devices)
 

@@ -101,10 +101,11 @@ def open_case(ground: Ground, commands: Sequence[OpenCase]) -> list[Handled | Fe
     """Open one case for each command."""
     booking = Booking(ground)
     with ground.store.transaction() as session:
-        locked = accounts.lock(session, {one.account_id for one in commands})
+        named = {one.about_case_id for one in commands if one.about_case_id is not None}
+        own = cases.owners(session, named)
+        locked = accounts.lock(session, {one.account_id for one in commands} | own)
         inbox: Inbox[OpenCase, Handled] = Inbox(session, commands, Handled)
-        asked = {one.about_case_id for one in commands if one.about_case_id is not None}
-        about = cases.lock(session, asked)
+        about = cases.lock(session, named)
         responses = Responses(ground, booking, session)
         for place, command in inbox.fresh():
             try:
@@ -232,9 +233,12 @@ def _each(
         about = read.keys() - ids
         every = cases.accounts_of(session, ids | about)
         crowds = Crowds(session, booking.now, read, every, harmless)
-        locked = accounts.lock(session, crowds.accounts.union(*every.values()))
+        touched = crowds.accounts.union(*every.values())
+        houses = books.houses(session, {one.book_id for one in read.values()})
+        locked = accounts.lock(session, touched - houses)
         inbox: Inbox[AnyCase, Handled] = Inbox(session, commands, Handled)
         known = cases.lock(session, ids | about | crowds.find())
+        locked |= accounts.lock(session, touched & houses)
         work = _Work(ground, session, booking, locked, known, crowds)
         work.check_complete(every, read)
         held = books.hold(session, {one.book_id for one in known.values()})

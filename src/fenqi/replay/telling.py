@@ -54,6 +54,9 @@ OnTold = Callable[[int], None]  # is told how many more facts are known now
 class Tally:
     """What became of the lines of a file; `stored` and `known` are the facts that are known now.
 
+    `stored` are those this run told; `known` were there before it came to them, whoever told them.
+    The rest is about those it told.
+
     `outcomes` counts what was decided after a fact of access: the strongest effect, or approve.
     """
 
@@ -71,6 +74,7 @@ class Waiting:
     def __init__(self, name: str, bad: Table | None) -> None:
         self._name, self._table = name, bad
         self._scratch = Scratch(SCHEMA)
+        self.run = ""  # the name of this run, under which its facts are told
         self._named: list[BadLine] = []
         self.read_count = self.bad_count = 0
 
@@ -83,6 +87,7 @@ class Waiting:
         Errors: FactsUnreadable, OSError.
         """
         waiting = cls(name, bad)
+        waiting.run = str(runtime.ground.ids.new())
         now = runtime.clock.now()
         found = read_facts(file, name, runtime.sealer(), is_csv=is_csv, now=now)
         waiting._scratch.add(KEEP, waiting._sorted(found))
@@ -106,6 +111,7 @@ class Waiting:
                 actor=ACTOR,
                 account_id=AccountId(UUID(account)),
                 facts=(msgspec.json.decode(told, type=Told),),
+                told_by=self.run,
             )
 
     def _sorted(self, found: Iterable[FactLine | BadLine]) -> Iterator[tuple[object, ...]]:
@@ -170,10 +176,10 @@ def tell(runtime: Runtime, waiting: Waiting, on_told: OnTold) -> Tally:
                 if command.key in known:
                     continue
                 if len(under_way) == WAITING_MAX:
-                    _count(tally, under_way.popleft().result(), on_told)
+                    _count(tally, under_way.popleft().result(), waiting.run, on_told)
                 under_way.append(desk.submit(command))
             for one in under_way:
-                _count(tally, one.result(), on_told)
+                _count(tally, one.result(), waiting.run, on_told)
     return tally
 
 
@@ -182,7 +188,10 @@ def _count_known(tally: Tally, known: int, on_told: OnTold) -> None:
     on_told(known)
 
 
-def _count(tally: Tally, answer: Observed, on_told: OnTold) -> None:
+def _count(tally: Tally, answer: Observed, run: str, on_told: OnTold) -> None:
+    if answer.told_by != run:  # another run told it since this one asked what is known
+        _count_known(tally, 1, on_told)
+        return
     tally.stored += 1
     tally.late += answer.late
     tally.skewed += answer.skewed

@@ -133,7 +133,8 @@ def read(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId
 def lock(session: Session, account_ids: Collection[AccountId]) -> dict[AccountId, Account]:
     """Return the accounts that exist, locked until the transaction ends, with their books held.
 
-    Lock order of the whole house: accounts by id, then their books, then plans.
+    Before anything else but applications, in the order of their ids (ARCHITECTURE.md, "The order of
+    locks"); a house account alone is locked last.
     """
     with session.pipeline():
         locked = locking(session, account_ids)

@@ -215,6 +215,15 @@ def read(session: Session, book_id: str) -> Book:
     return _one(session.rows(FIND, {"book_ids": [book_id]}), book_id)
 
 
+HOUSES = "SELECT house_account_id FROM books WHERE book_id = ANY(%(book_ids)s)"
+
+
+def houses(session: Session, book_ids: Collection[str]) -> set[AccountId]:
+    """Return the house accounts of books."""
+    rows = session.rows(HOUSES, {"book_ids": sorted(book_ids)})
+    return {AccountId(one) for (one,) in rows}
+
+
 def hold(session: Session, book_ids: Collection[str]) -> dict[str, Book]:
     """Return books whose business date stays as it is until this transaction ends."""
     rows = session.rows(HOLD, {"book_ids": sorted(book_ids)})

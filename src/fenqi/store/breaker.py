@@ -33,7 +33,7 @@ from fenqi.store import accounts
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
 from fenqi.store.books import Book
-from fenqi.store.cases import Docket
+from fenqi.store.cases import BREAKER, Docket
 from fenqi.store.pool import Session
 from fenqi.store.rows import Rows, Sheet, Upsert
 
@@ -196,6 +196,7 @@ class Restraint:
             name = (book.book_id, effect.value, decider.policy, decider.policy_version)
             if name in self._open:
                 continue
+            self._find_cases()
             self._open.add(name)
             house = self._house(book)
             told = {
@@ -220,11 +221,21 @@ class Restraint:
                 [house.account_id],
                 book_id=book.book_id,
                 kind=CaseKind.INVESTIGATION,
-                cause=f"breaker/{book.book_id}/{decider.kind.value}/{effect.value}",
+                cause=self._cause(book.book_id, effect),
                 subject=f"breaker-{effect.value}",
                 priority=PRIORITIES[0],
                 evidence=told,
             )
+
+    def _find_cases(self) -> None:
+        """Lock the cases of all breakers of the batch's books: after all others, in one order."""
+        if not self._houses:
+            self._docket.know(
+                {self._cause(one, effect) for one in self._books for effect in HARMFUL}
+            )
+
+    def _cause(self, book_id: str, effect: Effect) -> str:
+        return f"{BREAKER}/{book_id}/{self._kind.value}/{effect.value}"
 
     def _house(self, book: Book) -> Account:
         """Return a book's house account; those of all books of the batch are locked at once.

@@ -1,4 +1,10 @@
-"""Cases with their history: opened once per cause, looked at by people, closed with an outcome."""
+"""Cases with their history: opened once per cause, looked at by people, closed with an outcome.
+
+Cases are locked in one order, that of their causes, those of circuit breakers last: they are opened
+when all else is decided. A case of one account alone (its cause begins with the account's id) is
+locked by whoever holds that account, so nobody else waits for it and it may be found at any time;
+of all others a batch locks what it needs in one statement. ARCHITECTURE.md has the whole order.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +22,8 @@ from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Sheet, Table, Upsert
 
 ENCODE = msgspec.json.Encoder().encode
+BREAKER = "breaker"  # what causes of cases about circuit breakers begin with
+OWNER_LENGTH = len(str(UUID(int=0)))  # of an account's id, with which causes of its own begin
 ENTRIES_MAX = 1_000  # of one case; a stream of facts does not grow it for ever
 LISTED_MAX = 200
 PARTICIPANTS_MAX = 10_000
@@ -108,9 +116,10 @@ class Entry:
 COLUMNS = """case_id, book_id, kind, cause, subject, priority, opened_at, opened_by, due_at,
     about_case_id, decision_id, is_shared, assignee, entry_count, outcome, closed_by, closed_at,
     joined_case_id"""
+# Bytes, as `in_order` compares them, whatever the order of words in the database.
 LOCK = f"""
 SELECT {COLUMNS} FROM cases WHERE case_id = ANY(%(cases)s::uuid[])
-ORDER BY case_id FOR NO KEY UPDATE
+ORDER BY starts_with(cause, '{BREAKER}/'), cause COLLATE "C", case_id FOR NO KEY UPDATE
 """  # noqa: S608 - constants only
 LOCK_LATEST = f"""
 SELECT {COLUMNS} FROM cases
@@ -136,8 +145,17 @@ LIMIT %(most)s
 """
 
 
+def in_order(causes: Iterable[str]) -> list[str]:
+    """Return causes in the order in which their cases are locked, as `LOCK` sorts them."""
+    return sorted(causes, key=lambda one: (one.startswith(f"{BREAKER}/"), one.encode()))
+
+
 def lock(session: Session, case_ids: Collection[UUID]) -> dict[UUID, Case]:
-    """Return the cases that exist, locked. Lock order: accounts, their books, plans, cases."""
+    """Return the cases that exist, locked.
+
+    Accounts, their books and plans are locked before; among the accounts are those that `owners`
+    returns, and of the houses none.
+    """
     rows = session.rows(LOCK, {"cases": list(case_ids)})
     return {row[0]: _case(row) for row in rows}
 
@@ -150,6 +168,34 @@ SELECT {COLUMNS} FROM cases WHERE case_id = ANY(%(cases)s::uuid[])
 def read(session: Session, case_ids: Collection[UUID]) -> list[Case]:
     """Return the cases that exist, as they are before they are locked."""
     return [_case(row) for row in session.rows(READ, {"cases": list(case_ids)})]
+
+
+CAUSES = """
+SELECT cause FROM cases WHERE case_id = ANY(%(cases)s::uuid[])
+"""
+
+
+def owners(session: Session, case_ids: Collection[UUID]) -> set[AccountId]:
+    """Return the accounts that some of the cases are of alone, which are locked before those."""
+    if not case_ids:
+        return set()
+    return {
+        AccountId(UUID(first))
+        for (cause,) in session.rows(CAUSES, {"cases": list(case_ids)})
+        if len(first := cause.partition("/")[0]) == OWNER_LENGTH
+    }
+
+
+CASES_BEHIND = """
+SELECT DISTINCT case_id FROM protections
+WHERE account_id = ANY(%(accounts)s::uuid[]) AND case_id IS NOT NULL LIMIT %(most)s
+"""
+
+
+def owners_behind(session: Session, account_ids: Collection[AccountId]) -> set[AccountId]:
+    """Return the `owners` of the cases that what protects some accounts, or did, belongs to."""
+    asked = {"accounts": list(account_ids), "most": PARTICIPANTS_MAX}
+    return owners(session, {case_id for (case_id,) in session.rows(CASES_BEHIND, asked)})
 
 
 IS_OPEN = """
@@ -328,9 +374,10 @@ class Docket:
     def know(self, causes: Collection[str]) -> None:
         """Find the latest cases of some causes, locked, in one round trip.
 
-        Only of causes that nobody else can open a case of now, as of accounts that are locked.
+        What several batches may want at once is found so, before anything is found alone. Somebody
+        else may open the case of a cause that has none only if the batch can be tried again.
         """
-        asked = [one for one in sorted(causes) if one not in self._by_cause]
+        asked = [one for one in in_order(causes) if one not in self._by_cause]
         rows = self._session.rows(LOCK_LATESTS, {"causes": asked}) if asked else []
         found = {asked[place - 1]: _case(tuple(row)) for place, *row in rows}
         self._by_cause |= found
@@ -442,7 +489,9 @@ class Docket:
     def fill(self, sheet: Sheet) -> None:
         """Put the batch's cases on a sheet."""
         opened, changed, involved = Rows(CASES), Rows(CHANGES), Rows(CASE_ACCOUNTS)
-        for one in self._new.values():
+        by_cause = {one.cause: one for one in self._new.values()}
+        # Who opens a case waits for whoever is opening another of its cause: in the same order.
+        for one in map(by_cause.__getitem__, in_order(by_cause)):
             opened.add(
                 *(one.case_id, one.book_id, one.kind.value, one.cause, one.subject),
                 *(one.priority, one.opened_at, one.opened_by, one.due_at, one.about_case_id),

@@ -13,7 +13,7 @@ from functools import cache
 from typing import NamedTuple
 from uuid import UUID
 
-from fenqi.core.risk.application import Caution, caution_of
+from fenqi.core.risk.application import Caution, Cautious
 from fenqi.core.risk.record import Record
 from fenqi.core.terms.pack import Pack
 from fenqi.core.values.ids import AccountId
@@ -59,10 +59,14 @@ def standings(
     whom = _whom(session, [one for one, _ in decided])
     together = applications.recent(session, whom, now, max(hours, default=timedelta()))
     found: dict[AccountId, Standing] = {}
+    cautious: dict[UUID, Cautious] = {}
     for (one, decision_id), span, others in zip(decided, hours, together, strict=True):
         record = decision_records.read(session, decision_id)
         lately = [each for each in others.values() if each.received_at > now - span]
-        found[one.account_id] = _standing(record, lately, span)
+        if record.rulebook.rulebook_id not in cautious:  # most offers are of one policy
+            cautious[record.rulebook.rulebook_id] = Cautious(record.rulebook.content)
+        asking = cautious[record.rulebook.rulebook_id]
+        found[one.account_id] = _standing(asking, record, lately, span)
     return found
 
 
@@ -84,12 +88,14 @@ def _whom(session: Session, offers: Collection[Application]) -> list[Who]:
     ]
 
 
-def _standing(record: Record, lately: Collection[Recent], span: timedelta) -> Standing:
+def _standing(
+    cautious: Cautious, record: Record, lately: Collection[Recent], span: timedelta
+) -> Standing:
     """Return what holds for an offer; `lately` is what was received, itself perhaps among it."""
 
     @cache
     def asked_after(count: int) -> Caution:
-        return caution_of(record.rulebook.content, record.inputs, applications_24h=count)
+        return cautious.after(record.inputs, applications_24h=count)
 
     most = max((one.applications_24h for one in lately), default=1)
     alone = asked_after(1)

@@ -13,7 +13,9 @@ from fenqi.store.pool import Session
 from fenqi.store.rows import Change, Rows, Table, array_text
 
 REMEMBERED = timedelta(days=400)  # longer than any pause a pack may ask for
-PER_ACCOUNT_MAX = 200  # protections of one account that are looked at, the newest
+OPEN_MAX = 200  # protections of one account that did not end; what is asked beyond is a review
+OPEN_READ_MAX = 10 * OPEN_MAX  # so that none is forgotten, however they came to be
+ENDED_MAX = 1_000  # of one account that are remembered, one of each sort
 
 PROTECTIONS = Table(
     "protections",
@@ -75,15 +77,26 @@ class Protection:
         return Past(*told, self.case_id, self.placed_at, alone_by)
 
 
+# What did not end is looked at whenever it was placed, for it still stops something; of what ended
+# the latest of each sort says all that a later response must know.
 OF = """
 SELECT p.account_id, p.protection_id, p.kind, p.cause, p.strength, p.reasons, p.ceiling_minor,
     p.decision_id, p.case_id, p.is_shared, p.placed_by, p.placed_at, p.ends_at, p.asked_until,
     p.seconded_by, p.ended_at, p.ended_by, p.finding
 FROM UNNEST(%(accounts)s::uuid[]) AS asked (account_id)
 CROSS JOIN LATERAL (
-    SELECT * FROM protections AS own
-    WHERE own.account_id = asked.account_id AND own.ends_at > %(since)s
-    ORDER BY own.protection_id DESC LIMIT %(most)s
+    (
+        SELECT * FROM protections AS own
+        WHERE own.account_id = asked.account_id AND own.ended_at IS NULL
+        ORDER BY own.ends_at DESC LIMIT %(open_most)s
+    ) UNION ALL (
+        SELECT * FROM (
+            SELECT DISTINCT ON (cause, kind, strength, finding, case_id) * FROM protections AS own
+            WHERE own.account_id = asked.account_id AND own.ended_at > %(since)s
+            ORDER BY cause, kind, strength, finding, case_id, ended_at DESC
+        ) AS latest
+        ORDER BY latest.ended_at DESC LIMIT %(ended_most)s
+    )
 ) AS p
 ORDER BY p.account_id, p.protection_id
 """
@@ -96,7 +109,8 @@ def of(
     asked = {
         "accounts": list(account_ids),
         "since": now - REMEMBERED,
-        "most": PER_ACCOUNT_MAX,
+        "open_most": OPEN_READ_MAX,
+        "ended_most": ENDED_MAX,
     }
     found: dict[AccountId, list[Protection]] = {one: [] for one in account_ids}
     for row in session.rows(OF, asked):

@@ -31,7 +31,7 @@ from fenqi.store.ground import Ground
 from fenqi.store.guards import CUSTOMER, Guards
 from fenqi.store.links import address_of
 from fenqi.store.pool import Session
-from fenqi.store.protections import Protection
+from fenqi.store.protections import OPEN_MAX, Protection
 from fenqi.store.rows import Sheet
 
 REVIEW_PRIORITY = 3  # of what was asked as harm and became a look by a person
@@ -275,7 +275,7 @@ class Responses(Guards):
             if case.is_cleared(self._booking.now, joint.pause):
                 return None
             within = [*within, case.case_id]
-        return temper(
+        step = temper(
             effect,
             until,
             cause=cause,
@@ -287,6 +287,10 @@ class Responses(Guards):
             facts_at=facts_at,
             by=by,
         )
+        if step is None or step.effect not in KINDS:
+            return step
+        count = sum(one.ended_at is None for one in self.of(account))
+        return step if count < OPEN_MAX else Step(Effect.REVIEW)
 
     def _protect(
         self,
@@ -302,6 +306,7 @@ class Responses(Guards):
         strength = because.get("strength", Strength.STRONG)
         given = check_reasons(because["reasons"], cause=cause)
         within = () if case_id is None else (case_id,)
+        actor = because.get("actor", SYSTEM)
         step = self._tempered(effect, account, until, cause, strength, within, facts_at, actor)
         if step is None:
             return Done(None)
@@ -319,7 +324,7 @@ class Responses(Guards):
             decision_id=because.get("decision_id"),
             case_id=case_id,
             is_shared=because.get("is_shared", False),
-            placed_by=because.get("actor", SYSTEM),
+            placed_by=actor,
             placed_at=self._booking.now,
             ends_at=step.until,
             asked_until=step.asked_until,

@@ -53,6 +53,10 @@ FAULTS: dict[str, tuple[Callable[[], object], str]] = {
         "由以下一项或多项组成的列表:credit, fraud, service",
     ),
     "a window": (lambda: features('window = "', 'window = "9x'), "至多 400 天"),
+    "a part that is none": (
+        lambda: features('part = "night_purchases"', 'part = "night_logins"'),
+        "按种类和条件全都属于 purchases 的流",
+    ),
     "points": (lambda: card("points = [40, 15, 5, 0]", "points = [0, 15, 5, 40]"), "逐箱 falling"),
     "an unknown": (lambda: card("unknown = 40", "unknown = 99"), "介于 0 与 40 之间"),
     "a reason": (

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +17,10 @@ from fenqi.channels import fact_file
 from fenqi.cli import observe as door
 from fenqi.core.errors import FenqiError
 from fenqi.core.values.ids import AccountId
-from fenqi.desk import Desk
-from fenqi.flows.observe import Observe
-from fenqi.store.pool import DatabaseGone
+from fenqi.desk import FLOWS, Desk
+from fenqi.flows.observe import Observe, Observed, observe
+from fenqi.store.ground import Ground
+from fenqi.store.pool import DatabaseGone, OutcomeUnknown
 
 ADDRESS, DEVICE, PHONE, CARD = (
     "203.0.113.77",
@@ -269,6 +271,51 @@ def test_a_file_that_was_cut_off_goes_on_with_what_is_not_known(
     assert [each for (each,) in rows(world.store, sql)] == [
         at - timedelta(seconds=n) for n in range(300)
     ]
+
+
+def test_two_runs_over_one_file_each_count_what_they_told_themselves(
+    world: World, fenqi: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, at = enrol(world), world.clock.now() - timedelta(hours=1)
+    facts = [one(account, "login", at - timedelta(seconds=n)) for n in range(300)]
+    file = write(tmp_path / "f.jsonl", facts)
+    whole, sent, others = Desk.submit, [], []
+
+    def meanwhile(desk: Desk, command: Observe) -> Any:
+        if len(sent) == 100:
+            sent[-1].result()
+            monkeypatch.setattr(Desk, "submit", whole)
+            others.append(fenqi("observe", file, "--json"))
+            monkeypatch.setattr(Desk, "submit", meanwhile)
+        sent.append(whole(desk, command))
+        return sent[-1]
+
+    monkeypatch.setattr(Desk, "submit", meanwhile)
+    own = json.loads(fenqi("observe", file, "--json").stdout)
+    other = json.loads(others[0].stdout)
+    assert (own["stored"], own["known"], own["late"]) == (100, 200, 100)
+    assert (other["stored"], other["known"], other["late"]) == (200, 100, 200)
+    assert sum(own["outcomes"].values()) == 100
+    assert facts_stored(world) == 300
+
+
+def test_a_fact_whose_answer_was_lost_on_the_way_counts_for_the_run_that_told_it(
+    world: World, fenqi: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, at = enrol(world), world.clock.now()
+    file = write(tmp_path / "f.jsonl", [one(account, "login", at)])
+    tries = []
+
+    def lost(ground: Ground, commands: Sequence[Observe]) -> list[Observed | FenqiError]:
+        answers = observe(ground, commands)
+        tries.append(answers)
+        if len(tries) == 1:
+            raise OutcomeUnknown(said="gone as it was committed")
+        return answers
+
+    monkeypatch.setitem(FLOWS, Observe, lost)
+    told = json.loads(fenqi("observe", file, "--json").stdout)
+    assert (told["stored"], told["known"], len(tries)) == (1, 0, 2)
 
 
 def test_a_database_that_goes_away_is_told_and_the_file_goes_on_afterwards(

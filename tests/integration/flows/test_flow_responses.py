@@ -92,6 +92,77 @@ def running(world: World, account: AccountId) -> UUID:
     return found
 
 
+PLACE = """
+INSERT INTO protections (account_id, protection_id, kind, cause, strength, reasons, placed_by,
+    placed_at, ends_at, asked_until, ended_at, ended_by, finding)
+SELECT %(account)s, gen_random_uuid(), 'hold', %(cause)s || LEAST(n, %(causes)s), 'strong',
+    '{unusual}', 'system',
+    t.at, t.at + '1 hour', t.at + '1 hour',
+    CASE WHEN %(is_over)s THEN t.at + '1 hour' END, CASE WHEN %(is_over)s THEN 'system' END,
+    CASE WHEN %(is_over)s THEN 'expired' END
+FROM GENERATE_SERIES(1, %(count)s) AS n, (SELECT %(at)s::timestamptz AS at) AS t
+"""
+
+
+def placed(
+    world: World, account: AccountId, count: int, *, is_over: bool, causes: int | None = None
+) -> None:
+    """Let an account have many holds, each for a cause of its own unless there are fewer."""
+    asked = {"account": account, "count": count, "at": world.clock.now(), "is_over": is_over}
+    with world.store.transaction() as session:
+        session.run(PLACE, asked | {"cause": "many/", "causes": causes or count})
+
+
+def test_a_freeze_runs_on_however_many_protections_came_and_went_after_it(world: World) -> None:
+    account = enrol(world)
+    ends = frozen(world, account, days=3).until
+    placed(world, account, 300, is_over=True)
+    held(world, account, cause="other")
+    assert (
+        row(world.store, "SELECT frozen_until FROM accounts WHERE account_id = %(a)s", a=account)
+        == ends
+    )
+    assert tried(world, account)[0] == "decline"
+
+
+def test_what_is_over_is_told_however_many_protections_came_after_it(world: World) -> None:
+    account = enrol(world)
+    held(world, account, hours=1)
+    placed(world, account, 300, is_over=True)
+    world.clock.set(world.clock.now() + 2 * HOUR)
+    assert (lift_over(world.ground), lift_over(world.ground)) == (1, 0)
+
+
+def test_what_a_person_found_harmless_is_remembered_behind_many_protections(world: World) -> None:
+    account = enrol(world)
+    held(world, account)
+    protection = running(world, account)
+    command = Lift(
+        scope_id=str(account),
+        key=key(world),
+        actor="Li Na",
+        account_id=account,
+        protection_id=protection,
+        finding=Finding.FALSE_ALARM,
+    )
+    done(lift(world.ground, [command])[0])
+    placed(world, account, 300, is_over=True)
+    placed(world, account, 1_100, is_over=True, causes=1)
+    world.clock.set(world.clock.now() + 30 * HOUR)
+    assert held(world, account).effect is None
+
+
+def test_what_is_asked_beyond_the_bound_of_protections_is_a_review(world: World) -> None:
+    account = enrol(world)
+    placed(world, account, 199, is_over=False)
+    assert held(world, account, cause="last").effect is Effect.HOLD
+    beyond = held(world, account, cause="beyond")
+    assert (beyond.effect, beyond.case_id is not None) == (Effect.REVIEW, True)
+    world.clock.set(world.clock.now() + 2 * HOUR)
+    assert lift_over(world.ground) == 199
+    assert held(world, account, cause="beyond").effect is Effect.HOLD
+
+
 STOPS: dict[str, tuple[Callable[..., Done], str]] = {
     "hold": (held, "purchases-held"),
     "freeze": (frozen, "account-frozen"),

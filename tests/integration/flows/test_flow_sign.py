@@ -1,7 +1,9 @@
 """After many applications a check and a cooler menu hold for every offer among them."""
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,6 +11,8 @@ from make_application import SaidBureau, applied, hashed
 from make_book import World, assert_sound, done, key, kinds, open_book, purchase, row, rows
 
 from fenqi.core.errors import FenqiError
+from fenqi.core.risk import application
+from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.apply import Identifier, Received
 from fenqi.flows.authorise import authorise
@@ -194,3 +198,21 @@ def test_offers_of_one_batch_are_each_held_to_what_their_own_applications_came_t
     ]
     answers = sign(world.ground, commands)
     assert [type(one) for one in answers] == [StepUpNeeded, Signed]
+
+
+def test_the_policy_of_many_offers_is_compiled_once_in_a_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = [applied_by(world, "phone", number) for number in range(5)]
+    received += [applied(world, name) for name in ("zoe", "max")]
+    offers = decided(world, received)
+    restored, compiled = application.restored, []
+
+    def counted(content: Mapping[str, Any]) -> Rulebook:
+        compiled.append(content)
+        return restored(content)
+
+    monkeypatch.setattr(application, "restored", counted)
+    commands = [signing(world, one, offer) for one, offer in zip(received, offers, strict=True)]
+    sign(world.ground, commands)
+    assert len(compiled) == 1

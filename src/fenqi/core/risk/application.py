@@ -529,26 +529,33 @@ CAUTIOUS = (Effect.STEP_UP, Effect.COOLER_MENU)
 COUNTED = "applications_24h"
 
 
-def caution_of(
-    content: Mapping[str, Any], values: Sequence[Value], *, applications_24h: int
-) -> Caution:
-    """Return what a stored decision's policy asks for, had it seen that many applications.
-
-    Only a check and a cooler menu: what was offered otherwise stands as it was made.
+class Cautious:
+    """What the policy of stored decisions asks for, had they seen more applications; compiled once.
 
     Errors: those of `rulebook.restored`, ScorecardInvalid if the card in it was changed.
     """
-    book = restored(content["policy"])
-    inputs = dict(zip(content["inputs"], values, strict=True)) | {COUNTED: applications_24h}
-    said = book.decide([inputs.get(one.name) for one in book.policy.inputs])
-    amounts = {act.effect: act.amount for act in said.effects}
-    if not any(effect in amounts for effect in CAUTIOUS):
-        return Caution()
-    card = None if content["scorecard"] is None else from_json(content["scorecard"])
-    asked = [effect for effect in CAUTIOUS if effect in amounts]
-    told = [code for effect in asked for code in reasons_of(book.policy, said, effect)]
-    spelled = _spelled_out(Opinion(reasons=tuple(told)), inputs, card)
-    return Caution(Effect.STEP_UP in amounts, amounts.get(Effect.COOLER_MENU), spelled.reasons)
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self._book = restored(content["policy"])
+        self._inputs = tuple(content["inputs"])
+        card = content["scorecard"]
+        self._card = None if card is None else from_json(card)
+
+    def after(self, values: Sequence[Value], *, applications_24h: int) -> Caution:
+        """Return what is asked for after so many applications; `values` are those of a decision.
+
+        Only a check and a cooler menu: what was offered otherwise stands as it was made.
+        """
+        policy = self._book.policy
+        inputs = dict(zip(self._inputs, values, strict=True)) | {COUNTED: applications_24h}
+        said = self._book.decide([inputs.get(one.name) for one in policy.inputs])
+        amounts = {act.effect: act.amount for act in said.effects}
+        if not any(effect in amounts for effect in CAUTIOUS):
+            return Caution()
+        asked = [effect for effect in CAUTIOUS if effect in amounts]
+        told = [code for effect in asked for code in reasons_of(policy, said, effect)]
+        spelled = _spelled_out(Opinion(reasons=tuple(told)), inputs, self._card)
+        return Caution(Effect.STEP_UP in amounts, amounts.get(Effect.COOLER_MENU), spelled.reasons)
 
 
 def is_told(ruling: Ruling) -> bool:

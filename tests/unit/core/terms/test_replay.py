@@ -11,11 +11,12 @@ import pytest
 
 from fenqi.core.terms.life.late import chargeable_days
 from fenqi.core.terms.life.refusal import OperationSenseless, OperationUntimely
+from fenqi.core.terms.life.rules import Future
 from fenqi.core.terms.life.state import Effect, Status
 from fenqi.core.terms.life.view import View
 from fenqi.core.terms.operation import OperationKind
-from fenqi.core.terms.product import Component, LateRule
-from fenqi.core.terms.replay import replay, settle_quote
+from fenqi.core.terms.product import Component, LateRule, ScheduleKind
+from fenqi.core.terms.replay import life_terms, replay, settle_quote
 from fenqi.core.terms.schedule import Terms
 from fenqi.core.terms.settlement import earned_minor
 from make import (
@@ -102,6 +103,20 @@ def test_a_product_may_fill_principal_first() -> None:
     order = (Component.PRINCIPAL, Component.FEE, Component.INTEREST, Component.PENALTY)
     plan = terms(flat(allocation=order), 120_000, 3)
     assert lived(plan, pay(JANUARY, 40_100)).rows[0].paid == [40_000, 0, 100, 0]
+
+
+@pytest.mark.parametrize("kind", ScheduleKind)
+def test_no_product_counts_interest_anew_or_lets_early_money_pay_the_last_row(
+    kind: ScheduleKind,
+) -> None:
+    """Whatever a product says, its plans keep their signed rows (docs/reference/life.md)."""
+    order = (Component.PRINCIPAL, Component.FEE, Component.INTEREST, Component.PENALTY)
+    lives_by = life_terms(terms(product(kind, allocation=order), 120_000, 3))
+    assert not lives_by.rules.recalculates
+    assert lives_by.rules.default_allocation.future is Future.NEXT
+    assert not lives_by.rules.allocations
+    assert lives_by.signed is not None
+    assert lives_by.interest.interest_grace == 0
 
 
 def test_a_payment_goes_on_to_the_next_instalment() -> None:

@@ -14,8 +14,8 @@ from fenqi.core.risk.input import Input, Vocabulary
 MICROSECONDS_PER_SECOND = 1_000_000
 MICROSECONDS_PER_DAY = 86_400 * MICROSECONDS_PER_SECOND
 PPM = 1_000_000
-# A part may be larger than its whole by far, as a refund of what was bought before the window; no
-# share is beyond these, which columns of 64 bits can hold.
+# What is measured against other facts may be larger than they are by far, as refunds of what was
+# bought before the window; no share is beyond these, which columns of 64 bits can hold.
 SHARE_MAX = (1 << 63) - 1
 SHARE_MIN = -(1 << 63)
 HOUR = "hour"  # a field every fact has: the hour of its moment in the zone of the account's book
@@ -42,8 +42,10 @@ class Aggregate(StrEnum):
     COUNT = "count"
     SUM = "sum"
     DISTINCT = "distinct"
-    # Of the part in the whole, in ppm, dropped to the whole number below, SHARE_MIN to SHARE_MAX.
+    # Of the part in the whole, in ppm, dropped to the whole number below, SHARE_MIN to SHARE_MAX:
+    # a share is of facts that are all in the whole, a ratio of any.
     SHARE = "share"
+    RATIO = "ratio"
     LAST = "last"
     MIN = "min"
     MAX = "max"
@@ -64,6 +66,23 @@ class Condition:
     below: int | None = None
     is_absent: bool = False
 
+    def implies(self, other: "Condition") -> bool:
+        """Return whether every value that meets this condition meets another of the same field."""
+        if other.is_absent or self.is_absent:
+            return other.is_absent and self.is_absent
+        if other.values:
+            return bool(self.values) and set(self.values) <= set(other.values)
+        if self.values:
+            return all(isinstance(one, int) and other.spans(one) for one in self.values)
+        is_above = other.least is None or (self.least is not None and self.least >= other.least)
+        is_below = other.below is None or (self.below is not None and self.below <= other.below)
+        return is_above and is_below
+
+    def spans(self, number: int) -> bool:
+        """Return whether a number lies in the range asked for."""
+        is_above = self.least is None or number >= self.least
+        return is_above and (self.below is None or number < self.below)
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -81,14 +100,23 @@ class Stream:
     after: str | None = None
     within: int = 0
 
+    def is_within(self, whole: "Stream") -> bool:
+        """Return whether its own words say that each of its facts is one of another stream."""
+        if whole.after is not None and (self.after != whole.after or self.within > whole.within):
+            return False
+        return set(self.kinds) <= set(whole.kinds) and all(
+            any(one.field == asked.field and one.implies(asked) for one in self.conditions)
+            for asked in whole.conditions
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
     """One feature.
 
-    `part` is the stream whose share in `stream` is told. `known_by` are kinds of facts of which
-    the account must have had one, ever: without, the source was never connected and the feature is
-    unknown; empty if the facts are our own.
+    `part` is the stream whose share in `stream`, or ratio to it, is told. `known_by` are kinds of
+    facts of which the account must have had one, ever: without, the source was never connected and
+    the feature is unknown; empty if the facts are our own.
 
     Units: `window` in microseconds, None reaches back to the first fact; `cap` is where the count
     over an identifier's accounts ends.

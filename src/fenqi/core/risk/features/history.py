@@ -184,7 +184,7 @@ class _Asking:
                 return self._greatest(places, feature.name, 1, feature.window)
             case Aggregate.COUNT | Aggregate.SUM:
                 return self._all_known(self._total(places, field, feature.window))
-            case Aggregate.SHARE:
+            case Aggregate.SHARE | Aggregate.RATIO:
                 of_whole = self._total(places, field, feature.window)
                 of_part = self._total(history.places(feature.part or ""), field, feature.window)
                 return _share(of_part, of_whole), of_whole != 0

@@ -58,9 +58,11 @@ UNITS = {
     Aggregate.COUNT: Unit.COUNT,
     Aggregate.DISTINCT: Unit.COUNT,
     Aggregate.SHARE: Unit.PPM,
+    Aggregate.RATIO: Unit.PPM,
     Aggregate.DAYS_SINCE_LAST: Unit.DAYS,
     Aggregate.DAYS_SINCE_FIRST: Unit.DAYS,
 }
+OF_A_PART = frozenset({Aggregate.SHARE, Aggregate.RATIO})
 OF_A_FIELD = frozenset(
     {Aggregate.SUM, Aggregate.DISTINCT, Aggregate.LAST, Aggregate.MIN, Aggregate.MAX}
 )
@@ -239,6 +241,21 @@ class _Reading:
             others = {"stream": self._over[key], "key": key}
             raise entry.refused("of", Phrase("{stream}, as the others over {key}", **others))
 
+    def _part(self, entry: _Entry, aggregate: Aggregate, stream: str) -> str:
+        """Return the stream that is told per million of another."""
+        part = self._stream_named(entry, "part")
+        if aggregate is Aggregate.SHARE and not part.is_within(self._streams[stream]):
+            raise entry.refused(
+                "part",
+                Phrase(
+                    "a stream whose facts are all facts of {stream} by kinds and conditions; "
+                    "of other facts a {ratio} is told",
+                    stream=stream,
+                    ratio=Aggregate.RATIO.value,
+                ),
+            )
+        return part.name
+
     def _feature(self, entry: _Entry) -> Feature:
         unit = entry.choice("unit", Unit)
         made = self._input(entry, unit)
@@ -249,7 +266,7 @@ class _Reading:
             meant = Phrase("{unit}, for {aggregate}", unit=units, aggregate=aggregate)
             raise entry.refused("unit", meant)
         stream = self._stream_named(entry, "of").name
-        part = self._stream_named(entry, "part").name if aggregate is Aggregate.SHARE else None
+        part = self._part(entry, aggregate, stream) if aggregate in OF_A_PART else None
         takes_field = aggregate in OF_A_FIELD or (part is not None and entry.has("field"))
         key = entry.choice("key", Key) if entry.has("key") else Key.ACCOUNT
         if key is not Key.ACCOUNT:

@@ -87,7 +87,7 @@ class _Writer:
                 found = self._highest(track, feature.name, 1, feature.window)
             case Aggregate.COUNT | Aggregate.SUM:
                 found = self._total(track, feature.field, feature.window)
-            case Aggregate.SHARE:
+            case Aggregate.SHARE | Aggregate.RATIO:
                 found = self._share(track, feature)
             case Aggregate.DISTINCT:
                 found = self._different(place, track, feature)

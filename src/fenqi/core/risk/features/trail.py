@@ -112,7 +112,7 @@ class Track:
         match feature.aggregate:
             case _ if feature.key is not Key.ACCOUNT:
                 self._need_highest(feature.name, 1, window)
-            case Aggregate.COUNT | Aggregate.SUM | Aggregate.SHARE:
+            case Aggregate.COUNT | Aggregate.SUM | Aggregate.SHARE | Aggregate.RATIO:
                 self.is_counted = True
                 self.reach = max(self.reach, window or 0)
                 if feature.field is not None and field not in self.sums:

@@ -43,6 +43,10 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
     Errors: RowUnknown.
     """
     require_row(model, row)
+    model.settle()
+    if model.totals().open_principal_minor <= 0:
+        now = model.periods[row]  # no more interest runs: it asks for what ran
+        return RowDue(now.instalment_minor, now.due_principal_minor, now.due_interest_minor)
     until = up_to(model, on)
     period = until.periods[row]
     has_others = any(not other.is_paid for other in until.periods if other is not period)
@@ -62,7 +66,14 @@ def due_as_of(model: Model, row: int, on: date, *, by_bucket: bool = False) -> R
 
 
 def outstanding_as_of(model: Model, on: date) -> Outstanding:
-    """Return what ends the plan on a day: the principal out, and interest to the day."""
+    """Return what ends the plan on a day: the principal out, and interest to the day.
+
+    Where no principal is out no more interest runs, and what rows ask for is what ran.
+    """
+    model.settle()
+    now = model.totals()
+    if now.open_principal_minor <= 0:
+        return Outstanding(0, now.open_interest_minor)
     until = model.copy()
     stop_interest(until, on)
     place_leftover(until, on)
@@ -96,12 +107,15 @@ def has_overdue(model: Model, on: date) -> bool:
     )
 
 
-def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool:
+def correct_overdue(
+    model: Model, on: date, *, is_pay_off: bool = False, is_withdrawal: bool = False
+) -> bool:
     """Let principal overdue on a day bear interest up to it; return whether anything changed.
 
     Overdue principal of each row is added from the start of the next row, or from the day up to
     which it was added before, and taken out again on the day itself: from then on the schedule
-    assumes payment. A product whose rest is the repayment period takes it out on the due day.
+    assumes payment. A product whose rest is the repayment period takes it out on the due day, but
+    for a withdrawal, which owes interest to its own day whatever the product says.
     """
     model.settle()
     on = min(on, model.periods[-1].due_on)
@@ -109,7 +123,7 @@ def correct_overdue(model: Model, on: date, *, is_pay_off: bool = False) -> bool
     late = [period for period in begun if not period.is_early_holder]
     if not late:
         return False
-    bears_to_due_day = _bears_to_due_day(model, is_pay_off=is_pay_off)
+    bears_to_due_day = not is_withdrawal and _bears_to_due_day(model, is_pay_off=is_pay_off)
     place = model.find(on)
     running = model.periods[-1 if place is None else place]
     has_changed = False

@@ -76,7 +76,7 @@ def ask_unasked(model: Model, most_minor: int) -> tuple[int, int]:
     last = len(model.periods) - 1
     unasked = model.periods[last].carried_on_minor
     asked = min(unasked, most_minor)
-    if not asked or model.periods[last].is_interest_grace:  # nobody will ever be asked for it
+    if not asked:
         return 0, 0
     taking = (
         place

@@ -8,14 +8,17 @@ from fenqi.core.terms.life.state import RowKind
 from fenqi.core.terms.life.walk import Walk
 
 
-def finish(walk: Walk, as_of: date, *, is_pay_off: bool = False) -> Walk:
+def finish(
+    walk: Walk, as_of: date, *, is_pay_off: bool = False, is_withdrawal: bool = False
+) -> Walk:
     """Return a copy with interest counted to the day and empty extra rows left out.
 
-    With `is_pay_off` overdue principal bears interest as far as it does in what ends the plan.
+    With `is_pay_off` overdue principal bears interest as far as it does in what ends the plan, with
+    `is_withdrawal` as far as in what withdraws from it: to the day.
     """
     has_to_count = counts_overdue(walk, as_of)
     walk = walk.sketch(shares_model=not has_to_count)
-    walk.is_pay_off = is_pay_off
+    walk.is_pay_off, walk.is_withdrawal = is_pay_off and not is_withdrawal, is_withdrawal
     if not walk.rows:
         return walk
     if has_to_count:

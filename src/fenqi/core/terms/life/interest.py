@@ -125,7 +125,9 @@ def count_to(walk: Walk, on: date) -> None:
     """Let overdue principal bear interest up to a day."""
     if not _bears_on_past_due(walk):
         return
-    if correct_overdue(walk.the_model, on, is_pay_off=walk.is_pay_off):
+    if correct_overdue(
+        walk.the_model, on, is_pay_off=walk.is_pay_off, is_withdrawal=walk.is_withdrawal
+    ):
         follow_model(walk, None)
 
 
@@ -152,8 +154,11 @@ def end_of_rest(walk: Walk, on: date) -> date:
 
 
 def owes_to_rest(walk: Walk) -> bool:
-    """Return whether pay-offs bear interest to the end of the running period."""
-    return walk.terms.interest.pay_off_interest is TO_REST
+    """Return whether pay-offs bear interest to the end of the running period.
+
+    A withdrawal never does: who withdraws owes interest for the days they had the money.
+    """
+    return walk.terms.interest.pay_off_interest is TO_REST and not walk.is_withdrawal
 
 
 def pay(

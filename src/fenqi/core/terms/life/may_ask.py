@@ -38,7 +38,7 @@ DAY_MAX = 31
 
 def may_settle(walk: Walk, operation: Settle) -> None:
     """A settlement pays the whole quote of its day; a withdrawal also keeps to its days."""
-    then = _then(walk, operation)
+    then = _then(walk, operation, is_withdrawal=operation.is_withdrawal)
     if operation.is_withdrawal:
         rule = _offered(operation, then.terms.rules.allowances.withdrawal)
         last = (then.began_on or operation.on) + timedelta(days=rule.days)
@@ -119,9 +119,10 @@ def may_bill(walk: Walk, operation: BillInstalment) -> None:
         not_now(operation, "too little", amount=asked, least=rule.least_minor)
 
 
-def _then(walk: Walk, operation: Operation) -> Walk:
+def _then(walk: Walk, operation: Operation, *, is_withdrawal: bool = False) -> Walk:
     """Return the plan as it stood on the day of the request."""
-    return finish(rewound(walk, operation.on), operation.on)
+    before = rewound(walk, operation.on)
+    return finish(before, operation.on, is_withdrawal=is_withdrawal)
 
 
 def _offered(operation: Operation, rule: Rule | None) -> Rule:

@@ -41,7 +41,8 @@ def settle_quote(life: Life, on: date, *, is_withdrawal: bool = False) -> Settle
 
     Errors: OperationUntimely if nothing was lent by the day.
     """
-    walk = finish(rewound(life.walk, on), on, is_pay_off=True)
+    then = rewound(life.walk, on)
+    walk = finish(then, on, is_pay_off=True, is_withdrawal=is_withdrawal)
     waivers = waivers_on(walk, on, is_withdrawal=is_withdrawal)
     rule = walk.terms.rules.settlement
     return SettleQuote(

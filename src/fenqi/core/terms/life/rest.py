@@ -27,7 +27,6 @@ def note_pay_off(walk: Walk, on: date, amount_minor: int) -> None:
 
     Only a product whose pay-offs owe interest to the rest asks.
     """
-    walk.is_pay_off = False
     if owes_to_rest(walk) and walk.recalculates:
         ending_minor = pay_off_of(finish(walk, on, is_pay_off=True), on)
         walk.is_pay_off = amount_minor >= ending_minor

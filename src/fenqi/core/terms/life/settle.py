@@ -9,6 +9,8 @@ Source: docs/adr/0007-settle-early-by-the-day.md.
 from datetime import date
 
 from fenqi.core.terms.life.charge import note_relief
+from fenqi.core.terms.life.finish import finish
+from fenqi.core.terms.life.interest import owes_to_rest
 from fenqi.core.terms.life.operations import Disburse, Settle
 from fenqi.core.terms.life.receive import allocate_receipt, exceed
 from fenqi.core.terms.life.relief import OF_THIS_PLAN, relieve
@@ -21,6 +23,18 @@ from fenqi.core.terms.product import Component, Settlement
 
 FEE, INTEREST = Component.FEE, Component.INTEREST
 Waivers = list[tuple[Row, Parts]]
+
+
+def note_settlement(walk: Walk, operation: Settle) -> None:
+    """Note whether a settlement ends the plan by the rule of its pay-offs, or withdraws to its day.
+
+    Only a product whose pay-offs owe interest to the rest asks.
+    """
+    walk.is_withdrawal = operation.is_withdrawal
+    if owes_to_rest(walk) and walk.recalculates:
+        then = finish(walk, operation.on, is_pay_off=True)
+        ending = ending_minor(then, operation.on, waivers_on(then, operation.on))
+        walk.is_pay_off = operation.amount_minor >= ending
 
 
 def settle_early(walk: Walk, operation: Settle) -> None:

@@ -58,7 +58,7 @@ from fenqi.core.terms.life.reschedule import (
 )
 from fenqi.core.terms.life.rest import note_pay_off
 from fenqi.core.terms.life.rules import Refund
-from fenqi.core.terms.life.settle import settle_early
+from fenqi.core.terms.life.settle import note_settlement, settle_early
 from fenqi.core.terms.life.state import Name
 from fenqi.core.terms.life.suspend import suspend
 from fenqi.core.terms.life.terms import LifeTerms
@@ -122,10 +122,11 @@ def _count(walk: Walk, operation: Operation) -> None:
     charge_late(walk, operation.on if is_at_end else operation.on - ONE_DAY)
     if isinstance(operation, COUNTS_NOTHING):
         return
-    if isinstance(operation, Receive):
+    walk.is_pay_off = walk.is_withdrawal = False
+    if isinstance(operation, Settle):
+        note_settlement(walk, operation)
+    elif isinstance(operation, Receive):
         note_pay_off(walk, operation.on, operation.amount_minor)
-    else:
-        walk.is_pay_off = False
     count_to(walk, operation.counts_from if isinstance(operation, ReAge) else operation.on)
 
 

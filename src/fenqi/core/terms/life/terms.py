@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from fenqi.core.terms.amortise.dates import Span, spans
-from fenqi.core.terms.amortise.settings import Settings
+from fenqi.core.terms.amortise.settings import Settings, SettingsInvalid
 from fenqi.core.terms.life.rules import LifeRules
 from fenqi.core.terms.schedule import Terms
 
 
 @dataclass(frozen=True, slots=True)
 class LifeTerms:
-    """The terms of a life."""
+    """The terms of a life.
+
+    Errors: SettingsInvalid.
+    """
 
     rules: LifeRules
     interest: Settings
@@ -20,6 +23,15 @@ class LifeTerms:
     counts_from_submission: bool = False  # due days count from that day, not from the first payout
     length_days: int | None = None  # the last due day is forced
     signed: Terms | None = None  # the schedule is the one the customer was shown
+
+    def __post_init__(self) -> None:
+        """Refuse a grace of interest: a schedule can be shown with one, a plan cannot live by it.
+
+        What ran in it would have to be asked for, or not, by every later payment and re-age; an
+        agreement says it as a later start, or as a rate that changes.
+        """
+        if self.interest.interest_grace:
+            raise SettingsInvalid(interest_grace=self.interest.interest_grace, most=0)
 
     @property
     def bears_interest(self) -> bool:

@@ -74,6 +74,7 @@ class Walk:
         self.interest_refunded_minor = 0
         self.earned_at_end: tuple[date, int] | None = None  # interest earned by a charge-off
         self.is_pay_off = False  # the last receipt was enough to end the plan
+        self.is_withdrawal = False  # the last operation withdrew: interest is owed to its day
         self.touched: set[Name] = set()  # transactions that a later operation has changed
         self.balance_minor = 0  # principal outstanding after the balanced transactions
         self.balanced = 0  # how many transactions have their balance

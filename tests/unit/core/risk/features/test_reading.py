@@ -122,6 +122,92 @@ def test_what_is_wrong_is_named_with_its_line(
     assert fields["expected"]
 
 
+PARTS = """
+name = "parts"
+version = 1
+
+[[stream]]
+name = "borrowings"
+kinds = ["purchase", "drawdown"]
+
+[[stream]]
+name = "changes"
+kinds = ["phone", "card"]
+where = [{ field = "score", from = 0, below = 9 }, { field = "is_late", absent = true }]
+after = "borrowings"
+within = "7d"
+
+[[stream]]
+name = "some"
+kinds = ["card"]
+where = [{ field = "is_late", absent = true }, { field = "score", from = 3, below = 9 }]
+after = "borrowings"
+within = "2d"
+
+[[feature]]
+name = "some_share"
+of = "changes"
+part = "some"
+aggregate = "share"
+window = "30d"
+unit = "ppm"
+purposes = ["fraud"]
+title = { zh = "占比", en = "share" }
+"""
+SOME_SCORE = '{ field = "score", from = 3, below = 9 }'
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("share", "share"),
+        (SOME_SCORE, '{ field = "score", is = [0, 8] }'),
+        (SOME_SCORE, '{ field = "score", from = 0 }, { field = "score", is = [4] }'),
+        ('within = "2d"', 'within = "7d"'),
+        ('aggregate = "share"', 'aggregate = "ratio"'),
+    ],
+)
+def test_the_part_of_a_share_may_ask_more_than_its_whole(old: str, new: str) -> None:
+    (share,) = read(_replaced_last(old, new), file="parts.toml").features
+    assert share.part == "some"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('kinds = ["card"]', 'kinds = ["card", "refund"]'),
+        (SOME_SCORE, '{ field = "score", from = 3 }'),
+        (SOME_SCORE, '{ field = "score", from = -1, below = 9 }'),
+        (SOME_SCORE, '{ field = "score", is = [0, 9] }'),
+        (SOME_SCORE, '{ field = "score", is = ["high"] }'),
+        (SOME_SCORE, '{ field = "score", absent = true }'),
+        (SOME_SCORE, '{ field = "points", from = 3, below = 9 }'),
+        ('{ field = "is_late", absent = true }, ', ""),
+        ('{ field = "is_late", absent = true }', '{ field = "is_late", is = [0] }'),
+        ('within = "2d"', 'within = "8d"'),
+        ('after = "borrowings"\nwithin = "2d"', ""),
+        ('after = "borrowings"\nwithin = "2d"', 'after = "changes"\nwithin = "2d"'),
+    ],
+)
+def test_a_share_of_facts_outside_its_whole_is_refused(old: str, new: str) -> None:
+    text = _replaced_last(old, new)
+    with pytest.raises(FeaturesInvalid) as caught:
+        read(text, file="parts.toml")
+    said = caught.value.fields
+    assert (said["file"], said["entry"], said["field"]) == ("parts.toml", "some_share", "part")
+    assert (said["value"], said["line"]) == ("some", 1 + text[: text.index("part =")].count("\n"))
+    assert "all facts of changes" in str(said["expected"])
+    assert "a ratio is told" in str(said["expected"])
+    read(text.replace('"share"', '"ratio"', 1), file="parts.toml")  # nothing else is wrong
+
+
+def _replaced_last(old: str, new: str) -> str:
+    """Return the file with the last such text replaced, which is that of the part."""
+    before, found, after = PARTS.rpartition(old)
+    assert found == old
+    return before + new + after
+
+
 def test_what_is_no_toml_is_named_with_its_line() -> None:
     fields = refused('of = "changes"', 'of = "changes')
     assert (fields["line"], fields["expected"]) == (29, "TOML")

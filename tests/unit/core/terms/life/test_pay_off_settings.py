@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from fenqi.core.terms.allowances import Allowances, WithdrawalRule
 from fenqi.core.terms.amortise.settings import (
     DaysInMonth,
     DaysInYear,
     Interval,
     PayOffInterest,
     Rest,
+    SettingsInvalid,
     Unit,
 )
+from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.life import Life
 from fenqi.core.terms.life.operations import (
     AddPeriods,
@@ -80,6 +83,51 @@ def test_less_than_a_pay_off_to_the_rest_owes_interest_to_its_day() -> None:
     life, on = lend(agreed(2, pay_off_interest=PayOffInterest.TO_REST), 10_000), date(2024, 1, 11)
     receive(life, on, payoff_minor(life, on) - 100)
     assert life.view(on).total("paid", INTEREST) < 100
+
+
+@pytest.mark.parametrize("rest", Rest)
+@pytest.mark.parametrize("future", Future)
+def test_a_withdrawal_owes_interest_to_its_day_where_pay_offs_owe_it_to_the_rest(
+    future: Future, rest: Rest
+) -> None:
+    """Ten of the 31 days of January, which bears 100."""
+    to_rest = agreed(2, pay_off_interest=PayOffInterest.TO_REST, rest=rest)
+    offered = Allowances(withdrawal=WithdrawalRule(14))
+    rules = replace(to_rest.rules, allowances=offered, default_allocation=allocation(future=future))
+    life, on = lend(replace(to_rest, rules=rules), 10_000), date(2024, 1, 11)
+    assert settle_quote(life, on).amount_minor == 10_100
+    withdrawal = customer.withdrawal(life, on)
+    assert withdrawal.amount_minor == 10_032
+    life.record(withdrawal)
+    assert (life.view(on).open_minor, life.view(on).overpaid_minor) == (0, 0)
+    assert life.view(date(2024, 3, 1)).open_minor == 0
+
+
+def test_a_withdrawal_owes_interest_to_its_day_on_what_is_overdue_too() -> None:
+    """A row of a week is overdue for two days: 10,000 bear interest for nine days of 365."""
+    weekly = Interval(1, Unit.WEEKS)
+    by_days = {"days_in_month": DaysInMonth.ACTUAL, "days_in_year": DaysInYear.FIXED_365}
+    settings = {"interval": weekly, "rest": Rest.PER_PERIOD, **by_days}
+    to_rest = agreed(2, pay_off_interest=PayOffInterest.TO_REST, **settings)
+    rules = replace(to_rest.rules, allowances=Allowances(withdrawal=WithdrawalRule(14)))
+    life, on = lend(replace(to_rest, rules=rules), 1_000_000), date(2024, 1, 10)
+    withdrawal = customer.withdrawal(life, on)
+    assert abs(withdrawal.amount_minor - 1_000_000 - round(1_000_000 * 0.12 * 9 / 365)) <= 1
+    life.record(withdrawal)
+    assert (life.view(on).open_minor, life.view(on).overpaid_minor) == (0, 0)
+
+
+@pytest.mark.parametrize("rest", Rest)
+@pytest.mark.parametrize("future", Future)
+def test_a_settlement_to_the_rest_leaves_nothing_open_and_nothing_overpaid(
+    future: Future, rest: Rest
+) -> None:
+    to_rest = agreed(2, pay_off_interest=PayOffInterest.TO_REST, rest=rest)
+    rules = replace(to_rest.rules, default_allocation=allocation(future=future))
+    life, on = lend(replace(to_rest, rules=rules), 10_000), date(2024, 1, 11)
+    life.record(customer.settlement(life, on))
+    assert (life.view(on).open_minor, life.view(on).overpaid_minor) == (0, 0)
+    assert life.view(on).total("paid", INTEREST) == 100
 
 
 def test_a_drawdown_leaves_a_row_of_grace_what_was_paid_for_it() -> None:
@@ -165,19 +213,11 @@ def test_interest_paid_beyond_its_row_is_taken_off_no_other() -> None:
     assert left_after_pay_off(life, on) == (0, 0)
 
 
-def test_who_pays_in_grace_of_interest_is_not_asked_for_it_afterwards() -> None:
-    life, on = lend(agreed(1, interest_grace=1), 10_000), date(2024, 1, 16)
-    receive(life, on, 20_000)
-    assert (life.view(on).open_minor, life.view(on).overpaid_minor) == (0, 10_000)
-
-
-def test_a_re_age_ends_the_grace_of_interest_of_rows_it_replaces() -> None:
-    """A drawdown after it levels rows that bear interest, and asks for all principal."""
-    life, on = lend(agreed(1, interest_grace=2), 10_000), date(2024, 1, 3)
-    re_age(life, date(2024, 1, 2), date(2024, 1, 2), 2)
-    disburse(life, on, 1)
-    assert sum(row.due[PRINCIPAL] for row in life.view(on).rows) == 10_001
-    assert left_after_pay_off(life, on) == (0, 0)
+@pytest.mark.parametrize("grace", [1, 2])
+def test_no_plan_lives_by_a_grace_of_interest(grace: int) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        agreed(2, interest_grace=grace)
+    assert caught.value.fields == {"interest_grace": grace, "most": 0}
 
 
 def test_interest_deferred_from_a_row_that_a_drawdown_opens_is_asked_for_once() -> None:
@@ -203,4 +243,46 @@ def test_a_moved_due_day_leaves_principal_beside_the_schedule_where_it_is() -> N
         MoveDueDay(number=len(life.recorded) + 1, on=due_on, booked_on=on, to=date(2024, 4, 9))
     )
     assert sum(row.due[PRINCIPAL] for row in life.view(on).rows) == 10_005
+    assert left_after_pay_off(life, on) == (0, 0)
+
+
+INTEREST_ALONE: dict[str, tuple[int, list[tuple[date, int]], date, date]] = {
+    "10.00": (
+        1_000,
+        [
+            (date(2024, 1, 30), 340),
+            (date(2024, 2, 26), 333),
+            (date(2024, 3, 19), 336),
+            (date(2024, 3, 30), 3),
+        ],
+        date(2024, 4, 22),
+        date(2024, 5, 25),
+    ),
+    "23.00": (
+        2_300,
+        [
+            (date(2024, 1, 29), 782),
+            (date(2024, 3, 2), 765),
+            (date(2024, 4, 5), 773),
+            (date(2024, 4, 22), 4),
+        ],
+        date(2024, 5, 3),
+        date(2024, 6, 29),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INTEREST_ALONE)
+def test_a_pay_off_after_a_re_age_asks_for_all_interest_that_is_owed_alone(name: str) -> None:
+    """All principal is repaid, the last row first; the rest is interest of the days gone."""
+    amount, payments, starts_on, on = INTEREST_ALONE[name]
+    life = lend(agreed(3, PRINCIPAL_FIRST), amount)
+    for day, paid in payments:
+        receive(life, day, paid)
+    last, _ = payments[-1]
+    re_age(life, last, starts_on, 3)
+    receive(life, starts_on, 1)
+    owed = life.view(on).open_minor
+    assert owed > 1
+    assert payoff_minor(life, on) == settle_quote(life, on).amount_minor == owed
     assert left_after_pay_off(life, on) == (0, 0)
