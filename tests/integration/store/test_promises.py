@@ -187,6 +187,37 @@ def test_a_plan_whose_cost_the_agreement_does_not_name_is_refused(life: Life, ch
     broken(life, f"UPDATE plans SET {change}")
 
 
+# Plans like those that are there, as one batch, of which some may name another line.
+ANOTHER_PLAN = """
+INSERT INTO plans SELECT (jsonb_populate_record(p, jsonb_build_object(
+    'plan_id', gen_random_uuid(), 'cost_table', {table}, 'cost_line', {line}))).*
+FROM plans AS p, generate_series(1, 3) AS n
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ("p.cost_table", "'no-such-line'"),
+        ("p.cost_table", "CASE n WHEN 2 THEN 'no-such-line' ELSE p.cost_line END"),
+        ("gen_random_uuid()", "p.cost_line"),
+        (f"{OTHER}::text", "p.cost_line"),
+    ],
+)
+def test_a_batch_of_plans_of_which_one_costs_what_was_not_agreed_is_refused(
+    life: Life, table: str, line: str
+) -> None:
+    with life.ground.store.transaction() as session:
+        session.run(OTHER_TABLE)
+    broken(life, ANOTHER_PLAN.format(table=table, line=line))
+
+
+def test_a_batch_of_plans_that_cost_what_was_agreed_is_taken(life: Life) -> None:
+    """The statement of the test above is refused for its change alone."""
+    with as_owner(life.ground.store) as session:
+        assert session.run(ANOTHER_PLAN.format(table="p.cost_table", line="p.cost_line")) == 3
+
+
 def test_a_charge_the_agreement_names_is_taken(life: Life) -> None:
     with life.ground.store.transaction() as session:
         charge = CHARGE.format(version="1", table="p.cost_table", line="'late-charge'")
