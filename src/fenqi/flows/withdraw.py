@@ -14,6 +14,7 @@ from fenqi.core.errors import FenqiError
 from fenqi.core.terms.life import customer
 from fenqi.core.terms.life.preview import Preview, preview
 from fenqi.core.terms.operation import OperationKind
+from fenqi.core.terms.schedule import check_principal
 from fenqi.core.values.ids import ReceiptId
 from fenqi.store import accounts, plans
 from fenqi.store.accounts import Account
@@ -82,8 +83,11 @@ def withdraw(ground: Ground, commands: Sequence[Withdraw]) -> list[Withdrawn | F
 def _quote(record: PlanRecord, command: Withdraw, on: date) -> tuple[int, Preview]:
     """Return what withdrawing asks for, and what it makes of the plan.
 
-    Errors: OperationUntimely after the days to withdraw, or if the amount is less.
+    Errors: OperationUntimely after the days to withdraw, or if the amount is less;
+    PrincipalOutOfRange.
     """
+    if command.amount_minor:  # of a purchase that is paid back already nothing is sent
+        check_principal(command.amount_minor)  # no debt is larger than what a plan can lend
     life = record.life()
     asked = customer.withdrawal(life, on)
     shown = preview(life, replace(asked, amount_minor=command.amount_minor))

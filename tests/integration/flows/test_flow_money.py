@@ -22,6 +22,7 @@ from make_book import (
     state,
     until,
     used,
+    withdrawal,
 )
 
 from fenqi.core.terms.schedule import PrincipalOutOfRange
@@ -34,6 +35,7 @@ from fenqi.flows.receive import (
     receive,
 )
 from fenqi.flows.settle import PlanNotRunning, SettlementShort, settle
+from fenqi.flows.withdraw import withdraw
 from fenqi.store.plans import PlanMissing
 from fenqi.store.pool import Store
 from fenqi.store.receipts import ReceiptMissing
@@ -327,13 +329,13 @@ def test_money_that_nobody_can_mean_is_refused_and_books_nothing(
 
 
 @pytest.mark.parametrize("amount_minor", [10**13 + 1, 2**63, 10**30])
-def test_no_plan_is_settled_with_more_than_any_plan_can_lend(
-    store: Store, amount_minor: int
-) -> None:
+def test_no_plan_is_ended_with_more_than_any_plan_can_lend(store: Store, amount_minor: int) -> None:
     world = open_book(store)
     account = enrol(world)
     _, plan = buy(world, account, 300_000, "flat", 3)
-    refused = settle(world.ground, [settlement(world, account, plan, amount_minor)])[0]
-    assert isinstance(refused, PrincipalOutOfRange)
+    settled = settle(world.ground, [settlement(world, account, plan, amount_minor)])[0]
+    withdrawn = withdraw(world.ground, [withdrawal(world, account, plan, amount_minor)])[0]
+    assert isinstance(settled, PrincipalOutOfRange)
+    assert isinstance(withdrawn, PrincipalOutOfRange)
     assert state(world, plan) == "active"
     assert_sound(world)

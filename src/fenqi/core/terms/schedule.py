@@ -26,7 +26,7 @@ class CountNotOffered(Invalid):
 
 
 class PrincipalOutOfRange(Invalid):
-    """A plan lends from one minor unit to a named limit, and no more is sent to settle it."""
+    """A plan lends from one minor unit to a named limit, and no more is sent to end it."""
 
     code = "principal-out-of-range"
 
