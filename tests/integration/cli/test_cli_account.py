@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from click.testing import Result
 from make_book import (
     BOOK,
     World,
@@ -20,7 +19,6 @@ from make_book import (
     dump,
     enrol,
     hold,
-    open_book,
     pay,
     row,
     rows,
@@ -28,42 +26,23 @@ from make_book import (
 )
 from make_case import frozen, opened
 from make_crowd import log_in, people
+from make_program import Run, program
 from rich.cells import cell_len
-from typer.testing import CliRunner
 
-from fenqi.cli import app
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.contest import open_contest
 from fenqi.flows.excuse import Outage, open_incident
 from fenqi.flows.protect import protect
-from fenqi.machine import SystemClock
 from fenqi.store import accounts
 from fenqi.store.pool import Store
 
-Run = Callable[..., Result]
 WIDTH = 80
 
 
 @pytest.fixture
-def world(store: Store, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A book whose clock is the machine's too."""
-    opened_book = open_book(store)
-    monkeypatch.setattr(SystemClock, "now", lambda _: opened_book.clock.now())
-    return opened_book
-
-
-@pytest.fixture
-def fenqi(database_url: str) -> Run:
-    def run(*words: object, language: str = "en", columns: int = WIDTH) -> Result:
-        environment = {
-            "FENQI_DATABASE_URL": database_url,
-            "FENQI_LANGUAGE": language,
-            "COLUMNS": str(columns),
-            "TERM": "dumb",
-        }
-        return CliRunner().invoke(app, list(map(str, words)), env=environment)
-
-    return run
+def fenqi(database_url: str, tmp_path: Path) -> Run:
+    """Runs the program in a terminal as narrow as lists are read in."""
+    return program(database_url, columns=WIDTH, FENQI_DATA=str(tmp_path))
 
 
 def listed(fenqi: Run, *words: object) -> set[UUID]:
@@ -140,7 +119,7 @@ def test_what_is_no_account_book_or_filter_is_refused_by_name(world: World, fenq
         (("list", "--bucket", 8), "must be a whole number from 0 to 7"),
         (("show", "ann"), "must be an id such as"),
     ):
-        ended = fenqi("account", *words, columns=300)
+        ended = fenqi("account", *words, COLUMNS="300")
         assert (ended.exit_code, ended.stdout) == (2, ""), words
         assert said in ended.stderr, words
     assert listed(fenqi) == set()  # the house has no door
@@ -205,7 +184,7 @@ def test_what_keeps_purchases_back_is_told_with_its_end_reason_and_ids(
         ("en", "freeze until 2026-01-08 04:00 UTC"),
         ("zh", "冻结 freeze\uff0c至 2026-01-08 04:00 UTC"),
     ):
-        told = fenqi("account", "show", ann, language=language).stdout
+        told = fenqi("account", "show", ann, FENQI_LANGUAGE=language).stdout
         assert word in told
         for whole in (protection, f"fenqi case show {case}", f"fenqi decision show {decision}"):
             assert str(whole) in told
@@ -225,7 +204,7 @@ def test_plans_decisions_and_cases_are_listed_with_whole_ids(world: World, fenqi
     done(open_contest(world.ground, [contested(world, ann, first)])[0])
     pay(world, ann, 70_000)
     for columns in (80, 140):
-        told = fenqi("account", "show", ann, columns=columns).stdout
+        told = fenqi("account", "show", ann, COLUMNS=str(columns)).stdout
         ids = [one for (one,) in rows(world.store, "SELECT decision_id FROM decisions")]
         ids += [one for (one,) in rows(world.store, "SELECT case_id FROM cases")]
         assert len(ids) == 3
@@ -233,7 +212,8 @@ def test_plans_decisions_and_cases_are_listed_with_whole_ids(world: World, fenqi
             assert str(one) in told
         assert all(len(line) <= columns for line in told.split("\n"))
     assert (
-        "异议处理中 contested" in fenqi("account", "show", ann, language="zh", columns=140).stdout
+        "异议处理中 contested"
+        in fenqi("account", "show", ann, FENQI_LANGUAGE="zh", COLUMNS="140").stdout
     )
 
 
