@@ -15,7 +15,7 @@ from fenqi.store.rows import Change, Rows, Table, array_text
 REMEMBERED = timedelta(days=400)  # longer than any pause a pack may ask for
 OPEN_MAX = 200  # protections of one account that did not end; what is asked beyond is a review
 OPEN_READ_MAX = 10 * OPEN_MAX  # so that none is forgotten, however they came to be
-ENDED_MAX = 1_000  # of one account that are remembered, one of each sort
+ENDED_MAX = 1_000  # of one account that are remembered, one of each sort and every freeze
 
 PROTECTIONS = Table(
     "protections",
@@ -78,7 +78,8 @@ class Protection:
 
 
 # What did not end is looked at whenever it was placed, for it still stops something; of what ended
-# the latest of each sort says all that a later response must know.
+# the latest of each sort says all that a later response must know; but freezes of one person add
+# up, so each of them stays.
 OF = """
 SELECT p.account_id, p.protection_id, p.kind, p.cause, p.strength, p.reasons, p.ceiling_minor,
     p.decision_id, p.case_id, p.is_shared, p.placed_by, p.placed_at, p.ends_at, p.asked_until,
@@ -91,9 +92,11 @@ CROSS JOIN LATERAL (
         ORDER BY own.ends_at DESC LIMIT %(open_most)s
     ) UNION ALL (
         SELECT * FROM (
-            SELECT DISTINCT ON (cause, kind, strength, finding, case_id) * FROM protections AS own
+            SELECT DISTINCT ON (cause, kind, strength, finding, case_id,
+                CASE kind WHEN 'freeze' THEN protection_id END) * FROM protections AS own
             WHERE own.account_id = asked.account_id AND own.ended_at > %(since)s
-            ORDER BY cause, kind, strength, finding, case_id, ended_at DESC
+            ORDER BY cause, kind, strength, finding, case_id,
+                CASE kind WHEN 'freeze' THEN protection_id END, ended_at DESC
         ) AS latest
         ORDER BY latest.ended_at DESC LIMIT %(ended_most)s
     )

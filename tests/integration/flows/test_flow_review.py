@@ -15,6 +15,7 @@ from fenqi.core.risk.response import Strength
 from fenqi.core.values.ids import AccountId
 from fenqi.flows.authorise import authorise
 from fenqi.flows.freeze import Freeze, FreezeSpent, Frozen, Second, freeze, second
+from fenqi.flows.lift import lift_over
 from fenqi.flows.protect import protect
 from fenqi.flows.review import (
     AssignCase,
@@ -303,6 +304,18 @@ def test_one_person_freezes_in_pieces_no_longer_than_at_once(world: World) -> No
     last: Frozen = done(froze(world, account, fourth, days=7))
     assert last.until == (start + 17 * DAY).isoformat()
     assert answer.protection_id != again.protection_id
+
+
+def test_freezes_of_the_same_cases_in_turn_add_up_too(world: World) -> None:
+    """Each case may freeze again after the pack's pause, which the others fill."""
+    account, start = enrol(world), world.clock.now()
+    cases = [opened(world, account, subject=f"odd {number}") for number in range(4)]
+    for day in range(7):
+        assert isinstance(froze(world, account, cases[day % 4], days=1), Frozen)
+        world.clock.set(start + (day + 1) * DAY)
+        assert lift_over(world.ground) == 1
+    assert isinstance(froze(world, account, cases[3], days=1), FreezeSpent)
+    assert outcome(world, account) == "approve"
 
 
 def test_the_same_person_is_no_second_one_by_another_writing_of_the_name(world: World) -> None:
