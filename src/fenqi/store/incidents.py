@@ -18,6 +18,7 @@ from fenqi.core.values.name import as_heard
 from fenqi.store.pool import Session
 
 LISTED_MAX = 200
+ALONE_MAX = 10_000  # of some weeks, by whomever, among which those of one person are looked for
 USED_DAYS = 365  # how long after a payment by it an account is said to use a channel
 
 
@@ -148,7 +149,7 @@ def days_alone(session: Session, book_id: str, by: str, around: Span) -> frozens
         "book_id": book_id,
         "since": around.from_on,
         "until": around.through_on,
-        "most": LISTED_MAX,
+        "most": ALONE_MAX,
     }
     found = [Incident(*row) for row in session.rows(ALONE, asked)]
     said = [days_of(one.span) for one in found if as_heard(one.opened_by) == as_heard(by)]

@@ -135,6 +135,17 @@ def test_one_person_excuses_no_more_by_saying_it_in_pieces(world: World) -> None
     assert_sound(world)
 
 
+def test_what_one_person_said_is_found_among_what_many_others_said(world: World) -> None:
+    until(world, DUE + timedelta(days=9))
+    own = open_incident(world.ground, days(3), by="mei")
+    assert not own.waits_for_second
+    before = replace(own, from_on=own.from_on - timedelta(days=1), opened_by="li")
+    with world.store.transaction() as session:
+        for _ in range(incidents.LISTED_MAX):
+            incidents.add(session, replace(before, incident_id=world.ground.ids.new()))
+    assert open_incident(world.ground, days(3, late=4), by="mei").waits_for_second
+
+
 def test_an_outage_that_never_came_excuses_no_day(world: World) -> None:
     account = enrol(world)
     buy(world, account, 100_000, "flat", 3)
