@@ -29,7 +29,8 @@ from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 
 # An answer to an appeal is not contested again; a limit that stays as it is took nothing away.
-UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept"})
+# Of what waits for a person nothing is decided yet.
+UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept", "application-referred"})
 FREEZE, HOUSE = "freeze", "house"  # origins without a decision
 PAUSED = "purchase-paused"  # nothing was declined: a check first, or another plan
 
@@ -229,6 +230,7 @@ def _plain(kind: str, _: Callable[[str], str]) -> str:
     return {
         "step-up-asked": _("A check of who you are is asked for before the next purchase."),
         "application-declined": _("The application was declined."),
+        "application-referred": _("A person looks at the application before it is decided."),
         "limit-kept": _("The limit stays as it is."),
         "appeal-opened": _("The decision is looked at by a person who did not make it."),
     }.get(kind, kind)
