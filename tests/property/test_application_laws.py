@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fenqi.core.risk.affordability import carried
 from fenqi.core.risk.application import (
     INPUTS,
+    UNCLEAR,
     Cautious,
     Ruling,
     content,
@@ -61,6 +62,8 @@ def applicants(draw: st.DrawFn) -> dict[str, Value]:
         "applications_24h": draw(st.none() | st.integers(1, 9)),
         "regime": draw(st.none() | st.integers(0, 2)),
         "is_stepped_up": draw(st.none() | st.integers(0, 1)),
+        "birthdays_stated": draw(st.none() | st.integers(1, 3)),
+        "national_ids_stated": draw(st.none() | st.integers(0, 3)),
     }
     assert (*drawn, "score_points") == INPUTS
     return drawn
@@ -139,7 +142,8 @@ def test_many_applications_are_cooled_and_checked_and_never_declined_for_it(
         assert many.has(Effect.STEP_UP)
         assert many.has(Effect.REVIEW)
         assert many.counts_max == 3
-        assert not many.waits_for_a_person
+        # The check goes on beside the look, unless that is about who somebody is.
+        assert many.waits_for_a_person == any((inputs[one] or 1) > 1 for one in UNCLEAR)
         assert many.because[Effect.STEP_UP] == ("many-applications",)
         assert "many-applications" in many.reasons
 
@@ -193,4 +197,29 @@ def test_a_low_score_is_never_the_reason_but_what_it_lost(inputs: dict[str, Valu
         "income-not-shown",
         "no-bureau-report",
         "highest-first-limit",
+        *UNCLEAR.values(),
     }
+
+
+@given(applicants(), st.sampled_from(sorted(UNCLEAR)), st.integers(2, 5))
+def test_who_stated_two_things_is_offered_nothing_before_a_person_looks(
+    inputs: dict[str, Value], name: str, count: int
+) -> None:
+    """Nor declined for it: whoever is declined would be declined without it, for the same."""
+    clear = ruled(inputs | dict.fromkeys(UNCLEAR, 1))
+    unclear = ruled(inputs | dict.fromkeys(UNCLEAR, 1) | {name: count})
+    assert unclear.is_declined or unclear.waits_for_a_person
+    assert unclear.is_declined == clear.is_declined
+    assert unclear.limit_minor == clear.limit_minor
+    if unclear.is_declined:
+        assert unclear.reasons == clear.reasons
+    else:
+        assert UNCLEAR[name] in unclear.reasons
+
+
+@given(applicants())
+def test_a_record_from_before_statements_were_compared_is_ruled_as_one_statement(
+    inputs: dict[str, Value],
+) -> None:
+    before = {name: value for name, value in inputs.items() if name not in UNCLEAR}
+    assert ruled(before) == ruled(inputs | dict.fromkeys(UNCLEAR, 1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fenqi.core.account import AccountStatus, Standing
-from fenqi.core.risk.application import INPUTS, ApplicationReason
+from fenqi.core.risk.application import INPUTS, UNCLEAR, ApplicationReason
 from fenqi.core.risk.decision import HARMFUL, DecisionKind, Effect
 from fenqi.core.risk.given import given_of
 from fenqi.core.risk.input import Purpose
@@ -73,8 +73,8 @@ def test_what_is_handed_in_is_what_the_flows_hand_in() -> None:
     assert set(given_of(standing, age_days=1, needs_step_up=False)) == ROW
     assert set(bureau.INPUTS) == BUREAU
     assert {OVERDUE_MINOR, SPELLS} <= HANDED_IN[DecisionKind.REPAYMENT]
-    # Whether a bureau was heard is a matter of the law and means, and no policy can name it.
-    assert set(INPUTS) - {"is_bureau_heard"} == APPLICATION | COUNTED
+    # Whether a bureau was heard and who somebody is are no policy's matter, and none can name them.
+    assert set(INPUTS) - {"is_bureau_heard", *UNCLEAR} == APPLICATION | COUNTED
 
 
 @pytest.mark.parametrize("kind", DecisionKind)

@@ -23,11 +23,13 @@ from fenqi.core.risk.case import (
     check_text,
 )
 from fenqi.core.risk.change import Subject
+from fenqi.core.risk.consent import ConsentMissing, DataClass
 from fenqi.core.risk.consequence import UNTOLD
 from fenqi.core.risk.decision import DecisionKind
+from fenqi.core.risk.input import Purpose
 from fenqi.core.risk.response import Finding, ProtectionKind
 from fenqi.core.values.ids import AccountId
-from fenqi.store import appeals, cases, changes, decision_records
+from fenqi.store import appeals, cases, changes, decision_records, persons
 from fenqi.store.accounts import Account
 from fenqi.store.appeals import Appeal, AppealMissing, Contested
 from fenqi.store.applications import ApplicationState
@@ -146,13 +148,27 @@ class _Work:
     ) -> None:
         """Take evidence of income only where an application is to be decided again with it.
 
-        Errors: ApplicationMissing, ApplicationElsewhere, EvidenceMissing, EvidenceUnasked.
+        Errors: ApplicationMissing, ApplicationElsewhere, EvidenceMissing, EvidenceUnasked,
+        ConsentMissing.
         """
         if decision.kind is DecisionKind.APPLICATION and command.outcome is Answer.UPHELD:
             self._parties.check_reopens(decision)
             _check_income(command, reasons)
+            self._check_consent(command)
         elif (command.income_evidenced_minor, command.evidence) != (None, None):
             raise EvidenceUnasked
+
+    def _check_consent(self, command: CloseAppeal) -> None:
+        """Refuse income that was shown after the consent to it was taken back: no ruling sees it.
+
+        Errors: ConsentMissing.
+        """
+        if command.income_evidenced_minor is None:
+            return
+        person = self._parties.application(command.account_id).person_id
+        consents = persons.Consents(self._session, {person})
+        if consents.taken_back_at(person, DataClass.INCOME, Purpose.CREDIT) is not None:
+            raise ConsentMissing(data_class=DataClass.INCOME.value)
 
     def close(
         self,

@@ -16,6 +16,7 @@ import msgspec
 
 from fenqi.core.errors import FenqiError
 from fenqi.core.risk.application import (
+    UNCLEAR,
     Ruling,
     content,
     inputs_of,
@@ -36,7 +37,7 @@ from fenqi.core.risk.rulebook import Rulebook
 from fenqi.core.terms.lending_rules import LendingRules
 from fenqi.core.values.bureau import CONCLUSIVE, BureauAnswer, BureauReport
 from fenqi.core.values.ids import AccountId, PersonId
-from fenqi.store import accounts, applications, books, bureau, persons, scorecards
+from fenqi.store import accounts, applications, books, bureau, identities, persons, scorecards
 from fenqi.store.accounts import Account, applicant
 from fenqi.store.applications import Application, ApplicationState
 from fenqi.store.booking import Booking
@@ -129,6 +130,7 @@ class _Bench:
     ) -> None:
         self._ground, self._booking, self._session = ground, booking, session
         self._identities = persons.identities(session, people)
+        self._stated = identities.standing(session, people)
         self._consents = persons.Consents(session, people)
         self._people = people
         self._kept: dict[int, Mapping[PersonId, BureauReport]] = {}  # by how many days they hold
@@ -268,11 +270,25 @@ class _Bench:
                 "asked_minor": one.asked_minor,
                 "reasons": list(ruling.because.get(Effect.REVIEW, ())),
                 "effects": list(ruling.effects),
+                **self._unclear(one, ruling),
             },
             decision_id=one.decision_id,
         )
         if is_new:
             self._responses.tell_case(account, case)
+
+    def _unclear(self, one: Application, ruling: Ruling) -> dict[str, int]:
+        """Return how many birthdays and identity cards were stated, where that is looked at.
+
+        What was stated stays with the persons; whoever reads the case is shown it from there.
+        """
+        stated = self._stated[one.person_id]
+        found = {
+            "birthdays_stated": len(stated.birthdays),
+            "national_ids_stated": len(stated.national_ids),
+        }
+        looked_at = ruling.because.get(Effect.REVIEW, ())
+        return {name: count for name, count in found.items() if UNCLEAR[name] in looked_at}
 
     def _rulebook(self, rules: LendingRules, policy: Rulebook) -> Built:
         """Return what a ruling rests on: the pack's rules, the card, the policy."""
@@ -361,7 +377,7 @@ class _Bench:
         report: BureauReport | None,
     ) -> dict[str, Value]:
         """Return what a ruling looks at, by name."""
-        person = self._identities[one.person_id]
+        person, stated = self._identities[one.person_id], self._stated[one.person_id]
         known = report or BureauReport(self._booking.now)
         owed = [one.obligations_minor, known.monthly_due_minor]
         asked_of = (one.person_id, DataClass.INCOME, Purpose.CREDIT)
@@ -371,7 +387,8 @@ class _Bench:
             "income_declared_minor": one.income_declared_minor,
             "income_evidenced_minor": None if is_hidden else one.income_evidenced_minor,
             "obligations_monthly_minor": max((x for x in owed if x is not None), default=None),
-            "age_years": age_years(person.born_on, book.business_date),
+            # Of several birthdays the earliest: law excludes whom it would by each of them.
+            "age_years": age_years(min(stated.birthdays), book.business_date),
             "is_student": None if person.is_student is None else int(person.is_student),
             "bureau_score": known.score,
             "bureau_enquiries_30d": known.enquiries_30d,
@@ -383,6 +400,8 @@ class _Bench:
             "applications_24h": one.applications_24h,
             "regime": NORMAL,
             "is_stepped_up": int(one.is_stepped_up),
+            "birthdays_stated": len(stated.birthdays),
+            "national_ids_stated": len(stated.national_ids),
         }
         card = scorecards.of(policy.scorecard)
         for name in refuted_inputs(one.refuted, policy.policy, card):

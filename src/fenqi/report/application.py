@@ -1,6 +1,6 @@
 """One application as a person reads it: where it stands, why, and on an offer what it costs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date
 from decimal import Decimal
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fenqi.core.risk.application import policy_in
+from fenqi.core.risk.application import UNCLEAR, policy_in
 from fenqi.core.risk.decision import DecisionKind
 from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.values.ids import AccountId
@@ -65,7 +65,7 @@ def shown(ground: Ground, application_id: UUID, language: str) -> Shown:
         book = books.read(session, one.book_id)
         policy = _decided_by(session, one, book)
         standing = _standing(session, ground, one, book)
-    codes = tuple(dict.fromkeys((*one.reasons, *standing.caution.reasons)))
+    codes = tuple(dict.fromkeys((*_reasons(one), *standing.caution.reasons)))
     until = standing.ends_at
     return Shown(
         application_id=str(one.account_id),
@@ -85,6 +85,12 @@ def shown(ground: Ground, application_id: UUID, language: str) -> Shown:
         counts_max=standing.caution.counts_max,
         cautious_until=f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if until else None,
     )
+
+
+def _reasons(one: Application) -> Iterable[str]:
+    """Return the reasons that hold; a look at who it is has ended once there is an offer."""
+    is_seen = one.state in {ApplicationState.OFFERED, ApplicationState.ACCEPTED}
+    return [code for code in one.reasons if not (is_seen and code in UNCLEAR.values())]
 
 
 def _standing(session: Session, ground: Ground, one: Application, book: books.Book) -> Standing:

@@ -128,12 +128,28 @@ def show(story: Story, clock: Clock, console: Console, speech: Speech) -> None:
     if story.decision_id is not None:
         console.print(_("from the decision %(decision)s") % {"decision": story.decision_id})
     _show_accounts(story, console, speech)
+    for sentence in _stated(story, speech):
+        console.print(sentence, markup=False)
     for entry in story.entries:
         kind = word(entry.kind, speech)
         head = f"{entry.number:>3}  {entry.written_at:%Y-%m-%d %H:%M:%S}  {kind}"
         console.print(Text.assemble((head, "dim"), f"  {entry.author}  {entry.text}"))
         for sentence in _evidence(entry.evidence, currency(story.currency), speech):
             console.print(f"     {sentence}", markup=False)
+
+
+def _stated(story: Story, speech: Speech) -> list[str]:
+    """Return what was stated of who it is, a sentence each, where that is looked at."""
+    _ = speech.gettext
+    if not story.statements:
+        return []
+    told = [_("What was stated in applications:")]
+    for one in story.statements:
+        said = _("%(name)s (%(person)s), %(at)s: born on %(day)s, identity card %(card)s")
+        values = {"name": one.legal_name, "person": one.person, "day": one.born_on.isoformat()}
+        card = _("none") if one.card is None else f"#{one.card}"
+        told.append("  " + said % (values | {"at": f"{one.given_at:%Y-%m-%d %H:%M}", "card": card}))
+    return told
 
 
 def _show_accounts(story: Story, console: Console, speech: Speech) -> None:

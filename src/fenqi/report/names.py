@@ -84,6 +84,7 @@ def label(field: str, speech: Speech) -> str:
         "asked": _("asked for"),
         "asked_minor": _("limit asked for"),
         "asked_until": _("asked until"),
+        "birthdays_stated": _("different dates of birth"),
         "cap": _("cap"),
         "contest_id": _("contest"),
         "decision_id": _("decision"),
@@ -98,6 +99,7 @@ def label(field: str, speech: Speech) -> str:
         "kinds": _("kinds of facts"),
         "last_number": _("last event"),
         "long_standing": _("long standing"),
+        "national_ids_stated": _("different identity cards"),
         "outcome": _("outcome"),
         "overdue_days": _("days past due"),
         "place": _("place"),
@@ -230,6 +232,9 @@ def _of_cases(_: Callable[[str], str]) -> dict[str, str]:
         "seconded": _("seconded"),
         "lifted": _("lifted"),
         "closed": _("case closed"),
+        # what is looked at of who applied
+        "birthday-differs": _("another date of birth than before"),
+        "national-id-differs": _("another identity card than before"),
         # contests
         "not-mine": _("not bought by the customer"),
         "not-received": _("never received"),

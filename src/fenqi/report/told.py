@@ -4,7 +4,7 @@ It is read from the outbox, so what stands here is what goes out, and nothing el
 are in the words of the rulebook that decided; a code alone is never what somebody reads (P3).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -13,7 +13,8 @@ from uuid import UUID
 from rich.console import Console
 
 from fenqi.core.risk.appeal import Answer, contestable_until
-from fenqi.core.risk.change import Subject
+from fenqi.core.risk.breaker import HELD_BACK
+from fenqi.core.risk.change import Bound, Subject
 from fenqi.core.risk.decision import DecisionKind, Effect
 from fenqi.core.risk.purchase import Course
 from fenqi.core.risk.record import Record
@@ -29,7 +30,10 @@ from fenqi.store.ground import Ground
 from fenqi.store.pool import Session
 
 # An answer to an appeal is not contested again; a limit that stays as it is took nothing away.
-UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept"})
+# Of what waits for a person nothing is decided yet.
+UNCONTESTED = frozenset({"appeal-opened", "appeal-closed", "limit-kept", "application-referred"})
+# What keeps a limit from changing so soon again.
+PAUSES = frozenset({Bound.COOL_DOWN.value, Bound.TURN_COOL_DOWN.value, Bound.TURNS.value})
 FREEZE, HOUSE = "freeze", "house"  # origins without a decision
 PAUSED = "purchase-paused"  # nothing was declined: a check first, or another plan
 
@@ -155,7 +159,7 @@ def _message(
         at=one.at,
         kind=one.kind,
         said=_said(one.kind, payload, unit, speech),
-        follows=_follows(payload, unit, speech) if one.kind == "appeal-closed" else (),
+        follows=_follows(one, unit, speech),
         because=tuple(origin.words.get(code, code) for code in why),
         decision_id=str(decision) if decision is not None else None,
         contest_until=last_on.isoformat() if last_on is not None else None,
@@ -164,7 +168,28 @@ def _message(
     )
 
 
-def _follows(payload: Mapping[str, Any], unit: Currency, speech: Speech) -> tuple[str, ...]:
+def _follows(one: views.Told, unit: Currency, speech: Speech) -> tuple[str, ...]:
+    """Return further sentences about something told."""
+    if one.kind == "appeal-closed":
+        return _of_upheld(one.payload, unit, speech)
+    if one.kind == "limit-kept" and not one.payload.get("reasons"):
+        return (_kept_for(one.payload.get("bounds") or (), speech),)
+    return ()
+
+
+def _kept_for(bounds: Collection[str], speech: Speech) -> str:
+    """Return why a limit stays that was asked to rise, where no rule has a reason for it."""
+    _ = speech.gettext
+    if HELD_BACK in bounds:
+        return _("Changes of limits are held back for now; it can be asked for again.")
+    if Bound.RANGE.value in bounds:
+        return _("It is the highest limit there is for this account.")
+    if not PAUSES.isdisjoint(bounds):
+        return _("It was changed not long ago; a higher one can be asked for later.")
+    return _("Nothing that is known speaks for a higher one yet; paying on time does.")
+
+
+def _of_upheld(payload: Mapping[str, Any], unit: Currency, speech: Speech) -> tuple[str, ...]:
     """Return what follows from an appeal that was upheld, a sentence each."""
     if payload["outcome"] != Answer.UPHELD.value:
         return ()
@@ -229,6 +254,7 @@ def _plain(kind: str, _: Callable[[str], str]) -> str:
     return {
         "step-up-asked": _("A check of who you are is asked for before the next purchase."),
         "application-declined": _("The application was declined."),
+        "application-referred": _("A person looks at the application before it is decided."),
         "limit-kept": _("The limit stays as it is."),
         "appeal-opened": _("The decision is looked at by a person who did not make it."),
     }.get(kind, kind)

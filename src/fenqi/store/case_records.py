@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from fenqi.core.risk.application import UNCLEAR
 from fenqi.store.cases import ENTRIES_MAX, CaseMissing, Entry
+from fenqi.store.identities import Statement, of_case
 from fenqi.store.pool import Session
 
 ACCOUNTS_MAX = 1_000
@@ -60,6 +62,7 @@ class Story:
     accounts: tuple[UUID, ...]
     measures: tuple[Measure, ...]
     currency: str  # of the book
+    statements: tuple[Statement, ...] = ()  # of who it is, where that is what is looked at
 
 
 # The key is the order of the list and what tells its next page. Among open cases it does not tell
@@ -145,6 +148,7 @@ def read(session: Session, case_id: UUID, now: datetime) -> Story:
     entries = session.rows(ENTRIES, asked | {"most": 2 * ENTRIES_MAX})
     accounts = session.rows(ACCOUNTS, asked | {"most": ACCOUNTS_MAX})
     measures = session.rows(MEASURES, asked | {"most": PROTECTIONS_MAX})
+    is_unclear = any(name in row[-1] for row in entries for name in UNCLEAR)
     return Story(
         line=lines[0],
         cause=cause,
@@ -155,6 +159,7 @@ def read(session: Session, case_id: UUID, now: datetime) -> Story:
         accounts=tuple(one for (one,) in accounts),
         measures=tuple(_measure(row) for row in measures),
         currency=currency,
+        statements=tuple(of_case(session, case_id)) if is_unclear else (),
     )
 
 

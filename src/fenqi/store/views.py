@@ -373,6 +373,7 @@ OF_HARM = (
     "price-raised",
     "protection-placed",
     "step-up-asked",
+    "application-referred",
     "application-declined",
     "appeal-opened",
     "appeal-closed",

@@ -29,6 +29,7 @@ from fenqi.core.risk import record as keeping
 from fenqi.core.risk.appeal import Answer
 from fenqi.core.risk.breaker import effect_of
 from fenqi.core.risk.case import CaseOutcome
+from fenqi.core.risk.consent import DataClass
 from fenqi.core.risk.decision import HARMFUL
 from fenqi.core.risk.policy.expression import names
 from fenqi.core.risk.rulebook import policy_of
@@ -39,6 +40,7 @@ from fenqi.flows.authorise import authorise
 from fenqi.flows.close_appeal import AppealClosed, CloseAppeal, close_appeal
 from fenqi.flows.resolve import Resolve, resolve
 from fenqi.flows.review import AssignCase, CloseCase, assign_case, close_case
+from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
 from fenqi.report import told as telling
 from fenqi.report.language import Language
 from fenqi.store import decision_records, policies
@@ -377,6 +379,28 @@ def test_income_that_was_too_low_is_answered_with_what_is_shown(world: World) ->
     )
     world.clock.set(world.clock.now() + HOUR)
     assert done(admit(world.ground, SaidBureau())[str(account)]).state == "offered"
+
+
+def test_income_is_not_taken_in_after_the_consent_to_it_was_taken_back(world: World) -> None:
+    account = declined(
+        *(world, "poor"),
+        income_declared_minor=20_000,
+        income_evidenced_minor=None,
+        evidence=None,
+        obligations_minor=0,
+    )
+    appeal = appealed(world, account, last_decision(world, account, "application"))
+    back = WithdrawConsent(
+        scope_id=str(account), key=key(world), account_id=account, data_class=DataClass.INCOME
+    )
+    done(withdraw_consent(world.ground, [back])[0])
+    shown: dict[str, Any] = {"income_evidenced_minor": 1_000_000, "evidence": "payslip"}
+    upheld = closing(world, account, appeal, Answer.UPHELD, **shown)
+    refused = refusal(close_appeal(world.ground, [upheld])[0])
+    assert (refused.code, refused.fields) == ("consent-missing", {"data_class": "income"})
+    kept = row(world.store, "SELECT state, income_evidenced_minor FROM applications")
+    assert kept == ("declined", None)
+    assert found(world, account, appeal, Answer.NOT_UPHELD).reasons == ["income-too-low"]
 
 
 def test_who_decided_an_application_does_not_find_about_the_appeal(world: World) -> None:

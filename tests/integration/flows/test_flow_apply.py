@@ -23,20 +23,27 @@ from make_book import (
     row,
     rows,
 )
+from rich.console import Console
 from typer.testing import CliRunner
 
 from fenqi.cli import app
 from fenqi.core.errors import FenqiError
-from fenqi.core.risk.application import rule_again
+from fenqi.core.risk.appeal import Answer
+from fenqi.core.risk.application import INPUTS, rule_again
 from fenqi.core.risk.consent import ConsentMissing, DataClass
 from fenqi.core.risk.record import replay
 from fenqi.core.values.bureau import Finding
 from fenqi.core.values.ids import AccountId
+from fenqi.flows.appeal import OpenAppeal, open_appeal
 from fenqi.flows.apply import ApplicationInvalid, Identifier, Received, apply
+from fenqi.flows.close_appeal import CloseAppeal, close_appeal
 from fenqi.flows.decide import Decided
 from fenqi.flows.resolve import ResolutionInvalid, Resolve, resolve
 from fenqi.flows.sign import CostTableDiffers, OfferEnded, Sign, Signed, StepUpNeeded, sign
 from fenqi.flows.withdraw_consent import WithdrawConsent, withdraw_consent
+from fenqi.report import case as cases
+from fenqi.report import told as telling
+from fenqi.report.language import Language, Speech
 from fenqi.store import decision_records
 from fenqi.store.accounts import AlreadyEnrolled
 from fenqi.store.applications import ApplicationElsewhere, ApplicationMissing
@@ -536,6 +543,152 @@ def test_a_reason_nobody_wrote_a_text_for_is_refused_with_those_there_are(
     ended = CliRunner().invoke(app, [*words, "--reason", "overdue-elsewhere"], env=environment)
     assert ended.exit_code == 0, ended.output
     assert row(world.store, "SELECT state FROM applications") == "declined"
+
+
+CHILD, ADULT = date(2010, 1, 1), date(1995, 6, 1)
+
+
+def evidence_of(world: World, name: str) -> object:
+    ((found,),) = rows(world.store, f"SELECT evidence ->> '{name}' FROM case_entries")
+    return found
+
+
+def told_in(world: World, received: Received, language: Language) -> list[telling.Message]:
+    return telling.told(world.ground, UUID(received.application_id), language)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [{}, {"person": "bob", "national_id": hashed("id-ann")}],
+    ids=["same reference", "same identity card"],
+)
+def test_a_minor_who_comes_back_with_another_birthday_waits_for_a_person(
+    world: World, again: dict[str, Any]
+) -> None:
+    assert decided(world, applied(world, born_on=CHILD)).reasons == ["under-age"]
+    second = applied(world, **{"born_on": ADULT, **again})
+    answer = decided(world, second, SaidBureau())
+    assert (answer.state, answer.outcome) == ("review", "review")
+    assert (answer.reasons, answer.limit_minor) == (["birthday-differs"], None)
+    refusal = accepted(world, acceptance(world, second, answer, cost_table="x"))
+    assert isinstance(refusal, ApplicationElsewhere)
+    with world.store.transaction() as session:
+        for (decision,) in session.rows("SELECT decision_id FROM decisions"):
+            assert replay(decision_records.read(session, decision)) is None
+    kept = "SELECT inputs FROM decisions WHERE outcome = 'review'"
+    given = dict(zip(INPUTS, row(world.store, kept), strict=False))
+    assert (given["birthdays_stated"], given["national_ids_stated"]) == (2, 1)
+    assert_sound(world, accounts=0)
+
+
+def test_the_order_of_two_birthdays_makes_no_difference(world: World) -> None:
+    assert decided(world, applied(world, born_on=ADULT), SaidBureau()).state == "offered"
+    younger = decided(world, applied(world, born_on=CHILD), SaidBureau())
+    assert (younger.state, younger.reasons) == ("review", ["birthday-differs"])
+
+
+def test_who_is_a_minor_by_each_birthday_is_excluded_by_law(world: World) -> None:
+    decided(world, applied(world, born_on=CHILD))
+    younger = decided(world, applied(world, born_on=date(2012, 2, 3)))
+    assert (younger.state, younger.reasons) == ("declined", ["under-age"])
+
+
+def test_both_birthdays_are_read_in_the_case_and_kept_with_the_person_only(world: World) -> None:
+    decided(world, applied(world, born_on=CHILD))
+    decided(world, applied(world, born_on=ADULT), SaidBureau())
+    ((case_id,),) = rows(world.store, "SELECT case_id FROM cases")
+    story = cases.read(world.store, world.clock, case_id)
+    assert story.line.subject == "birthday-differs"
+    assert [(one.person, one.born_on, one.card) for one in story.statements] == [
+        *(("ann", CHILD, 1), ("ann", ADULT, 1))
+    ]
+    assert evidence_of(world, "birthdays_stated") == "2"
+    for language, words in ((Language.ENGLISH, "born on 2010-01-01"), (Language.CHINESE, "2010")):
+        console = Console(width=200, record=True)
+        cases.show(story, world.clock, console, Speech(language))
+        shown = console.export_text()
+        assert words in shown
+        assert str(ADULT) in shown
+    told = rows(world.store, "SELECT evidence::text FROM case_entries")
+    told += rows(world.store, "SELECT payload::text FROM events")
+    assert not [one for (one,) in told if "2010-" in one or "1995-" in one]
+
+
+def test_who_waits_reads_that_somebody_looks_and_how_to_prove_it(world: World) -> None:
+    decided(world, applied(world, born_on=CHILD))
+    second = applied(world, born_on=ADULT)
+    decided(world, second, SaidBureau())
+    (english,) = told_in(world, second, Language.ENGLISH)
+    assert english.said == "A person looks at the application before it is decided."
+    assert english.contest_until is None
+    (chinese,) = told_in(world, second, Language.CHINESE)
+    for message, proof in ((english, "household register"), (chinese, "户口簿")):
+        (why,) = message.because
+        assert proof in why
+
+
+@pytest.mark.parametrize("limit", [100_000, None])
+def test_a_person_decides_about_two_birthdays_either_way(world: World, limit: int | None) -> None:
+    decided(world, applied(world, born_on=CHILD))
+    second = applied(world, born_on=ADULT)
+    decided(world, second, SaidBureau())
+    reasons = ("under-age",) if limit is None else ()
+    done(resolve(world.ground, [resolution(second, limit, *reasons)])[0])
+    world.clock.set(world.clock.now() + timedelta(hours=1))
+    third = decided(world, applied(world, born_on=ADULT), SaidBureau())
+    if limit is None:  # nothing was shown, and it is looked at again
+        assert (third.state, third.reasons) == ("review", ["birthday-differs"])
+        return
+    assert third.state == "offered"
+    back = decided(world, applied(world, born_on=CHILD), SaidBureau())
+    assert (back.state, back.reasons) == ("review", ["birthday-differs"])
+
+
+def test_a_refuted_birthday_is_not_looked_at_again_in_the_same_application(world: World) -> None:
+    decided(world, applied(world, born_on=CHILD))
+    second = applied(world, born_on=ADULT)
+    decided(world, second, SaidBureau())
+    done(resolve(world.ground, [resolution(second, None, "under-age")])[0])
+    account = AccountId(UUID(second.application_id))
+    decision = row(world.store, "SELECT decision_id FROM decisions WHERE outcome = 'review'")
+    scope = {"scope_id": str(account), "account_id": account}
+    opening = OpenAppeal(
+        **scope, key="contest", actor="customer", decision_id=decision, text="my card shows it"
+    )
+    appeal = done(open_appeal(world.ground, [opening])[0])
+    closing = CloseAppeal(
+        **scope,
+        key="found",
+        actor="lin",
+        appeal_id=UUID(appeal.appeal_id),
+        outcome=Answer.UPHELD,
+        text="the card shows 1995",
+    )
+    assert done(close_appeal(world.ground, [closing])[0]).is_reopened
+    world.clock.set(world.clock.now() + timedelta(hours=1))
+    answer = decided(world, second, SaidBureau())
+    assert (answer.state, answer.reasons) == ("offered", [])
+
+
+def test_another_identity_card_of_the_same_person_waits_for_a_person(world: World) -> None:
+    decided(world, applied(world), SaidBureau())
+    other = decided(world, applied(world, national_id=hashed("other")), SaidBureau())
+    assert (other.state, other.reasons) == ("review", ["national-id-differs"])
+
+
+def test_a_card_that_was_not_given_before_and_one_left_out_differ_from_nothing(
+    world: World,
+) -> None:
+    for card in (None, hashed("id-ann"), None):
+        assert decided(world, applied(world, national_id=card), SaidBureau()).state == "offered"
+
+
+def test_a_check_passed_does_not_show_which_birthday_is_right(world: World) -> None:
+    for _ in range(4):
+        decided(world, applied(world, born_on=CHILD))
+    fifth = decided(world, applied(world, born_on=ADULT), SaidBureau())
+    assert fifth.state == "review"
+    assert fifth.reasons[0] == "birthday-differs"
 
 
 def test_a_stored_decision_is_computed_again_from_its_record_alone(world: World) -> None:

@@ -41,6 +41,7 @@ from fenqi.flows.assess import AccountNotOpen, AskedInvalid, Assess, Assessed, U
 from fenqi.flows.reprice import PriceNotOpen, Reprice, Repriced, reprice
 from fenqi.flows.reset import reset
 from fenqi.report import decision as telling
+from fenqi.report import told as messages
 from fenqi.report.language import Language
 from fenqi.store import books, changes, policies
 from fenqi.store.deciding import Deciding
@@ -207,6 +208,11 @@ def test_who_asks_for_more_in_vain_is_told_why(world: World) -> None:
     found = done(look(world, account, asked=2_000_000))
     assert (found.outcome, found.new_minor) == ("kept", LIMIT)
     assert kinds(world, account)[-1] == "limit-kept"
+    for language, why in ((Language.ENGLISH, "paying on time"), (Language.CHINESE, "按时还款")):
+        (told,) = messages.told(world.ground, account, language)
+        assert told.kind == "limit-kept"
+        (sentence,) = told.follows
+        assert why in sentence
     refused = look(world, account, asked=LIMIT)
     assert isinstance(refused, AskedInvalid)
 

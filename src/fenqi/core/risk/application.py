@@ -4,6 +4,7 @@ A pure function of the inputs a decision keeps and of what its rulebook says, so
 record gives the same ruling on any machine. Law excludes first (a minor, a student where the pack
 says so); then the limit is what income and debts carry; then the policy may ask for a check, a
 cooler menu, a smaller beginning, a look by a person, or decline. What is unknown never declines.
+Whoever gave two birthdays or two identity cards waits for a person whatever the policy says.
 """
 
 import json
@@ -50,6 +51,8 @@ INPUTS = (
     "applications_24h",
     "regime",
     "is_stepped_up",
+    "birthdays_stated",
+    "national_ids_stated",
     "score_points",
 )
 INCOME_SHOWN, OWED_MONTHLY = "income_evidenced_minor", "obligations_monthly_minor"
@@ -67,6 +70,8 @@ class ApplicationReason(StrEnum):
     UNEVIDENCED = "income-not-shown"
     NO_REPORT = "no-bureau-report"
     HIGHEST = "highest-first-limit"
+    BIRTHDAY = "birthday-differs"
+    NATIONAL_ID = "national-id-differs"
 
 
 OF_BOUND = {
@@ -80,9 +85,17 @@ OF_BOUND = {
 
 # Reasons that only income can answer: what was said of it is known, and shown there is more.
 INCOME_REASONS = frozenset({ApplicationReason.INCOME.value})
-# What a reason of law or means looked at.
+# Reasons for which a person looks at who somebody is, by the number of different statements.
+UNCLEAR = {
+    "birthdays_stated": ApplicationReason.BIRTHDAY.value,
+    "national_ids_stated": ApplicationReason.NATIONAL_ID.value,
+}
+UNCLEAR_PRIORITY = 2  # of the case: somebody waits for it
+# What a reason of law or means looked at. Whose age was found wrong has shown the birthday.
 LOOKED_AT = {
-    ApplicationReason.UNDER_AGE.value: ("age_years",),
+    ApplicationReason.BIRTHDAY.value: ("birthdays_stated",),
+    ApplicationReason.NATIONAL_ID.value: ("national_ids_stated",),
+    ApplicationReason.UNDER_AGE.value: ("age_years", "birthdays_stated"),
     ApplicationReason.STUDENT.value: ("is_student",),
     ApplicationReason.OBLIGATIONS.value: ("obligations_monthly_minor",),
 }
@@ -162,10 +175,13 @@ class Ruling:
         """Whether somebody must look first.
 
         With a check that the applicant can pass by themselves the look goes on beside it, but not
-        if the look stands in the place of harm that the breaker held back.
+        if the look stands in the place of harm that the breaker held back, nor if it is about who
+        they are: who passes the check is who said both.
         """
         is_held_back = any(one.partition(":")[0] == HELD_BACK for one in self.effects)
-        return self.has(Effect.REVIEW) and (is_held_back or not self.has(Effect.STEP_UP))
+        is_unclear = not set(UNCLEAR.values()).isdisjoint(self.reasons)
+        is_first = is_held_back or is_unclear or not self.has(Effect.STEP_UP)
+        return self.has(Effect.REVIEW) and is_first
 
 
 def rule(
@@ -193,7 +209,7 @@ def rule(
         return _declined([bound], points)
     wanted = _spelled_out(opine(inputs), inputs, card)
     room = _Room(asked, limit.limit_minor, rules.limit_minor_least, bound)
-    ruling = _concluded(_restrained(wanted, held), room, points)
+    ruling = _concluded(_referred(_restrained(wanted, held), inputs), room, points)
     harms = HARMFUL.intersection(effect for effect, _ in wanted.acts)
     told = tuple(f"{HELD_BACK}:{effect}" for effect in LADDER if effect in held & harms)
     return replace(ruling, effects=ruling.effects + told, harms=harms)
@@ -211,6 +227,21 @@ def _restrained(opinion: Opinion, held: frozenset[Effect]) -> Opinion:
             strongest = max(held & because.keys(), key=LADDER.index)
             because = {**because, Effect.REVIEW: because[strongest]}
     return opinion._replace(acts=left, because=because)
+
+
+def _referred(opinion: Opinion, inputs: Mapping[str, Value]) -> Opinion:
+    """Return an opinion with a look by a person at who said different things about themselves."""
+    unclear = tuple(code for name, code in UNCLEAR.items() if (inputs.get(name) or 1) > 1)
+    if not unclear:
+        return opinion
+    left, because = opinion.acts, opinion.because
+    if all(effect is not Effect.REVIEW for effect, _ in left):
+        left += ((Effect.REVIEW, UNCLEAR_PRIORITY),)
+    if because is not None:
+        told = (*unclear, *because.get(Effect.REVIEW, ()))[:REASONS_MAX]
+        because = {**because, Effect.REVIEW: told}
+    reasons = (*unclear, *opinion.reasons)
+    return opinion._replace(acts=left, because=because, reasons=reasons)
 
 
 def turned(
