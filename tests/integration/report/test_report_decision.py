@@ -10,6 +10,7 @@ from make_book import World, buy, done, enrol, open_book, purchase, rows
 from rich.console import Console
 
 from fenqi.core.risk import record as keeping
+from fenqi.core.values.phrase import Phrase
 from fenqi.flows.authorise import authorise
 from fenqi.report import decision as telling
 from fenqi.report.language import Language
@@ -89,6 +90,7 @@ def test_an_altered_export_is_refused(world: World, tmp_path: Path) -> None:
     with pytest.raises(keeping.RecordUnreadable) as refused:
         telling.read_file(file)
     assert refused.value.fields["line"] > 10
+    assert isinstance(refused.value.fields["fault"], Phrase)  # told in the reader's language
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(keeping.RecordUnreadable):
         telling.read_file(file)

@@ -303,8 +303,9 @@ def from_json(text: str, *, file: str) -> Record:
     try:
         body = json.loads(text)
     except json.JSONDecodeError as fault:
+        strange = Phrase("what stands here is no JSON")
         raise RecordUnreadable(
-            file=file, line=fault.lineno, column=fault.colno, fault=fault.msg
+            file=file, line=fault.lineno, column=fault.colno, fault=strange
         ) from fault
     except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
         told = Phrase("it is deeper, or its numbers are longer, than any record")
@@ -318,7 +319,8 @@ def from_json(text: str, *, file: str) -> Record:
     try:
         return _record(body["decision"], body["rulebook"])
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise RecordUnreadable(file=file, line=1, column=1, fault=f"{fault!r}") from fault
+        strange = Phrase("no record of schema {schema}", schema=SCHEMA)
+        raise RecordUnreadable(file=file, line=1, column=1, fault=strange) from fault
 
 
 def _record(decision: Mapping[str, Any], rulebook: Mapping[str, Any]) -> Record:
