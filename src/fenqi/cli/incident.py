@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from fenqi.cli import answers
 from fenqi.cli.language import say, speech
+from fenqi.core.values.day import days_after
 from fenqi.flows import excuse
 from fenqi.flows.excuse import DAYS_MAX, Outage
 from fenqi.report import incident as telling
@@ -75,7 +76,7 @@ def open_(
     first = from_on.date()
     last = through_on.date() if through_on else None
     if days is not None:
-        last = first + timedelta(days=days - 1)
+        last = days_after(first, days - 1)
     with Runtime.open(stop_after=True) as runtime:
         book = telling.chosen(runtime.store, book_id)
         outage = Outage(book.book_id, reason, first, last, channel)

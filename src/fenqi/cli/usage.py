@@ -103,6 +103,8 @@ def _missing(fault: Any) -> Phrase:
 def _bad_value(fault: Any) -> Phrase:
     """Return which value is wrong and what it must be, or what the command itself says of it."""
     name, expected = _name(fault), _expected(fault.param)
+    if not name:  # a command that refuses several words together says it in a sentence
+        return Phrase("{said}", said=fault.message)
     if expected is None:
         expected = fault.message
     given = _given(fault)

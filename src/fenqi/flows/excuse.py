@@ -17,6 +17,7 @@ from uuid import UUID
 from fenqi.core.errors import Conflict, Invalid, Unavailable
 from fenqi.core.risk.case import check_apart, check_name, check_text
 from fenqi.core.servicing.excuse import ExcuseCause, Span, granted_alone
+from fenqi.core.values.day import days_after
 from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, books, excuses, incidents
 from fenqi.store.accounts import Account
@@ -222,7 +223,7 @@ def _planned(ground: Ground, session: Session, book: Book, outage: Outage, by: s
     pack = ground.catalogue.packs[book.pack, book.pack_version]
     from_on = outage.from_on
     is_running = outage.through_on is None
-    through_on = outage.through_on or from_on + timedelta(days=pack.excused_days_max - 1)
+    through_on = outage.through_on or days_after(from_on, pack.excused_days_max - 1)
     is_near = (from_on - book.business_date).days <= DAYS_MAX
     if not (
         book.opened_on <= from_on <= through_on

@@ -269,9 +269,11 @@ FROM accounts AS a CROSS JOIN LATERAL (
             AND c.from_bucket = 0 AND c.booked_on >= %(from_on)s
             AND c.booked_on <= %(through_on)s) AS crossings,
         (SELECT COUNT(*) FROM operations AS o WHERE o.account_id = a.account_id
-            AND o.kind = 'late-charge' AND o.booked_on >= %(from_on)s) AS charges,
+            AND o.kind = 'late-charge' AND o.amount_minor > 0
+                AND o.booked_on >= %(from_on)s) AS charges,
         (SELECT SUM(o.amount_minor) FROM operations AS o WHERE o.account_id = a.account_id
-            AND o.kind = 'late-charge' AND o.booked_on >= %(from_on)s) AS minor,
+            AND o.kind = 'late-charge' AND o.amount_minor > 0
+                AND o.booked_on >= %(from_on)s) AS minor,
         (SELECT COUNT(*) FROM changes AS g WHERE g.account_id = a.account_id
             AND g.direction = 'harsher' AND g.booked_on >= %(from_on)s) AS cuts
 ) AS late

@@ -80,7 +80,12 @@ def test_an_outage_is_said_from_the_preview_to_its_end(world: World, fenqi: Run)
 def test_what_makes_no_sense_is_refused_by_name(world: World, fenqi: Run) -> None:
     both = ("--from", "2026-01-05", "--days", 2, "--to", "2026-01-06")
     said = ("--reason", "why", "--by", "mei")
-    assert "either --days or --to" in fenqi("incident", "open", *both, *said).output
+    refused = fenqi("incident", "open", *both, *said, FENQI_LANGUAGE="zh-CN").stderr
+    assert refused.startswith("fenqi: --days 与 --to 只能用其一。")
+    for last in (("--days", 2), ()):
+        ended = fenqi("incident", "open", "--from", "9999-12-31", *last, "--preview", *said)
+        assert ended.exit_code == 2
+        assert "9999-12-31 to 9999-12-31 cannot be excused" in " ".join(ended.output.split())
     before = fenqi("incident", "open", "--from", "2025-12-31", "--days", 2, *said)
     assert "2025-12-31 to 2026-01-01 cannot be excused" in " ".join(before.output.split())
     missing = fenqi("incident", "close", world.merchant, "--by", "mei")

@@ -479,6 +479,7 @@ def test_an_end_that_died_leaves_excused_what_went_by_until_it_is_said_again(
         Outage(BOOK, "why", date(2025, 1, 1), date(2025, 1, 2)),
         Outage(BOOK, "why", DUE, DUE + timedelta(days=60)),
         Outage(BOOK, "why", DUE + timedelta(days=90), DUE + timedelta(days=91)),
+        Outage(BOOK, "why", date.max),  # no day is after it
         Outage(BOOK, "why", DUE + timedelta(days=1)),  # it runs, and has not begun
     ],
 )

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from make_book import BOOK, World, assert_sound, buy, dump, enrol, pay, rows, state, until
+from make_book import BOOK, World, assert_sound, buy, dump, enrol, pay, row, rows, state, until
 from make_shipped import shipped_book
 from test_flow_appeal import limit_of, messages
 from test_flow_excuse import DUE, assessed, days, excused, inputs, tries
@@ -102,6 +102,21 @@ def test_a_preview_tells_of_each_account_what_the_incident_then_takes_back(
     # Said again it is one, and of it nothing is left to take back.
     assert preview(world.ground, outage, by="mei").backs == []
     assert_sound(world)
+
+
+def test_what_was_given_back_already_is_no_late_charge_to_look_at_again(world: World) -> None:
+    account = enrol(world)
+    buy(world, account, 100_000, "flat", 3)
+    until(world, DUE + timedelta(days=6))
+    pay(world, account, 20_000)
+    until(world, DUE + timedelta(days=7))
+    assert preview(world.ground, days(3), by="mei").touches.late_charges_minor > 0
+    open_incident(world.ground, days(3), by="mei")
+    given_back = "SELECT COUNT(*) FROM operations WHERE kind = 'late-charge' AND amount_minor < 0"
+    assert row(world.store, given_back) > 0
+    later = Outage(BOOK, "again", DUE + timedelta(days=7), DUE + timedelta(days=7))
+    touches = preview(world.ground, later, by="li").touches
+    assert (touches.late_charges, touches.late_charges_minor) == (0, 0)
 
 
 def test_days_that_count_again_are_told_to_whom_they_were_promised(world: World) -> None:

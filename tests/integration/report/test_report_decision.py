@@ -1,8 +1,11 @@
 """A decision is told from its record, handed out whole, and made again from that alone."""
 
+import hashlib
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,6 +13,7 @@ from make_book import World, buy, done, enrol, open_book, purchase, rows
 from rich.console import Console
 
 from fenqi.core.risk import record as keeping
+from fenqi.core.values.phrase import Phrase
 from fenqi.flows.authorise import authorise
 from fenqi.report import decision as telling
 from fenqi.report.language import Language
@@ -89,12 +93,35 @@ def test_an_altered_export_is_refused(world: World, tmp_path: Path) -> None:
     with pytest.raises(keeping.RecordUnreadable) as refused:
         telling.read_file(file)
     assert refused.value.fields["line"] > 10
+    assert isinstance(refused.value.fields["fault"], Phrase)  # told in the reader's language
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(keeping.RecordUnreadable):
         telling.read_file(file)
     file.write_text("[]")
     with pytest.raises(keeping.RecordUnreadable):
         telling.read_file(file)
+
+
+@pytest.mark.parametrize("offer", [None, "flat", [], {"count": []}])
+def test_a_record_that_somebody_wrote_with_its_digest_is_refused_where_it_is_none(
+    world: World, tmp_path: Path, offer: Any
+) -> None:
+    file = tmp_path / "record.json"
+    known = telling.read(world.store, decisions(world)[0])
+    file.write_text(keeping.to_json(replace(known, offers=(offer,))))
+    with pytest.raises(keeping.RecordUnreadable):
+        telling.read_file(file)
+
+
+def test_a_rulebook_that_somebody_wrote_with_its_id_is_refused_where_no_judge_is_named(
+    world: World,
+) -> None:
+    record = telling.read(world.store, decisions(world)[0])
+    content = dict(record.rulebook.content) | {"judge": {}}
+    digest = hashlib.sha256(keeping.canonical(content).encode()).digest()
+    made = replace(record.rulebook, rulebook_id=UUID(bytes=digest[:16]), content=content)
+    with pytest.raises(keeping.RulebookUnknown):
+        keeping.replay(replace(record, rulebook=made))
 
 
 def test_a_rulebook_that_is_not_the_one_its_id_says_is_refused(world: World) -> None:

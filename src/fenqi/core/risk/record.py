@@ -181,16 +181,17 @@ def decide(
     rulebook.check()
     if len(inputs) != len(rulebook.inputs):
         raise RecordAltered(what="inputs", rulebook=rulebook.rulebook_id)
-    if rulebook.content.get("judge") == application.JUDGE:
+    judging = str(rulebook.content.get("judge"))
+    if judging == application.JUDGE:
         # A limit depends on what is held back.
         return _application(rulebook, inputs, held, telling)
-    if rulebook.content.get("judge") == JUDGE:
+    if judging == JUDGE:
         return _policy(rulebook, inputs, held, telling)
-    judges: dict[object, Callable[[Rulebook, Sequence[Value]], Made]] = {
+    judges: dict[str, Callable[[Rulebook, Sequence[Value]], Made]] = {
         STARTER: _starter,
         crowd.JUDGE: _crowd,
     }
-    judged = judges.get(rulebook.content.get("judge"))
+    judged = judges.get(judging)
     if judged is None:
         raise RulebookUnknown(rulebook=rulebook.rulebook_id, name=rulebook.name)
     return _softened(judged(rulebook, inputs), held)
@@ -303,8 +304,9 @@ def from_json(text: str, *, file: str) -> Record:
     try:
         body = json.loads(text)
     except json.JSONDecodeError as fault:
+        strange = Phrase("what stands here is no JSON")
         raise RecordUnreadable(
-            file=file, line=fault.lineno, column=fault.colno, fault=fault.msg
+            file=file, line=fault.lineno, column=fault.colno, fault=strange
         ) from fault
     except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
         told = Phrase("it is deeper, or its numbers are longer, than any record")
@@ -318,7 +320,8 @@ def from_json(text: str, *, file: str) -> Record:
     try:
         return _record(body["decision"], body["rulebook"])
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise RecordUnreadable(file=file, line=1, column=1, fault=f"{fault!r}") from fault
+        strange = Phrase("no record of schema {schema}", schema=SCHEMA)
+        raise RecordUnreadable(file=file, line=1, column=1, fault=strange) from fault
 
 
 def _record(decision: Mapping[str, Any], rulebook: Mapping[str, Any]) -> Record:
@@ -340,7 +343,7 @@ def _record(decision: Mapping[str, Any], rulebook: Mapping[str, Any]) -> Record:
         points=decision["points"],
         hits=tuple(decision["hits"]),
         inputs=tuple(_value(decision["inputs"][name]) for name in book.inputs),
-        offers=tuple(decision["offers"]),
+        offers=tuple(map(_offer, decision["offers"])),
         would_change=decision["would_change"],
         as_of_number=decision["as_of_number"],
         regime=decision["regime"],
@@ -350,6 +353,12 @@ def _record(decision: Mapping[str, Any], rulebook: Mapping[str, Any]) -> Record:
         rulebook=book,
         telling=Telling(decision.get("telling", Telling.ALL)),
     )
+
+
+def _offer(offer: object) -> Mapping[str, Any]:
+    if isinstance(offer, dict) and all(isinstance(one, str | int) for one in offer.values()):
+        return offer
+    raise TypeError(offer)
 
 
 def _value(value: object) -> Value:

@@ -7,7 +7,7 @@ from its record alone: the inputs are declared in the rulebook, nothing else is 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -117,7 +117,7 @@ def vocabulary_of(content: Mapping[str, Any]) -> dict[str, Input]:
                 name=name,
                 unit=Unit(one["unit"]),
                 purposes=frozenset(Purpose(purpose) for purpose in one["purposes"]),
-                choices=tuple(one["choices"]),
+                choices=_texts(one["choices"]),
                 title=dict(one["title"]),
                 is_weak=bool(one["is_weak"]),
             )
@@ -125,6 +125,14 @@ def vocabulary_of(content: Mapping[str, Any]) -> dict[str, Input]:
         }
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise RulebookInvalid(what="declared") from fault
+
+
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    found = tuple(values)
+    texts = tuple(one for one in found if isinstance(one, str))
+    if texts != found:
+        raise TypeError(found)
+    return texts
 
 
 def _declaration(known: Input) -> dict[str, Any]:

@@ -6,7 +6,7 @@ A day that a month does not have becomes the month's last day, and the anchor is
 
 import calendar
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 
 def month_day(year: int, month: int, day: int) -> date:
@@ -29,6 +29,11 @@ def next_month_day(after: date, day: int) -> date:
     """Return the first day strictly after `after` that falls on `day` of its month."""
     candidate = month_day(after.year, after.month, day)
     return candidate if candidate > after else add_months(candidate, 1, anchor_day=day)
+
+
+def days_after(start: date, days: int) -> date:
+    """Return the day `days` after `start`, or the calendar's last: people may name any day."""
+    return start + timedelta(days=min(days, (date.max - start).days))
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

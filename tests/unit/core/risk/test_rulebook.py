@@ -85,12 +85,16 @@ def test_it_declares_what_the_policy_and_its_examples_name() -> None:
     assert content()["inputs"] == ["account_status", "amount_minor", "limit_minor", "used_minor"]
 
 
+NO_WORDS = content()["declared"]["account_status"] | {"choices": ["open", None]}
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"inputs": ["amount_minor"]},
         {"declared": {"amount_minor": {"unit": "yuan"}}},
         {"declared": None},
+        {"declared": content()["declared"] | {"account_status": NO_WORDS}},
     ],
 )
 def test_a_content_that_was_changed_is_refused(change: dict[str, object]) -> None:

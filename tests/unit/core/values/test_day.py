@@ -4,7 +4,14 @@ from datetime import date
 
 import pytest
 
-from fenqi.core.values.day import add_months, days_between, month_day, month_end, next_month_day
+from fenqi.core.values.day import (
+    add_months,
+    days_after,
+    days_between,
+    month_day,
+    month_end,
+    next_month_day,
+)
 
 
 def test_the_thirty_first_comes_back_after_february() -> None:
@@ -60,3 +67,8 @@ def test_days_between_includes_both_ends() -> None:
         date(2028, 1, 1),
     ]
     assert list(days_between(date(2028, 1, 2), date(2028, 1, 1))) == []
+
+
+def test_no_day_is_after_the_last_of_the_calendar() -> None:
+    assert days_after(date(2027, 12, 30), 3) == date(2028, 1, 2)
+    assert days_after(date(9999, 12, 30), 1) == days_after(date(9999, 12, 30), 9) == date.max

@@ -26,6 +26,7 @@ from fenqi.core.risk.policy.policy import (
     Table,
     Threshold,
 )
+from fenqi.core.values.name import NAME_CHARS_MAX, is_name
 from fenqi.core.values.phrase import Phrase
 
 POINTS_MAX = 1000  # of one line, up or down
@@ -77,6 +78,9 @@ class _Reading:
         if valid_until is not None and valid_until < valid_from:
             raise top.wrong("valid_until", Phrase("a day after {day}", day=valid_from))
         owner, author = top.text("owner"), top.text("author")
+        if not is_name(author):  # who adopts it must be seen to be somebody else
+            named = Phrase("the name of a person, 1 to {most} characters", most=NAME_CHARS_MAX)
+            raise top.wrong("author", named)
         self._reasons = dict(self._read_reasons())
         for form in top.tables("rules", LINES_MAX):
             self._rule(form)

@@ -1,5 +1,7 @@
 """A policy is read whole, or refused with its line, the rule and what to do about it."""
 
+import re
+
 import pytest
 
 from fenqi.core.risk.policy.fault import PolicyInvalid
@@ -258,3 +260,9 @@ def test_a_policy_says_who_owns_it_and_when_it_begins() -> None:
     assert refusal(rule(), head=HEAD.replace('owner = "risk"', ""))["where"] == "the policy"
     backwards = HEAD + "valid_until = 2025-01-01\n"
     assert "a day after 2026-01-01" in str(refusal(rule(), head=backwards)["fault"])
+
+
+@pytest.mark.parametrize("author", ["\u3164", "mei\u200b", "\ufe0f", "x" * 81])
+def test_the_author_of_a_policy_is_a_name_that_is_seen(author: str) -> None:
+    written = re.sub('author = ".*"', f'author = "{author}"', HEAD)
+    assert "the name of a person" in str(refusal(rule(), head=written)["fault"])
