@@ -58,7 +58,8 @@ def working(world: World) -> dict[type[Command], Sequence[Command]]:
     log_in(world, ring, "1.2.3.4", device="farm")
     protect(world.ground)
     case, found = opened(world, odd), only_ring(world)
-    second, lifted = frozen(world, cold, opened(world, cold), 30), frozen(world, warm, case, 2)
+    second = frozen(world, cold, opened(world, cold), 30)
+    lifted, other = frozen(world, warm, opened(world, warm), 2), opened(world, short)
     log_in(world, people(world, 11, "next"), "5.6.7.8", every=timedelta(seconds=3))
     world.clock.set(noon)
     text: dict[str, Any] = {"text": "looked at it"}
@@ -66,7 +67,8 @@ def working(world: World) -> dict[type[Command], Sequence[Command]]:
     return {
         Freeze: [
             Freeze(**about(world, odd, **asked)),
-            Freeze(**about(world, short, **asked | {"days": 0})),
+            Freeze(**about(world, short, **asked | {"case_id": other, "days": 0})),
+            Freeze(**about(world, short, **asked)),
             Freeze(**about(world, nobody, **asked)),
         ],
         Second: [

@@ -70,7 +70,16 @@ def list_(
     if as_json:
         typer.echo(telling.to_json(lines))
         return
-    telling.show_list(lines, _console(), speech())
+    filters = {
+        "--book": book_id,
+        "--status": status,
+        "--under": under,
+        "--bucket": bucket,
+        "--person": person,
+        "--before": before,
+    }
+    asked = [f"{name} {value}" for name, value in filters.items() if value is not None]
+    telling.show_list(lines, _console(), speech(), asked=asked)
     if len(lines) == most:
         _console().print(say(answers.MORE, last=lines[-1].account_id), soft_wrap=True)
 

@@ -17,8 +17,8 @@ SECONDED = "frozen until {until}"
 LIFTED = "purchases are possible again, unless something else stops them"
 VERIFIED = "{account} has passed the check"
 ADOPTED = (
-    "{policy} {version} decides {kind} from now on, adopted by {by}. To go back: fenqi policy "
-    "rollback {policy}"
+    "{policy} {version} decides {kind} from now on, adopted by {by}. To go back:\n"
+    "  fenqi policy rollback {policy} --by YOUR_NAME --because WHY"
 )
 TAKEN_BACK = (
     "{policy} {version} decides {kind} again; {gone} {gone_version} was taken back by {by}."

@@ -129,6 +129,11 @@ SENTENCES: dict[str, str | tuple[str, ...]] = {
     ),
     "case-invalid": "The {field} of a case is {value}; it must be {expected}.",
     "case-missing": "There is no case {case}. `fenqi case list` tells which there are.",
+    "case-not-about": (
+        "The case {case} is not about the account {account}, which cannot be frozen for it. `fenqi "
+        "case show {case}` tells whom it is about. For this account open a case of its own: `fenqi "
+        "case open TEXT --account {account} --subject SUBJECT --by NAME`."
+    ),
     "catalogue-file-unreadable": (
         "{file}, line {line}, column {column}: {fault}. Correct the file.",
         "{file}: {fault}. Correct the file.",

@@ -5,7 +5,7 @@ written down, and reached when somebody else agrees (four eyes). Repaying, quote
 was authorised and everything else go on (P1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -19,7 +19,7 @@ from fenqi.core.values.ids import AccountId
 from fenqi.store import accounts, cases, reasons
 from fenqi.store.accounts import Account
 from fenqi.store.booking import Booking
-from fenqi.store.cases import Case, CaseMissing
+from fenqi.store.cases import Case, CaseMissing, CaseNotAbout
 from fenqi.store.commands import Command, Inbox
 from fenqi.store.ground import Ground
 from fenqi.store.protections import Protection
@@ -74,6 +74,7 @@ def freeze(ground: Ground, commands: Sequence[Freeze]) -> list[Frozen | FenqiErr
         locked = accounts.lock(session, {one.account_id for one in commands} | own)
         inbox: Inbox[Freeze, Frozen] = Inbox(session, commands, Frozen)
         known = cases.lock(session, asked)
+        about = cases.about(session, {(one.case_id, one.account_id) for one in commands})
         responses = Responses(ground, booking, session)
         texts: dict[str, reasons.Texts] = {}  # for the reasons a customer of a book can be told
         for place, command in inbox.fresh():
@@ -83,7 +84,8 @@ def freeze(ground: Ground, commands: Sequence[Freeze]) -> list[Frozen | FenqiErr
                     found = reasons.of_freezes(ground, session, account.book)
                     texts[account.book.book_id] = found
                 reasons.refuse_unknown(command.reasons, texts[account.book.book_id])
-                answer = _freeze(responses, account, known.get(command.case_id), command, booking)
+                case = _case_of(account, known.get(command.case_id), command, about)
+                answer = _freeze(responses, account, case, command, booking)
             except FenqiError as refusal:
                 inbox.refuse(place, refusal)
                 continue
@@ -92,13 +94,25 @@ def freeze(ground: Ground, commands: Sequence[Freeze]) -> list[Frozen | FenqiErr
     return inbox.answers()
 
 
-def _freeze(
-    responses: Responses, account: Account, case: Case | None, command: Freeze, booking: Booking
-) -> Frozen:
-    """Errors: CaseMissing, CaseClosed, CaseInvalid, ResponseInvalid, FreezeSpent."""
+def _case_of(
+    account: Account, case: Case | None, command: Freeze, about: Set[tuple[UUID, AccountId]]
+) -> Case:
+    """Return the case an account is frozen for: nobody whom it is not about is frozen for it.
+
+    Errors: CaseMissing, CaseNotAbout, CaseClosed.
+    """
     if case is None or case.book_id != account.book.book_id:
         raise CaseMissing(case=command.case_id)
+    if (case.case_id, account.account_id) not in about:
+        raise CaseNotAbout(account=account.account_id, case=case.case_id)
     case.check_open()
+    return case
+
+
+def _freeze(
+    responses: Responses, account: Account, case: Case, command: Freeze, booking: Booking
+) -> Frozen:
+    """Errors: CaseInvalid, ResponseInvalid, FreezeSpent."""
     actor = check_name("actor", command.actor)
     done = responses.freeze(
         account,
@@ -111,7 +125,6 @@ def _freeze(
     if done.effect is not Effect.FREEZE:
         raise FreezeSpent(account=command.account_id, case=case.case_id)
     placed = responses.of(account)[-1]
-    responses.docket.involve(case, [account.account_id])
     responses.docket.write(case, EntryKind.FREEZE, actor, evidence=_told(placed))
     return _answer(placed)
 

@@ -265,11 +265,20 @@ def to_json(told: Story | Sequence[Line]) -> str:
     return json.dumps(plain, default=str, ensure_ascii=False, indent=1)
 
 
-def show_list(lines: Sequence[Line], console: Console, speech: Speech) -> None:
-    """Print accounts: two lines each where the terminal is narrow. Ids are never cut."""
+def show_list(
+    lines: Sequence[Line], console: Console, speech: Speech, *, asked: Sequence[str] = ()
+) -> None:
+    """Print accounts: two lines each where the terminal is narrow. Ids are never cut.
+
+    `asked` is what they were asked for by, which is repeated if there are none.
+    """
     _ = speech.gettext
+    if not lines and asked:
+        said = _("No account is under all that was asked: %(asked)s")
+        console.print(said % {"asked": together(asked, speech)}, soft_wrap=True)
+        return
     if not lines:
-        console.print(_("No such account."))
+        console.print(_("There is no account yet."))
         return
     heads = (
         (_("Account"), _("Person")),

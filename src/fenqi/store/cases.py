@@ -67,6 +67,12 @@ class CaseClosed(Conflict):
     code = "case-closed"
 
 
+class CaseNotAbout(Conflict):
+    """The case is not about the account, so nothing can be done to the account for it."""
+
+    code = "case-not-about"
+
+
 @dataclass(slots=True)
 class Case:
     """One locked case. `is_shared`: opened only for what several accounts share."""
@@ -219,6 +225,21 @@ def accounts_of(session: Session, case_ids: Collection[UUID]) -> dict[UUID, set[
     for case_id, account_id in session.rows(ACCOUNTS_OF, asked):
         found[case_id].add(AccountId(account_id))
     return found
+
+
+ABOUT = """
+SELECT n.case_id, n.account_id
+FROM UNNEST(%(cases)s::uuid[], %(accounts)s::uuid[]) AS k (case_id, account_id)
+JOIN case_accounts AS n USING (case_id, account_id)
+"""
+
+
+def about(
+    session: Session, pairs: Collection[tuple[UUID, AccountId]]
+) -> set[tuple[UUID, AccountId]]:
+    """Return those of some pairs whose case is about the account, however many others it is of."""
+    asked = {"cases": [case for case, _ in pairs], "accounts": [whom for _, whom in pairs]}
+    return {(case_id, AccountId(whom)) for case_id, whom in session.rows(ABOUT, asked)}
 
 
 # Of an appeal that was upheld, what it was about is harmless for those who appealed: a case, or the

@@ -80,7 +80,17 @@ def test_accounts_are_found_by_book_state_lateness_and_person(world: World, fenq
     assert listed(fenqi, "--person", "latest") == {latest}
     assert listed(fenqi, "--person", "nobody") == set()
     assert listed(fenqi, "--book", "book", "--status", "open", "--bucket", 2) == {latest}
-    assert fenqi("account", "list", "--person", "nobody").stdout == "No such account.\n"
+    nobody = fenqi("account", "list", "--under", "smaller-limit", "--person", "nobody").stdout
+    said = "No account is under all that was asked: --under smaller-limit, --person nobody\n"
+    assert nobody == said
+
+
+def test_a_book_without_accounts_says_so(world: World, fenqi: Run) -> None:
+    assert world
+    assert fenqi("account", "list").stdout == "There is no account yet.\n"
+    chinese = fenqi("account", "list", "--bucket", 5, language="zh").stdout
+    assert "没有符合全部条件的账户" in chinese
+    assert "--bucket 5" in chinese
 
 
 HELD = "SELECT account_id FROM accounts WHERE held_until IS NOT NULL"

@@ -119,6 +119,20 @@ def test_four_eyes_through_the_door(world: World, fenqi: Run) -> None:
     assert "is with zhao" in ended(fenqi("case", "assign", found, "zhao", "--by", "zhao"))
 
 
+def test_a_stranger_to_a_case_is_not_frozen_and_both_are_named(world: World, fenqi: Run) -> None:
+    account, stranger = enrol(world), enrol(world, "stranger")
+    about = ("--account", account, "--subject", "basket", "--by", "mei")
+    case = ended(fenqi("case", "open", "odd", *about)).split()[-1]
+    how = ("--days", 2, "--reason", "shared-identifier", "--by", "mei")
+    freeze = ("case", "freeze", case, "--account", stranger, *how)
+    said = " ".join(ended(fenqi(*freeze), 2).split())
+    assert f"The case {case} is not about the account {stranger}" in said
+    assert f"fenqi case open TEXT --account {stranger}" in said
+    assert f"案件 {case} 与账户 {stranger} 无关" in ended(fenqi(*freeze, FENQI_LANGUAGE="zh"), 2)
+    assert running(world) == 0
+    assert str(stranger) not in ended(fenqi("case", "show", case))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,6 +1,7 @@
 """The commands of policies, through the program's own door."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,9 @@ def test_adopt_list_diff_and_rollback(fenqi: Run, tmp_path: Path) -> None:
     assert json.loads(found.stdout)["changed"] == 0
     lines = json.loads(found.stdout)["lines"]
     assert lines["menu.low"]["first_reason"] == lines["menu.low"]["second_reason"] == "score-low"
-    back = fenqi("policy", "rollback", "purchase", "--by", "Wang Fang", "--because", "too short")
+    program, *words = shlex.split(adopted.stdout.splitlines()[-1])
+    assert program == "fenqi"
+    back = fenqi(*words)  # as it was printed
     assert "purchase 3 decides purchase again" in back.stdout
     again = fenqi("policy", "rollback", "purchase", "--by", "Wang Fang", "--because", "more")
     assert again.exit_code == 2

@@ -248,6 +248,33 @@ def test_an_appeal_that_fails_is_told_too(world: World) -> None:
     assert outcome(world, ring[0]) == "decline"
 
 
+def test_nobody_is_frozen_for_a_case_that_is_not_about_them(world: World) -> None:
+    account, stranger = enrol(world), enrol(world, "stranger")
+    case = opened(world, account)
+    refused = froze(world, stranger, case, days=1)
+    assert isinstance(refused, Conflict)
+    assert (refused.code, refused.fields) == (
+        "case-not-about",
+        {"account": stranger, "case": case},
+    )
+    assert rows(world.store, "SELECT account_id FROM case_accounts") == [(account,)]
+    assert rows(world.store, "SELECT 1 FROM protections") == []
+    done(froze(world, stranger, opened(world, stranger), days=1))
+    assert protections(world)["freeze"] == {stranger}
+    assert_sound(world)
+
+
+def test_everybody_of_a_crowd_can_be_frozen_for_its_case(world: World) -> None:
+    crowd = people(world, 10)
+    log_in(world, crowd, "1.2.3.4")
+    assert protect(world.ground).held == 10
+    case = only_ring(world)
+    for one in crowd:
+        done(froze(world, one, case, days=1))
+    assert protections(world)["freeze"] == set(crowd)
+    assert_sound(world)
+
+
 def test_a_freeze_beyond_what_one_may_order_waits_for_a_second_person(world: World) -> None:
     account = enrol(world)
     case, start = opened(world, account), world.clock.now()

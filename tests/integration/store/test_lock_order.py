@@ -43,15 +43,15 @@ def world(store: Store) -> World:
     return open_book(store)
 
 
-def opened(world: World, cause: str, account: AccountId) -> UUID:
-    """Open a case of a cause about an account; return its id."""
+def opened(world: World, cause: str, *account_ids: AccountId) -> UUID:
+    """Open a case of a cause about some accounts; return its id."""
     booking = Booking(world.ground)
     with world.store.transaction() as session:
-        accounts.lock(session, {account})
+        accounts.lock(session, set(account_ids))
         docket = Docket(world.ground, session, booking.now)
         booking.others.append(docket)
         case, _ = docket.open(
-            [account],
+            account_ids,
             book_id=BOOK,
             kind=CaseKind.REVIEW,
             cause=cause,
@@ -193,7 +193,7 @@ def test_cases_that_people_name_are_locked_in_the_order_of_those_found_by_cause(
 
 def test_who_freezes_for_the_case_of_another_account_waits_for_that_account(world: World) -> None:
     account, frozen, other = (enrol(world, f"person-{one}") for one in range(3))
-    own = opened(world, f"{account}/policy/many-logins", account)
+    own = opened(world, f"{account}/policy/many-logins", account, frozen)
     crowd = opened(world, CROWD, other)
     commands = [
         Freeze(
