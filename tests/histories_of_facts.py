@@ -85,7 +85,11 @@ SAID: dict[str, dict[str, Draw]] = {
     "basket": {"amount_minor": amount, "category": one_of(*CATEGORIES)},
     "application-received": {"applications_24h": one_of(1, 2, 5)},
     "account-opened": {"applications_24h": one_of(1, 5, 6)},
-    "bucket-crossed": {"from": one_of(0, 1, 2), "to": one_of(1)},
+    "bucket-crossed": {
+        "from": one_of(0, 1, 2),
+        "to": one_of(1),
+        "due_on": one_of("2026-01-10", "2026-02-10", "2026-03-10"),
+    },
 }
 KINDS = (
     *("purchase-authorised", "purchase-captured", "purchase-declined", "purchase-refunded"),

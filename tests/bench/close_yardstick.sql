@@ -25,7 +25,8 @@ SELECT b.*, c.penalty_minor FROM billed AS b JOIN (
 ) AS c USING (account_id);
 CREATE TEMPORARY TABLE crossed ON COMMIT DROP AS
 SELECT p.account_id, p.plan_id, a.event_count + 1 + (a.statement_day = 12)::integer AS event_number,
-    p.bucket AS from_bucket, p.bucket + 1 AS to_bucket, p.principal_open_minor
+    p.bucket AS from_bucket, p.bucket + 1 AS to_bucket, p.oldest_due_on,
+    p.principal_open_minor
 FROM plans AS p JOIN accounts AS a USING (account_id)
 WHERE p.oldest_due_on IN (%(day)s - 1, %(day)s - 31, %(day)s - 61, %(day)s - 91, %(day)s - 121,
     %(day)s - 151, %(day)s - 181);
@@ -38,7 +39,8 @@ SELECT account_id, event_number, 1, 'statement-cut', 'system', now(), now(), %(d
 FROM billed
 UNION ALL
 SELECT account_id, event_number, 1, 'bucket-crossed', 'system', now(), now(), %(day)s, %(day)s,
-    jsonb_build_object('plan_id', plan_id, 'from', from_bucket, 'to', to_bucket)
+    jsonb_build_object('plan_id', plan_id, 'from', from_bucket, 'to', to_bucket,
+        'due_on', oldest_due_on)
 FROM crossed;
 INSERT INTO outbox (account_id, event_number, topic, not_before)
 SELECT account_id, event_number, 'notice', now() FROM billed;

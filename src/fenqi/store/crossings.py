@@ -57,7 +57,7 @@ BY_PLAN = """
 CROSSING = """
 WITH crossing AS MATERIALIZED (
     SELECT p.account_id, p.plan_id, p.bucket AS from_bucket, t.bucket AS to_bucket,
-        p.principal_open_minor,
+        p.oldest_due_on, p.principal_open_minor,
         a.event_count + row_number() OVER (PARTITION BY p.account_id ORDER BY p.plan_id) AS number
     FROM accounts AS a
     JOIN plans AS p USING (account_id)
@@ -67,7 +67,8 @@ WITH crossing AS MATERIALIZED (
         (account_id, number, schema_version, kind, actor, occurred_at, recorded_at, booked_on,
          effective_on, payload)
     SELECT account_id, number, 1, 'bucket-crossed', 'system', %(now)s, %(now)s, %(day)s, %(day)s,
-        jsonb_build_object('plan_id', plan_id, 'from', from_bucket, 'to', to_bucket)
+        jsonb_build_object('plan_id', plan_id, 'from', from_bucket, 'to', to_bucket,
+            'due_on', oldest_due_on)
     FROM crossing
 ), crossed AS (
     INSERT INTO crossings

@@ -213,6 +213,7 @@ class Excuses:
                 "plan_id": record.plan_id,
                 "from": record.bucket,
                 "to": bucket,
+                "due_on": record.oldest_due_on,
                 "overdue_days": days,
             },
         )

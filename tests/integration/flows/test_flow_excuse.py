@@ -277,6 +277,28 @@ def test_money_told_late_takes_back_what_was_held_against_the_customer(world: Wo
     assert_sound(world)
 
 
+def test_plans_that_miss_one_due_day_are_one_time_overdue(world: World) -> None:
+    """Four plans, late, paid, and late the month after: once, then twice."""
+    account = enrol(world)
+    bought = [buy(world, account, 30_000, "flat", 3)[1] for _ in range(4)]
+    until(world, DUE + timedelta(days=2))
+    assert kinds(world, account).count("bucket-crossed") == len(bought)
+    kept = assessed(world, account)
+    assert "overdue-before" not in kept.reasons
+    assert inputs(world, "limit")["overdue_episodes_365d"] == 1
+    pay(world, account, 42_000)
+    until(world, date(2026, 3, 10))
+    assessed(world, account)
+    seen = inputs(world, "limit")
+    assert (seen["overdue_days"], seen["overdue_episodes_365d"]) == (0, 1)
+    until(world, date(2026, 3, 12))
+    kept = assessed(world, account)
+    assert "overdue-before" not in kept.reasons
+    seen = inputs(world, "limit")
+    assert (seen["overdue_days"], seen["overdue_episodes_365d"]) == (2, 2)
+    assert_sound(world)
+
+
 def test_a_failure_told_late_takes_back_what_was_held_against_the_customer(world: World) -> None:
     account = enrol(world)
     buy(world, account, 100_000, "flat", 3)

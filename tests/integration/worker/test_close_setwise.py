@@ -150,7 +150,12 @@ def age_plan_by_plan(ground: Ground, task: Task) -> int:
                 happening = booking.event(
                     locked[record.account_id],
                     "bucket-crossed",
-                    payload={"plan_id": record.plan_id, "from": record.bucket, "to": bucket},
+                    payload={
+                        "plan_id": record.plan_id,
+                        "from": record.bucket,
+                        "to": bucket,
+                        "due_on": record.projection().oldest_claim_due_on,
+                    },
                 )
                 booking.age(happening, record, bucket)
                 crossed += 1
