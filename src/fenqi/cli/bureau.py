@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from fenqi.channels.bureau_file import read_reports
 from fenqi.channels.sandbox.bureau import SECRET, SUBSCRIBER, Mood, SandboxBureau
@@ -19,6 +18,7 @@ from fenqi.flows.import_reports import Delivered, import_reports, refuse_unknown
 from fenqi.lines import open_bureau
 from fenqi.machine import Config, SystemClock
 from fenqi.report import breaker as choosing
+from fenqi.report.folding import FoldingTable
 from fenqi.runtime import Runtime
 from fenqi.worker.admit import admit, ask_again
 
@@ -105,7 +105,7 @@ def ask(
     if not answers:
         console.print(say(said.NONE_WAITS))
         return
-    table = Table(*map(say, said.ASKED), box=None)
+    table = FoldingTable(*map(say, said.ASKED), box=None)
     for one, answer in answers.items():
         if isinstance(answer, FenqiError):
             table.add_row(one, sentence(answer), "")

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from fenqi import runtime
 from fenqi.cli import answers
 from fenqi.cli.language import say
 from fenqi.machine import Config
+from fenqi.report.folding import FoldingTable
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(values))
         return
-    table = Table(show_header=False, box=None)
+    table = FoldingTable(show_header=False, box=None)
     for name, value in values.items():
         table.add_row(say(answers.STATUS[name]), _word(value))
     _console().print(table)

@@ -10,7 +10,6 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.cli import answers
@@ -18,6 +17,7 @@ from fenqi.cli.errors import BROKEN
 from fenqi.cli.language import say
 from fenqi.report import beancount
 from fenqi.report import check as checking
+from fenqi.report.folding import FoldingTable
 from fenqi.runtime import Runtime
 
 FINDINGS_SHOWN = 50
@@ -104,7 +104,7 @@ def _show(checked: checking.Checked) -> None:
     if not checked.findings:
         console.print(say(answers.AGREE, **looked))
         return
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim")
     for label in answers.FINDING:
         table.add_column(say(label), overflow="fold")
     for one in checked.findings[:FINDINGS_SHOWN]:

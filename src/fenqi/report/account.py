@@ -24,6 +24,7 @@ from fenqi.core.values.money import Currency, currency
 from fenqi.report import case as of_cases
 from fenqi.report import decision as of_decisions
 from fenqi.report.book import choose, refuse_none
+from fenqi.report.folding import FoldingTable
 from fenqi.report.ink import BAD, GOLD, money_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.listing import listing
@@ -359,7 +360,7 @@ def _head(story: Story, unit: Currency, speech: Speech) -> Table:
 
 def _pairs(gap: int) -> Table:
     """Return an empty table of two columns, so many blanks apart; nothing in it is cut."""
-    grid = Table.grid(padding=(0, gap))
+    grid = FoldingTable.grid(padding=(0, gap))
     for _column in range(2):
         grid.add_column(overflow="fold")
     return grid
@@ -444,7 +445,7 @@ def _show_measure(one: Measure, unit: Currency, console: Console, speech: Speech
         console.print(f"  fenqi case show {one.case_id}")
 
 
-def _plans(story: Story, unit: Currency, console: Console, speech: Speech) -> Table:
+def _plans(story: Story, unit: Currency, console: Console, speech: Speech) -> FoldingTable:
     """Return a line for each plan, those that owe something first."""
     _ = speech.gettext
     claims = {one.plan_id: one for one in story.claims}

@@ -7,7 +7,6 @@ from decimal import Decimal
 from uuid import UUID
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.risk.application import UNCLEAR, policy_in
@@ -16,6 +15,7 @@ from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import currency
 from fenqi.report.book import refuse_none
+from fenqi.report.folding import FoldingTable
 from fenqi.report.ink import BAD, BRAND, GOLD
 from fenqi.report.language import Language, Speech
 from fenqi.store import accounts, applications, books, decision_records, offers, reasons
@@ -134,7 +134,7 @@ def show(one: Shown, console: Console, language: Language) -> None:
     state = Text(_states(speech)[one.state], style=f"bold {colour}")
     heading = _("Application %(id)s:") % {"id": one.application_id}
     console.print(Text(speech.joined(heading, "")).append(state))
-    grid = Table.grid(padding=(0, 2))
+    grid = FoldingTable.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")  # Chinese has no spaces to break at
 
@@ -182,7 +182,7 @@ def _show_costs(one: Shown, console: Console, speech: Speech) -> None:
     }
     heading = _("Costs; nothing else is ever charged")
     console.print(Text(f"  {heading}", style="dim"))
-    grid = Table.grid(padding=(0, 2))
+    grid = FoldingTable.grid(padding=(0, 2))
     for line, rate_ppm, period in one.costs:
         up_to = _("up to %(share)s %(period)s") % {
             "share": _exact_percent(rate_ppm),

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.ports import Clock
 from fenqi.core.values.money import Currency, currency
 from fenqi.report.book import refuse_none
+from fenqi.report.folding import FoldingTable
 from fenqi.report.ink import BAD, BRAND, GOLD, money_text
 from fenqi.report.language import Speech
 from fenqi.report.listing import listing
@@ -76,7 +76,7 @@ def show_list(lines: Sequence[Line], clock: Clock, console: Console, speech: Spe
     priority, accounts_, held = _("Priority"), _("Accounts"), _("Held")
     due, who, outcome = _("Due"), _("With"), _("Outcome")
     is_wide = console.width >= WIDE
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim")
     table.add_column(priority if is_wide else "")
     case = _("Case") if is_wide else f"{_('Case')}\n{_('What')}"
     table.add_column(case, overflow="fold", min_width=ID_CHARS, no_wrap=is_wide)

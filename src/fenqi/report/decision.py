@@ -14,7 +14,6 @@ from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.errors import Invalid
@@ -36,6 +35,7 @@ from fenqi.core.values.ids import AccountId
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
 from fenqi.report.book import refuse_none
+from fenqi.report.folding import FoldingTable
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text, money_text, percent_text
 from fenqi.report.language import Language, Speech
 from fenqi.report.names import measure, pair, sense, word, words
@@ -198,7 +198,7 @@ def _seen(told: Told, vocabulary: Vocabulary, unit: Currency, speech: Speech) ->
 
 def _head(record: Record, speech: Speech) -> RenderableType:
     _ = speech.gettext
-    grid = Table.grid(padding=(0, 2))
+    grid = FoldingTable.grid(padding=(0, 2))
     rulebook = record.rulebook
     took = "" if record.latency_us is None else f"{record.latency_us / 1000:,.1f} ms"
     rows = (
@@ -445,8 +445,8 @@ def _changed(subject: Subject, unit: Currency, value: int, *, is_part: bool = Fa
     return f"+{text}" if is_part and value > 0 else text
 
 
-def _table(*labels: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
+def _table(*labels: str) -> FoldingTable:
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim")
     for label in labels:
         table.add_column(label, overflow="fold")
     return table

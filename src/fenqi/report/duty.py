@@ -11,10 +11,10 @@ from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.ports import Clock
+from fenqi.report.folding import FoldingTable
 from fenqi.report.ink import BAD, GOLD
 from fenqi.report.language import Speech
 from fenqi.report.names import word
@@ -73,7 +73,7 @@ def hung_seconds(one: Standing, held: Collection[str], now: datetime) -> float |
 def show(told: Told, chosen: Sequence[str], clock: Clock, console: Console, speech: Speech) -> None:
     """Print them for a person; `chosen` are those that this machine's settings name."""
     _ = speech.gettext
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim")
     duty, here, state = _("Duty"), _("Here"), _("State")
     for label in (duty, here, state, _("Last good run"), _("Done in all"), _("Run by")):
         table.add_column(label, overflow="fold")

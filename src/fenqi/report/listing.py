@@ -9,28 +9,29 @@ from collections.abc import Iterable, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from fenqi.report.folding import WORD_CELLS_MAX, FoldingTable
+
 WIDE = 130  # columns of a terminal in which a list fits without folding
-WORD_CELLS_MAX = 36  # of a word that is kept whole: an id is as long
 
 Cell = str | Text
 Group = Sequence[Cell]
 
 
-def listing(console: Console, heads: Sequence[Group], rows: Iterable[Sequence[Group]]) -> Table:
+def listing(
+    console: Console, heads: Sequence[Group], rows: Iterable[Sequence[Group]]
+) -> FoldingTable:
     """Return a table of groups of columns, each group one column where the terminal is narrow.
 
     Shapes: each row has as many groups as `heads`, each group as many cells.
     """
     is_wide = console.width >= WIDE
     lines = [_laid(one, is_wide=is_wide) for one in (heads, *rows)]
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim")
     for column in zip(*lines, strict=True):
         is_words = all(map(_is_words, column))  # then nothing in it can be folded; others give way
-        least = max(map(_longest, column))
-        table.add_column(column[0], overflow="fold", min_width=least, no_wrap=is_words)
+        table.add_column(column[0], no_wrap=is_words)
     for line in lines[1:]:
         table.add_row(*line)
     return table
@@ -51,8 +52,3 @@ def _is_words(cell: Text) -> bool:
     """Return whether each line of a cell is a single word that is kept whole."""
     lines = cell.plain.splitlines()
     return all(len(one.split()) <= 1 and cell_len(one) <= WORD_CELLS_MAX for one in lines)
-
-
-def _longest(cell: Text) -> int:
-    """Return how wide the longest word is, as far as words are kept whole."""
-    return min(max(map(cell_len, cell.plain.split()), default=0), WORD_CELLS_MAX)

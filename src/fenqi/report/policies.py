@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 from fenqi.core.risk.decision import DecisionKind
@@ -16,6 +15,7 @@ from fenqi.core.risk.policy.policy import Line, Offer, Policy
 from fenqi.core.risk.purchase import Moved
 from fenqi.core.values.phrase import Phrase, told
 from fenqi.core.values.rate import PPM
+from fenqi.report.folding import FoldingTable as Grid
 from fenqi.report.ink import BAD, BRAND, GOLD, exact_text
 from fenqi.report.language import Speech
 from fenqi.report.names import together, word, words

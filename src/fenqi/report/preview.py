@@ -15,7 +15,6 @@ from typing import NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.errors import Invalid
@@ -30,6 +29,7 @@ from fenqi.core.terms.pack import Pack, allowances
 from fenqi.core.terms.product import Product
 from fenqi.core.terms.replay import life_of, stored_form
 from fenqi.core.values.money import Currency, currency
+from fenqi.report.folding import FoldingTable
 from fenqi.report.ink import BRAND, inked, money_text
 from fenqi.report.language import Speech
 from fenqi.report.quote import Asked, paid_before, product_words, signed
@@ -224,10 +224,10 @@ def header_of(heading: Heading, unit: Currency, speech: Speech) -> Text:
 
 def table_of(
     before: Sequence[Part], after: Sequence[Part], unit: Currency, speech: Speech
-) -> Table:
+) -> FoldingTable:
     """Return what is still to pay, before and after."""
     _ = speech.gettext
-    table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     for label, parts in ((_("Due before"), before), (_("Due after"), after)):
         total = money_text(sum(part.open_minor for part in parts), unit)

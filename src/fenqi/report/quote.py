@@ -14,7 +14,6 @@ from decimal import Decimal
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from fenqi.core.errors import Invalid
@@ -28,6 +27,7 @@ from fenqi.core.terms.schedule import CountNotOffered, Due, Terms, check_price, 
 from fenqi.core.values.money import Currency, currency
 from fenqi.core.values.rate import PPM
 from fenqi.machine import Config
+from fenqi.report.folding import FoldingTable
 from fenqi.report.ink import BRAND, exact_text, inked, money_text, percent_text
 from fenqi.report.language import Speech
 from fenqi.report.words import Words
@@ -297,7 +297,9 @@ def _rate_text(rate: str) -> str:
     return f"{Decimal(rate) * 100:.2f}%"
 
 
-def _fitting_schedule(quoted: Quote, unit: Currency, console: Console, speech: Speech) -> Table:
+def _fitting_schedule(
+    quoted: Quote, unit: Currency, console: Console, speech: Speech
+) -> FoldingTable:
     """Return the schedule with as many columns as fit whole; an amount is never cut."""
     tables = [_schedule(quoted, unit, columns, speech) for columns in _columns(speech)]
     fitting = (one for one in tables if _width(one, console) <= console.width)
@@ -320,13 +322,13 @@ def _columns(speech: Speech) -> Sequence[Columns]:
     return ({**principal, **costs, **to_pay}, {**principal, **cost, **to_pay}, to_pay)
 
 
-def _width(table: Table, console: Console) -> int:
+def _width(table: FoldingTable, console: Console) -> int:
     """Return how many columns of a terminal a table takes if nothing of it is cut."""
     return console.measure(table, options=console.options.update(max_width=UNBOUNDED)).maximum
 
 
-def _schedule(quoted: Quote, unit: Currency, columns: Columns, speech: Speech) -> Table:
-    table = Table(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
+def _schedule(quoted: Quote, unit: Currency, columns: Columns, speech: Speech) -> FoldingTable:
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim", border_style="dim", show_footer=True)
     table.add_column("", justify="right", style="dim", no_wrap=True)
     table.add_column(speech.gettext("Due on"), justify="right", no_wrap=True)
     for label, amount in columns.items():

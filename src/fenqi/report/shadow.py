@@ -8,7 +8,6 @@ from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from fenqi.core.risk import application
 from fenqi.core.risk.policy.conclude import Conclusion
@@ -16,6 +15,7 @@ from fenqi.core.risk.policy.policy import Policy
 from fenqi.core.risk.purchase import Moved, moved, offered
 from fenqi.core.risk.rulebook import JUDGE, Rulebook, policy_of, rulebook
 from fenqi.core.risk.shadow import Comparison, Pair, RuleCount, compare, names_of
+from fenqi.report.folding import FoldingTable
 from fenqi.report.language import Speech
 from fenqi.report.listing import listing
 from fenqi.report.names import word
@@ -252,8 +252,8 @@ def show_all(challengers: Sequence[Challenger], console: Console, speech: Speech
     console.print(found if challengers else _("No policy runs as a challenger."))
 
 
-def _table(*labels: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, header_style="dim")
+def _table(*labels: str) -> FoldingTable:
+    table = FoldingTable(box=SIMPLE_HEAD, header_style="dim")
     for label in labels:
         table.add_column(label, overflow="fold")
     return table
