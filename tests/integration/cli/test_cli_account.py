@@ -88,7 +88,7 @@ def test_accounts_are_found_by_book_state_lateness_and_person(world: World, fenq
 def test_a_book_without_accounts_says_so(world: World, fenqi: Run) -> None:
     assert world
     assert fenqi("account", "list").stdout == "There is no account yet.\n"
-    chinese = fenqi("account", "list", "--bucket", 5, language="zh").stdout
+    chinese = fenqi("account", "list", "--bucket", 5, FENQI_LANGUAGE="zh").stdout
     assert "没有符合全部条件的账户" in chinese
     assert "--bucket 5" in chinese
 
